@@ -1,0 +1,110 @@
+"""Fallline: small neural networks by gradient descent, fast, with every step visible and checked.
+
+>>> import fallline as fl
+>>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+>>> history = fl.train(net, X, y, optimizer=fl.GradientDescent(learning_rate=1.6), epochs=20_000)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Names are imported at first use, so that `import fallline` and `fallline --help` stay quick.
+_WHERE = {
+    "Adam": "optimizers",
+    "AdamW": "optimizers",
+    "Checkpoint": "modelfile",
+    "Constant": "schedules",
+    "Cosine": "schedules",
+    "DataError": "errors",
+    "DivergenceWarning": "errors",
+    "Exponential": "schedules",
+    "FalllineError": "errors",
+    "FileWriteError": "errors",
+    "GradientCheck": "gradcheck",
+    "GradientDescent": "optimizers",
+    "History": "history",
+    "InterruptedWarning": "errors",
+    "InverseScaling": "schedules",
+    "LBFGS": "optimizers",
+    "ModelFileError": "errors",
+    "Network": "network",
+    "OneCycle": "schedules",
+    "ParameterError": "errors",
+    "Patience": "stopping",
+    "RMSProp": "optimizers",
+    "ShapeError": "errors",
+    "StepDecay": "schedules",
+    "TableError": "errors",
+    "TableModel": "table_model",
+    "TargetLoss": "stopping",
+    "TimeLimit": "stopping",
+    "Trace": "tracing",
+    "WarmUp": "schedules",
+    "by_layer": "gradients",
+    "check_gradients": "gradcheck",
+    "load": "modelfile",
+    "loss_and_gradient": "gradients",
+    "per_sample_gradients": "gradients",
+    "save": "modelfile",
+    "trace": "tracing",
+    "train": "training",
+    "train_table": "table_model",
+}
+
+__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'fallline' has no attribute {name!r}")
+    value = getattr(import_module(f"fallline.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+if TYPE_CHECKING:
+    from fallline.errors import DataError as DataError
+    from fallline.errors import DivergenceWarning as DivergenceWarning
+    from fallline.errors import FalllineError as FalllineError
+    from fallline.errors import FileWriteError as FileWriteError
+    from fallline.errors import InterruptedWarning as InterruptedWarning
+    from fallline.errors import ModelFileError as ModelFileError
+    from fallline.errors import ParameterError as ParameterError
+    from fallline.errors import ShapeError as ShapeError
+    from fallline.errors import TableError as TableError
+    from fallline.gradcheck import GradientCheck as GradientCheck
+    from fallline.gradcheck import check_gradients as check_gradients
+    from fallline.gradients import by_layer as by_layer
+    from fallline.gradients import loss_and_gradient as loss_and_gradient
+    from fallline.gradients import per_sample_gradients as per_sample_gradients
+    from fallline.history import History as History
+    from fallline.modelfile import Checkpoint as Checkpoint
+    from fallline.modelfile import load as load
+    from fallline.modelfile import save as save
+    from fallline.network import Network as Network
+    from fallline.optimizers import LBFGS as LBFGS
+    from fallline.optimizers import Adam as Adam
+    from fallline.optimizers import AdamW as AdamW
+    from fallline.optimizers import GradientDescent as GradientDescent
+    from fallline.optimizers import RMSProp as RMSProp
+    from fallline.schedules import Constant as Constant
+    from fallline.schedules import Cosine as Cosine
+    from fallline.schedules import Exponential as Exponential
+    from fallline.schedules import InverseScaling as InverseScaling
+    from fallline.schedules import OneCycle as OneCycle
+    from fallline.schedules import StepDecay as StepDecay
+    from fallline.schedules import WarmUp as WarmUp
+    from fallline.stopping import Patience as Patience
+    from fallline.stopping import TargetLoss as TargetLoss
+    from fallline.stopping import TimeLimit as TimeLimit
+    from fallline.table_model import TableModel as TableModel
+    from fallline.table_model import train_table as train_table
+    from fallline.tracing import Trace as Trace
+    from fallline.tracing import trace as trace
+    from fallline.training import train as train

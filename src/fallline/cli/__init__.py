@@ -1,0 +1,9 @@
+"""The command line: `fallline demo | train | predict | evaluate | trace | check | info`.
+
+Every command is thin: it reads its options, calls the package, and renders. Heavy imports wait
+inside the commands, so that `fallline --help` stays quick.
+"""
+
+from fallline.cli.app import main
+
+__all__ = ["main"]

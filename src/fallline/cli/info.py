@@ -1,0 +1,53 @@
+"""`fallline info`: what a model file holds."""
+
+import json as json_
+from typing import Any
+
+from fallline.modelfile import Model, read_model
+from fallline.text import table
+
+
+def run(path: str, *, json: bool) -> None:
+    """Read and tell."""
+    model = read_model(path)
+    facts = as_dict(model)
+    if json:
+        print(json_.dumps(facts))
+        return
+    rows = [(name.replace("_", " "), text(value)) for name, value in facts.items()]
+    print(table(("", path), rows))
+
+
+def as_dict(model: Model) -> dict[str, Any]:
+    """The facts a person would ask for."""
+    network, history = model.network, model.history
+    encoding = model.encoding or {}
+    facts: dict[str, Any] = {
+        "fallline": model.version,
+        "kind": "checkpoint" if model.checkpoint is not None else "model",
+        "network": "-".join(str(size) for size in network.sizes),
+        "activations": list(network.activations),
+        "loss": network.loss.name,
+        "parameters": network.n_parameters,
+        "dtype": str(network.dtype),
+    }
+    if encoding:
+        facts["target"] = encoding.get("target")
+        facts["task"] = encoding.get("task")
+    if history is not None:
+        facts |= {
+            "epochs": history.epochs_done,
+            "best_epoch": history.best_epoch,
+            "seconds": round(history.seconds, 3),
+            "ended": history.message,
+        }
+    return facts | (model.training or {})
+
+
+def text(value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k.replace('_', ' ')} {text(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(text(item) for item in value)
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

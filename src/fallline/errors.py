@@ -1,0 +1,37 @@
+"""The exceptions that Fallline raises. Each message says what was wrong, what is allowed, what next."""
+
+
+class FalllineError(Exception):
+    """Base of every error that Fallline raises on purpose."""
+
+
+class ParameterError(FalllineError, ValueError):
+    """A parameter has a value, or a type, that is not allowed."""
+
+
+class ShapeError(FalllineError, ValueError):
+    """Two shapes that have to match do not."""
+
+
+class DataError(FalllineError, ValueError):
+    """The numbers given cannot be used: NaN, infinity, too few rows, a target out of range."""
+
+
+class TableError(FalllineError, ValueError):
+    """A table cannot be read or used; the message names the file and the row or column."""
+
+
+class ModelFileError(FalllineError, ValueError):
+    """A model file is missing, truncated, damaged, or of another kind."""
+
+
+class DivergenceWarning(UserWarning):
+    """Training was stopped because the loss ran away."""
+
+
+class InterruptedWarning(UserWarning):
+    """Training was interrupted; the parameters of the last step are kept."""
+
+
+class FileWriteError(FalllineError, OSError):
+    """A file cannot be written; what was there before is intact."""

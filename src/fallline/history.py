@@ -1,0 +1,52 @@
+"""What training leaves behind: one row per recorded epoch, and how it ended."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["History"]
+
+
+@dataclass
+class History:
+    """The record of one training run.
+
+    ``epoch[i]`` is a recorded epoch (the first is 0) and ``loss[i]`` its training loss: the mean
+    over its batches, each taken before its update; for a full batch, the loss before the epoch's
+    one update. ``validation_loss`` and ``validation_score`` (accuracy, or R2 for numbers) are
+    taken after the epoch, where there are validation rows; else the lists stay empty.
+
+    ``stopped`` tells how the run ended: "epochs" (all done), "rule" (a stop rule), "callback",
+    "converged" (L-BFGS), "diverged" or "interrupted"; ``message`` says it in words.
+    ``best_epoch`` is the epoch whose parameters were kept, None where the last ones were.
+    """
+
+    epoch: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_score: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    epochs_done: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    best_epoch: int | None = None
+    stopped: str = "epochs"
+    message: str = "all epochs done"
+
+    def record(self, epoch: int, loss: float) -> None:
+        """Add one row; validation and learning rate are appended beside it."""
+        self.epoch.append(epoch)
+        self.loss.append(loss)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON and the model file."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "History":
+        """The inverse of ``as_dict``. Raises TypeError for unknown names."""
+        return cls(**data)
+
+    def __str__(self) -> str:
+        last = f"loss {self.loss[-1]:.6g} at epoch {self.epoch[-1]}" if self.loss else "no epoch"
+        best = "" if self.best_epoch is None else f", best epoch {self.best_epoch} kept"
+        return f"{last}{best}; {self.message} ({self.seconds:.3g} s)"

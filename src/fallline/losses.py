@@ -1,0 +1,147 @@
+r"""Losses, each from the logits Z of the output layer, with its gradient delta = dLoss/dZ beside it.
+
+Conventions
+-----------
+* Z (n, k) are the logits, A = f(Z) the output in the loss's own terms (f is set by the loss), and
+  Y (n, k) the targets: for ``cross_entropy`` one row of class probabilities per sample, usually
+  one-hot.
+* ``value(Z, Y)`` gives one number per sample, (n,), summed over the k outputs. The loss of a batch
+  is the mean over its samples, weighted where there are sample weights.
+* ``delta(A, Y, out=None)`` gives dvalue_i/dz_ik, (n, k). Since the output activation is the loss's
+  canonical partner, delta is A - Y for four of the six: the slope of the activation cancels.
+* A value too large for the dtype is held at the largest finite number; nothing overflows.
+
+Source of the pairing: Bishop, Pattern Recognition and Machine Learning, section 4.3.6 (canonical
+link functions). Huber 1964, doi:10.1214/aoms/1177703732, with the bend at |error| = 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fallline.activations import OUTPUTS, largest, log_rest, shifted_exp, softplus
+from fallline.arrays import Array
+from fallline.limits import check_choice
+
+__all__ = ["LOSSES", "Loss", "get"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A named loss: value per sample, gradient with respect to the logits, output activation.
+
+    ``task`` is "binary", "classes" or "numbers". ``seams`` are the errors a - y where two formulas
+    meet, ``kinks`` those of them at which the loss has no derivative.
+    """
+
+    name: str
+    task: str
+    output_name: str
+    value: Callable[[Array, Array], Array]
+    delta: Callable[..., Array]
+    seams: tuple[float, ...] = ()
+    kinks: tuple[float, ...] = ()
+
+    @property
+    def output(self) -> Callable[..., Array]:
+        """The activation of the output layer, logits to the loss's own terms."""
+        return OUTPUTS[self.output_name]
+
+
+def per_sample(terms: Array) -> Array:
+    """The sum over outputs, held at the largest finite number: (n, k) to (n,)."""
+    total = terms.sum(axis=1)
+    if np.iscomplexobj(total):
+        return total
+    limit = largest(total.dtype)
+    return np.clip(total, -limit, limit, out=total)
+
+
+def error(A: Array, Y: Array, out: Array | None = None) -> Array:
+    """delta = a - y."""
+    return np.subtract(A, Y, out=out)
+
+
+@np.errstate(over="ignore")
+def binary_cross_entropy(Z: Array, Y: Array) -> Array:
+    """-y log a - (1 - y) log(1 - a) = max(z, 0) - y z + log(1 + e^-|z|), with a = sigmoid(z).
+
+    For y in {0, 1} and z on the right side the first two terms cancel exactly, so the tiny loss of
+    a confident prediction keeps its digits.
+    """
+    minus_abs = np.where(Z.real > 0, -Z, Z)
+    return per_sample((np.maximum(Z, 0.0) - Y * Z) + softplus(minus_abs))
+
+
+@np.errstate(over="ignore")
+def cross_entropy(Z: Array, Y: Array) -> Array:
+    """-sum_k y_k log a_k = sum_k y_k (log sum_j e^(z_j - m) - (z_k - m)), with m = max z."""
+    _, D, E = shifted_exp(Z)
+    return per_sample(Y * (log_rest(Z, E) - D))
+
+
+@np.errstate(over="ignore")
+def squared_error(Z: Array, Y: Array) -> Array:
+    """(z - y)^2 / 2."""
+    return per_sample(0.5 * np.square(Z - Y))
+
+
+@np.errstate(over="ignore")
+def absolute_error(Z: Array, Y: Array) -> Array:
+    """|z - y|."""
+    E = Z - Y
+    return per_sample(np.where(E.real > 0, E, -E))
+
+
+def absolute_error_delta(A: Array, Y: Array, out: Array | None = None) -> Array:
+    """sign(a - y)."""
+    return np.sign(np.subtract(A, Y, out=out), out=out)
+
+
+@np.errstate(over="ignore")
+def huber(Z: Array, Y: Array) -> Array:
+    """e^2 / 2 for |e| <= 1, else |e| - 1/2, with e = z - y."""
+    E = Z - Y
+    size = np.where(E.real > 0, E, -E)
+    return per_sample(np.where(size.real <= 1.0, 0.5 * np.square(size), size - 0.5))
+
+
+def huber_delta(A: Array, Y: Array, out: Array | None = None) -> Array:
+    """e held within [-1, 1], with e = a - y."""
+    return np.clip(np.subtract(A, Y, out=out), -1.0, 1.0, out=out)
+
+
+@np.errstate(over="ignore")
+def poisson(Z: Array, Y: Array) -> Array:
+    """Half the Poisson deviance: a - y + y (log y - z), with a = e^z. It is 0 where a = y."""
+    Z = np.minimum(Z, np.log(largest(Z.real.dtype)))
+    y_log_y = Y * np.log(np.where(Y > 0, Y, 1.0))
+    return per_sample((np.exp(Z) - Y * Z) + (y_log_y - Y))
+
+
+LOSSES: dict[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        Loss("binary_cross_entropy", "binary", "sigmoid", binary_cross_entropy, error),
+        Loss("cross_entropy", "classes", "softmax", cross_entropy, error),
+        Loss("squared_error", "numbers", "identity", squared_error, error),
+        Loss(
+            "absolute_error",
+            "numbers",
+            "identity",
+            absolute_error,
+            absolute_error_delta,
+            seams=(0.0,),
+            kinks=(0.0,),
+        ),
+        Loss("huber", "numbers", "identity", huber, huber_delta, seams=(-1.0, 1.0)),
+        Loss("poisson", "numbers", "exp", poisson, error),
+    )
+}
+"""The losses, by name."""
+
+
+def get(name: str) -> Loss:
+    """The loss of that name. Raises ParameterError for an unknown one."""
+    return LOSSES[check_choice("loss", name, list(LOSSES))]

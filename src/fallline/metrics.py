@@ -1,0 +1,58 @@
+"""Scores of predictions, for validation and evaluation.
+
+Shapes: ``y`` and ``predicted`` are (n,), probabilities (n, k). Sources: R2 and log loss as in
+Hastie et al., The Elements of Statistical Learning, sections 3.2 and 2.6; the area under the ROC
+curve as the Mann-Whitney statistic, Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747.
+"""
+
+import numpy as np
+
+from fallline.arrays import Array
+
+__all__ = ["accuracy", "mean_absolute_error", "r2", "roc_auc", "root_mean_squared_error"]
+
+
+def accuracy(y: Array, predicted: Array) -> float:
+    """The share of rows predicted rightly; with several columns, of rows right in all of them."""
+    same = np.asarray(y) == np.asarray(predicted)
+    return float(np.mean(same if same.ndim == 1 else same.all(axis=1)))
+
+
+def r2(y: Array, predicted: Array) -> float:
+    """1 - sum (y - p)^2 / sum (y - mean y)^2: 1 is perfect, 0 is as good as the mean.
+
+    Several columns are averaged. Where y is constant: 1 for a perfect prediction, else 0.
+    """
+    y, predicted = np.asarray(y, dtype=float), np.asarray(predicted, dtype=float)
+    residual = np.square(y - predicted).sum(axis=0)
+    total = np.square(y - y.mean(axis=0)).sum(axis=0)
+    safe = np.where(total > 0, total, 1.0)
+    scores = np.where(total > 0, 1.0 - residual / safe, np.where(residual > 0, 0.0, 1.0))
+    return float(np.mean(scores))
+
+
+def root_mean_squared_error(y: Array, predicted: Array) -> float:
+    """sqrt(mean (y - p)^2), in the units of y."""
+    return float(np.sqrt(np.mean(np.square(y - predicted))))
+
+
+def mean_absolute_error(y: Array, predicted: Array) -> float:
+    """mean |y - p|, in the units of y."""
+    return float(np.mean(np.abs(y - predicted)))
+
+
+def roc_auc(y: Array, score: Array) -> float | None:
+    """How often a random row of class 1 scores above a random row of class 0; ties count half.
+
+    ``y`` is 0 or 1. None where one of the classes is absent.
+    """
+    positive = np.asarray(y) == 1
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if n_positive == 0 or n_negative == 0:
+        return None
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    mean_rank = last - (counts - 1) / 2.0
+    ranks = mean_rank[inverse]
+    above = ranks[positive].sum() - n_positive * (n_positive + 1) / 2.0
+    return float(above / (n_positive * n_negative))

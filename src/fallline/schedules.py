@@ -1,0 +1,193 @@
+"""Schedules: the learning rate as a function of the step, counted from 0.
+
+A schedule is called with the step and gives the rate. A plain number serves wherever a schedule
+does; it means ``Constant``. Sources: cosine, Loshchilov and Hutter 2017 (arXiv:1608.03983, eq. 5,
+without restarts); one cycle, Smith and Topin 2018 (arXiv:1708.07120, section 2).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from fallline.errors import ParameterError
+from fallline.limits import check_integer, check_number
+
+__all__ = [
+    "SCHEDULES",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "InverseScaling",
+    "OneCycle",
+    "Schedule",
+    "StepDecay",
+    "WarmUp",
+    "as_schedule",
+]
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """Anything that gives a learning rate for a step."""
+
+    def __call__(self, step: int) -> float: ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """rate(t) = learning_rate."""
+
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate)
+
+    def __call__(self, step: int) -> float:
+        return self.learning_rate
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """rate(t) = learning_rate * drop^floor(t / every)."""
+
+    learning_rate: float
+    every: int
+    drop: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate)
+        check_integer("every", self.every)
+        check_number("drop", self.drop)
+
+    def __call__(self, step: int) -> float:
+        return float(self.learning_rate * self.drop ** (step // self.every))
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """rate(t) = learning_rate * drop^(t / every)."""
+
+    learning_rate: float
+    every: int
+    drop: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate)
+        check_integer("every", self.every)
+        check_number("drop", self.drop)
+
+    def __call__(self, step: int) -> float:
+        return float(self.learning_rate * self.drop ** (step / self.every))
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """rate(t) = final + (learning_rate - final) (1 + cos(pi t / steps)) / 2; final from ``steps`` on."""
+
+    learning_rate: float
+    steps: int
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate)
+        check_integer("steps", self.steps)
+        check_number("final", self.final)
+
+    def __call__(self, step: int) -> float:
+        done = min(step / self.steps, 1.0)
+        return self.final + (self.learning_rate - self.final) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@dataclass(frozen=True)
+class InverseScaling:
+    """rate(t) = learning_rate / (t + 1)^power."""
+
+    learning_rate: float
+    power: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate)
+        check_number("power", self.power)
+
+    def __call__(self, step: int) -> float:
+        return float(self.learning_rate / (step + 1) ** self.power)
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """A straight climb to another schedule: rate(t) = after(0) (t + 1) / warm_up_steps at first.
+
+    From ``warm_up_steps`` on it is ``after``, which then counts its own steps from 0.
+    """
+
+    after: "float | Schedule"
+    warm_up_steps: int
+
+    def __post_init__(self) -> None:
+        as_schedule(self.after)
+        check_integer("warm_up_steps", self.warm_up_steps)
+
+    def __call__(self, step: int) -> float:
+        after = as_schedule(self.after)
+        if step < self.warm_up_steps:
+            return after(0) * (step + 1) / self.warm_up_steps
+        return after(step - self.warm_up_steps)
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """A climb from learning_rate / start_divisor to learning_rate, then down to / end_divisor.
+
+    The climb takes ``share`` of ``steps``; both ways follow half a cosine.
+    """
+
+    learning_rate: float
+    steps: int
+    share: float = 0.3
+    start_divisor: float = 25.0
+    end_divisor: float = 1e4
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate)
+        check_integer("steps", self.steps)
+        check_number("share", self.share)
+        check_number("start_divisor", self.start_divisor)
+        check_number("end_divisor", self.end_divisor)
+
+    def __call__(self, step: int) -> float:
+        done = min(step / self.steps, 1.0)
+        top = self.learning_rate
+        if done < self.share:
+            return half_cosine(top / self.start_divisor, top, done / self.share)
+        return half_cosine(top, top / self.end_divisor, (done - self.share) / (1.0 - self.share))
+
+
+def half_cosine(start: float, end: float, done: float) -> float:
+    """From ``start`` to ``end`` along half a cosine, ``done`` in [0, 1]."""
+    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+SCHEDULES: dict[str, type] = {
+    "constant": Constant,
+    "step": StepDecay,
+    "exponential": Exponential,
+    "cosine": Cosine,
+    "inverse_scaling": InverseScaling,
+    "warm_up": WarmUp,
+    "one_cycle": OneCycle,
+}
+"""The schedules, by name."""
+
+
+def as_schedule(rate: "float | Schedule") -> Schedule:
+    """A schedule as it is; a number as ``Constant``.
+
+    Raises ParameterError for anything else, and for a number out of range.
+    """
+    if callable(rate):
+        return rate
+    if isinstance(rate, str):
+        raise ParameterError(
+            f"learning_rate must be a number or a schedule such as Cosine(0.1, steps=1000), not {rate!r}"
+        )
+    return Constant(check_number("learning_rate", rate))

@@ -1,0 +1,92 @@
+"""Plain text for numbers: aligned tables and matrices, for terminals and notebooks alike."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+
+__all__ = ["matrix", "matrix_index", "side_by_side", "table"]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Columns under their heads; numbers right-aligned, words left-aligned."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(head), *(len(row[i]) for row in cells), 0) for i, head in enumerate(heads)]
+    numeric = [bool(cells) and all(is_number(row[i]) for row in cells) for i in range(len(heads))]
+
+    def line(row: Sequence[str]) -> str:
+        aligned = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        return "  ".join(aligned).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([line(heads), rule, *(line(row) for row in cells)])
+
+
+def is_number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", "").rstrip("%") or "x")
+    except ValueError:
+        return False
+    return True
+
+
+def number(value: float) -> str:
+    """Six significant digits, aligned at the point where the size allows it."""
+    value += 0.0  # -0.0 becomes 0.0
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.6f}"
+    return f"{value:.4e}"
+
+
+def matrix(values: Array, most_rows: int = 12, most_columns: int = 8) -> str:
+    """A vector or a matrix, one row a line, the middle left out where it is large."""
+    grid = np.atleast_2d(values)
+    rows, more_rows = edges(len(grid), most_rows)
+    columns, more_columns = edges(grid.shape[1], most_columns)
+    cells = [[number(float(grid[i, j])) for j in columns] for i in rows]
+    if more_columns:
+        cells = [[*row[: most_columns // 2], "...", *row[most_columns // 2 :]] for row in cells]
+    width = max((len(cell) for row in cells for cell in row), default=0)
+    lines = ["[ " + "  ".join(cell.rjust(width) for cell in row) + " ]" for row in cells]
+    if more_rows:
+        lines.insert(most_rows // 2, f"  ... {len(grid) - most_rows} rows more ...")
+    return "\n".join(lines)
+
+
+def edges(length: int, most: int) -> tuple[list[int], bool]:
+    """All positions, or the first and last of them; and whether any were left out."""
+    if length <= most:
+        return list(range(length)), False
+    half = most // 2
+    return [*range(half), *range(length - (most - half), length)], True
+
+
+def matrix_index(index: tuple[int, ...]) -> str:
+    """[row, column], counting from 0 as NumPy does."""
+    return "[" + ", ".join(str(i) for i in index) + "]"
+
+
+def side_by_side(blocks: Sequence[tuple[str, str]], gap: str = "   ", width: int = 80) -> str:
+    """Titled blocks of text next to one another, wrapped to a new row of blocks at ``width``."""
+    shelves: list[list[list[str]]] = [[]]
+    used = 0
+    for title, text in blocks:
+        lines = [title, *text.split("\n")]
+        wide = max(len(line) for line in lines)
+        if shelves[-1] and used + len(gap) + wide > width:
+            shelves.append([])
+            used = 0
+        shelves[-1].append([line.ljust(wide) for line in lines])
+        used += len(gap) + wide
+    return "\n".join(shelf_text(shelf, gap) for shelf in shelves)
+
+
+def shelf_text(shelf: list[list[str]], gap: str) -> str:
+    height = max(len(lines) for lines in shelf)
+    padded = [lines + [" " * len(lines[0])] * (height - len(lines)) for lines in shelf]
+    return "\n".join(gap.join(parts).rstrip() for parts in zip(*padded, strict=True))

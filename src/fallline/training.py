@@ -1,0 +1,454 @@
+"""The training loop: batches in a seeded order, validation, stopping, history, checkpoints."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from fallline import metrics
+from fallline.arrays import Array, ArrayLike
+from fallline.backprop import Backprop, loss_and_gradient, loss_at
+from fallline.errors import DivergenceWarning, InterruptedWarning, ParameterError
+from fallline.history import History
+from fallline.limits import check_choice, check_integer, check_number
+from fallline.network import Network
+from fallline.optimizers import LBFGS, Adam, Optimizer
+from fallline.samples import Samples
+from fallline.stopping import StopRule
+
+__all__ = ["Position", "Progress", "train"]
+
+FULL_BATCH_BELOW = 200
+DEFAULT_BATCH = 128
+RUNAWAY = 1e3
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is given after each recorded epoch; it returns True to stop."""
+
+    network: Network
+    epoch: int
+    epochs: int
+    history: History
+    seconds: float
+
+
+@dataclass
+class Position:
+    """Where a run stands between two epochs: all that a checkpoint has to keep.
+
+    ``generator`` draws the batches, ``state`` is the optimiser's, ``first_loss`` the loss before
+    the first step, ``best`` the parameters of the best epoch so far with its ``best_loss``.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    generator: np.random.Generator = field(default_factory=np.random.default_rng)
+    state: dict[str, Array] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+    first_loss: float = float("nan")
+    best: Array | None = None
+    best_loss: float = float("inf")
+    best_epoch: int | None = None
+
+
+class Checkpointer(Protocol):
+    """What ``train`` needs of ``checkpoint=``; see :class:`fallline.Checkpoint`."""
+
+    @property
+    def every(self) -> int: ...
+    def resume(self, network: Network, settings: dict[str, Any]) -> Position | None: ...
+    def save(self, network: Network, position: Position, settings: dict[str, Any]) -> None: ...
+
+
+def train(
+    network: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    optimizer: Optimizer | LBFGS | None = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    seed: int = 0,
+    l2: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    keep: str | None = None,
+    stop: StopRule | Sequence[StopRule] = (),
+    callbacks: Sequence[Callable[[Progress], Any]] = (),
+    record_every: int = 1,
+    checkpoint: Checkpointer | None = None,
+    engine: str = "auto",
+) -> History:
+    """Train ``network`` in place by gradient descent on its loss, and return the history.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features); y : (n_samples,) or (n_samples, n_outputs). For cross_entropy y
+        holds class numbers 0, 1, ... or a row of class shares per sample.
+    optimizer : Adam(0.001) by default. LBFGS takes the full batch and one iteration an epoch.
+    epochs : passes over the rows, at least 0.
+    batch_size : rows per step; by default all of them below 200 rows, else 128.
+    seed : of the shuffling, which draws one permutation of the rows per epoch; a full batch is
+        not shuffled.
+    l2 : adds l2 / 2 times the sum of squared weights (not biases) to the loss.
+    sample_weight : (n_samples,), at least 0; the loss of a batch is its weighted mean.
+    validation : (X, y) to measure after each recorded epoch.
+    keep : "best" keeps the parameters of the recorded epoch with the lowest validation loss,
+        "last" those of the last step. Default: "best" where there is validation, else "last".
+    stop : rules such as ``Patience(10)``; looked at after each recorded epoch.
+    callbacks : called with a :class:`Progress` after each recorded epoch; True stops.
+    record_every : epochs from one record to the next.
+    checkpoint : a :class:`fallline.Checkpoint`; a run with an existing one continues it.
+    engine : "numpy" for the reference; "auto" is the fastest that serves the network.
+
+    When the loss stops being finite or exceeds 1,000 times its first value, training stops with a
+    DivergenceWarning and the best parameters recorded so far are put back. Ctrl-C stops it with
+    an InterruptedWarning; the parameters of the last step are kept.
+
+    Raises ParameterError, ShapeError or DataError for bad input, before the first step.
+    """
+    settings = Settings(
+        optimizer=Adam() if optimizer is None else optimizer,
+        epochs=check_integer("epochs", epochs),
+        batch_size=batch_size if batch_size is None else check_integer("batch_size", batch_size),
+        seed=check_integer("seed", seed),
+        l2=check_number("l2", l2),
+        keep=check_choice("keep", keep or ("last" if validation is None else "best"), KEEP),
+        record_every=check_integer("record_every", record_every),
+        stop=tuple(stop) if isinstance(stop, Sequence) else (stop,),
+        callbacks=tuple(callbacks),
+    )
+    check_choice("engine", engine, ("auto", "numpy"))
+    check_optimizer(settings.optimizer)
+    if settings.keep == "best" and validation is None:
+        raise ParameterError("keep='best' needs validation=(X, y) to tell which epoch is best")
+    rows = network.samples(X, y, sample_weight)
+    held_out = None if validation is None else network.samples(*check_pair(validation))
+    if checkpoint is not None and not hasattr(checkpoint, "resume"):
+        raise ParameterError(
+            "checkpoint must be a fallline.Checkpoint, such as "
+            f"Checkpoint({str(checkpoint)!r}, every=10), not {checkpoint!r}"
+        )
+    run = Run(network, rows, held_out, settings, checkpoint)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return run.whole()
+
+
+KEEP = ("best", "last")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked settings of one run."""
+
+    optimizer: Any
+    epochs: int
+    batch_size: int | None
+    seed: int
+    l2: float
+    keep: str
+    record_every: int
+    stop: tuple[StopRule, ...]
+    callbacks: tuple[Callable[[Progress], Any], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a model file keeps of them, and what a resumed run must share (less the epochs)."""
+        return {
+            "optimizer": repr(self.optimizer),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "l2": self.l2,
+            "keep": self.keep,
+            "record_every": self.record_every,
+        }
+
+
+def check_optimizer(optimizer: Any) -> None:
+    if not isinstance(optimizer, LBFGS) and not isinstance(optimizer, Optimizer):
+        raise ParameterError(
+            "optimizer must be an optimiser such as GradientDescent(learning_rate=0.1) or "
+            f"Adam(), not {optimizer!r}"
+        )
+
+
+def check_pair(validation: Any) -> tuple[ArrayLike, ArrayLike]:
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise ParameterError("validation must be a pair (X, y)")
+    return validation[0], validation[1]
+
+
+class Run:
+    """One run of training: the network, its rows, the settings, and the position."""
+
+    def __init__(
+        self,
+        network: Network,
+        rows: Samples,
+        held_out: Samples | None,
+        settings: Settings,
+        checkpoint: Checkpointer | None,
+    ) -> None:
+        self.network = network
+        self.rows = rows
+        self.held_out = held_out
+        self.settings = settings
+        self.checkpoint = checkpoint
+        self.began = time.perf_counter()
+        self.batch_size = batch_size_for(settings, len(rows))
+        self.is_weight = network.is_weight
+        self.passes: dict[int, Backprop] = {}
+        self.position = self.start()
+        self.seconds_before = self.position.history.seconds
+
+    @property
+    def history(self) -> History:
+        return self.position.history
+
+    def start(self) -> Position:
+        """The position of a checkpoint, or of a new run."""
+        if self.checkpoint is not None:
+            if isinstance(self.settings.optimizer, LBFGS):
+                raise ParameterError(
+                    "checkpoint cannot keep the inner state of L-BFGS; leave it out, or use Adam"
+                )
+            kept = self.checkpoint.resume(self.network, self.settings.as_dict())
+            if kept is not None:
+                return kept
+        position = Position(generator=np.random.default_rng(self.settings.seed))
+        position.first_loss = self.loss_of(self.rows, self.settings.l2)
+        if not isinstance(self.settings.optimizer, LBFGS):
+            position.state = self.settings.optimizer.start(self.network.parameters)
+        return position
+
+    def whole(self) -> History:
+        """All epochs, with every way they can end."""
+        try:
+            if isinstance(self.settings.optimizer, LBFGS):
+                self.lbfgs()
+            else:
+                self.descend()
+        except KeyboardInterrupt:
+            self.end("interrupted", "interrupted; the parameters of the last step are kept")
+            warnings.warn(f"training was {self.history.message}", InterruptedWarning, stacklevel=4)
+        if self.settings.keep == "best" and self.position.best is not None:
+            self.restore_best()
+        self.history.seconds = self.seconds()
+        return self.history
+
+    def seconds(self) -> float:
+        return self.seconds_before + time.perf_counter() - self.began
+
+    def end(self, how: str, message: str) -> None:
+        self.history.stopped, self.history.message = how, message
+
+    def loss_of(self, samples: Samples, l2: float = 0.0) -> float:
+        return loss_at(self.network, samples.X, samples.Y, samples.weight, l2)
+
+    # ---- gradient descent, epoch by epoch
+
+    def descend(self) -> None:
+        position, settings = self.position, self.settings
+        recording = range(0, settings.epochs, settings.record_every)
+        for epoch in range(position.epoch, settings.epochs):
+            recorded = epoch in recording
+            before = self.network.parameters.copy() if recorded else None
+            loss = self.epoch_of_steps(recorded)
+            position.epoch = self.history.epochs_done = epoch + 1
+            self.history.steps = position.step
+            if not np.isfinite(loss) or loss > RUNAWAY * position.first_loss:
+                self.history.record(epoch, loss)
+                return self.diverged(epoch, loss)
+            if recorded and self.record(epoch, loss, before):
+                return None
+            if self.checkpoint is not None and (epoch + 1) % self.checkpoint.every == 0:
+                self.history.seconds = self.seconds()
+                self.checkpoint.save(self.network, position, settings.as_dict())
+        return None
+
+    def epoch_of_steps(self, recorded: bool) -> float:
+        """One pass over the rows; the mean of the batch losses (0 where nobody looks at it)."""
+        full = self.batch_size >= len(self.rows)
+        losses, weights = [], []
+        for batch in self.batches():
+            loss = self.step(batch, want_loss=recorded or not full)
+            losses.append(loss)
+            weights.append(self.mass(batch))
+            if not np.isfinite(loss):
+                return loss
+        return float(np.average(losses, weights=weights)) if not full else losses[0]
+
+    def batches(self) -> Iterator[Array | None]:
+        """The rows of each batch, in the order of one seeded permutation; None for all rows."""
+        n = len(self.rows)
+        if self.batch_size >= n:
+            yield None
+            return
+        order = self.position.generator.permutation(n)
+        for start in range(0, n, self.batch_size):
+            yield order[start : start + self.batch_size]
+
+    def mass(self, batch: Array | None) -> float:
+        """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
+        if self.rows.weight is None or batch is None:
+            return float(len(self.rows) if batch is None else len(batch))
+        return max(float(self.rows.weight[batch].sum()), np.finfo(float).tiny)
+
+    def step(self, batch: Array | None, *, want_loss: bool) -> float:
+        """Forward, backward, update."""
+        rows, position = self.rows, self.position
+        weight = rows.weight
+        if batch is None:
+            Y = rows.Y
+            step = self.passes.get(len(rows)) or self.new_pass(len(rows), rows.X, weight)
+        else:
+            Y = rows.Y[batch]
+            step = self.passes.get(len(batch)) or self.new_pass(len(batch))
+            step.load(rows.X[batch], None if weight is None else weight[batch])
+        step.forward()
+        loss = step.loss(Y) if want_loss else 0.0
+        step.backward(Y)
+        self.settings.optimizer.update(
+            self.network.parameters, step.gradient, position.state, position.step, self.is_weight
+        )
+        position.step += 1
+        return loss
+
+    def new_pass(
+        self, n_rows: int, X: Array | None = None, weight: Array | None = None
+    ) -> Backprop:
+        """Buffers for batches of this size, made once; the rows of a full batch are loaded once."""
+        self.passes[n_rows] = Backprop(self.network, n_rows, self.settings.l2)
+        if X is not None:
+            self.passes[n_rows].load(X, weight)
+        return self.passes[n_rows]
+
+    # ---- what happens after a recorded epoch
+
+    def record(self, epoch: int, loss: float, before: Array | None) -> bool:
+        """Note the epoch, keep the best parameters, ask rules and callbacks; True to stop."""
+        self.history.record(epoch, loss)
+        with suppress(AttributeError):
+            self.history.learning_rate.append(
+                float(self.settings.optimizer.rate(max(self.position.step - 1, 0)))
+            )
+        if self.held_out is not None:
+            loss = self.validate()
+            before = self.network.parameters.copy()
+        if loss < self.position.best_loss:
+            self.position.best, self.position.best_loss = before, loss
+            self.position.best_epoch = epoch
+        return self.asked_to_stop(epoch)
+
+    def validate(self) -> float:
+        """Measure the held-out rows; returns their loss."""
+        assert self.held_out is not None
+        loss = self.loss_of(self.held_out)
+        self.history.validation_loss.append(loss)
+        self.history.validation_score.append(score(self.network, self.held_out))
+        return loss
+
+    def asked_to_stop(self, epoch: int) -> bool:
+        for rule in self.settings.stop:
+            reason = rule(self.history, self.seconds())
+            if reason:
+                self.end("rule", reason)
+                return True
+        progress = Progress(
+            self.network, epoch, self.settings.epochs, self.history, self.seconds()
+        )
+        if any([callback(progress) is True for callback in self.settings.callbacks]):
+            self.end("callback", "a callback asked to stop")
+            return True
+        return False
+
+    def restore_best(self) -> None:
+        assert self.position.best is not None
+        self.network.parameters = self.position.best
+        self.history.best_epoch = self.position.best_epoch
+
+    def diverged(self, epoch: int, loss: float) -> None:
+        """Put the best parameters back, and say which learning rate to try."""
+        optimizer = self.settings.optimizer
+        rate = float(optimizer.rate(max(self.position.step - 1, 0)))
+        how = "is no longer finite" if not np.isfinite(loss) else f"has run away to {loss:.3g}"
+        message = (
+            f"the loss {how} at epoch {epoch} (it began at {self.position.first_loss:.3g}): "
+            f"learning_rate {rate:g} is too large here; try {rate / 10:g}"
+        )
+        self.end("diverged", message)
+        if self.position.best is not None:
+            self.restore_best()
+        warnings.warn(message, DivergenceWarning, stacklevel=5)
+
+    # ---- L-BFGS, by SciPy
+
+    def lbfgs(self) -> None:
+        from scipy.optimize import minimize
+
+        rows, optimizer = self.rows, self.settings.optimizer
+
+        def loss_at_theta(theta: Array) -> tuple[float, Array]:
+            self.network.parameters = theta
+            loss, gradient = loss_and_gradient(
+                self.network, rows.X, rows.Y, rows.weight, self.settings.l2
+            )
+            return loss, gradient.astype(float)
+
+        def after_iteration(intermediate_result: Any) -> None:
+            self.network.parameters = intermediate_result.x
+            epoch = self.history.epochs_done
+            self.history.epochs_done = self.history.steps = epoch + 1
+            if epoch % self.settings.record_every == 0 and self.record(
+                epoch, float(intermediate_result.fun), self.network.parameters.copy()
+            ):
+                raise StopIteration
+
+        if self.settings.epochs == 0:
+            return
+        result = minimize(
+            loss_at_theta,
+            self.network.parameters.astype(float),
+            jac=True,
+            method="L-BFGS-B",
+            callback=after_iteration,
+            options={
+                "maxiter": self.settings.epochs,
+                "maxfun": 20 * self.settings.epochs,
+                "maxcor": optimizer.memory,
+                "gtol": optimizer.tolerance,
+                "ftol": np.finfo(float).eps,
+            },
+        )
+        self.network.parameters = result.x
+        if result.success and self.history.stopped == "epochs":
+            self.end("converged", "L-BFGS has converged")
+
+
+def batch_size_for(settings: Settings, n_rows: int) -> int:
+    if isinstance(settings.optimizer, LBFGS):
+        if settings.batch_size not in (None, n_rows):
+            raise ParameterError(
+                f"LBFGS needs the full batch: leave batch_size out, not {settings.batch_size}"
+            )
+        return n_rows
+    if settings.batch_size is not None:
+        return settings.batch_size
+    return n_rows if n_rows < FULL_BATCH_BELOW else DEFAULT_BATCH
+
+
+def score(network: Network, samples: Samples) -> float:
+    """Accuracy, or R2 where the targets are numbers."""
+    predicted = network.predict(samples.X)
+    if network.loss.task == "classes":
+        return metrics.accuracy(samples.Y.argmax(axis=1), predicted)
+    y = samples.Y[:, 0] if samples.Y.shape[1] == 1 else samples.Y
+    if network.loss.task == "binary":
+        return metrics.accuracy(y, predicted)
+    return metrics.r2(y, predicted)
