@@ -15,6 +15,7 @@ Sources: ELU, Clevert et al. 2016 (arXiv:1511.07289), eq. 15; GELU, Hendrycks an
 (arXiv:1606.08415), section 2, the exact form; SiLU, Elfwing et al. 2018 (arXiv:1702.03118), eq. 10.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -25,10 +26,19 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.limits import check_choice
 
-__all__ = ["ACTIVATIONS", "OUTPUTS", "Activation", "get", "logsumexp", "shifted_exp", "sigmoid", "softmax"]
+__all__ = [
+    "ACTIVATIONS",
+    "OUTPUTS",
+    "Activation",
+    "get",
+    "logsumexp",
+    "shifted_exp",
+    "sigmoid",
+    "softmax",
+]
 
 LEAK = 0.01
-SQRT_2_PI = np.sqrt(2.0 * np.pi)
+SQRT_2_PI = math.sqrt(2.0 * math.pi)  # a Python float: it leaves float32 as it is
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,7 @@ def gelu(Z: Array, out: Array | None = None) -> Array:
 
 def gelu_slope(Z: Array, A: Array, out: Array | None = None) -> Array:
     """Phi(z) + z phi(z), phi the standard normal density (0 in float64 beyond |z| = 39)."""
-    near = np.clip(Z, -40.0, 40.0)
+    near: Array = np.clip(Z, -40.0, 40.0)
     return np.add(normal_cdf(Z), near * np.exp(-0.5 * near * near) / SQRT_2_PI, out=out)
 
 
@@ -156,7 +166,7 @@ def identity_slope(Z: Array, A: Array, out: Array | None = None) -> Array:
 
 def exp(Z: Array, out: Array | None = None) -> Array:
     """e^z, held at the largest finite number."""
-    return np.exp(np.minimum(Z, np.log(largest(Z.real.dtype))), out=out)
+    return np.exp(np.minimum(Z, math.log(largest(Z.real.dtype))), out=out)
 
 
 def shifted_exp(Z: Array) -> tuple[Array, Array, Array]:
@@ -179,14 +189,16 @@ def shifted_exp(Z: Array) -> tuple[Array, Array, Array]:
 def softmax(Z: Array, out: Array | None = None) -> Array:
     """e^z_k / sum_j e^z_j, along each row."""
     _, _, E = shifted_exp(Z)
-    return np.divide(E, E.sum(axis=1, keepdims=True), out=out)
+    total: Array = E.sum(axis=1, keepdims=True)
+    return np.divide(E, total, out=out)
 
 
 def log_rest(Z: Array, E: Array) -> Array:
     """log sum_j e^(z_j - m) as log1p of the terms other than the largest one, (n, 1)."""
     others = E.copy()
     np.put_along_axis(others, Z.argmax(axis=1)[:, None], 0.0, axis=1)
-    return np.log1p(others.sum(axis=1, keepdims=True))
+    rest: Array = others.sum(axis=1, keepdims=True)
+    return np.log1p(rest)
 
 
 def logsumexp(Z: Array) -> Array:

@@ -29,7 +29,9 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         sync_folder(path.parent)
     except OSError as reason:
         kept = "; the file that was there is unchanged" if path.exists() else ""
-        raise FileWriteError(f"{path}: cannot be written ({reason.strerror or reason}){kept}") from None
+        raise FileWriteError(
+            f"{path}: cannot be written ({reason.strerror or reason}){kept}"
+        ) from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

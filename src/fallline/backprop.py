@@ -67,7 +67,7 @@ class Backprop:
                 layers[l].W.T,
                 self.delta[l],
                 self.delta[l - 1],
-                layers[l - 1].slope,
+                layers[l - 1].slope_of(),
                 self.Z[l - 1],
                 self.A[l],
                 self._slopes[l - 1],
@@ -126,7 +126,7 @@ def mean_loss(
     if l2 > 0:
         layers = network.layers if theta is None else network.views(theta)
         total = total + 0.5 * l2 * sum(np.sum(np.square(layer.W)) for layer in layers)
-    return total if np.iscomplexobj(total) else float(total)  # type: ignore[return-value]
+    return total if np.iscomplexobj(total) else float(total)
 
 
 def shares_of(n_rows: int, weight: Array | None) -> Array:

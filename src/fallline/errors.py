@@ -1,4 +1,4 @@
-"""The exceptions that Fallline raises. Each message says what was wrong, what is allowed, what next."""
+"""The exceptions that Fallline raises; messages say what was wrong, what is allowed, what next."""
 
 
 class FalllineError(Exception):

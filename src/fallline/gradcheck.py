@@ -3,13 +3,13 @@ r"""The gradient check: backpropagation against a derivative taken without it.
 Two ways to get the derivative of the loss L with respect to one parameter:
 
 * complex step: Im L(theta + i h e_j) / h with h = 1e-30, exact to rounding, for functions that are
-  analytic between their kinks (all of Fallline's are). Squire and Trapp 1998,
+  analytic between their seams (all of Fallline's are). Squire and Trapp 1998,
   doi:10.1137/S003614459631241X, eq. 6.
 * central differences over five points,
   (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / (12 h), with an error of order h^4, for any function.
   Abramowitz and Stegun 1964, table 25.2.
 
-A parameter is left out, and counted, where the difference would straddle a seam between two formulas
+A parameter is left out, and counted, where the difference would straddle a seam of two formulas
 (a ReLU's corner).
 """
 
@@ -225,7 +225,7 @@ def central_difference(network: Network, samples: Samples, l2: float, j: int) ->
     for h in (DIFFERENCE_STEP, DIFFERENCE_STEP / 1000):
         points = [shifted(network.parameters, j, k * h) for k in (-2, -1, 1, 2)]
         first, *others = (sides(network, samples, theta) for theta in points)
-        if all(map(np.array_equal, first * 3, sum(others, []))):
+        if all(all(map(np.array_equal, first, other)) for other in others):
             low2, low, high, high2 = (
                 loss_at(network, samples.X, samples.Y, samples.weight, l2, theta)
                 for theta in points

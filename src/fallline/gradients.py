@@ -1,4 +1,4 @@
-"""Gradients on checked data: the loss with its gradient, and the gradient of every single sample."""
+"""Gradients on checked data: the loss with its gradient, and the gradient of every sample."""
 
 from fallline import backprop
 from fallline.arrays import Array, ArrayLike
@@ -26,12 +26,10 @@ def loss_and_gradient(
     return backprop.loss_and_gradient(network, samples.X, samples.Y, samples.weight, l2)
 
 
-def per_sample_gradients(
-    network: Network, X: ArrayLike, y: ArrayLike, *, l2: float = 0.0
-) -> Array:
-    """The gradient of each sample's own loss, (n_samples, n_parameters); their mean is the gradient.
+def per_sample_gradients(network: Network, X: ArrayLike, y: ArrayLike, *, l2: float = 0.0) -> Array:
+    """The gradient of each sample's own loss, (n_samples, n_parameters).
 
-    Each holds the whole L2 term. Raises as :func:`loss_and_gradient`.
+    Their mean is the gradient. Each holds the whole L2 term. Raises as :func:`loss_and_gradient`.
     """
     check_number("l2", l2)
     samples = network.samples(X, y)

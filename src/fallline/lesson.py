@@ -137,7 +137,7 @@ def run_demo(
     seed: int = 0,
     as_published: bool = False,
 ) -> Demo:
-    """Train the truth table's network as the notebook does, with the right gradient or as published.
+    """Train the truth table's network as the notebook does: rightly, or as published.
 
     Raises ParameterError for a value out of range.
     """

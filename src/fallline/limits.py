@@ -86,7 +86,11 @@ def check_number(name: str, value: Any, *, limit: str | None = None) -> float:
     Raises ParameterError otherwise.
     """
     bound = LIMITS[limit or name]
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not bound.allows(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Real)
+        or not bound.allows(float(value))
+    ):
         raise ParameterError(f"{name} must be {bound}, not {value!r}")
     return float(value)
 

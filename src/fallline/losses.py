@@ -1,4 +1,4 @@
-r"""Losses, each from the logits Z of the output layer, with its gradient delta = dLoss/dZ beside it.
+r"""Losses, each from the logits Z of the output layer, its gradient delta = dLoss/dZ beside it.
 
 Conventions
 -----------
@@ -15,6 +15,7 @@ Source of the pairing: Bishop, Pattern Recognition and Machine Learning, section
 link functions). Huber 1964, doi:10.1214/aoms/1177703732, with the bend at |error| = 1.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -51,11 +52,11 @@ class Loss:
 
 def per_sample(terms: Array) -> Array:
     """The sum over outputs, held at the largest finite number: (n, k) to (n,)."""
-    total = terms.sum(axis=1)
+    total: Array = terms.sum(axis=1)
     if np.iscomplexobj(total):
         return total
     limit = largest(total.dtype)
-    return np.clip(total, -limit, limit, out=total)
+    return np.clip(total, -limit, limit)
 
 
 def error(A: Array, Y: Array, out: Array | None = None) -> Array:
@@ -115,7 +116,7 @@ def huber_delta(A: Array, Y: Array, out: Array | None = None) -> Array:
 @np.errstate(over="ignore")
 def poisson(Z: Array, Y: Array) -> Array:
     """Half the Poisson deviance: a - y + y (log y - z), with a = e^z. It is 0 where a = y."""
-    Z = np.minimum(Z, np.log(largest(Z.real.dtype)))
+    Z = np.minimum(Z, math.log(largest(Z.real.dtype)))
     y_log_y = Y * np.log(np.where(Y > 0, Y, 1.0))
     return per_sample((np.exp(Z) - Y * Z) + (y_log_y - Y))
 

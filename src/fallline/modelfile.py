@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,8 @@ def write_model(
     raw = serialise({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {"fallline": text})
     if header_length(raw) > MOST_HEADER:
         raise ParameterError(
-            f"the table's encoding and settings take more than {MOST_HEADER:,} bytes, the most that "
-            "a model file holds; set columns with many different texts aside (--types COL=skip)"
+            f"the table's encoding and settings take more than {MOST_HEADER:,} bytes, the most "
+            "that a model file holds; set columns with many texts aside (--types COL=skip)"
         )
     write_bytes(path, with_checksum(raw))
 
@@ -253,7 +254,7 @@ def unpack(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
 def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
     """The network, after its size has been held against the tensors that are really there."""
     sizes, dtype = facts["sizes"], np.dtype(facts["dtype"])
-    shapes = zip(sizes[:-1], sizes[1:], strict=True)
+    shapes = pairwise(sizes)
     for number, (n_in, n_out) in enumerate(shapes, start=1):
         for kind, shape in (("W", (n_in, n_out)), ("b", (n_out,))):
             tensor = tensors[f"layers.{number}.{kind}"]
@@ -380,5 +381,3 @@ def finite_or_none(value: float) -> float | None:
 
 def or_else(value: float | None, default: float) -> float:
     return default if value is None else value
-
-

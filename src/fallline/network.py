@@ -7,6 +7,7 @@ layer after layer, W before b: so W over b is one (n_in + 1, n_out) block of it.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,12 @@ class Layer:
     activation: str
     value: Callable[..., Array]
     slope: Callable[..., Array] | None
+
+    def slope_of(self) -> Callable[..., Array]:
+        """The slope of a hidden layer. Raises ParameterError for the output layer."""
+        if self.slope is None:
+            raise ParameterError("the output layer's slope is part of the loss")
+        return self.slope
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,7 @@ class Network:
         self.init = init
         self.seed = check_integer("seed", seed)
         self.dtype = check_dtype(dtype)
-        blocks = zip(self.sizes[:-1], self.sizes[1:], strict=True)
-        self.n_parameters = sum((n_in + 1) * n_out for n_in, n_out in blocks)
+        self.n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
         self._theta: Array = np.zeros(self.n_parameters, self.dtype)
         self.layers = self.views(self._theta)
         self.initialize(self.seed)
@@ -190,14 +196,15 @@ class Network:
         return self._in_pieces(X, lambda pass_: pass_.A[-1])
 
     def predict(self, X: ArrayLike) -> Array:
-        """The class, (n_samples,), for cross_entropy; 0 or 1 for binary_cross_entropy; else numbers.
+        """The class for cross_entropy, 0 or 1 for binary_cross_entropy, else numbers.
 
         A single output gives (n_samples,), several give (n_samples, n_outputs). Raises as
         ``predict_proba``.
         """
         output = self.predict_proba(X)
         if self.loss.task == "classes":
-            return output.argmax(axis=1)
+            classes: Array = output.argmax(axis=1)
+            return classes
         if self.loss.task == "binary":
             output = (output >= 0.5).astype(np.intp)
         return output[:, 0] if output.shape[1] == 1 else output
@@ -257,9 +264,9 @@ def check_hidden(hidden: str | Sequence[str], n_hidden: int) -> tuple[str, ...]:
 
 def check_dtype(dtype: Any) -> np.dtype:
     try:
-        result = np.dtype(dtype)
+        result: np.dtype[Any] | None = np.dtype(dtype)
     except TypeError:
         result = None
-    if result not in (np.dtype("float64"), np.dtype("float32")):
+    if result is None or result.name not in ("float64", "float32"):
         raise ParameterError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
     return result

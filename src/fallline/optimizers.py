@@ -106,8 +106,8 @@ class RMSProp(_Stepper):
     .. math:: s \leftarrow \rho s + (1 - \rho) g^2, \qquad
               \theta \leftarrow \theta - \eta\, g / (\sqrt{s} + \epsilon)
 
-    Parameters: ``learning_rate`` above 0 or a schedule; ``decay`` rho in [0, 1); ``epsilon`` above 0.
-    State: ``mean_square`` s. Raises ParameterError for a value out of range.
+    Parameters: ``learning_rate`` above 0 or a schedule; ``decay`` rho in [0, 1); ``epsilon``
+    above 0. State: ``mean_square`` s. Raises ParameterError for a value out of range.
     Source: Tieleman and Hinton 2012, lecture 6.5, slide 29.
     """
 

@@ -82,7 +82,7 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Cosine:
-    """rate(t) = final + (learning_rate - final) (1 + cos(pi t / steps)) / 2; final from ``steps`` on."""
+    """rate(t) = final + (learning_rate - final) (1 + cos(pi t / steps)) / 2; later final."""
 
     learning_rate: float
     steps: int
@@ -188,6 +188,7 @@ def as_schedule(rate: "float | Schedule") -> Schedule:
         return rate
     if isinstance(rate, str):
         raise ParameterError(
-            f"learning_rate must be a number or a schedule such as Cosine(0.1, steps=1000), not {rate!r}"
+            "learning_rate must be a number or a schedule such as Cosine(0.1, steps=1000), "
+            f"not {rate!r}"
         )
     return Constant(check_number("learning_rate", rate))

@@ -1,4 +1,4 @@
-"""Stop rules: each looks at the history after a recorded epoch and says whether to stop, and why."""
+"""Stop rules: each looks at the history after a recorded epoch, and says why to stop, if at all."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fallline import metrics
 from fallline.arrays import Array
+from fallline.encoding import Encoding
 from fallline.errors import ModelFileError, TableError
 from fallline.history import History
 from fallline.limits import check_integer, check_number
@@ -16,7 +18,8 @@ from fallline.network import Network
 from fallline.optimizers import LBFGS, Adam, Optimizer
 from fallline.splits import holdout
 from fallline.stopping import Patience
-from fallline.tables import Encoding, Table, guess_task, rows_with_target, strata
+from fallline.tables import Table
+from fallline.targets import guess_task, rows_with_target, strata
 from fallline.training import Progress, train
 
 __all__ = ["Predictions", "Prepared", "TableModel", "new_network", "prepare", "train_table"]
@@ -200,9 +203,7 @@ def prepare(
     everything = np.arange(len(rows))
     task = task or guess_task(usable, target, everything)
     generator = np.random.default_rng(check_integer("seed", seed))
-    kept, held = holdout(
-        len(rows), validation, generator, strata(usable, target, everything, task)
-    )
+    kept, held = holdout(len(rows), validation, generator, strata(usable, target, everything, task))
     if len(kept) < 2 or len(held) < 1:
         raise TableError(
             f"{table.source}: {len(rows)} rows with a value in {target!r} are too few to train on "
@@ -270,7 +271,7 @@ def train_table(
         callbacks=callbacks,
     )
     facts: dict[str, Any] = {
-        "source": table.source,
+        "source": Path(table.source).name,
         "rows": len(y),
         "training_rows": len(kept),
         "validation_rows": len(held),
@@ -288,5 +289,3 @@ def train_table(
     facts["validation_scores"] = model.scores(X[held], y[held])
     facts["trivial_guess"] = model.trivial_scores(y[held])
     return model
-
-

@@ -79,7 +79,8 @@ class Trace:
                 *(forward_text(layer) for layer in self.layers),
                 self._losses(),
                 *(backward_text(layer) for layer in reversed(self.layers)),
-                *(update_text(layer, self.optimizer) for layer in self.layers),
+                f"UPDATE  new = old + step, by\n{self.optimizer}",
+                *(update_text(layer) for layer in self.layers),
                 f"loss before {self.loss:.6g}, after {self.new_loss:.6g}",
             ]
         )
@@ -113,8 +114,7 @@ def backward_text(layer: LayerTrace) -> str:
     n = layer.layer
     source = "X" if n == 1 else f"A{n - 1}"
     samples = [
-        (f"dW{n} of row {i}", matrix(dW))
-        for i, dW in enumerate(layer.dW_per_sample[:MOST_SAMPLES])
+        (f"dW{n} of row {i}", matrix(dW)) for i, dW in enumerate(layer.dW_per_sample[:MOST_SAMPLES])
     ]
     left_out = len(layer.dW_per_sample) - len(samples)
     more = f"\n... and {left_out} rows more" if left_out > 0 else ""
@@ -129,13 +129,13 @@ def backward_text(layer: LayerTrace) -> str:
 MOST_SAMPLES = 6
 
 
-def update_text(layer: LayerTrace, optimizer: str) -> str:
+def update_text(layer: LayerTrace) -> str:
     n = layer.layer
     weights = (f"old W{n}", layer.W), ("step", layer.step_W), (f"new W{n}", layer.new_W)
     biases = (f"old b{n}", layer.b), ("step", layer.step_b), (f"new b{n}", layer.new_b)
     return "\n".join(
         [
-            f"UPDATE  layer {n}: new = old + step, by {optimizer}",
+            f"UPDATE  layer {n}",
             side_by_side([(title, matrix(values)) for title, values in weights]),
             side_by_side([(title, matrix(values)) for title, values in biases]),
         ]

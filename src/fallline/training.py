@@ -1,5 +1,6 @@
 """The training loop: batches in a seeded order, validation, stopping, history, checkpoints."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +44,8 @@ class Position:
     """Where a run stands between two epochs: all that a checkpoint has to keep.
 
     ``generator`` draws the batches, ``state`` is the optimiser's, ``first_loss`` the loss before
-    the first step, ``best`` the parameters of the best epoch so far with its ``best_loss``.
+    the first step, ``best`` the parameters of the best epoch so far (before any, the first ones)
+    with its ``best_loss``.
     """
 
     epoch: int = 0
@@ -223,6 +225,7 @@ class Run:
                 return kept
         position = Position(generator=np.random.default_rng(self.settings.seed))
         position.first_loss = self.loss_of(self.rows, self.settings.l2)
+        position.best = self.network.parameters.copy()
         if not isinstance(self.settings.optimizer, LBFGS):
             position.state = self.settings.optimizer.start(self.network.parameters)
         return position
@@ -237,7 +240,7 @@ class Run:
         except KeyboardInterrupt:
             self.end("interrupted", "interrupted; the parameters of the last step are kept")
             warnings.warn(f"training was {self.history.message}", InterruptedWarning, stacklevel=4)
-        if self.settings.keep == "best" and self.position.best is not None:
+        if self.settings.keep == "best" and self.position.best_epoch is not None:
             self.restore_best()
         self.history.seconds = self.seconds()
         return self.history
@@ -262,7 +265,7 @@ class Run:
             loss = self.epoch_of_steps(recorded)
             position.epoch = self.history.epochs_done = epoch + 1
             self.history.steps = position.step
-            if not np.isfinite(loss) or loss > RUNAWAY * position.first_loss:
+            if not math.isfinite(loss) or loss > RUNAWAY * position.first_loss:
                 self.history.record(epoch, loss)
                 return self.diverged(epoch, loss)
             if recorded and self.record(epoch, loss, before):
@@ -280,7 +283,7 @@ class Run:
             loss = self.step(batch, want_loss=recorded or not full)
             losses.append(loss)
             weights.append(self.mass(batch))
-            if not np.isfinite(loss):
+            if not math.isfinite(loss):
                 return loss
         return float(np.average(losses, weights=weights)) if not full else losses[0]
 
@@ -339,19 +342,18 @@ class Run:
                 float(self.settings.optimizer.rate(max(self.position.step - 1, 0)))
             )
         if self.held_out is not None:
-            loss = self.validate()
+            loss = self.validate(self.held_out)
             before = self.network.parameters.copy()
         if loss < self.position.best_loss:
             self.position.best, self.position.best_loss = before, loss
             self.position.best_epoch = epoch
         return self.asked_to_stop(epoch)
 
-    def validate(self) -> float:
+    def validate(self, held_out: Samples) -> float:
         """Measure the held-out rows; returns their loss."""
-        assert self.held_out is not None
-        loss = self.loss_of(self.held_out)
+        loss = self.loss_of(held_out)
         self.history.validation_loss.append(loss)
-        self.history.validation_score.append(score(self.network, self.held_out))
+        self.history.validation_score.append(score(self.network, held_out))
         return loss
 
     def asked_to_stop(self, epoch: int) -> bool:
@@ -360,31 +362,29 @@ class Run:
             if reason:
                 self.end("rule", reason)
                 return True
-        progress = Progress(
-            self.network, epoch, self.settings.epochs, self.history, self.seconds()
-        )
-        if any([callback(progress) is True for callback in self.settings.callbacks]):
+        progress = Progress(self.network, epoch, self.settings.epochs, self.history, self.seconds())
+        answers = [callback(progress) for callback in self.settings.callbacks]  # ask them all
+        if True in answers:
             self.end("callback", "a callback asked to stop")
             return True
         return False
 
     def restore_best(self) -> None:
-        assert self.position.best is not None
-        self.network.parameters = self.position.best
+        if self.position.best is not None:
+            self.network.parameters = self.position.best
         self.history.best_epoch = self.position.best_epoch
 
     def diverged(self, epoch: int, loss: float) -> None:
         """Put the best parameters back, and say which learning rate to try."""
         optimizer = self.settings.optimizer
         rate = float(optimizer.rate(max(self.position.step - 1, 0)))
-        how = "is no longer finite" if not np.isfinite(loss) else f"has run away to {loss:.3g}"
+        how = "is no longer finite" if not math.isfinite(loss) else f"has run away to {loss:.3g}"
         message = (
             f"the loss {how} at epoch {epoch} (it began at {self.position.first_loss:.3g}): "
             f"learning_rate {rate:g} is too large here; try {rate / 10:g}"
         )
         self.end("diverged", message)
-        if self.position.best is not None:
-            self.restore_best()
+        self.restore_best()
         warnings.warn(message, DivergenceWarning, stacklevel=5)
 
     # ---- L-BFGS, by SciPy

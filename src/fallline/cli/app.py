@@ -16,6 +16,7 @@ app = typer.Typer(
     name="fallline",
     help="Train small neural networks by gradient descent, with every step visible and checked.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -38,13 +38,15 @@ def as_text(result: Demo, learning_rate: float) -> str:
     shape = "-".join(str(size) for size in result.network.sizes)
     update = "the published update" if result.published else "gradient descent"
     parts = [
-        'The truth table "first AND last": 5 rows to learn from, 3 the network never sees.',
-        f"A {shape} network, sigmoid in every layer, seed {result.network.seed}; "
-        f"{update}, learning rate {learning_rate:g}.",
+        'The truth table "first AND last": 5 rows to learn from, 3 never seen.',
+        f"A {shape} network, sigmoid in every layer, seed {result.network.seed}.",
+        f"Full batch, {update}, learning rate {learning_rate:g}.",
         f"\nBefore training\n{predictions(result, result.before)}",
     ]
     if history.loss:
-        losses = [(epoch, f"{loss:.6f}") for epoch, loss in zip(history.epoch, history.loss, strict=True)]
+        losses = [
+            (epoch, f"{loss:.6f}") for epoch, loss in zip(history.epoch, history.loss, strict=True)
+        ]
         parts.append(f"\n{table(('epoch', 'loss'), losses)}")
     curve = loss_curve(history)
     parts += [f"\n{curve}"] if curve else []

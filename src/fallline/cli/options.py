@@ -13,7 +13,9 @@ def layer_sizes(text: str) -> tuple[int, ...]:
     try:
         sizes = tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
-        raise ParameterError(f"--hidden must be whole numbers such as 64,32, not {text!r}") from None
+        raise ParameterError(
+            f"--hidden must be whole numbers such as 64,32, not {text!r}"
+        ) from None
     if sizes == (0,):
         return ()
     return tuple(check_integer("--hidden", size, limit="layer size") for size in sizes)

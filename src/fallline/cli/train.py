@@ -129,7 +129,7 @@ def summary(model: TableModel, output: str, seconds: float) -> str:
         f"{facts['source']}: {facts['rows']:,} rows ({facts['training_rows']:,} to train on, "
         f"{facts['validation_rows']:,} held out){aside}",
         f"target {encoding.target}: {task_text(model)}",
-        f"\n{text_table(('column', 'kind', 'encoded as'), encoding.describe())}",
+        f"\n{text_table(('column', 'kind', 'encoded as'), used(encoding.describe()))}",
         *([""] if model.notes else []),
         *(f"note: {note}" for note in model.notes),
         f"\nnetwork {shape}, {model.network.n_parameters:,} parameters; "
@@ -139,6 +139,11 @@ def summary(model: TableModel, output: str, seconds: float) -> str:
         f"\n{output} written, {seconds:.1f} s in all",
     ]
     return "\n".join(parts)
+
+
+def used(columns: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """The columns less those set aside, which have a note each."""
+    return [column for column in columns if column[1] != "skip"]
 
 
 def task_text(model: TableModel) -> str:

@@ -1,0 +1,49 @@
+"""Fair timing: all candidates in turn, round after round, and the medians of what they took."""
+
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+
+def alternate(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each candidate; every round runs each once, after one run to warm up."""
+    for run in candidates.values():
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(rounds):
+        for name, run in candidates.items():
+            began = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def as_table(medians: dict[str, float], ours: str) -> str:
+    """A Markdown table: milliseconds, and how many times as long as ours."""
+    lines = ["| candidate | median ms | times ours |", "|---|---|---|"]
+    lines += [
+        f"| {name} | {1000 * seconds:.1f} | {seconds / medians[ours]:.2f} |"
+        for name, seconds in medians.items()
+    ]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """Processor, Python and the versions of what was measured, on one line each."""
+    lines = [f"- {processor()}", f"- Python {platform.python_version()} on {platform.system()}"]
+    for package in ("fallline", "numpy", "scipy"):
+        lines.append(f"- {package} {metadata.version(package)}")
+    return "\n".join(lines)
+
+
+def processor() -> str:
+    """The processor's model name, where Linux tells it."""
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,27 @@
+"""The truth table, 20,000 epochs: the NumPy reference against the published notebook's loop."""
+
+import notebook
+from timing import alternate, as_table
+
+from fallline import lesson
+
+
+def run(rounds: int = 9) -> str:
+    """Time both; the result as Markdown."""
+    X, y = lesson.TRAIN_X, lesson.TRAIN_Y[:, None]
+    medians = alternate(
+        {
+            "Fallline, NumPy reference": lambda: lesson.run_demo(seed=0),
+            "published notebook's loop": lambda: notebook.train(
+                X, y, lesson.EPOCHS, lesson.LEARNING_RATE, seed=0
+            ),
+        },
+        rounds,
+    )
+    return "### Truth table, 3-2-1, float64, 20,000 epochs\n\n" + as_table(
+        medians, "Fallline, NumPy reference"
+    )
+
+
+if __name__ == "__main__":
+    print(run())

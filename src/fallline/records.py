@@ -1,0 +1,148 @@
+"""The records of a CSV file: where each begins, and whether the file is whole.
+
+The bytes are looked at as one array, so that a large file costs milliseconds: a separator or a line
+end counts where an even number of quotes precedes it. Ragged lines and misplaced quotes are refused
+here, blank lines are dropped, and every record keeps the line it began on.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fallline.arrays import Array
+from fallline.errors import TableError
+
+__all__ = ["Records", "line_of", "scan_records"]
+
+SEPARATORS = b",;\t"
+NEWLINE, QUOTE, RETURN = b'\n"\r'
+
+
+@dataclass(frozen=True)
+class Records:
+    """A file that Polars cuts as we do: no blank lines, no blanks around quotes.
+
+    ``lines`` (n,) is the line on which each record begins; ``width`` its number of fields.
+    """
+
+    data: bytes
+    separator: int
+    quoted: bool
+    lines: NDArray[np.int64]
+    width: int
+
+
+def scan_records(source: str, data: bytes) -> Records:
+    """Find the records of the file. Raises TableError for a ragged line or a misplaced quote."""
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    octets = np.frombuffer(data, dtype=np.uint8)
+    breaks = np.flatnonzero(octets == NEWLINE)
+    quotes = np.flatnonzero(octets == QUOTE)
+    ends = unquoted(breaks, quotes)
+    if ends.size == 0 or ends[-1] != breaks[-1]:
+        ends = np.append(ends, breaks[-1])  # a quote is left open; check_quotes says where
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lines = np.searchsorted(breaks, starts) + 1
+    separator = find_separator(data, starts, ends)
+    separators = np.flatnonzero(octets == separator)
+    surplus = surrounding_blanks(source, data, quotes, separator)
+    fields = np.diff(np.searchsorted(unquoted(separators, quotes), ends), prepend=0) + 1
+    blank = find_blank(source, data, np.stack([starts, ends, lines, fields], axis=1))
+    if surplus or blank.any():
+        keep = ~np.repeat(blank, ends + 1 - starts)
+        keep[surplus] = False
+        data = octets[keep].tobytes()
+    return Records(data, separator, quotes.size > 0, lines[~blank], int(fields[~blank][0]))
+
+
+def line_of(data: bytes, position: int) -> int:
+    return 1 + data.count(b"\n", 0, position)
+
+
+def unquoted(positions: NDArray[np.int64], quotes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those positions that an even number of quotes precedes: a doubled quote counts twice."""
+    if quotes.size == 0:
+        return positions
+    outside: NDArray[np.bool_] = np.searchsorted(quotes, positions) % 2 == 0
+    return positions[outside]
+
+
+def find_separator(data: bytes, starts: Array, ends: Array) -> int:
+    """The separator that occurs most often outside quotes in the first line that has any text."""
+    spans = zip(starts, ends, strict=True)
+    first = next(line for start, end in spans if (line := data[start:end]).strip(b" \r"))
+    bare = re.sub(rb'"[^"]*"', b"", first)
+    return max(SEPARATORS, key=bare.count)
+
+
+def surrounding_blanks(source: str, data: bytes, quotes: Array, separator: int) -> list[int]:
+    """Positions of the blanks between a quoted field and its separators, which are dropped.
+
+    Raises TableError where a quote stands in the middle of a field, or is never closed.
+    """
+    if quotes.size == 0:
+        return []
+    octets = np.frombuffer(data, dtype=np.uint8)
+    touching = np.diff(quotes) == 1
+    # A closing quote with the next opening one beside it is a doubled quote inside a field.
+    opening = quotes[::2][~np.concatenate([[False], touching])[::2]]
+    closing = quotes[1::2][~np.concatenate([touching, [False]])[1::2]]
+    edges = np.array([separator, NEWLINE])
+    before = np.where(opening > 0, octets[opening - 1], NEWLINE)
+    early = opening[~np.isin(before, edges)]
+    late = closing[~np.isin(octets[closing + 1], [*edges, RETURN])]
+    surplus: list[int] = []
+    step = {int(position): -1 for position in early} | {int(position): 1 for position in late}
+    for position in sorted(step):
+        blanks = list(blanks_beside(data, position, step[position], separator))
+        end = position + step[position] * (len(blanks) + 1)
+        if end >= 0 and data[end] not in (separator, NEWLINE):
+            raise TableError(
+                f"{source}, line {line_of(data, position)}: a quote stands in the middle of a "
+                'field; put the whole field in quotes, and write " inside it as ""'
+            )
+        surplus += blanks
+    if quotes.size % 2:
+        line = line_of(data, int(quotes[-1]))
+        raise TableError(f"{source}, line {line}: the quote opened here is never closed")
+    return surplus
+
+
+def blanks_beside(data: bytes, position: int, step: int, separator: int) -> Iterator[int]:
+    position += step
+    while position >= 0 and data[position] in b" \t\r" and data[position] != separator:
+        yield position
+        position += step
+
+
+def find_blank(source: str, data: bytes, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) True for the lines without any text; ``spans`` (n, 4): start, end, line, fields.
+
+    In a table of one column a line of spaces is a missing cell, and only an empty line is blank.
+    Raises TableError for the first other line whose number of fields is not that of the first.
+    """
+    single = spans[:, 3] == 1
+    lengths = spans[:, 1] - spans[:, 0]
+    returns = (lengths == 1) & (np.frombuffer(data, dtype=np.uint8)[spans[:, 0]] == RETURN)
+    blank: NDArray[np.bool_] = (lengths == 0) | returns
+    for row in np.flatnonzero(single & ~blank):  # lines of spaces above the first text
+        if data[spans[row, 0] : spans[row, 1]].strip():
+            break
+        blank[row] = True
+    first = int(np.argmin(blank))
+    width = spans[first, 3]
+    for row in np.flatnonzero((spans[:, 3] != width) & ~blank):
+        start, end, line, fields = (int(value) for value in spans[row])
+        if fields == 1 and not data[start:end].strip():
+            blank[row] = True
+            continue
+        noun = "field" if fields == 1 else "fields"
+        raise TableError(
+            f"{source}, line {line}: has {fields} {noun}, but line {spans[first, 2]} has {width}; "
+            "give it as many, or put a field that holds the separator in quotes"
+        )
+    return blank

@@ -1,0 +1,54 @@
+"""Fixtures that several test modules share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fallline.arrays import Array
+from fallline.network import Network
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261124)
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `fallline` as a user would, in a folder of its own."""
+
+    def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "fallline", *map(str, args)]
+        environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"}
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            **options,  # type: ignore[call-overload]
+        )
+
+    return run
+
+
+def shaken(network: Network, rng: np.random.Generator) -> Network:
+    """The network with biases away from zero too."""
+    network.parameters = network.parameters + rng.normal(0.0, 0.2, network.n_parameters)
+    return network
+
+
+def targets_for(network: Network, n: int, rng: np.random.Generator) -> Array:
+    """Random targets that the network's loss allows, (n, n_outputs)."""
+    Y = rng.random((n, network.sizes[-1]))
+    return Y / Y.sum(axis=1, keepdims=True) if network.loss.task == "classes" else Y

@@ -1,0 +1,382 @@
+"""The command line as a user meets it: in a process of its own, output redirected."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pexpect
+import pytest
+
+import fallline as fl
+
+ROOT = Path(__file__).parents[1]
+HOUSING = ROOT / "examples" / "housing.csv"
+SHARED = ROOT.parent / "shared" / "data"
+ADULT_NAMES = (
+    "age,workclass,fnlwgt,education,education-num,marital-status,occupation,relationship,race,sex,"
+    "capital-gain,capital-loss,hours-per-week,native-country,income"
+)
+
+
+# ---- demo
+
+
+def test_demo_shows_the_run(cli) -> None:
+    result = cli("demo")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    lines = result.stdout.split("\n")
+    assert max(map(len, lines)) <= 80
+    assert "Before training" in lines
+    assert [line.split()[0] for line in lines if line.endswith("0.000084")] == ["19000"]
+    assert "0 1 1       0    0.00001" in lines
+    assert "1 1 1       1    0.98611" in lines
+    assert "loss" in result.stdout
+    assert "epoch)" in result.stdout  # the curve's axis
+
+
+@pytest.mark.parametrize("seed", [0, 7, 99])
+@pytest.mark.parametrize("published", [False, True])
+def test_demo_json(cli, seed: int, published: bool) -> None:
+    result = cli("demo", "--seed", seed, "--json", *(["--as-published"] if published else []))
+    data = json.loads(result.stdout)
+    assert set(data) == {"losses", "loss", "before", "after", "seconds"}
+    assert [epoch for epoch, _ in data["losses"]] == list(range(0, 20_000, 1_000))
+    assert data["loss"] == data["losses"][-1][1]
+    assert [row["target"] for row in data["after"]] == [0, 1, 0]
+    assert [row["predicted"] > 0.5 for row in data["after"]] == [False, True, False]
+    assert data["before"] != data["after"]
+    assert data["seconds"] > 0
+
+
+def test_demo_as_published_says_why_in_two_lines(cli) -> None:
+    last = cli("demo", "--as-published", "--epochs", 2000).stdout.strip().split("\n")[-2:]
+    assert "78 times higher" in last[0]
+    assert "6 slices, not 5" in last[1]
+
+
+def test_demo_options_reach_the_training(cli) -> None:
+    data = json.loads(cli("demo", "--epochs", 1001, "--hidden", "4,3", "--json").stdout)
+    assert [epoch for epoch, _ in data["losses"]] == [0, 1000]
+    other = json.loads(
+        cli("demo", "--epochs", 1001, "--hidden", "4,3", "--json", "--learning-rate", 0.1).stdout
+    )
+    assert other["losses"][0] == data["losses"][0]
+    assert other["loss"] > data["loss"]
+    assert json.loads(cli("demo", "--epochs", 0, "--json").stdout)["loss"] is None
+    assert "3-1 network" in cli("demo", "--epochs", 10, "--hidden", 0).stdout
+
+
+# ---- trace, check, info
+
+
+def test_trace_and_check_of_the_truth_table(cli) -> None:
+    text = cli("trace").stdout
+    assert "FORWARD  layer 1" in text
+    data = json.loads(cli("trace", "--json", "--rows", 3).stdout)
+    assert len(data["X"]) == 3
+    good = cli("check")
+    assert good.returncode == 0
+    assert "passed" in good.stdout
+    bad = cli("check", "--as-published")
+    assert bad.returncode == 1
+    assert bad.stderr == "fallline: the gradient is wrong in layer 1 and 2\n"
+    assert "every entry is 0.8333 of the derivative" in bad.stdout
+
+
+def test_trace_and_check_of_a_table(cli) -> None:
+    args = (HOUSING, "--target", "median_house_value", "--hidden", "3", "--activation", "tanh")
+    assert "identity(Z2)" in cli("trace", *args).stdout
+    assert "passed" in cli("check", *args, "--method", "central").stdout
+    data = json.loads(cli("check", *args, "--json").stdout)
+    assert data["passed"]
+    assert data["error"] < 1e-10
+
+
+# ---- train, predict, evaluate
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "fallline", "train", HOUSING, "--target"]
+    command += ["median_house_value", "-o", "housing.safetensors", "--epochs", "30", "--json"]
+    result = subprocess.run(
+        [str(part) for part in command], cwd=folder, capture_output=True, text=True, check=True
+    )
+    (folder / "summary.json").write_text(result.stdout)
+    return folder / "housing.safetensors"
+
+
+def test_train_summary(trained: Path) -> None:
+    data = json.loads((trained.parent / "summary.json").read_text())
+    assert data["task"] == "numbers"
+    assert data["rows"] == data["training_rows"] + data["validation_rows"] == 2000
+    assert data["validation_rows"] == 300
+    assert data["validation_scores"]["r2"] > 0.6
+    assert data["trivial_guess"]["r2"] < 0.01
+    assert data["source"] == "housing.csv"
+    assert data["best_epoch"] <= data["epochs"] <= 30
+
+
+def test_train_text(cli) -> None:
+    result = cli("train", HOUSING, "--target", "ocean_proximity", "--epochs", 3, "--hidden", "8")
+    assert result.returncode == 0, result.stderr
+    for part in (
+        "2,000 rows (",
+        "4 classes: <1H OCEAN, INLAND, NEAR BAY, NEAR OCEAN",
+        "median_income",
+        "missing: the mean, and marked",
+        "validation loss",
+        "trivial guess",
+        "model.safetensors written",
+    ):
+        assert part in result.stdout
+    assert max(map(len, result.stdout.split("\n"))) <= 100
+    assert cli("train", HOUSING, "--target", "ocean_proximity", "--epochs", 1, "-q").stdout == ""
+
+
+def test_training_repeats_with_the_seed(cli, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        cli(
+            "train", HOUSING, "--target", "median_income", "--epochs", 2, "--seed", seed, "-o", name
+        )
+    a, b, c = (fl.load(tmp_path / name).parameters for name in "abc")
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_predict_writes_a_line_per_row(cli, trained: Path, tmp_path: Path) -> None:
+    shown = cli("predict", trained, HOUSING)
+    assert shown.returncode == 0, shown.stderr
+    rows = list(csv.DictReader(shown.stdout.splitlines()))
+    assert len(rows) == 2000
+    cli("predict", trained, HOUSING, "-o", "out.csv")
+    assert (tmp_path / "out.csv").read_text() == shown.stdout
+    truth = [
+        float(row["median_house_value"]) for row in csv.DictReader(HOUSING.read_text().splitlines())
+    ]
+    predicted = np.array([float(row["prediction"]) for row in rows])
+    assert 1 - np.mean((predicted - truth) ** 2) / np.var(truth) > 0.6
+
+
+def test_predict_needs_no_target(cli, trained: Path, tmp_path: Path) -> None:
+    rows = list(csv.reader(HOUSING.read_text().splitlines()))
+    at = rows[0].index("median_house_value")
+    with (tmp_path / "new.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([row[:at] + row[at + 1 :] for row in rows[:50]])
+    result = cli("predict", trained, "new.csv")
+    assert len(result.stdout.splitlines()) == 50
+    assert result.stdout.splitlines() == cli("predict", trained, HOUSING).stdout.splitlines()[:50]
+
+
+def test_predict_lacking_a_column(cli, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.csv").write_text("longitude,latitud\n-122,37\n")
+    result = cli("predict", trained, "short.csv", "-o", "out.csv")
+    assert result.returncode == 1
+    assert "short.csv" in result.stderr
+    assert "latitude" in result.stderr
+    assert "median_income" in result.stderr
+    assert len(result.stderr.strip().split("\n")) <= 2
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_evaluate(cli, trained: Path, tmp_path: Path) -> None:
+    result = cli("evaluate", trained, HOUSING)
+    assert "R2" in result.stdout
+    data = json.loads(cli("evaluate", trained, HOUSING, "--json").stdout)
+    assert data["rows"] == 2000
+    assert data["scores"]["r2"] > 0.6
+    lines = HOUSING.read_text().splitlines()
+    at = lines[0].split(",").index("median_house_value")
+    gap = lines[1].split(",")
+    gap[at] = ""
+    (tmp_path / "gap.csv").write_text("\n".join([lines[0], ",".join(gap), *lines[2:20]]))
+    assert json.loads(cli("evaluate", trained, "gap.csv", "--json").stdout)["set_aside"] == 1
+
+
+def test_info(cli, trained: Path) -> None:
+    text = cli("info", trained).stdout
+    assert "median_house_value" in text
+    data = json.loads(cli("info", trained, "--json").stdout)
+    assert data["network"].endswith("-64-64-1")
+    assert data["kind"] == "model"
+
+
+def test_a_model_without_a_table_cannot_predict(cli, tmp_path: Path) -> None:
+    fl.save(fl.Network([2, 1], loss="huber"), tmp_path / "plain.safetensors")
+    result = cli("predict", "plain.safetensors", HOUSING)
+    assert result.returncode == 1
+    assert "not trained from a table" in result.stderr
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data tables are not beside the clone")
+class TestRealTables:
+    def test_adult(self, cli) -> None:
+        read = ("--no-header", "--names", ADULT_NAMES)
+        made = cli("train", SHARED / "adult-train.csv", "--target", "income", *read, "--epochs", 3)
+        assert made.returncode == 0, made.stderr
+        assert "2 classes: <=50K, >50K" in made.stdout
+        tested = cli("evaluate", "model.safetensors", SHARED / "adult-test.csv", *read, "--json")
+        data = json.loads(tested.stdout)
+        assert data["rows"] == 16_281
+        assert data["scores"]["accuracy"] > 0.84
+        assert "dot at the end" in data["notes"][0]
+        predicted = cli("predict", "model.safetensors", SHARED / "adult-test.csv", *read)
+        assert predicted.stdout.startswith("prediction,probability of <=50K,probability of >50K\n")
+
+    def test_california(self, cli) -> None:
+        args = ("--target", "median_house_value", "--epochs", 8, "--json")
+        made = cli("train", SHARED / "california_housing.csv", *args)
+        assert json.loads(made.stdout)["validation_scores"]["r2"] > 0.7
+
+    def test_titanic(self, cli) -> None:
+        made = cli("train", SHARED / "titanic_train.csv", "--target", "Survived", "--json")
+        data = json.loads(made.stdout)
+        assert data["task"] == "binary"
+        assert data["validation_scores"]["accuracy"] > 0.7
+        assert any("'Name' is set aside" in note for note in data["notes"])
+
+
+# ---- what goes wrong
+
+BAD_TABLES = {
+    "empty.csv": (b"", "empty"),
+    "header.csv": (b"a,b\n", "no rows|header"),
+    "ragged.csv": (b"a,b\n1,2\n3\n", "line 3"),
+    "latin.csv": (b"a,b\ncaf\xe9,2\n", "UTF-8"),
+    "twice.csv": (b"a,a\n1,2\n", "a"),
+    "one_class.csv": (b"a,b\n1,x\n2,x\n3,x\n4,x\n", "one class|only one"),
+    "stray.csv": (
+        b"a,b\n" + b"".join(b"%d,%d.5\n" % (i, i * i) for i in range(30)) + b"oops,7\n",
+        "line 32.*'oops'|'oops'.*line 32",
+    ),
+    "infinite.csv": (b"a,b\n" + b"1,2\n2,3\n" * 20 + b"inf,7\n", "line 42"),
+    "no_target.csv": (b"a,c\n1,2\n", "'b'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_bad_tables(cli, tmp_path: Path, name: str) -> None:
+    content, message = BAD_TABLES[name]
+    (tmp_path / name).write_bytes(content)
+    result = cli("train", name, "--target", "b", "-o", "never.safetensors")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("fallline: ")
+    assert name in result.stderr
+    assert re.search(message, result.stderr.replace("\n", " ")), result.stderr
+    assert len(result.stderr.strip().split("\n")) <= 2
+    assert not (tmp_path / "never.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (("train", "nothing.csv", "--target", "b"), 1, "nothing.csv"),
+        (("train", ".", "--target", "b"), 1, "folder|directory"),
+        (("train", HOUSING, "--target", "median_house_valu"), 1, "median_house_value"),
+        (("train", HOUSING, "--target", "median_income", "-o", "no/m"), 1, "no folder no"),
+        (("train", HOUSING, "--target", "median_income", "-o", "."), 1, "folder"),
+        (("train", HOUSING, "--target", "median_income", "--epochs", "-1"), 2, "epochs must be"),
+        (("train", HOUSING, "--target", "median_income", "--hidden", "a"), 2, "--hidden"),
+        (("train", HOUSING, "--target", "median_income", "--learning-rate", "0"), 2, "above 0"),
+        (("train", HOUSING, "--target", "median_income", "--activation", "rel"), 2, "relu"),
+        (("train", HOUSING, "--target", "median_income", "--task", "regress"), 2, "numbers"),
+        (("train", HOUSING, "--target", "median_income", "--types", "a"), 2, "--types"),
+        (("train", HOUSING, "--target", "median_income", "--validation", "1"), 2, "below 1"),
+        (("train", HOUSING), 2, "--target"),
+        (("predict", "nothing.safetensors", HOUSING), 1, "no such file"),
+        (("predict", HOUSING, HOUSING), 1, "not a safetensors|truncated"),
+        (("demo", "--learning-rate", "-1"), 2, "learning_rate must be a number above 0"),
+        (("demo", "--hidden", "0,2"), 2, "--hidden must be"),
+        (("demo", "--seed", "x"), 2, "seed"),
+        (("trace", HOUSING), 2, "--target"),
+        (("check", "--as-published", "--activation", "tanh"), 2, "sigmoid"),
+        (("nonsense",), 2, "nonsense"),
+        (("demo", "--nonsense"), 2, "nonsense"),
+    ],
+)
+def test_wrong_calls(cli, args, code, message) -> None:
+    result = cli(*args)
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert re.search(message, result.stderr), result.stderr
+
+
+def test_divergence_is_told_and_the_best_is_kept(cli, tmp_path: Path) -> None:
+    result = cli(
+        "train", HOUSING, "--target", "median_income", "--learning-rate", 1e30, "--epochs", 5
+    )
+    assert result.returncode == 1
+    assert "learning_rate 1e+30 is too large here; try 1e+29" in result.stderr
+    assert np.isfinite(fl.load(tmp_path / "model.safetensors").parameters).all()
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m fallline demo --epochs 1000 | head -1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert result.stderr == ""
+    assert result.stdout.startswith("The truth table")
+
+
+@pytest.mark.parametrize(
+    "command", ["demo", "train", "predict", "evaluate", "trace", "check", "info"]
+)
+def test_help_has_an_example(cli, command: str) -> None:
+    result = cli(command, "--help")
+    assert result.returncode == 0
+    assert f"Example: fallline {command}" in result.stdout
+    assert max(map(len, result.stdout.split("\n"))) <= 80
+    assert command in cli("--help").stdout
+
+
+def test_version(cli) -> None:
+    assert cli("--version").stdout.strip() == fl.__version__
+
+
+def terminal(tmp_path: Path, *args: str) -> pexpect.spawn:
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "fallline", *args],
+        cwd=str(tmp_path),
+        dimensions=(40, 80),
+        encoding="utf-8",
+        timeout=60,
+        env=os.environ | {"TERM": "xterm"},
+    )
+
+
+def test_the_bar_in_a_real_terminal(tmp_path: Path) -> None:
+    child = terminal(tmp_path, "train", str(HOUSING), "--target", "median_income", "--epochs", "60")
+    child.expect(r"epoch \d+/60 .*loss \d\.\d+, validation R2 .* left")
+    child.expect(r"model\.safetensors written")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
+    child = terminal(
+        tmp_path,
+        "train",
+        str(HOUSING),
+        "--target",
+        "median_income",
+        "--epochs",
+        "100000",
+        "--patience",
+        "100000",
+    )
+    child.expect(r"epoch \d+/100000 .*validation R2")
+    child.sendintr()
+    child.expect(r"interrupted; model\.safetensors holds the best parameters so far")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 1
+    assert fl.load(tmp_path / "model.safetensors").n_parameters > 0
