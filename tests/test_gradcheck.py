@@ -50,7 +50,9 @@ def test_both_slips_of_the_published_update_are_found() -> None:
     assert check.worst is slip_b
     text = str(check)
     assert "every entry is 0.8333 of the derivative" in text
+    assert "layer 2, W: no common factor, so a term of the formula is wrong" in text
     assert "FAILED: worst relative error 5.7e-01 in layer 2, W[0, 0]" in text
+    assert max(map(len, text.split("\n"))) <= 80
 
 
 def test_one_wrong_entry_is_found(rng: np.random.Generator) -> None:

@@ -97,31 +97,35 @@ class GradientCheck:
             (
                 part.layer,
                 f"{part.kind}{matrix_index(part.index)}",
-                f"{part.analytic:.10g}",
-                f"{part.numeric:.10g}",
+                f"{part.analytic:.8g}",
+                f"{part.numeric:.8g}",
                 f"{part.error:.1e}",
-                verdict(part),
+                "right" if part.passed else "WRONG",
             )
             for part in self.parts
         ]
-        heads = ("layer", "worst entry", "gradient", "numeric", "relative error", "verdict")
+        heads = ("layer", "worst entry", "gradient", "numeric", "rel. error", "verdict")
+        return "\n".join(
+            [table(heads, rows), *map(remark, filter(remark, self.parts)), self._last()]
+        )
+
+    def _last(self) -> str:
         worst = self.worst
-        last = (
+        return (
             f"{'passed' if self.passed else 'FAILED'}: worst relative error {worst.error:.1e} in "
-            f"layer {worst.layer}, {worst.kind}{matrix_index(worst.index)} "
+            f"layer {worst.layer}, {worst.kind}{matrix_index(worst.index)}\n"
             f"({self.method.replace('_', ' ')}, tolerance {self.tolerance:g})"
         )
-        return f"{table(heads, rows)}\n{last}"
 
 
-def verdict(part: PartCheck) -> str:
-    """What a person should make of one part."""
-    skipped = f"{part.at_kink} at a kink left out" if part.at_kink else ""
+def remark(part: PartCheck) -> str:
+    """What a person should make of one part; empty where there is nothing to say."""
+    where = f"layer {part.layer}, {part.kind}: "
     if part.passed:
-        return f"right; {skipped}" if skipped else "right"
+        return f"{where}{part.at_kink} at a kink left out" if part.at_kink else ""
     if part.ratio is not None:
-        return f"WRONG: every entry is {part.ratio:.4f} of the derivative"
-    return "WRONG: no common factor, so a term of the formula is wrong"
+        return f"{where}every entry is {part.ratio:.4f} of the derivative"
+    return f"{where}no common factor, so a term of the formula is wrong"
 
 
 def check_gradients(
