@@ -1,4 +1,4 @@
-"""The truth table, 20,000 epochs: the NumPy reference against the published notebook's loop."""
+"""The truth table, 20,000 epochs: the NumPy reference and the engine against the notebook's loop."""
 
 import notebook
 from timing import alternate, as_table
@@ -7,11 +7,12 @@ from fallline import lesson
 
 
 def run(rounds: int = 9) -> str:
-    """Time both; the result as Markdown."""
+    """Time them; the result as Markdown."""
     X, y = lesson.TRAIN_X, lesson.TRAIN_Y[:, None]
     medians = alternate(
         {
-            "Fallline, NumPy reference": lambda: lesson.run_demo(seed=0),
+            "Fallline, NumPy reference": lambda: lesson.run_demo(seed=0, engine="numpy"),
+            "Fallline, compiled": lambda: lesson.run_demo(seed=0, engine="compiled"),
             "published notebook's loop": lambda: notebook.train(
                 X, y, lesson.EPOCHS, lesson.LEARNING_RATE, seed=0
             ),

@@ -136,6 +136,7 @@ def run_demo(
     hidden: tuple[int, ...] = (2,),
     seed: int = 0,
     as_published: bool = False,
+    engine: str = "auto",
 ) -> Demo:
     """Train the truth table's network as the notebook does: rightly, or as published.
 
@@ -160,5 +161,6 @@ def run_demo(
             optimizer=GradientDescent(learning_rate),
             epochs=epochs,
             record_every=RECORD_EVERY,
+            engine=engine,
         )
     return Demo(network, history, before, network.predict_proba(TEST_X)[:, 0], as_published)

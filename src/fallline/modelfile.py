@@ -26,7 +26,7 @@ from fallline.errors import FalllineError, ModelFileError, ParameterError
 from fallline.history import History
 from fallline.limits import check_integer
 from fallline.network import Network
-from fallline.training import Position
+from fallline.position import Position
 
 __all__ = ["FORMAT", "Checkpoint", "Model", "load", "read_model", "save"]
 

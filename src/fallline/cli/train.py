@@ -9,6 +9,7 @@ from typing import Any
 
 from fallline.cli.options import layer_sizes, read, types_by_column
 from fallline.cli.plots import loss_curve
+from fallline.engine import compiled_before
 from fallline.errors import DivergenceWarning, FalllineError, FileWriteError, InterruptedWarning
 from fallline.optimizers import Adam
 from fallline.table_model import TableModel, train_table
@@ -87,7 +88,8 @@ def train_with_progress(table: Any, target: str, settings: dict[str, Any]) -> Ta
     )
     console = Console(file=sys.stderr)
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        job = bar.add_task("", total=settings["epochs"], numbers="")
+        waiting = "" if compiled_before() else "compiling (once per machine)"
+        job = bar.add_task("", total=settings["epochs"], numbers=waiting)
 
         def after_epoch(progress: Progress) -> None:
             history = progress.history

@@ -1,0 +1,9 @@
+"""The compiled engine: the training loop of fallline.training, by Numba.
+
+Three layers: :class:`Loop` (Python, holds the arrays), ``driver.steps`` (compiled, the loop over
+epochs and batches), and the inner loops of ``products``, ``functions`` and ``updates``.
+"""
+
+from fallline.engine.loop import Loop, compiled_before, serves
+
+__all__ = ["Loop", "compiled_before", "serves"]

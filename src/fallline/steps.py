@@ -1,0 +1,138 @@
+"""The steps of one epoch, by the readable reference or by the compiled engine.
+
+Both take the same batches in the same order: the rows of one permutation per epoch, drawn from the
+position's generator, cut into batches; a full batch is not shuffled.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.backprop import Backprop
+from fallline.network import Network
+from fallline.position import Position
+from fallline.samples import Samples
+
+__all__ = ["CompiledSteps", "ReferenceSteps", "Steps"]
+
+
+class Steps(Protocol):
+    """What the training loop needs: ``full`` tells whether an epoch is one step on all rows."""
+
+    full: bool
+
+    def epoch(self, *, want_loss: bool) -> float:
+        """One pass over the rows; the mean of the batch losses, each taken before its update.
+
+        It ends at a batch whose loss is not finite, and returns that. Without ``want_loss`` a full
+        batch computes no loss and returns 0.
+        """
+
+    def epochs(self, count: int) -> None:
+        """``count`` full-batch passes that nobody looks at."""
+
+
+class ReferenceSteps:
+    """Steps by :class:`fallline.backprop.Backprop` and the optimiser's own update."""
+
+    def __init__(
+        self,
+        network: Network,
+        rows: Samples,
+        optimizer: Any,
+        position: Position,
+        batch_size: int,
+        l2: float,
+    ) -> None:
+        self.network, self.rows, self.optimizer = network, rows, optimizer
+        self.position, self.batch_size, self.l2 = position, batch_size, l2
+        self.full = batch_size >= len(rows)
+        self.is_weight = network.is_weight
+        self.passes: dict[int, Backprop] = {}
+
+    def epoch(self, *, want_loss: bool) -> float:
+        if self.full:
+            return self.step(None, want_loss=want_loss)
+        losses, masses = [], []
+        for batch in self.batches():
+            losses.append(self.step(batch, want_loss=True))
+            masses.append(self.mass(batch))
+            if not np.isfinite(losses[-1]):
+                return losses[-1]
+        return float(np.average(losses, weights=masses))
+
+    def epochs(self, count: int) -> None:
+        for _ in range(count):
+            self.step(None, want_loss=False)
+
+    def batches(self) -> Iterator[Array]:
+        order = self.position.generator.permutation(len(self.rows))
+        for start in range(0, len(order), self.batch_size):
+            yield order[start : start + self.batch_size]
+
+    def mass(self, batch: Array) -> float:
+        """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
+        if self.rows.weight is None:
+            return float(len(batch))
+        return max(float(self.rows.weight[batch].sum()), np.finfo(float).tiny)
+
+    def step(self, batch: Array | None, *, want_loss: bool) -> float:
+        """Forward, backward, update; on all rows where ``batch`` is None."""
+        rows, position = self.rows, self.position
+        weight = rows.weight
+        if batch is None:
+            Y = rows.Y
+            step = self.passes.get(len(rows)) or self.new_pass(len(rows), rows.X, weight)
+        else:
+            Y = rows.Y[batch]
+            step = self.passes.get(len(batch)) or self.new_pass(len(batch))
+            step.load(rows.X[batch], None if weight is None else weight[batch])
+        step.forward()
+        loss = step.loss(Y) if want_loss else 0.0
+        step.backward(Y)
+        self.optimizer.update(
+            self.network.parameters, step.gradient, position.state, position.step, self.is_weight
+        )
+        position.step += 1
+        return loss
+
+    def new_pass(
+        self, n_rows: int, X: Array | None = None, weight: Array | None = None
+    ) -> Backprop:
+        """Buffers for batches of this size, made once; the rows of a full batch are loaded once."""
+        self.passes[n_rows] = Backprop(self.network, n_rows, self.l2)
+        if X is not None:
+            self.passes[n_rows].load(X, weight)
+        return self.passes[n_rows]
+
+
+class CompiledSteps:
+    """The same steps by :class:`fallline.engine.Loop`."""
+
+    def __init__(
+        self,
+        network: Network,
+        rows: Samples,
+        optimizer: Any,
+        position: Position,
+        batch_size: int,
+        l2: float,
+    ) -> None:
+        from fallline.engine import Loop
+
+        self.position = position
+        self.full = batch_size >= len(rows)
+        self.n_rows = len(rows)
+        self.loop = Loop(network, rows, optimizer, position.state, batch_size, l2)
+
+    def epoch(self, *, want_loss: bool) -> float:
+        order = None if self.full else self.position.generator.permutation(self.n_rows)
+        want = want_loss or not self.full
+        loss, taken = self.loop.epoch(order, self.position.step, want_loss=want)
+        self.position.step += taken
+        return loss
+
+    def epochs(self, count: int) -> None:
+        self.position.step += self.loop.epochs(count, self.position.step)

@@ -1,0 +1,155 @@
+"""The compiled engine against the readable reference, over random networks and settings."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import shaken, targets_for
+
+import fallline as fl
+from fallline.activations import ACTIVATIONS
+from fallline.engine import serves
+from fallline.errors import DivergenceWarning, ParameterError
+from fallline.losses import LOSSES
+from fallline.network import Network
+from fallline.schedules import Cosine
+
+TOLERANCE = {"float64": {"rtol": 1e-9, "atol": 1e-12}, "float32": {"rtol": 2e-3, "atol": 2e-5}}
+
+
+def both(make, X, y, **settings) -> tuple[Network, Network, fl.History, fl.History]:
+    nets = {engine: make() for engine in ("numpy", "compiled")}
+    histories = {
+        engine: fl.train(net, X, y, engine=engine, **settings) for engine, net in nets.items()
+    }
+    return nets["numpy"], nets["compiled"], histories["numpy"], histories["compiled"]
+
+
+def assert_same(make, X, y, **settings) -> None:
+    slow, fast, slow_history, fast_history = both(make, X, y, **settings)
+    tolerance = TOLERANCE[str(slow.dtype)]
+    np.testing.assert_allclose(fast.parameters, slow.parameters, **tolerance)
+    np.testing.assert_allclose(fast_history.loss, slow_history.loss, **tolerance)
+    assert fast_history.steps == slow_history.steps
+    assert fast_history.learning_rate == slow_history.learning_rate
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("hidden", ACTIVATIONS)
+def test_every_activation_and_loss(hidden: str, loss: str, rng: np.random.Generator) -> None:
+    for sizes in ([3, 2], [4, 5, 2], [2, 3, 4, 3]):
+        for dtype in ("float64", "float32"):
+
+            def make(sizes=sizes, dtype=dtype) -> Network:
+                net = Network(sizes, hidden=hidden, loss=loss, seed=2, dtype=dtype)
+                return shaken(net, np.random.default_rng(5))
+
+            X, Y = rng.normal(size=(11, sizes[0])), targets_for(make(), 11, rng)
+            weight = rng.random(11)
+            common = {"optimizer": fl.GradientDescent(0.05), "sample_weight": weight, "l2": 0.01}
+            assert_same(make, X, Y, epochs=4, batch_size=4, **common)
+            assert_same(make, X, Y, epochs=5, record_every=3, **common)
+
+
+OPTIMIZERS = [
+    fl.GradientDescent(0.1),
+    fl.GradientDescent(0.1, momentum=0.9),
+    fl.GradientDescent(0.1, momentum=0.9, nesterov=True),
+    fl.RMSProp(0.01),
+    fl.Adam(0.01),
+    fl.AdamW(0.01, weight_decay=0.1),
+    fl.Adam(Cosine(0.05, steps=30)),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_every_optimiser(optimizer, dtype, rng: np.random.Generator) -> None:
+    X = rng.normal(size=(50, 4))
+    y = np.sin(X[:, 0]) + X[:, 1]
+
+    def make() -> Network:
+        return Network([4, 8, 1], hidden="tanh", loss="squared_error", seed=1, dtype=dtype)
+
+    assert_same(make, X, y, optimizer=optimizer, epochs=8, batch_size=7)
+    assert_same(make, X, y, optimizer=optimizer, epochs=40, record_every=15)
+
+
+def test_large_products_go_by_blas(rng: np.random.Generator) -> None:
+    X, y = rng.normal(size=(500, 40)), rng.integers(0, 5, 500)
+
+    def make() -> Network:
+        return Network([40, 60, 30, 5], hidden="relu", loss="cross_entropy", seed=1)
+
+    assert_same(make, X, y, optimizer=fl.Adam(0.01), epochs=3, batch_size=128)
+
+
+def test_two_runs_have_the_same_bits(rng: np.random.Generator) -> None:
+    X, y = rng.normal(size=(300, 30)), rng.normal(size=300)
+    runs = []
+    for _ in range(2):
+        net = Network([30, 50, 1], loss="huber", seed=3, dtype="float32")
+        fl.train(net, X, y, epochs=3, engine="compiled")
+        runs.append(net.parameters.tobytes())
+    assert runs[0] == runs[1]
+
+
+def test_a_checkpoint_resumes_to_the_same_bits(rng: np.random.Generator, tmp_path) -> None:
+    X, y = rng.normal(size=(60, 4)), rng.normal(size=60)
+
+    def make() -> Network:
+        return Network([4, 6, 1], hidden="tanh", loss="squared_error", seed=3)
+
+    settings = {"batch_size": 16, "engine": "compiled"}
+    whole, parts = make(), make()
+    fl.train(whole, X, y, epochs=9, **settings)
+    checkpoint = fl.Checkpoint(tmp_path / "run.safetensors", every=2)
+    fl.train(make(), X, y, epochs=5, checkpoint=checkpoint, **settings)
+    fl.train(parts, X, y, epochs=9, checkpoint=checkpoint, **settings)
+    assert parts.parameters.tobytes() == whole.parameters.tobytes()
+
+
+@pytest.mark.parametrize("batch_size", [None, 10])
+def test_divergence_is_noticed(batch_size, rng: np.random.Generator) -> None:
+    X, y = rng.normal(size=(60, 4)), rng.normal(size=60)
+    net = Network([4, 6, 1], hidden="identity", loss="squared_error", seed=0)
+    with pytest.warns(DivergenceWarning, match="learning_rate 50 is too large"):
+        history = fl.train(
+            net,
+            X,
+            y,
+            optimizer=fl.GradientDescent(50.0),
+            epochs=1000,
+            batch_size=batch_size,
+            engine="compiled",
+        )
+    assert history.stopped == "diverged"
+    assert np.isfinite(net.parameters).all()
+
+
+@pytest.mark.parametrize("hidden", ACTIVATIONS)
+def test_a_nan_comes_through(hidden: str) -> None:
+    net = Network([2, 3, 1], hidden=hidden, loss="squared_error")
+    net.parameters[0] = np.nan
+    with pytest.warns(DivergenceWarning, match="no longer finite"):
+        history = fl.train(net, [[1.0, 2.0]], [1.0], epochs=5, engine="compiled")
+    assert history.epochs_done == 1
+
+
+def test_the_engine_says_what_it_cannot_serve() -> None:
+    net = Network([2, 1], loss="huber")
+    assert serves(net, fl.Adam())
+    assert not serves(net, fl.LBFGS())
+    with pytest.raises(ParameterError, match="does not serve LBFGS"):
+        fl.train(net, [[0.0, 1.0]], [1.0], optimizer=fl.LBFGS(), engine="compiled")
+
+
+def test_short_runs_do_without_numba() -> None:
+    code = (
+        "import sys, fallline as fl\n"
+        "net = fl.Network([2, 2, 1], loss='huber')\n"
+        "fl.train(net, [[0, 1], [1, 0]], [0, 1])\n"
+        "assert 'numba' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
