@@ -1,4 +1,4 @@
-"""The truth table, 20,000 epochs: the NumPy reference and the engine against the notebook's loop."""
+"""The truth table, 20,000 epochs: reference, compiled engine, and the notebook's loop."""
 
 import notebook
 from timing import alternate, as_table

@@ -82,9 +82,10 @@ def steps(
 ):  # fmt: skip
     """Run ``epochs`` passes over ``order``; returns the last one's loss and mass, and the steps.
 
-    With ``want_loss`` the loss is the mean of the batches' losses, each before its update, and the run
-    ends early at a batch whose loss is not finite; else 0. ``rates`` holds one rate for all steps,
-    or one for each. ``gather`` copies the rows of a batch; a full batch in order needs no copy.
+    With ``want_loss`` the loss is the mean of the batches' losses, each before its update, and the
+    run ends early at a batch whose loss is not finite; else it is 0. ``rates`` holds one rate for
+    all steps, or one for each. ``gather`` copies the rows of a batch; a full batch in order needs
+    no copy.
     """
     n_rows, n_outputs = len(order), Y.shape[1]
     one = theta.dtype.type(1.0)
