@@ -40,6 +40,16 @@ def test_demo_shows_the_run(cli) -> None:
     assert "epoch)" in result.stdout  # the curve's axis
 
 
+@pytest.mark.parametrize("published", [(), ("--as-published",)])
+def test_demo_divergence_is_one_line(cli, published) -> None:
+    result = cli("demo", "--learning-rate", "1e300", "--json", *published)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "learning_rate 1e+300 is too large here; try 1e+299" in result.stderr
+    data = json.loads(result.stdout)
+    assert data["after"][0]["predicted"] == data["before"][0]["predicted"]  # the best: the first
+
+
 @pytest.mark.parametrize("seed", [0, 7, 99])
 @pytest.mark.parametrize("published", [False, True])
 def test_demo_json(cli, seed: int, published: bool) -> None:

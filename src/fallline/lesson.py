@@ -7,6 +7,7 @@ b). It is kept here, apart from the core: to reproduce the printed figures, and 
 :func:`fallline.check_gradients` catches both slips.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from fallline.history import History
 from fallline.limits import check_integer
 from fallline.network import Network
 from fallline.optimizers import GradientDescent
-from fallline.training import train
+from fallline.training import ran_away, runaway_message, train
 
 __all__ = [
     "EPOCHS",
@@ -79,7 +80,7 @@ def with_slips(network: Network, step: Backprop) -> Array:
 def train_as_published(
     network: Network, X: Array, y: Array, *, learning_rate: float, epochs: int, record_every: int
 ) -> History:
-    """Full-batch descent along the published gradient; the loss is recorded as ``train`` does."""
+    """Full-batch descent along the published gradient; it records and stops as ``train`` does."""
     samples = network.samples(X, y)
     check_integer("epochs", epochs)
     optimizer = GradientDescent(learning_rate)
@@ -87,11 +88,21 @@ def train_as_published(
     step.load(samples.X)
     state, is_weight = optimizer.start(network.parameters), network.is_weight
     history = History()
+    best = network.parameters.copy()
     began = time.perf_counter()
     for epoch in range(epochs):
         step.forward()
         if epoch % record_every == 0:
-            history.record(epoch, step.loss(samples.Y))
+            loss = step.loss(samples.Y)
+            history.record(epoch, loss)
+            if ran_away(loss, history.loss[0]):
+                history.stopped = "diverged"
+                history.message = runaway_message(epoch, loss, history.loss[0], learning_rate)
+                network.parameters = best
+                epochs = epoch + 1
+                break
+            if loss == min(history.loss):
+                best = network.parameters.copy()
         step.backward(samples.Y)
         gradient = with_slips(network, step)
         optimizer.update(network.parameters, gradient, state, epoch, is_weight)
@@ -118,8 +129,9 @@ class Demo:
         ]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
-        losses = list(zip(self.history.epoch, self.history.loss, strict=True))
+        """Plain data, for JSON; a loss that is not finite is None."""
+        finite = [loss if math.isfinite(loss) else None for loss in self.history.loss]
+        losses = list(zip(self.history.epoch, finite, strict=True))
         return {
             "losses": [list(pair) for pair in losses],
             "loss": losses[-1][1] if losses else None,

@@ -280,7 +280,7 @@ class Run:
                 loss = steps.epoch(want_loss=recorded)
             position.epoch = self.history.epochs_done = epoch + ahead
             self.history.steps = position.step
-            if not math.isfinite(loss) or loss > RUNAWAY * position.first_loss:
+            if ran_away(loss, position.first_loss):
                 self.history.record(epoch, loss)
                 return self.diverged(epoch, loss)
             if recorded and self.record(epoch, loss, before):
@@ -355,11 +355,7 @@ class Run:
         """Put the best parameters back, and say which learning rate to try."""
         optimizer = self.settings.optimizer
         rate = float(optimizer.rate(max(self.position.step - 1, 0)))
-        how = "is no longer finite" if not math.isfinite(loss) else f"has run away to {loss:.3g}"
-        message = (
-            f"the loss {how} at epoch {epoch} (it began at {self.position.first_loss:.3g}): "
-            f"learning_rate {rate:g} is too large here; try {rate / 10:g}"
-        )
+        message = runaway_message(epoch, loss, self.position.first_loss, rate)
         self.end("diverged", message)
         self.restore_best()
         warnings.warn(message, DivergenceWarning, stacklevel=5)
@@ -406,6 +402,20 @@ class Run:
         self.network.parameters = result.x
         if result.success and self.history.stopped == "epochs":
             self.end("converged", "L-BFGS has converged")
+
+
+def ran_away(loss: float, first_loss: float) -> bool:
+    """Whether training has diverged: the loss is not finite, or 1,000 times its first value."""
+    return not math.isfinite(loss) or loss > RUNAWAY * first_loss
+
+
+def runaway_message(epoch: int, loss: float, first_loss: float, rate: float) -> str:
+    """What happened, and which learning rate to try."""
+    how = f"has run away to {loss:.3g}" if math.isfinite(loss) else "is no longer finite"
+    return (
+        f"the loss {how} at epoch {epoch} (it began at {first_loss:.3g}): "
+        f"learning_rate {rate:g} is too large here; try {rate / 10:g}"
+    )
 
 
 def next_multiple(epoch: int, of: int) -> int:

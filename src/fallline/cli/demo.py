@@ -1,9 +1,11 @@
 """`fallline demo`: the truth table, before and after."""
 
 import json as json_
+import warnings
 
 from fallline.cli.options import layer_sizes
 from fallline.cli.plots import loss_curve
+from fallline.errors import DivergenceWarning, FalllineError
 from fallline.lesson import Demo, run_demo
 from fallline.text import table
 
@@ -22,14 +24,18 @@ def run(
     json: bool,
 ) -> None:
     """Train and show."""
-    result = run_demo(
-        epochs=epochs,
-        learning_rate=learning_rate,
-        hidden=layer_sizes(hidden),
-        seed=seed,
-        as_published=as_published,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)
+        result = run_demo(
+            epochs=epochs,
+            learning_rate=learning_rate,
+            hidden=layer_sizes(hidden),
+            seed=seed,
+            as_published=as_published,
+        )
     print(json_.dumps(result.as_dict()) if json else as_text(result, learning_rate))
+    if result.history.stopped == "diverged":
+        raise FalllineError(result.history.message)
 
 
 def as_text(result: Demo, learning_rate: float) -> str:
@@ -52,8 +58,6 @@ def as_text(result: Demo, learning_rate: float) -> str:
     parts += [f"\n{curve}"] if curve else []
     parts.append(f"\nAfter {history.epochs_done:,} epochs, {history.seconds:.2f} s")
     parts.append(predictions(result, result.after))
-    if history.stopped == "diverged":
-        parts.append(f"Stopped: {history.message}.")
     if result.published:
         parts.append(f"\n{WHY_HIGHER}")
     return "\n".join(parts)
