@@ -85,6 +85,25 @@ def test_large_products_go_by_blas(rng: np.random.Generator) -> None:
     assert_same(make, X, y, optimizer=fl.Adam(0.01), epochs=3, batch_size=128)
 
 
+def test_batches_without_weight_change_nothing(rng: np.random.Generator) -> None:
+    X, y = rng.normal(size=(60, 4)), rng.normal(size=60)
+    weight = np.zeros(60)
+    weight[7] = 1.0
+
+    def make() -> Network:
+        return Network([4, 3, 1], hidden="tanh", loss="squared_error", seed=1)
+
+    assert_same(
+        make,
+        X,
+        y,
+        sample_weight=weight,
+        optimizer=fl.GradientDescent(0.1),
+        epochs=4,
+        batch_size=1,
+    )
+
+
 def test_two_runs_have_the_same_bits(rng: np.random.Generator) -> None:
     X, y = rng.normal(size=(300, 30)), rng.normal(size=300)
     runs = []

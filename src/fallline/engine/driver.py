@@ -130,5 +130,5 @@ def steps(
                     return loss, part, done
                 total += part * loss
                 mass += part
-        mean = total / mass if want_loss else 0.0
+        mean = total / mass if mass > 0 else 0.0  # no mass: no loss wanted, or no weight
     return mean, mass, done
