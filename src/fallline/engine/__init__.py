@@ -4,6 +4,7 @@ Three layers: :class:`Loop` (Python, holds the arrays), ``driver.steps`` (compil
 epochs and batches), and the inner loops of ``products``, ``functions`` and ``updates``.
 """
 
-from fallline.engine.loop import Loop, compiled_before, serves
+from fallline.engine.config import compiled_before
+from fallline.engine.loop import Loop, serves
 
 __all__ = ["Loop", "compiled_before", "serves"]

@@ -6,6 +6,7 @@ They are told apart by number, so that one compiled driver serves them all: see 
 import math
 
 from fallline.engine.config import kernel
+from fallline.engine.exponential import exp, expm1, tanh
 
 LEAK = 0.01
 SQRT_HALF = math.sqrt(0.5)
@@ -14,16 +15,14 @@ SQRT_2_PI = math.sqrt(2.0 * math.pi)
 
 @kernel
 def sigmoid(z):
-    """1 / (1 + e^-z); e^709 is the last that does not overflow, below it e^z is the same."""
-    if z < -700.0:
-        return math.exp(z)
-    return 1.0 / (1.0 + math.exp(-z))
+    """1 / (1 + e^-z); 0 below -709.78, where e^-z is infinite."""
+    return 1.0 / (1.0 + exp(-z))
 
 
 @kernel
 def softplus(z):
     """max(z, 0) + log(1 + e^-|z|)."""
-    return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
+    return max(z, 0.0) + math.log1p(exp(-abs(z)))
 
 
 @kernel
@@ -38,7 +37,7 @@ def activate(code, z_all, a_all):
             a_all[i] = sigmoid(z_all[i])
     elif code == 2:
         for i in range(n):
-            a_all[i] = math.tanh(z_all[i])
+            a_all[i] = tanh(z_all[i])
     elif code == 3:
         for i in range(n):
             z = z_all[i]
@@ -50,7 +49,7 @@ def activate(code, z_all, a_all):
     elif code == 5:
         for i in range(n):
             z = z_all[i]
-            a_all[i] = z if z > 0 else math.expm1(z)
+            a_all[i] = z if z > 0 else expm1(z)
     elif code == 6:
         for i in range(n):
             z = z_all[i]
@@ -86,7 +85,7 @@ def times_slope(code, z_all, a_all, delta):
         for i in range(n):
             z = min(max(z_all[i], -40.0), 40.0)
             cdf = 0.5 * math.erfc(-z * SQRT_HALF)
-            delta[i] *= cdf + z * math.exp(-0.5 * z * z) / SQRT_2_PI
+            delta[i] *= cdf + z * exp(-0.5 * z * z) / SQRT_2_PI
     elif code == 7:
         for i in range(n):
             s = sigmoid(z_all[i])
@@ -109,7 +108,7 @@ def output_and_delta(code, Z, Y, A, delta):
                 if code == 1:
                     a[j] = sigmoid(z[j])
                 elif code == 5:
-                    a[j] = math.exp(min(z[j], 709.7))
+                    a[j] = exp(min(z[j], 709.7))
                 else:
                     a[j] = z[j]
         for j in range(k):
@@ -129,7 +128,7 @@ def softmax(z, a):
         m = max(m, z[j])
     total = 0.0
     for j in range(len(z)):
-        a[j] = math.exp(z[j] - m)
+        a[j] = exp(z[j] - m)
         total += a[j]
     for j in range(len(z)):
         a[j] /= total
@@ -145,7 +144,7 @@ def row_loss(code, z, y):
             m = max(m, z[j])
         powers = 0.0
         for j in range(len(z)):
-            powers += math.exp(z[j] - m)
+            powers += exp(z[j] - m)
         rest = math.log(powers)
         for j in range(len(z)):
             total += y[j] * (rest - (z[j] - m))
@@ -155,12 +154,12 @@ def row_loss(code, z, y):
         if code == 0:
             total += 0.5 * e * e
         elif code == 1:
-            total += (max(z[j], 0.0) - y[j] * z[j]) + math.log1p(math.exp(-abs(z[j])))
+            total += (max(z[j], 0.0) - y[j] * z[j]) + math.log1p(exp(-abs(z[j])))
         elif code == 3:
             total += abs(e)
         elif code == 4:
             total += 0.5 * e * e if abs(e) <= 1 else abs(e) - 0.5
         else:
             y_log_y = y[j] * math.log(y[j]) if y[j] > 0 else 0.0
-            total += (math.exp(min(z[j], 709.7)) - y[j] * z[j]) + (y_log_y - y[j])
+            total += (exp(min(z[j], 709.7)) - y[j] * z[j]) + (y_log_y - y[j])
     return total

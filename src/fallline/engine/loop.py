@@ -1,11 +1,9 @@
 """The engine's Python side: the arrays of one run, and the call of the compiled driver."""
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,13 @@ from threadpoolctl import ThreadpoolController
 
 from fallline.arrays import Array
 from fallline.engine.codes import ACTIVATIONS, LOSSES, OPTIMIZERS
+from fallline.engine.config import drop_stale
 from fallline.network import Network
 from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.samples import Samples
 from fallline.schedules import Constant
 
-__all__ = ["Loop", "compiled_before", "serves"]
+__all__ = ["Loop", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
 
@@ -133,6 +132,7 @@ class Loop:
 @cache
 def driver() -> Callable[..., tuple[float, float, int]]:
     """The compiled loop, imported at first use."""
+    drop_stale()
     from fallline.engine.driver import steps
 
     return steps
@@ -149,15 +149,6 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     driver()  # loads the BLAS that the kernels call
     limit: AbstractContextManager[Any] = blas().limit(limits=1, user_api="blas")
     return limit
-
-
-def compiled_before() -> bool:
-    """Whether the disk cache holds the compiled loop, so that a first call need not wait."""
-    path = Path(__file__).parent / "__pycache__"
-    places = (
-        [path, Path(os.environ["NUMBA_CACHE_DIR"])] if "NUMBA_CACHE_DIR" in os.environ else [path]
-    )
-    return any(next(place.rglob("driver.steps-*.nbi"), None) for place in places)
 
 
 def settings_of(optimizer: Any) -> tuple[int, list[float], tuple[str, str]]:
