@@ -1,9 +1,15 @@
 """The compiled training loop: whole epochs of forward, backward, update."""
 
 from fallline.engine.config import kernel
-from fallline.engine.functions import activate, output_and_delta, row_loss, times_slope
+from fallline.engine.functions import activate, loss_delta, output, row_loss, times_slope
 from fallline.engine.products import affine, back_through, weight_gradient
 from fallline.engine.updates import update
+
+
+@kernel
+def padded(length):
+    """The next multiple of 8: elementwise loops then have no rest that no vector holds."""
+    return (length + 7) // 8 * 8
 
 
 @kernel
@@ -16,12 +22,12 @@ def forward(theta, sizes, starts, codes, A0, n, Z_room, A_room, width):
         start = starts[l]
         W = theta[start : start + n_in * n_out].reshape(n_in, n_out)
         b = theta[start + n_in * n_out : start + (n_in + 1) * n_out]
-        z = Z_room[width[l] : width[l] + n * n_out]
-        affine(A, W, b, z.reshape(n, n_out))
+        low, high = width[l], width[l] + n * n_out
+        affine(A, W, b, Z_room[low:high].reshape(n, n_out))
+        end = low + padded(n * n_out)
         if l < last:
-            a = A_room[width[l] : width[l] + n * n_out]
-            activate(codes[l], z, a)
-            A = a.reshape(n, n_out)
+            activate(codes[l], Z_room[low:end], A_room[low:end])
+            A = A_room[low:high].reshape(n, n_out)
 
 
 @kernel
@@ -37,11 +43,11 @@ def backward(theta, g, sizes, starts, codes, A0, n, Z_room, A_room, D_room, widt
             weight_gradient(A0, delta, dW, db)
             return
         low, high = width[l - 1], width[l - 1] + n * n_in
-        a, below = A_room[low:high], D_room[low:high]
-        weight_gradient(a.reshape(n, n_in), delta, dW, db)
+        weight_gradient(A_room[low:high].reshape(n, n_in), delta, dW, db)
         W = theta[start : start + n_in * n_out].reshape(n_in, n_out)
-        back_through(delta, W, below.reshape(n, n_in))
-        times_slope(codes[l - 1], Z_room[low:high], a, below)
+        back_through(delta, W, D_room[low:high].reshape(n, n_in))
+        end = low + padded(n * n_in)
+        times_slope(codes[l - 1], Z_room[low:end], A_room[low:end], D_room[low:end])
 
 
 @kernel
@@ -113,12 +119,9 @@ def steps(
             if want_loss:
                 for i in range(n):
                     loss += shares[i] * row_loss(loss_code, Z[i], T[i])
-            A = A_room[low:high].reshape(n, n_outputs)
-            output_and_delta(loss_code, Z, T, A, delta)
-            for i in range(n):
-                d = delta[i]
-                for j in range(n_outputs):
-                    d[j] *= shares[i]
+            end = high if loss_code == 2 else low + padded(n * n_outputs)
+            output(loss_code, Z_room[low:end], A_room[low:end], n_outputs)
+            loss_delta(loss_code, A_room[low:high].reshape(n, n_outputs), T, shares, delta)
             backward(theta, g, sizes, starts, codes, A0, n, Z_room, A_room, D_room, width)
             if l2 > 0:
                 loss += penalise(theta, g, is_weight, l2)

@@ -96,28 +96,36 @@ def times_slope(code, z_all, a_all, delta):
 
 
 @kernel
-def output_and_delta(code, Z, Y, A, delta):
-    """A = the loss's own output of Z, delta = dLoss_i/dZ of each row's loss."""
-    n, k = Z.shape
+def output(code, z_all, a_all, k):
+    """A = the loss's own output of Z, for flat arrays of rows of ``k``."""
+    n = len(z_all)
+    if code == 1:
+        for i in range(n):
+            a_all[i] = sigmoid(z_all[i])
+    elif code == 2:
+        for i in range(0, n - k + 1, k):
+            softmax(z_all[i : i + k], a_all[i : i + k])
+    elif code == 5:
+        for i in range(n):
+            a_all[i] = exp(min(z_all[i], 709.7))
+    else:
+        for i in range(n):
+            a_all[i] = z_all[i]
+
+
+@kernel
+def loss_delta(code, A, Y, shares, delta):
+    """delta = dLoss_i/dz_ik times the row's share of the mean."""
+    n, k = A.shape
     for i in range(n):
-        z, a, y, d = Z[i], A[i], Y[i], delta[i]
-        if code == 2:
-            softmax(z, a)
-        else:
-            for j in range(k):
-                if code == 1:
-                    a[j] = sigmoid(z[j])
-                elif code == 5:
-                    a[j] = exp(min(z[j], 709.7))
-                else:
-                    a[j] = z[j]
+        a, y, d, share = A[i], Y[i], delta[i], shares[i]
         for j in range(k):
             e = a[j] - y[j]
             if code == 3:
                 e = (e > 0) * 1.0 - (e < 0) * 1.0 + 0 * e
             elif code == 4:
                 e = min(max(e, -1.0), 1.0) + 0 * e
-            d[j] = e
+            d[j] = e * share
 
 
 @kernel

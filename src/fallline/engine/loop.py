@@ -69,12 +69,13 @@ class Loop:
         self.sizes = sizes
         self.starts = np.concatenate([[0], np.cumsum(blocks)[:-1]])
         self.codes = np.array([*map(ACTIVATIONS.index, network.hidden), 0])
-        self.width = n * np.concatenate([[0], np.cumsum(sizes[1:])[:-1]])
+        room = (n * sizes[1:] + 7) // 8 * 8  # each layer's part is padded to whole vectors
+        self.width = np.concatenate([[0], np.cumsum(room)[:-1]])
         rows_room = 0 if self.full else n
         self.X_room = np.empty((rows_room, sizes[0]), dtype)
         self.Y_room = np.empty((rows_room, sizes[-1]), dtype)
         self.shares = np.empty(n, dtype)
-        self.rooms = [np.empty(n * int(sizes[1:].sum()), dtype) for _ in range(3)]
+        self.rooms = [np.zeros(int(room.sum()), dtype) for _ in range(3)]
         weight = self.rows.weight
         self.weight = np.zeros(0, dtype) if weight is None else weight
 
