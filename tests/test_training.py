@@ -198,6 +198,23 @@ def test_an_interrupt_keeps_the_last_step(problem) -> None:
     np.testing.assert_array_equal(net.parameters, plain.parameters)
 
 
+def test_an_optimiser_of_ones_own(problem) -> None:
+    class SignDescent:
+        learning_rate = fl.StepDecay(0.01, every=50)
+
+        def start(self, theta):
+            return {}
+
+        def update(self, theta, gradient, state, step, is_weight):
+            gradient[:] = -self.learning_rate(step) * np.sign(gradient)
+            theta += gradient
+
+    X, y = problem
+    history = fl.train(regressor(), X, y, optimizer=SignDescent(), epochs=120)
+    assert history.loss[-1] < 0.5 * history.loss[0]
+    assert history.learning_rate[::50] == [0.01, 0.005, 0.0025]
+
+
 def test_no_epochs_change_nothing(problem) -> None:
     X, y = problem
     for optimizer in (None, fl.LBFGS()):

@@ -32,7 +32,6 @@ __all__ = ["GradientCheck", "PartCheck", "check_gradients"]
 
 COMPLEX_STEP = 1e-30
 DIFFERENCE_STEP = 1e-3
-NEAR_A_KINK = 1e-6
 TOLERANCE = {"complex_step": 1e-10, "central": 1e-6}
 GradientFunction = Callable[[Network, Array, Array], Array]
 

@@ -201,7 +201,10 @@ class Network:
         A single output gives (n_samples,), several give (n_samples, n_outputs). Raises as
         ``predict_proba``.
         """
-        output = self.predict_proba(X)
+        return self.decide(self.predict_proba(X))
+
+    def decide(self, output: Array) -> Array:
+        """What ``predict`` makes of the output (n_samples, n_outputs) of ``predict_proba``."""
         if self.loss.task == "classes":
             classes: Array = output.argmax(axis=1)
             return classes

@@ -21,7 +21,16 @@ from fallline.arrays import Array
 from fallline.limits import check_flag, check_integer, check_number
 from fallline.schedules import Schedule, as_schedule
 
-__all__ = ["LBFGS", "OPTIMIZERS", "Adam", "AdamW", "GradientDescent", "Optimizer", "RMSProp"]
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "Adam",
+    "AdamW",
+    "GradientDescent",
+    "Optimizer",
+    "RMSProp",
+    "rate_at",
+]
 
 State = dict[str, Array]
 
@@ -219,6 +228,11 @@ class LBFGS:
     def __post_init__(self) -> None:
         check_integer("memory", self.memory)
         check_number("tolerance", self.tolerance)
+
+
+def rate_at(optimizer: Optimizer, step: int) -> float:
+    """The learning rate of a step."""
+    return float(as_schedule(optimizer.learning_rate)(step))
 
 
 def running_mean(mean: Array, new: Array, decay: float) -> None:

@@ -5,6 +5,7 @@ position's generator, cut into batches; a full batch is not shuffled.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,28 @@ from fallline.network import Network
 from fallline.position import Position
 from fallline.samples import Samples
 
-__all__ = ["CompiledSteps", "ReferenceSteps", "Steps"]
+__all__ = ["CompiledSteps", "Descent", "ReferenceSteps", "Steps"]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What the steps of a run are taken with and from."""
+
+    network: Network
+    rows: Samples
+    optimizer: Any
+    position: Position
+    batch_size: int
+    l2: float
+
+    @property
+    def full(self) -> bool:
+        """Whether a batch holds all rows."""
+        return self.batch_size >= len(self.rows)
+
+    def order(self) -> Array:
+        """The next epoch's permutation of the rows."""
+        return self.position.generator.permutation(len(self.rows))
 
 
 class Steps(Protocol):
@@ -37,19 +59,9 @@ class Steps(Protocol):
 class ReferenceSteps:
     """Steps by :class:`fallline.backprop.Backprop` and the optimiser's own update."""
 
-    def __init__(
-        self,
-        network: Network,
-        rows: Samples,
-        optimizer: Any,
-        position: Position,
-        batch_size: int,
-        l2: float,
-    ) -> None:
-        self.network, self.rows, self.optimizer = network, rows, optimizer
-        self.position, self.batch_size, self.l2 = position, batch_size, l2
-        self.full = batch_size >= len(rows)
-        self.is_weight = network.is_weight
+    def __init__(self, descent: Descent) -> None:
+        self.descent, self.full = descent, descent.full
+        self.is_weight = descent.network.is_weight
         self.passes: dict[int, Backprop] = {}
 
     def epoch(self, *, want_loss: bool) -> float:
@@ -68,19 +80,20 @@ class ReferenceSteps:
             self.step(None, want_loss=False)
 
     def batches(self) -> Iterator[Array]:
-        order = self.position.generator.permutation(len(self.rows))
-        for start in range(0, len(order), self.batch_size):
-            yield order[start : start + self.batch_size]
+        order, size = self.descent.order(), self.descent.batch_size
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
 
     def mass(self, batch: Array) -> float:
         """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
-        if self.rows.weight is None:
+        weight = self.descent.rows.weight
+        if weight is None:
             return float(len(batch))
-        return max(float(self.rows.weight[batch].sum()), np.finfo(float).tiny)
+        return max(float(weight[batch].sum()), np.finfo(float).tiny)
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
         """Forward, backward, update; on all rows where ``batch`` is None."""
-        rows, position = self.rows, self.position
+        rows, position = self.descent.rows, self.descent.position
         weight = rows.weight
         if batch is None:
             Y = rows.Y
@@ -92,8 +105,12 @@ class ReferenceSteps:
         step.forward()
         loss = step.loss(Y) if want_loss else 0.0
         step.backward(Y)
-        self.optimizer.update(
-            self.network.parameters, step.gradient, position.state, position.step, self.is_weight
+        self.descent.optimizer.update(
+            self.descent.network.parameters,
+            step.gradient,
+            position.state,
+            position.step,
+            self.is_weight,
         )
         position.step += 1
         return loss
@@ -102,7 +119,7 @@ class ReferenceSteps:
         self, n_rows: int, X: Array | None = None, weight: Array | None = None
     ) -> Backprop:
         """Buffers for batches of this size, made once; the rows of a full batch are loaded once."""
-        self.passes[n_rows] = Backprop(self.network, n_rows, self.l2)
+        self.passes[n_rows] = Backprop(self.descent.network, n_rows, self.descent.l2)
         if X is not None:
             self.passes[n_rows].load(X, weight)
         return self.passes[n_rows]
@@ -111,28 +128,25 @@ class ReferenceSteps:
 class CompiledSteps:
     """The same steps by :class:`fallline.engine.Loop`."""
 
-    def __init__(
-        self,
-        network: Network,
-        rows: Samples,
-        optimizer: Any,
-        position: Position,
-        batch_size: int,
-        l2: float,
-    ) -> None:
+    def __init__(self, descent: Descent) -> None:
         from fallline.engine import Loop
 
-        self.position = position
-        self.full = batch_size >= len(rows)
-        self.n_rows = len(rows)
-        self.loop = Loop(network, rows, optimizer, position.state, batch_size, l2)
+        self.descent, self.full = descent, descent.full
+        self.loop = Loop(
+            descent.network,
+            descent.rows,
+            descent.optimizer,
+            descent.position.state,
+            descent.batch_size,
+            descent.l2,
+        )
 
     def epoch(self, *, want_loss: bool) -> float:
-        order = None if self.full else self.position.generator.permutation(self.n_rows)
+        order = None if self.full else self.descent.order()
         want = want_loss or not self.full
-        loss, taken = self.loop.epoch(order, self.position.step, want_loss=want)
-        self.position.step += taken
+        loss, taken = self.loop.epoch(order, self.descent.position.step, want_loss=want)
+        self.descent.position.step += taken
         return loss
 
     def epochs(self, count: int) -> None:
-        self.position.step += self.loop.epochs(count, self.position.step)
+        self.descent.position.step += self.loop.epochs(count, self.descent.position.step)

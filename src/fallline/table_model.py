@@ -113,14 +113,15 @@ class TableModel:
 
     def scores(self, X: Array, y: Array) -> dict[str, float]:
         """Scores of the network on encoded rows."""
-        output = self.network.predict_proba(X)
+        Z = self.network.logits(X)
+        output = self.network.loss.output(Z)
         if self.encoding.task == "numbers":
             return number_scores(
                 self.encoding.decode_numbers(y), self.encoding.decode_numbers(output[:, 0])
             )
         samples = self.network.samples(X, y)
-        loss = float(self.network.loss.value(self.network.logits(X), samples.Y).mean())
-        predicted = self.network.predict(X)
+        loss = float(self.network.loss.value(Z, samples.Y).mean())
+        predicted = self.network.decide(output)
         return class_scores(y, predicted, loss, output[:, 0] if output.shape[1] == 1 else None)
 
     def trivial_scores(self, y: Array) -> dict[str, float]:

@@ -9,7 +9,7 @@ from fallline.arrays import Array, ArrayLike
 from fallline.backprop import Backprop, by_layer, per_sample_gradients
 from fallline.limits import check_number
 from fallline.network import Network
-from fallline.optimizers import GradientDescent, Optimizer
+from fallline.optimizers import GradientDescent, Optimizer, rate_at
 from fallline.samples import Samples
 from fallline.text import matrix, side_by_side
 from fallline.training import check_optimizer
@@ -180,14 +180,9 @@ def trace(
         l2=l2,
         loss_name=network.loss.name,
         optimizer=repr(optimizer),
-        learning_rate=rate_at_start(optimizer),
+        learning_rate=rate_at(optimizer, 0),
         layers=layer_traces(old, new, samples, step, gradient, step_taken, l2),
     )
-
-
-def rate_at_start(optimizer: Any) -> float:
-    rate = optimizer.learning_rate
-    return float(rate(0) if callable(rate) else rate)
 
 
 def pass_over(network: Network, samples: Samples, l2: float) -> tuple[Backprop, float]:

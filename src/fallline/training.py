@@ -4,7 +4,6 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,16 +11,16 @@ import numpy as np
 
 from fallline import metrics
 from fallline.arrays import Array, ArrayLike
-from fallline.backprop import loss_and_gradient, loss_at
+from fallline.backprop import loss_and_gradient, loss_at, mean_loss, shares_of
 from fallline.engine import serves
 from fallline.errors import DivergenceWarning, InterruptedWarning, ParameterError
 from fallline.history import History
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.network import Network
-from fallline.optimizers import LBFGS, Adam, Optimizer
+from fallline.optimizers import LBFGS, Adam, Optimizer, rate_at
 from fallline.position import Position
 from fallline.samples import Samples
-from fallline.steps import CompiledSteps, ReferenceSteps, Steps
+from fallline.steps import CompiledSteps, Descent, ReferenceSteps, Steps
 from fallline.stopping import StopRule
 
 __all__ = ["Progress", "train"]
@@ -233,7 +232,9 @@ class Run:
             if kept is not None:
                 return kept
         position = Position(generator=np.random.default_rng(self.settings.seed))
-        position.first_loss = self.loss_of(self.rows, self.settings.l2)
+        position.first_loss = loss_at(
+            self.network, self.rows.X, self.rows.Y, self.rows.weight, self.settings.l2
+        )
         position.best = self.network.parameters.copy()
         if not isinstance(self.settings.optimizer, LBFGS):
             position.state = self.settings.optimizer.start(self.network.parameters)
@@ -259,9 +260,6 @@ class Run:
 
     def end(self, how: str, message: str) -> None:
         self.history.stopped, self.history.message = how, message
-
-    def loss_of(self, samples: Samples, l2: float = 0.0) -> float:
-        return loss_at(self.network, samples.X, samples.Y, samples.weight, l2)
 
     # ---- gradient descent, epoch by epoch
 
@@ -299,8 +297,7 @@ class Run:
 
     def steps(self) -> Steps:
         """The reference's steps, or the engine's where that serves and pays."""
-        kind = CompiledSteps if self.settings.compiled(self.network, self.rows) else ReferenceSteps
-        return kind(
+        descent = Descent(
             self.network,
             self.rows,
             self.settings.optimizer,
@@ -308,16 +305,16 @@ class Run:
             self.batch_size,
             self.settings.l2,
         )
+        compiled = self.settings.compiled(self.network, self.rows)
+        return CompiledSteps(descent) if compiled else ReferenceSteps(descent)
 
     # ---- what happens after a recorded epoch
 
     def record(self, epoch: int, loss: float, before: Array | None) -> bool:
         """Note the epoch, keep the best parameters, ask rules and callbacks; True to stop."""
         self.history.record(epoch, loss)
-        with suppress(AttributeError):
-            self.history.learning_rate.append(
-                float(self.settings.optimizer.rate(max(self.position.step - 1, 0)))
-            )
+        if not isinstance(self.settings.optimizer, LBFGS):
+            self.history.learning_rate.append(self.last_rate())
         if self.held_out is not None:
             loss = self.validate(self.held_out)
             before = self.network.parameters.copy()
@@ -326,11 +323,17 @@ class Run:
             self.position.best_epoch = epoch
         return self.asked_to_stop(epoch)
 
+    def last_rate(self) -> float:
+        """The learning rate of the last step."""
+        return rate_at(self.settings.optimizer, max(self.position.step - 1, 0))
+
     def validate(self, held_out: Samples) -> float:
-        """Measure the held-out rows; returns their loss."""
-        loss = self.loss_of(held_out)
+        """Measure the held-out rows, by one forward pass; returns their loss."""
+        forward = self.network.forward(held_out.X)
+        shares = shares_of(len(held_out), held_out.weight)
+        loss = mean_loss(self.network, forward.Z[-1], held_out.Y, shares)
         self.history.validation_loss.append(loss)
-        self.history.validation_score.append(score(self.network, held_out))
+        self.history.validation_score.append(score(self.network, forward.A[-1], held_out.Y))
         return loss
 
     def asked_to_stop(self, epoch: int) -> bool:
@@ -353,9 +356,7 @@ class Run:
 
     def diverged(self, epoch: int, loss: float) -> None:
         """Put the best parameters back, and say which learning rate to try."""
-        optimizer = self.settings.optimizer
-        rate = float(optimizer.rate(max(self.position.step - 1, 0)))
-        message = runaway_message(epoch, loss, self.position.first_loss, rate)
+        message = runaway_message(epoch, loss, self.position.first_loss, self.last_rate())
         self.end("diverged", message)
         self.restore_best()
         warnings.warn(message, DivergenceWarning, stacklevel=5)
@@ -435,12 +436,12 @@ def batch_size_for(settings: Settings, n_rows: int) -> int:
     return n_rows if n_rows < FULL_BATCH_BELOW else DEFAULT_BATCH
 
 
-def score(network: Network, samples: Samples) -> float:
-    """Accuracy, or R2 where the targets are numbers."""
-    predicted = network.predict(samples.X)
+def score(network: Network, output: Array, Y: Array) -> float:
+    """Accuracy, or R2 where the targets are numbers, from the network's output (n, n_outputs)."""
+    predicted = network.decide(output)
     if network.loss.task == "classes":
-        return metrics.accuracy(samples.Y.argmax(axis=1), predicted)
-    y = samples.Y[:, 0] if samples.Y.shape[1] == 1 else samples.Y
+        return metrics.accuracy(Y.argmax(axis=1), predicted)
+    y = Y[:, 0] if Y.shape[1] == 1 else Y
     if network.loss.task == "binary":
         return metrics.accuracy(y, predicted)
     return metrics.r2(y, predicted)
