@@ -59,6 +59,7 @@ OPTIMIZERS = [
     fl.RMSProp(0.01),
     fl.Adam(0.01),
     fl.AdamW(0.01, weight_decay=0.1),
+    fl.Adam(0.01, epsilon=1e-3, epsilon_hat=True),
     fl.Adam(Cosine(0.05, steps=30)),
 ]
 
@@ -172,3 +173,25 @@ def test_short_runs_do_without_numba() -> None:
         "assert 'numba' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_l2_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -> None:
+    from fallline.position import Position
+    from fallline.steps import CompiledSteps, Descent, ReferenceSteps
+
+    ends = []
+    for kind in (ReferenceSteps, CompiledSteps):
+        net = Network([4, 6, 1], hidden="tanh", loss="squared_error", seed=3)
+        generator = np.random.default_rng(0)
+        X, y, weight = (
+            generator.normal(size=(50, 4)),
+            generator.normal(size=50),
+            generator.random(50),
+        )
+        optimizer = fl.GradientDescent(0.1)
+        rows = net.samples(X, y, weight)
+        position = Position(generator=np.random.default_rng(1))
+        descent = Descent(net, rows, optimizer, position, 12, l2=3.0, l2_per_mass=True)
+        losses = [kind(descent).epoch(want_loss=True) for _ in range(3)]
+        ends.append(np.append(net.parameters, losses))
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)

@@ -41,7 +41,7 @@ class Backprop:
         self.network = network
         self.l2 = l2
         self.gradient: Array = np.zeros_like(network.parameters)
-        self.penalised = network.is_weight * l2
+        self.is_weight = network.is_weight
         self.shares: Array = np.full((n_rows, 1), 1.0 / n_rows, network.dtype)
         widths = network.sizes[1:]
         self.Z = [self._empty(size) for size in widths]
@@ -110,7 +110,7 @@ class Backprop:
             np.multiply(below, slope_of(Z, A, out=slope), out=below)
             np.dot(A_and_1_T, below, out=gradient)
         if self.l2 > 0:
-            self.gradient += self.penalised * self.network.parameters
+            self.gradient += self.l2 * self.is_weight * self.network.parameters
 
     def loss(self, Y: Array) -> float:
         """The loss of the batch after :meth:`forward`, added up in float64."""
@@ -185,7 +185,7 @@ def per_sample_gradients(network: Network, X: Array, Y: Array, l2: float = 0.0) 
     ):
         np.einsum("ni,no->nio", A_and_1, delta, out=block)
     if l2 > 0:
-        stack += step.penalised * network.parameters
+        stack += l2 * step.is_weight * network.parameters
     return stack
 
 

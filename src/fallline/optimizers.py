@@ -153,22 +153,25 @@ class Adam(_Stepper):
         \theta &\leftarrow \theta - \eta\, \hat m / (\sqrt{\hat v} + \epsilon)
 
     Parameters: ``learning_rate`` above 0 or a schedule; ``beta_1`` and ``beta_2`` in [0, 1);
-    ``epsilon`` above 0. State: ``mean`` m and ``mean_square`` v.
+    ``epsilon`` above 0; with ``epsilon_hat`` it is added to the uncorrected root instead, as
+    scikit-learn does. State: ``mean`` m and ``mean_square`` v.
     Raises ParameterError for a value out of range.
-    Source: Kingma and Ba 2015 (arXiv:1412.6980, algorithm 1). scikit-learn adds epsilon to the
-    uncorrected root instead (the paper's remark at the end of section 2).
+    Source: Kingma and Ba 2015 (arXiv:1412.6980, algorithm 1; ``epsilon_hat`` from the remark at
+    the end of section 2).
     """
 
     learning_rate: float | Schedule = 0.001
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
+    epsilon_hat: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("beta_1", self.beta_1)
         check_number("beta_2", self.beta_2)
         check_number("epsilon", self.epsilon)
+        check_flag("epsilon_hat", self.epsilon_hat)
 
     def start(self, theta: Array) -> State:
         return {"mean": np.zeros_like(theta), "mean_square": np.zeros_like(theta)}
@@ -180,8 +183,9 @@ class Adam(_Stepper):
         running_mean(state["mean_square"], np.square(gradient), self.beta_2)
         t = step + 1
         root = np.sqrt(state["mean_square"])
-        root *= 1.0 / np.sqrt(1.0 - self.beta_2**t)
-        root += self.epsilon
+        correction = 1.0 / np.sqrt(1.0 - self.beta_2**t)
+        root *= correction
+        root += self.epsilon * correction if self.epsilon_hat else self.epsilon
         change = np.divide(state["mean"], root, out=gradient)
         change *= -self.rate(step) / (1.0 - self.beta_1**t)
         theta += change

@@ -21,7 +21,10 @@ __all__ = ["CompiledSteps", "Descent", "ReferenceSteps", "Steps"]
 
 @dataclass(frozen=True)
 class Descent:
-    """What the steps of a run are taken with and from."""
+    """What the steps of a run are taken with and from.
+
+    With ``l2_per_mass`` the l2 of a step is divided by its batch's mass (rows, or sum of weights).
+    """
 
     network: Network
     rows: Samples
@@ -29,6 +32,7 @@ class Descent:
     position: Position
     batch_size: int
     l2: float
+    l2_per_mass: bool = False
 
     @property
     def full(self) -> bool:
@@ -84,12 +88,13 @@ class ReferenceSteps:
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
-    def mass(self, batch: Array) -> float:
+    def mass(self, batch: Array | None) -> float:
         """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
-        weight = self.descent.rows.weight
-        if weight is None:
-            return float(len(batch))
-        return max(float(weight[batch].sum()), np.finfo(float).tiny)
+        rows = self.descent.rows
+        if rows.weight is None:
+            return float(len(rows) if batch is None else len(batch))
+        weight = rows.weight if batch is None else rows.weight[batch]
+        return max(float(weight.sum()), np.finfo(float).tiny)
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
         """Forward, backward, update; on all rows where ``batch`` is None."""
@@ -102,6 +107,8 @@ class ReferenceSteps:
             Y = rows.Y[batch]
             step = self.passes.get(len(batch)) or self.new_pass(len(batch))
             step.load(rows.X[batch], None if weight is None else weight[batch])
+        if self.descent.l2_per_mass:
+            step.l2 = self.descent.l2 / self.mass(batch)
         step.forward()
         loss = step.loss(Y) if want_loss else 0.0
         step.backward(Y)
@@ -139,6 +146,7 @@ class CompiledSteps:
             descent.position.state,
             descent.batch_size,
             descent.l2,
+            l2_per_mass=descent.l2_per_mass,
         )
 
     def epoch(self, *, want_loss: bool) -> float:

@@ -83,7 +83,7 @@ def steps(
     theta, g, first, second, is_weight,
     sizes, starts, codes, loss_code,
     X, Y, weight, order, batch_size, epochs, gather, want_loss,
-    optimizer, rates, step, knobs, l2,
+    optimizer, rates, step, knobs, l2, l2_per_mass,
     X_room, Y_room, shares, Z_room, A_room, D_room, width,
 ):  # fmt: skip
     """Run ``epochs`` passes over ``order``; returns the last one's loss and mass, and the steps.
@@ -124,7 +124,7 @@ def steps(
             loss_delta(loss_code, A_room[low:high].reshape(n, n_outputs), T, shares, delta)
             backward(theta, g, sizes, starts, codes, A0, n, Z_room, A_room, D_room, width)
             if l2 > 0:
-                loss += penalise(theta, g, is_weight, l2)
+                loss += penalise(theta, g, is_weight, l2 / part if l2_per_mass and part > 0 else l2)
             rate = rates[0] if len(rates) == 1 else rates[done]
             done += 1
             update(optimizer, theta, g, first, second, rate, step + done, knobs, is_weight)

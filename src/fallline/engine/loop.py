@@ -46,11 +46,13 @@ class Loop:
         state: dict[str, Array],
         batch_size: int,
         l2: float,
+        *,
+        l2_per_mass: bool = False,
     ) -> None:
         self.network, self.rows, self.optimizer = network, rows, optimizer
         self.full = batch_size >= len(rows)
         self.batch_size = min(batch_size, len(rows))
-        self.l2 = float(l2)
+        self.l2, self.l2_per_mass = float(l2), l2_per_mass
         self.code, knobs, names = settings_of(optimizer)
         self.knobs = np.array(knobs, dtype=np.float64)
         spare = np.zeros(0, network.dtype)
@@ -115,7 +117,8 @@ class Loop:
                 self.sizes, self.starts, self.codes, LOSSES.index(self.network.loss.name),
                 self.rows.X, self.rows.Y, self.weight, order,
                 self.batch_size, epochs, not self.full, want_loss,
-                self.code, self.rates(step, epochs, len(order)), step, self.knobs, self.l2,
+                self.code, self.rates(step, epochs, len(order)), step, self.knobs,
+                self.l2, self.l2_per_mass,
                 self.X_room, self.Y_room, self.shares, *self.rooms, self.width,
             )  # fmt: skip
         self.seconds_per_step = (time.perf_counter() - began) / done
@@ -157,13 +160,14 @@ def settings_of(optimizer: Any) -> tuple[int, list[float], tuple[str, str]]:
     if isinstance(optimizer, GradientDescent):
         plain = optimizer.momentum == 0
         name = "descent" if plain else "nesterov" if optimizer.nesterov else "momentum"
-        knobs, names = [optimizer.momentum, 0, 0, 0], ("" if plain else "velocity", "")
+        knobs, names = [optimizer.momentum], ("" if plain else "velocity", "")
     elif isinstance(optimizer, RMSProp):
         name = "rmsprop"
-        knobs, names = [optimizer.decay, optimizer.epsilon, 0, 0], ("", "mean_square")
+        knobs, names = [optimizer.decay, optimizer.epsilon], ("", "mean_square")
     else:
         decay = optimizer.weight_decay if isinstance(optimizer, AdamW) else 0.0
         name = "adamw" if isinstance(optimizer, AdamW) else "adam"
-        knobs = [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, decay]
+        hat = float(optimizer.epsilon_hat)
+        knobs = [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, decay, hat]
         names = ("mean", "mean_square")
     return OPTIMIZERS.index(name), knobs, names

@@ -10,8 +10,9 @@ def update(code, theta, g, first, second, rate, t, knobs, is_weight):
     """Move theta one step along the gradient g; t counts from 1.
 
     ``first`` and ``second`` are the state (velocity; mean, mean square), ``knobs`` the optimiser's
-    own numbers: momentum, or decay and epsilon, or beta_1, beta_2, epsilon, weight_decay. They
-    and the rate come in float64; what enters the loops is cast to the dtype of theta first.
+    own numbers: momentum, or decay and epsilon, or beta_1, beta_2, epsilon, weight_decay and
+    whether epsilon is added to the uncorrected root. They and the rate come in float64; what
+    enters the loops is cast to the dtype of theta first.
     """
     n = len(theta)
     cast = theta.dtype.type
@@ -44,8 +45,9 @@ def adam(decays, theta, g, first, second, rate, t, knobs, is_weight):
     cast = theta.dtype.type
     beta_1, rest_1 = cast(knobs[0]), cast(1.0 - knobs[0])
     beta_2, rest_2 = cast(knobs[1]), cast(1.0 - knobs[1])
-    epsilon = cast(knobs[2])
-    root_scale = cast(1.0 / math.sqrt(1.0 - knobs[1] ** t))
+    correction = 1.0 / math.sqrt(1.0 - knobs[1] ** t)
+    root_scale = cast(correction)
+    epsilon = cast(knobs[2] * correction if knobs[4] > 0 else knobs[2])
     size = cast(rate / (1.0 - knobs[0] ** t))
     shrink = cast(rate * knobs[3] if decays else 0.0)
     for i in range(len(theta)):
