@@ -5,20 +5,19 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-__all__ = ["compiled_before", "kernel"]
+__all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel"]
 
 HERE = Path(__file__).parent
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 # No flag that assumes finite numbers: a NaN has to come through, so that training can stop at it.
-# Sums may be reordered and multiplications fused, which the vector units need; the order is fixed
-# in the compiled code, so the bits do not depend on anything but the processor.
+# Products and sums may be fused; the order of sums is never changed, so the bits do not depend on
+# how wide the processor's registers are.
 FLAGS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
-    "fastmath": {"contract", "nsz", "reassoc"},
+    "fastmath": {"contract", "nsz"},
 }
 
 
@@ -47,12 +46,37 @@ def drop_stale() -> None:
                 path.unlink()
 
 
-def kernel(function: Function) -> Function:
-    """Compile at first use, kept on disk; where no folder can be written, in memory only."""
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Let compiled code call a function whose LLVM code Python writes: see engine.vectors."""
+    from numba.extending import intrinsic as by_numba
+
+    return by_numba(function)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a part of the compiled loop."""
+    from numba import njit
+
+    return njit(**FLAGS)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Make a function that is called in one place a part of its caller.
+
+    Numba optimises a function anew, with all that it calls, in each of its callers: a chain of
+    calls six deep took 14 s to compile.
+    """
+    from numba import njit
+
+    return njit(inline="always", **FLAGS)(function)
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile what Python calls, kept on disk; where no folder can be written, in memory only."""
     from numba import njit
 
     try:
-        return njit(cache=True, **FLAGS)(function)  # type: ignore[no-any-return]
+        return njit(cache=True, **FLAGS)(function)
     except RuntimeError:
         warnings.warn(
             "no folder to keep compiled code in, so it is compiled anew in every process; "
@@ -60,4 +84,4 @@ def kernel(function: Function) -> Function:
             RuntimeWarning,
             stacklevel=2,
         )
-        return njit(**FLAGS)(function)  # type: ignore[no-any-return]
+        return njit(**FLAGS)(function)

@@ -1,137 +1,140 @@
-"""The compiled training loop: whole epochs of forward, backward, update."""
+"""The compiled training loop: whole epochs of forward, backward, update, by a crew of threads.
 
-from fallline.engine.config import kernel
-from fallline.engine.functions import activate, loss_delta, output, row_loss, times_slope
-from fallline.engine.products import affine, back_through, weight_gradient
-from fallline.engine.updates import update
+A batch is cut into parts and theta into segments, both by rules that look at the problem alone.
+The crew shares them out; what they computed is added up in the order of the parts. So the bits do
+not depend on the size of the crew.
+"""
 
-
-@kernel
-def padded(length):
-    """The next multiple of 8: elementwise loops then have no rest that no vector holds."""
-    return (length + 7) // 8 * 8
-
-
-@kernel
-def forward(theta, sizes, starts, codes, A0, n, Z_room, A_room, width):
-    """Z of every layer and A of every hidden one, in their part of the rooms."""
-    last = len(sizes) - 2
-    A = A0
-    for l in range(last + 1):
-        n_in, n_out = sizes[l], sizes[l + 1]
-        start = starts[l]
-        W = theta[start : start + n_in * n_out].reshape(n_in, n_out)
-        b = theta[start + n_in * n_out : start + (n_in + 1) * n_out]
-        low, high = width[l], width[l] + n * n_out
-        affine(A, W, b, Z_room[low:high].reshape(n, n_out))
-        end = low + padded(n * n_out)
-        if l < last:
-            activate(codes[l], Z_room[low:end], A_room[low:end])
-            A = A_room[low:high].reshape(n, n_out)
+from fallline.engine.config import entry, inlined
+from fallline.engine.crew import wait
+from fallline.engine.layout import ROW
+from fallline.engine.passes import loss_and_gradient, take_inputs, take_shares, take_targets
+from fallline.engine.updates import sum_of_parts, update
+from fallline.engine.vectors import address, at, offset, put
 
 
-@kernel
-def backward(theta, g, sizes, starts, codes, A0, n, Z_room, A_room, D_room, width):
-    """dW and db of every layer into g, from the delta of the last one."""
-    for l in range(len(sizes) - 2, -1, -1):
-        n_in, n_out = sizes[l], sizes[l + 1]
-        start = starts[l]
-        delta = D_room[width[l] : width[l] + n * n_out].reshape(n, n_out)
-        dW = g[start : start + n_in * n_out].reshape(n_in, n_out)
-        db = g[start + n_in * n_out : start + (n_in + 1) * n_out]
-        if l == 0:
-            weight_gradient(A0, delta, dW, db)
-            return
-        low, high = width[l - 1], width[l - 1] + n * n_in
-        weight_gradient(A_room[low:high].reshape(n, n_in), delta, dW, db)
-        W = theta[start : start + n_in * n_out].reshape(n_in, n_out)
-        back_through(delta, W, D_room[low:high].reshape(n, n_in))
-        end = low + padded(n * n_in)
-        times_slope(codes[l - 1], Z_room[low:end], A_room[low:end], D_room[low:end])
-
-
-@kernel
-def penalise(theta, g, is_weight, l2):
-    """g += l2 W; returns l2 / 2 times the sum of squared weights."""
-    strength = theta.dtype.type(l2)
-    total = 0.0
-    for i in range(len(theta)):
-        w = theta[i] * is_weight[i]
-        g[i] += strength * w
-        total += w * w
-    return 0.5 * l2 * total
-
-
-@kernel
-def share_out(shares, weight, rows, equal):
-    """Each row's share of the batch's mean; returns the batch's mass (rows, or sum of weights)."""
-    n = len(rows)
-    if len(weight) == 0:
-        for i in range(n):
-            shares[i] = equal / n
+@inlined
+def mass_of(weight, weighted, order, n):
+    """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
+    if not weighted:
         return float(n)
     total = 0.0
     for i in range(n):
-        total += weight[rows[i]]
-    for i in range(n):
-        shares[i] = weight[rows[i]] / total if total > 0 else 0 * equal
+        total += at(weight, at(order, i))
     return total
 
 
-@kernel
-def steps(
-    theta, g, first, second, is_weight,
-    sizes, starts, codes, loss_code,
-    X, Y, weight, order, batch_size, epochs, gather, want_loss,
-    optimizer, rates, step, knobs, l2, l2_per_mass,
-    X_room, Y_room, shares, Z_room, A_room, D_room, width,
-):  # fmt: skip
-    """Run ``epochs`` passes over ``order``; returns the last one's loss and mass, and the steps.
+@inlined
+def part_length(n, most_parts, least_rows):
+    """Rows in a part of a batch of n: up to ``most_parts`` parts of whole ``least_rows``."""
+    length = (n + most_parts - 1) // most_parts
+    return (length + least_rows - 1) // least_rows * least_rows
 
-    With ``want_loss`` the loss is the mean of the batches' losses, each before its update, and the
-    run ends early at a batch whose loss is not finite; else it is 0. ``rates`` holds one rate for
-    all steps, or one for each. ``gather`` copies the rows of a batch; a full batch in order needs
-    no copy.
+
+@inlined
+def gradient_of_part(
+    theta, X, Y, weight, weighted, order, n, mass, room, plan, G, add, want_loss, resident
+):
+    """The gradient of the first ``n`` rows of ``order``, block by block; returns their loss.
+
+    Where they are ``resident`` they are one block that is in the room already.
     """
-    n_rows, n_outputs = len(order), Y.shape[1]
-    one = theta.dtype.type(1.0)
-    last = len(sizes) - 2
+    lost, block = 0.0, at(plan, ROW)
+    for begin in range(0, n, block):
+        rows, count = offset(order, begin), min(block, n - begin)
+        if not resident:
+            take_inputs(X, rows, count, room, plan)
+            take_targets(Y, rows, count, room, plan)
+            take_shares(weight, weighted, rows, count, mass, room, plan)
+        lost += loss_and_gradient(theta, count, room, plan, G, add or begin > 0, want_loss)
+    return lost
+
+
+@entry
+def steps(
+    me, crew, counters,
+    thetas, Gs, firsts, seconds, are_weights, segment, most_parts, least_rows,
+    all_lost, all_squares, Xs, Ys, weights, orders, batch_size, epochs, one_block, want_loss,
+    optimizer, rates, step, all_knobs, l2, l2_per_mass, rooms, plans,
+):  # fmt: skip
+    """Run ``epochs`` passes over ``orders``; returns the last one's loss and mass, and the steps.
+
+    Called at once by every thread of the crew, with its number ``me`` and its own ``rooms``; the
+    rest is common. With ``want_loss`` the loss is the mean of the batches' losses, each before its
+    update, and the run ends early at a batch whose loss is not finite; else it is 0. ``rates``
+    holds one rate for all steps, or one for each. ``one_block``: the rows are one batch and one
+    block, which stays in the room.
+    """
+    # Addresses from here on: an array that is handed on costs an atomic count of its users.
+    theta, G, first, second = address(thetas), address(Gs), address(firsts), address(seconds)
+    is_weight, room, plan, counter = (
+        address(are_weights),
+        address(rooms),
+        address(plans),
+        address(counters),
+    )
+    X, Y, order, weight = address(Xs), address(Ys), address(orders), address(weights)
+    rate_of, knobs, losses, squares = (
+        address(rates),
+        address(all_knobs),
+        address(all_lost),
+        address(all_squares),
+    )
+    weighted, n_rows, size = len(weights) > 0, len(orders), len(thetas)
+    rate_step = 1 if len(rates) > 1 else 0
+    n_segments = (size + segment - 1) // segment
+    length = part_length(batch_size, most_parts, least_rows)
     mean, mass = 0.0, 0.0
-    done = 0
-    for _ in range(epochs):
+    done, turns = 0, 0
+    for epoch in range(epochs):
         total, mass = 0.0, 0.0
         for begin in range(0, n_rows, batch_size):
-            rows = order[begin : begin + batch_size]
-            n = len(rows)
-            if gather:
-                for i in range(n):
-                    X_room[i] = X[rows[i]]
-                    Y_room[i] = Y[rows[i]]
-                A0, T = X_room[:n], Y_room[:n]
-            else:
-                A0, T = X[:n], Y[:n]
-            part = share_out(shares, weight, rows, one)
-            forward(theta, sizes, starts, codes, A0, n, Z_room, A_room, width)
-            low, high = width[last], width[last] + n * n_outputs
-            Z = Z_room[low:high].reshape(n, n_outputs)
-            delta = D_room[low:high].reshape(n, n_outputs)
-            loss = 0.0
-            if want_loss:
-                for i in range(n):
-                    loss += shares[i] * row_loss(loss_code, Z[i], T[i])
-            end = high if loss_code == 2 else low + padded(n * n_outputs)
-            output(loss_code, Z_room[low:end], A_room[low:end], n_outputs)
-            loss_delta(loss_code, A_room[low:high].reshape(n, n_outputs), T, shares, delta)
-            backward(theta, g, sizes, starts, codes, A0, n, Z_room, A_room, D_room, width)
-            if l2 > 0:
-                loss += penalise(theta, g, is_weight, l2 / part if l2_per_mass and part > 0 else l2)
-            rate = rates[0] if len(rates) == 1 else rates[done]
+            rows, n = offset(order, begin), min(batch_size, n_rows - begin)
+            part_mass = mass_of(weight, weighted, rows, n)
+            if n < batch_size:
+                length = part_length(n, most_parts, least_rows)
+            n_parts = 0
+            while n_parts * length < n:
+                p = n_parts
+                n_parts += 1
+                if crew > 1 and p % crew != me:
+                    continue
+                G_part = offset(G, p * size) if crew > 1 else G
+                lost = gradient_of_part(
+                    theta, X, Y, weight, weighted, offset(rows, p * length),
+                    min(length, n - p * length), part_mass, room, plan,
+                    G_part, crew == 1 and p > 0, want_loss, one_block and epoch > 0,
+                )  # fmt: skip
+                put(losses, p, lost)
+            turns += 1
+            wait(counter, crew, turns)
+            strength = l2 / part_mass if l2_per_mass and part_mass > 0 else l2
+            rate = at(rate_of, done * rate_step)
             done += 1
-            update(optimizer, theta, g, first, second, rate, step + done, knobs, is_weight)
+            for s in range(me, n_segments, crew):
+                low, high = s * segment, min(size, (s + 1) * segment)
+                if crew > 1 or l2 > 0:
+                    put(squares, s, sum_of_parts(
+                        G, low, high, n_parts if crew > 1 else 1, size, theta, is_weight, strength,
+                    ))  # fmt: skip
+                update(
+                    optimizer, theta, G, first, second, is_weight, low, high,
+                    rate, step + done, knobs,
+                )  # fmt: skip
+            turns += 1
+            wait(counter, crew, turns)
             if want_loss:
+                loss = 0.0
+                for p in range(n_parts):
+                    loss += at(losses, p)
+                if l2 > 0:
+                    lost = 0.0
+                    for s in range(n_segments):
+                        lost += at(squares, s)
+                    loss += 0.5 * strength * lost
                 if loss - loss != 0.0:  # infinite or NaN
-                    return loss, part, done
-                total += part * loss
-                mass += part
+                    return loss, part_mass, done
+                total += part_mass * loss
+                mass += part_mass
         mean = total / mass if mass > 0 else 0.0  # no mass: no loss wanted, or no weight
     return mean, mass, done

@@ -1,173 +1,105 @@
-"""Activations and losses in compiled loops, by the formulas of fallline.activations and .losses.
+"""Activations in compiled code, by the formulas of fallline.activations, a vector at a time.
 
-They are told apart by number, so that one compiled driver serves them all: see engine.codes.
+They are told apart by number, so that one compiled driver serves them all: see engine.codes. Most
+slopes follow from the activation A alone, so A is written over Z; the slopes of gelu and silu need
+Z and are taken on the way forward.
 """
 
 import math
 
 from fallline.engine.config import kernel
-from fallline.engine.exponential import exp, expm1, tanh
+from fallline.engine.exponential import expm1, sigmoid, softplus, tanh
+from fallline.engine.vectors import at, lanes, load, put, select, store
 
+GELU, SILU = 6, 7
 LEAK = 0.01
 SQRT_HALF = math.sqrt(0.5)
 SQRT_2_PI = math.sqrt(2.0 * math.pi)
 
 
 @kernel
-def sigmoid(z):
-    """1 / (1 + e^-z); 0 below -709.78, where e^-z is infinite."""
-    return 1.0 / (1.0 + exp(-z))
+def needs_z(code):
+    """Whether the slope cannot be had from A."""
+    return code in (GELU, SILU)
 
 
 @kernel
-def softplus(z):
-    """max(z, 0) + log(1 + e^-|z|)."""
-    return max(z, 0.0) + math.log1p(exp(-abs(z)))
-
-
-@kernel
-def activate(code, z_all, a_all):
-    """A = f(Z), for flat arrays."""
-    n = len(z_all)
-    if code == 0:
-        for i in range(n):
-            a_all[i] = z_all[i]
-    elif code == 1:
-        for i in range(n):
-            a_all[i] = sigmoid(z_all[i])
-    elif code == 2:
-        for i in range(n):
-            a_all[i] = tanh(z_all[i])
-    elif code == 3:
-        for i in range(n):
-            z = z_all[i]
-            a_all[i] = z if z > 0 else 0 * z  # NaN stays NaN
-    elif code == 4:
-        for i in range(n):
-            z = z_all[i]
-            a_all[i] = z if z > 0 else LEAK * z
-    elif code == 5:
-        for i in range(n):
-            z = z_all[i]
-            a_all[i] = z if z > 0 else expm1(z)
-    elif code == 6:
-        for i in range(n):
-            z = z_all[i]
-            a_all[i] = z * 0.5 * math.erfc(-z * SQRT_HALF)
-    elif code == 7:
-        for i in range(n):
-            a_all[i] = z_all[i] * sigmoid(z_all[i])
-    else:
-        for i in range(n):
-            a_all[i] = softplus(z_all[i])
-
-
-@kernel
-def times_slope(code, z_all, a_all, delta):
-    """delta <- delta * f'(Z), for flat arrays."""
-    n = len(z_all)
+def value(code, z):
+    """f(z); gelu is not among them."""
     if code == 1:
-        for i in range(n):
-            delta[i] *= a_all[i] * (1 - a_all[i])
-    elif code == 2:
-        for i in range(n):
-            delta[i] *= 1 - a_all[i] * a_all[i]
-    elif code == 3:
-        for i in range(n):
-            delta[i] = delta[i] if z_all[i] > 0 else 0
-    elif code == 4:
-        for i in range(n):
-            delta[i] = delta[i] if z_all[i] > 0 else LEAK * delta[i]
-    elif code == 5:
-        for i in range(n):
-            delta[i] = delta[i] if z_all[i] > 0 else delta[i] * (a_all[i] + 1)
-    elif code == 6:
-        for i in range(n):
-            z = min(max(z_all[i], -40.0), 40.0)
-            cdf = 0.5 * math.erfc(-z * SQRT_HALF)
-            delta[i] *= cdf + z * exp(-0.5 * z * z) / SQRT_2_PI
-    elif code == 7:
-        for i in range(n):
-            s = sigmoid(z_all[i])
-            delta[i] *= s + a_all[i] * (1 - s)
-    elif code == 8:
-        for i in range(n):
-            delta[i] *= sigmoid(z_all[i])
-
-
-@kernel
-def output(code, z_all, a_all, k):
-    """A = the loss's own output of Z, for flat arrays of rows of ``k``."""
-    n = len(z_all)
-    if code == 1:
-        for i in range(n):
-            a_all[i] = sigmoid(z_all[i])
-    elif code == 2:
-        for i in range(0, n - k + 1, k):
-            softmax(z_all[i : i + k], a_all[i : i + k])
-    elif code == 5:
-        for i in range(n):
-            a_all[i] = exp(min(z_all[i], 709.7))
-    else:
-        for i in range(n):
-            a_all[i] = z_all[i]
-
-
-@kernel
-def loss_delta(code, A, Y, shares, delta):
-    """delta = dLoss_i/dz_ik times the row's share of the mean."""
-    n, k = A.shape
-    for i in range(n):
-        a, y, d, share = A[i], Y[i], delta[i], shares[i]
-        for j in range(k):
-            e = a[j] - y[j]
-            if code == 3:
-                e = (e > 0) * 1.0 - (e < 0) * 1.0 + 0 * e
-            elif code == 4:
-                e = min(max(e, -1.0), 1.0) + 0 * e
-            d[j] = e * share
-
-
-@kernel
-def softmax(z, a):
-    """e^(z - max z) over its sum, for one row."""
-    m = z[0]
-    for j in range(1, len(z)):
-        m = max(m, z[j])
-    total = 0.0
-    for j in range(len(z)):
-        a[j] = exp(z[j] - m)
-        total += a[j]
-    for j in range(len(z)):
-        a[j] /= total
-
-
-@kernel
-def row_loss(code, z, y):
-    """The loss of one row from its logits, added up in float64."""
-    total = 0.0
+        return sigmoid(z)
     if code == 2:
-        m = z[0]
-        for j in range(1, len(z)):
-            m = max(m, z[j])
-        powers = 0.0
-        for j in range(len(z)):
-            powers += exp(z[j] - m)
-        rest = math.log(powers)
-        for j in range(len(z)):
-            total += y[j] * (rest - (z[j] - m))
-        return total
-    for j in range(len(z)):
-        e = z[j] - y[j]
-        if code == 0:
-            total += 0.5 * e * e
-        elif code == 1:
-            total += (max(z[j], 0.0) - y[j] * z[j]) + math.log1p(exp(-abs(z[j])))
+        return tanh(z)
+    if code == 3:
+        return select(z > 0.0, z, z * 0.0)  # NaN stays NaN
+    if code == 4:
+        return select(z > 0.0, z, z * LEAK)
+    if code == 5:
+        return select(z > 0.0, z, expm1(z))
+    if code == SILU:
+        return z * sigmoid(z)
+    if code == 8:
+        return softplus(z)
+    return z
+
+
+@kernel
+def slope(code, a):
+    """f'(z) by a = f(z), for the activations that need no z."""
+    one = a * 0.0 + 1.0
+    if code == 1:
+        return a * (one - a)
+    if code == 2:
+        return one - a * a
+    if code == 3:
+        return select(a > 0.0, one, 0.0)
+    if code == 4:
+        return select(a > 0.0, one, LEAK)
+    if code == 5:
+        return select(a > 0.0, one, a + 1.0)
+    if code == 8:
+        return -expm1(-a)
+    return one
+
+
+@kernel
+def activate(code, A, S, keep_slope, count):
+    """A <- f(A) for ``count`` numbers, and S <- f' where it is to be kept."""
+    if code == GELU:
+        gelu(A, S, keep_slope, count)
+        return
+    for i in range(0, count, lanes(A)):
+        z = load(A, i)
+        a = value(code, z)
+        store(A, i, a)
+        if keep_slope:
+            if code == SILU:
+                s = sigmoid(z)
+                store(S, i, s + a * (1.0 - s))
+            else:
+                store(S, i, slope(code, a))
+
+
+@kernel
+def gelu(A, S, keep_slope, count):
+    """A <- z Phi(z) and S <- Phi(z) + z phi(z), by the C library."""
+    for i in range(count):
+        z = at(A, i)
+        cdf = 0.5 * math.erfc(-z * SQRT_HALF)
+        put(A, i, z * cdf)
+        if keep_slope:
+            z = min(max(z, -40.0), 40.0)
+            put(S, i, cdf + z * math.exp(-0.5 * z * z) / SQRT_2_PI)
+
+
+@kernel
+def times_slope(code, A, S, kept_slope, D, count):
+    """D <- D * f'(Z)."""
+    for i in range(0, count, lanes(A)):
+        d = load(D, i)
+        if kept_slope:
+            store(D, i, d * load(S, i))
         elif code == 3:
-            total += abs(e)
-        elif code == 4:
-            total += 0.5 * e * e if abs(e) <= 1 else abs(e) - 0.5
+            store(D, i, select(load(A, i) > 0.0, d, 0.0))
         else:
-            y_log_y = y[j] * math.log(y[j]) if y[j] > 0 else 0.0
-            total += (exp(min(z[j], 709.7)) - y[j] * z[j]) + (y_log_y - y[j])
-    return total
+            store(D, i, d * slope(code, load(A, i)))

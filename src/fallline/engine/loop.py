@@ -1,17 +1,16 @@
 """The engine's Python side: the arrays of one run, and the call of the compiled driver."""
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from fallline.arrays import Array
 from fallline.engine.codes import ACTIVATIONS, LOSSES, OPTIMIZERS
 from fallline.engine.config import drop_stale
+from fallline.engine.layout import BLOCK, Layout, aligned, padded
 from fallline.network import Network
 from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.samples import Samples
@@ -20,6 +19,8 @@ from fallline.schedules import Constant
 __all__ = ["Loop", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
+PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
+SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
 
 
 def serves(network: Network, optimizer: Any) -> bool:
@@ -35,7 +36,8 @@ class Loop:
     """One run in the compiled engine: same batches, same order as the reference, same numbers.
 
     ``state`` is the optimiser's state by name, updated in place; ``epoch`` and ``epochs`` mean what
-    they mean in :class:`fallline.steps.Steps`.
+    they mean in :class:`fallline.steps.Steps`. ``threads`` is the most that may work at once; the
+    bits do not depend on it.
     """
 
     def __init__(
@@ -48,38 +50,39 @@ class Loop:
         l2: float,
         *,
         l2_per_mass: bool = False,
+        threads: int = 1,
     ) -> None:
         self.network, self.rows, self.optimizer = network, rows, optimizer
         self.full = batch_size >= len(rows)
         self.batch_size = min(batch_size, len(rows))
         self.l2, self.l2_per_mass = float(l2), l2_per_mass
         self.code, knobs, names = settings_of(optimizer)
-        self.knobs = np.array(knobs, dtype=np.float64)
-        spare = np.zeros(0, network.dtype)
-        self.first, self.second = (state[name] if name else spare for name in names)
-        self.is_weight = network.is_weight
-        self.gradient = np.zeros_like(network.parameters)
+        self.knobs = np.array([*knobs, 0.0, 0.0, 0.0, 0.0, 0.0])
+        self.states = [state[name] for name in names if name]
         self.everything = np.arange(len(rows))
         self.seconds_per_step = 0.0
-        self._lay_out()
+        self.threads = threads
+        self._lay_out([bool(name) for name in names])
 
-    def _lay_out(self) -> None:
-        """Offsets of layers in theta, and room for one batch's Z, A and delta."""
-        network, n, dtype = self.network, self.batch_size, self.network.dtype
-        sizes = np.array(network.sizes)
-        blocks = (sizes[:-1] + 1) * sizes[1:]
-        self.sizes = sizes
-        self.starts = np.concatenate([[0], np.cumsum(blocks)[:-1]])
-        self.codes = np.array([*map(ACTIVATIONS.index, network.hidden), 0])
-        room = (n * sizes[1:] + 7) // 8 * 8  # each layer's part is padded to whole vectors
-        self.width = np.concatenate([[0], np.cumsum(room)[:-1]])
-        rows_room = 0 if self.full else n
-        self.X_room = np.empty((rows_room, sizes[0]), dtype)
-        self.Y_room = np.empty((rows_room, sizes[-1]), dtype)
-        self.shares = np.empty(n, dtype)
-        self.rooms = [np.zeros(int(room.sum()), dtype) for _ in range(3)]
+    def _lay_out(self, kept: list[bool]) -> None:
+        """Padded twins of theta, the state and the gradient, and each thread's room."""
+        network, dtype = self.network, self.network.dtype
+        length = part_length(self.batch_size, *PARTS)
+        layout = Layout(network, min(length, BLOCK))
+        self.plan, self.one_block = layout.plan, self.full and len(self.rows) <= BLOCK // 2
+        self.crew = min(self.threads, -(-self.batch_size // length))
+        self.rooms = [layout.room() for _ in range(self.crew)]
+        size = padded(network.n_parameters, dtype)
+        self.theta, self.is_weight, *self.twins = (aligned(size, dtype) for _ in range(4))
+        self.is_weight[: network.n_parameters] = network.is_weight
+        self.first, self.second = self.twins
+        self.kept = [twin for twin, keep in zip(self.twins, kept, strict=True) if keep]
+        self.gradient = aligned(size * (PARTS[0] if self.crew > 1 else 1), dtype)
+        self.segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
+        self.losses, self.squares = np.zeros(PARTS[0]), np.zeros(-(-size // self.segment))
         weight = self.rows.weight
         self.weight = np.zeros(0, dtype) if weight is None else weight
+        self.X, self.Y = (np.ascontiguousarray(each) for each in (self.rows.X, self.rows.Y))
 
     def epoch(self, order: Array | None, step: int, *, want_loss: bool) -> tuple[float, int]:
         """One pass over the rows in ``order`` (None: as they are); the loss and the steps taken."""
@@ -111,18 +114,33 @@ class Loop:
         self, order: Array, step: int, epochs: int, want_loss: bool
     ) -> tuple[float, float, int]:
         began = time.perf_counter()
-        with one_blas_thread():
-            loss, mass, done = driver()(
-                self.network.parameters, self.gradient, self.first, self.second, self.is_weight,
-                self.sizes, self.starts, self.codes, LOSSES.index(self.network.loss.name),
-                self.rows.X, self.rows.Y, self.weight, order,
-                self.batch_size, epochs, not self.full, want_loss,
-                self.code, self.rates(step, epochs, len(order)), step, self.knobs,
-                self.l2, self.l2_per_mass,
-                self.X_room, self.Y_room, self.shares, *self.rooms, self.width,
-            )  # fmt: skip
+        n = self.network.n_parameters
+        self.theta[:n] = self.network.parameters
+        for twin, values in zip(self.kept, self.states, strict=True):
+            twin[:n] = values
+        common = (
+            self.theta, self.gradient, self.first, self.second, self.is_weight,
+            self.segment, *PARTS, self.losses, self.squares,
+            self.X, self.Y, self.weight, order, self.batch_size, epochs, self.one_block, want_loss,
+            self.code, self.rates(step, epochs, len(order)), step, self.knobs,
+            self.l2, self.l2_per_mass,
+        )  # fmt: skip
+        loss, mass, done = self.together(common)
+        self.network.parameters[:] = self.theta[:n]
+        for twin, values in zip(self.kept, self.states, strict=True):
+            values[:] = twin[:n]
         self.seconds_per_step = (time.perf_counter() - began) / done
         return float(loss), float(mass), int(done)
+
+    def together(self, common: tuple[Any, ...]) -> tuple[float, float, int]:
+        """The compiled loop, by every thread of the crew."""
+        run, counter, crew = driver(), np.zeros(1, np.int64), self.crew
+        if crew == 1:
+            return run(0, 1, counter, *common, self.rooms[0], self.plan)
+        with ThreadPoolExecutor(crew - 1) as pool:
+            for me in range(1, crew):
+                pool.submit(run, me, crew, counter, *common, self.rooms[me], self.plan)
+            return run(0, crew, counter, *common, self.rooms[0], self.plan)
 
     def rates(self, step: int, epochs: int, n_rows: int) -> Array:
         """The learning rate of every step of a call; one for all where it is constant."""
@@ -134,7 +152,7 @@ class Loop:
 
 
 @cache
-def driver() -> Callable[..., tuple[float, float, int]]:
+def driver() -> Any:
     """The compiled loop, imported at first use."""
     drop_stale()
     from fallline.engine.driver import steps
@@ -142,17 +160,10 @@ def driver() -> Callable[..., tuple[float, float, int]]:
     return steps
 
 
-@cache
-def blas() -> ThreadpoolController:
-    """The BLAS libraries of this process, looked up once."""
-    return ThreadpoolController()
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread: with more, the bits of some products depend on their number."""
-    driver()  # loads the BLAS that the kernels call
-    limit: AbstractContextManager[Any] = blas().limit(limits=1, user_api="blas")
-    return limit
+def part_length(n: int, most_parts: int, least_rows: int) -> int:
+    """As engine.driver.part_length."""
+    length = -(-n // most_parts)
+    return -(-length // least_rows) * least_rows
 
 
 def settings_of(optimizer: Any) -> tuple[int, list[float], tuple[str, str]]:

@@ -1,57 +1,84 @@
-"""The optimisers' updates in compiled loops; the equations are those of fallline.optimizers."""
+"""The optimisers' updates in compiled code; the equations are those of fallline.optimizers."""
 
 import math
 
 from fallline.engine.config import kernel
+from fallline.engine.vectors import at, lanes, load, number, square_root, store, wide_total
 
 
 @kernel
-def update(code, theta, g, first, second, rate, t, knobs, is_weight):
-    """Move theta one step along the gradient g; t counts from 1.
+def sum_of_parts(G, begin, end, n_parts, part, theta, is_weight, l2):
+    """G <- the sum of its parts in order, plus l2 W; returns the sum of squared weights.
+
+    The parts lie ``part`` numbers apart; where l2 is 0 the squares are not asked for.
+    """
+    squares = 0.0
+    for i in range(begin, end, lanes(G)):
+        g = load(G, i)
+        for c in range(1, n_parts):
+            g = g + load(G, c * part + i)
+        if l2 > 0:
+            w = load(theta, i) * load(is_weight, i)
+            g = g + w * l2
+            squares += wide_total(w * w)
+        store(G, i, g)
+    return squares
+
+
+@kernel
+def update(code, theta, G, first, second, is_weight, begin, end, rate, t, knobs):
+    """Move theta[begin:end] one step along the gradient; t counts from 1.
 
     ``first`` and ``second`` are the state (velocity; mean, mean square), ``knobs`` the optimiser's
     own numbers: momentum, or decay and epsilon, or beta_1, beta_2, epsilon, weight_decay and
     whether epsilon is added to the uncorrected root. They and the rate come in float64; what
     enters the loops is cast to the dtype of theta first.
     """
-    n = len(theta)
-    cast = theta.dtype.type
-    eta = cast(rate)
+    L = lanes(theta)
+    eta, mu = number(theta, rate), number(theta, at(knobs, 0))
     if code == 0:
-        for i in range(n):
-            theta[i] -= eta * g[i]
+        for i in range(begin, end, L):
+            store(theta, i, load(theta, i) - load(G, i) * eta)
     elif code == 1:
-        mu = cast(knobs[0])
-        for i in range(n):
-            first[i] = mu * first[i] - eta * g[i]
-            theta[i] += first[i]
+        for i in range(begin, end, L):
+            v = load(first, i) * mu - load(G, i) * eta
+            store(first, i, v)
+            store(theta, i, load(theta, i) + v)
     elif code == 2:
-        mu = cast(knobs[0])
-        for i in range(n):
-            first[i] = mu * first[i] - eta * g[i]
-            theta[i] += mu * first[i] - eta * g[i]
+        for i in range(begin, end, L):
+            change = load(G, i) * eta
+            v = load(first, i) * mu - change
+            store(first, i, v)
+            store(theta, i, load(theta, i) + (v * mu - change))
     elif code == 3:
-        rho, rest, epsilon = cast(knobs[0]), cast(1.0 - knobs[0]), cast(knobs[1])
-        for i in range(n):
-            second[i] = rho * second[i] + rest * (g[i] * g[i])
-            theta[i] -= eta * g[i] / (math.sqrt(second[i]) + epsilon)
+        rest, epsilon = number(theta, 1.0 - at(knobs, 0)), number(theta, at(knobs, 1))
+        for i in range(begin, end, L):
+            g = load(G, i)
+            s = load(second, i) * mu + (g * g) * rest
+            store(second, i, s)
+            store(theta, i, load(theta, i) - g * eta / (square_root(s) + epsilon))
     else:
-        adam(code == 5, theta, g, first, second, rate, t, knobs, is_weight)
+        adam(code == 5, theta, G, first, second, is_weight, begin, end, rate, t, knobs)
 
 
 @kernel
-def adam(decays, theta, g, first, second, rate, t, knobs, is_weight):
+def adam(decays, theta, G, first, second, is_weight, begin, end, rate, t, knobs):
     """Adam, and AdamW where ``decays``."""
-    cast = theta.dtype.type
-    beta_1, rest_1 = cast(knobs[0]), cast(1.0 - knobs[0])
-    beta_2, rest_2 = cast(knobs[1]), cast(1.0 - knobs[1])
-    correction = 1.0 / math.sqrt(1.0 - knobs[1] ** t)
-    root_scale = cast(correction)
-    epsilon = cast(knobs[2] * correction if knobs[4] > 0 else knobs[2])
-    size = cast(rate / (1.0 - knobs[0] ** t))
-    shrink = cast(rate * knobs[3] if decays else 0.0)
-    for i in range(len(theta)):
-        first[i] = beta_1 * first[i] + rest_1 * g[i]
-        second[i] = beta_2 * second[i] + rest_2 * (g[i] * g[i])
-        step = size * first[i] / (math.sqrt(second[i]) * root_scale + epsilon)
-        theta[i] -= step + shrink * is_weight[i] * theta[i]
+    beta_1, rest_1 = number(theta, at(knobs, 0)), number(theta, 1.0 - at(knobs, 0))
+    beta_2, rest_2 = number(theta, at(knobs, 1)), number(theta, 1.0 - at(knobs, 1))
+    correction = 1.0 / math.sqrt(1.0 - at(knobs, 1) ** t)
+    root_scale = number(theta, correction)
+    epsilon = number(theta, at(knobs, 2) * correction if at(knobs, 4) > 0 else at(knobs, 2))
+    size = number(theta, rate / (1.0 - at(knobs, 0) ** t))
+    shrink = number(theta, rate * at(knobs, 3))
+    for i in range(begin, end, lanes(theta)):
+        g = load(G, i)
+        m = load(first, i) * beta_1 + g * rest_1
+        v = load(second, i) * beta_2 + (g * g) * rest_2
+        store(first, i, m)
+        store(second, i, v)
+        old = load(theta, i)
+        step = m * size / (square_root(v) * root_scale + epsilon)
+        if decays:
+            step = step + load(is_weight, i) * old * shrink
+        store(theta, i, old - step)

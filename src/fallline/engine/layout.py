@@ -1,0 +1,78 @@
+"""Where everything lies in a thread's room: one flat array, filled once and used by every block.
+
+Activations lie feature by feature: ``[A 1]`` of a layer is (n_in + 1, row), its last row ones, so
+that W over b is one matrix. ``row`` is the number of samples of a block, padded to whole vectors.
+
+The kernels read it from one vector of whole numbers: the fields of HEAD, then those of LAYER for
+each layer.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.engine.codes import ACTIVATIONS, LOSSES
+from fallline.network import Network
+
+__all__ = ["BLOCK", "Layout", "aligned", "padded"]
+
+BYTES = 64
+BLOCK = 128  # samples that pass through the layers at once, so that their numbers stay in the cache
+
+HEAD = N_LAYERS, LOSS, ROW, N_INPUTS, N_OUTPUTS, TARGETS, SHARES, TURNED, STAGE = range(9)
+LAYER = N_IN, N_OUT, START, CODE, BELOW, ABOVE, SLOPES, DELTA = range(8)
+
+
+def padded(count: int, dtype: Any) -> int:
+    """The next whole number of vectors."""
+    lanes = BYTES // int(np.dtype(dtype).itemsize)
+    return -(-count // lanes) * lanes
+
+
+def aligned(count: int, dtype: Any) -> Array:
+    """Zeros that begin where a vector may be read in one go."""
+    dtype = np.dtype(dtype)
+    room = np.zeros(count * dtype.itemsize + BYTES, np.uint8)
+    start = -room.ctypes.data % BYTES
+    return room[start : start + count * dtype.itemsize].view(dtype)
+
+
+class Layout:
+    """The room for one network and blocks of up to ``samples``; ``plan`` is what kernels read."""
+
+    def __init__(self, network: Network, samples: int) -> None:
+        self.dtype = network.dtype
+        self.end = 0
+        sizes = network.sizes
+        row = padded(samples, self.dtype)
+        wide = [padded(size, self.dtype) for size in sizes]
+        lanes = BYTES // self.dtype.itemsize
+        A = [self.take((size + 1) * row) for size in wide]
+        self.ones = [
+            slice(place + size * row, place + (size + 1) * row)
+            for place, size in zip(A[:-1], sizes[:-1], strict=True)
+        ]
+        head = [len(sizes) - 1, LOSSES.index(network.loss.name), row, sizes[0], sizes[-1]]
+        head += [self.take(sizes[-1] * row), self.take(row)]
+        head += [self.take(max(wide[1:]) * row), self.take(lanes * wide[0])]
+        codes = [*map(ACTIVATIONS.index, network.hidden), 0]
+        plan, start = head, 0
+        for l, (n_in, n_out) in enumerate(pairwise(sizes)):
+            S, D = self.take(n_out * row), self.take(wide[l + 1] * row)
+            plan += [n_in, n_out, start, codes[l], A[l], A[l + 1], S, D]
+            start += (n_in + 1) * n_out
+        self.plan = np.array(plan, np.int64)
+
+    def take(self, count: int) -> int:
+        """The place of ``count`` numbers more."""
+        self.end += count
+        return self.end - count
+
+    def room(self) -> Array:
+        """A room, with the rows of ones in it."""
+        room = aligned(self.end, self.dtype)
+        for row in self.ones:
+            room[row] = 1.0
+        return room

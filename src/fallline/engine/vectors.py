@@ -1,0 +1,423 @@
+"""Vectors of 64 bytes in compiled code: 8 numbers of float64, or 16 of float32, at once.
+
+Numba turns a plain loop into vector code only where it can prove that this is allowed, and never
+keeps sums in several registers. With a vector type the kernels say what they mean, and the order
+of every sum is written down: the same bits on every processor, whose LLVM splits the 64 bytes
+into the registers that it has.
+
+Kernels work on addresses (``address(a)``) and count in numbers, not bytes: ``load(p, i)`` reads
+the vector at p[i], p[i + 1], ...; nothing is checked. ``+ - * /``, comparisons and ``<< >>`` mix
+vectors and single numbers; ``select(mask, a, b)`` is NumPy's ``where``. Where a loop reads single
+numbers, ``at`` and ``put`` do so without the check of the index's sign.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import models, register_model
+
+from fallline.engine.config import intrinsic
+
+__all__ = [
+    "Vector",
+    "absolute",
+    "address",
+    "as_float",
+    "as_integer",
+    "at",
+    "fill",
+    "fused",
+    "lanes",
+    "load",
+    "number",
+    "offset",
+    "put",
+    "select",
+    "square_root",
+    "store",
+    "total",
+    "transpose",
+    "wide_total",
+]
+
+BYTES = 64
+FLAGS = ("contract", "nsz")  # a product and a sum may become one fused operation, no more
+INT32 = ir.IntType(32)
+LLVM = {
+    types.float64: ir.DoubleType(),
+    types.float32: ir.FloatType(),
+    types.int64: ir.IntType(64),
+    types.int32: INT32,
+    types.boolean: ir.IntType(1),
+}
+INTEGER_OF = {types.float64: types.int64, types.float32: types.int32}
+FLOAT_OF = {types.int64: types.float64, types.int32: types.float32}
+
+
+class Vector(types.Type):
+    """The Numba type of a vector."""
+
+    def __init__(self, dtype: Any, lanes: int) -> None:
+        self.dtype, self.lanes = dtype, lanes
+        super().__init__(name=f"Vector({dtype}, {lanes})")
+
+    @property
+    def key(self) -> tuple[Any, int]:
+        """What tells two vector types apart."""
+        return self.dtype, self.lanes
+
+    @property
+    def llvm(self) -> Any:
+        """The LLVM type."""
+        return ir.VectorType(LLVM[self.dtype], self.lanes)
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    """A vector lies in memory as in a register."""
+
+    def __init__(self, manager: Any, kind: Vector) -> None:
+        super().__init__(manager, kind, kind.llvm)
+
+
+def vector_of(dtype: Any) -> Vector:
+    """The vector type of 64 bytes."""
+    return Vector(dtype, BYTES * 8 // dtype.bitwidth)
+
+
+def picks(indices: list[int]) -> Any:
+    """A constant for LLVM's shuffle."""
+    return ir.Constant(ir.VectorType(INT32, len(indices)), indices)
+
+
+def as_vector(context: Any, builder: Any, value: Any, kind: Any, vector: Vector) -> Any:
+    """``value`` itself, or a single number in every lane."""
+    if isinstance(kind, Vector):
+        return value
+    nothing = ir.Constant(vector.llvm, ir.Undefined)
+    number = context.cast(builder, value, kind, vector.dtype)
+    first = builder.insert_element(nothing, number, INT32(0))
+    return builder.shuffle_vector(first, nothing, picks([0] * vector.lanes))
+
+
+# ---- operators
+
+PAIRS = ((Vector, Vector), (Vector, types.Number), (types.Number, Vector))
+
+
+def both_as_vectors(context: Any, builder: Any, sig: Any, args: Any) -> tuple[Vector, Any, Any]:
+    kind = next(kind for kind in sig.args if isinstance(kind, Vector))
+    a, b = (
+        as_vector(context, builder, value, each, kind)
+        for value, each in zip(args, sig.args, strict=True)
+    )
+    return kind, a, b
+
+
+def define(symbol: Any, result: Callable[[Vector], Vector], emit: Callable[..., Any]) -> None:
+    """Let ``symbol`` take two vectors, or a vector and a number."""
+
+    class Typing(AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            vectors = [kind for kind in args if isinstance(kind, Vector)]
+            fits = len(args) == 2 and all(isinstance(k, Vector | types.Number) for k in args)
+            if fits and vectors and all(kind == vectors[0] for kind in vectors):
+                return signature(result(vectors[0]), *args)
+            return None
+
+    infer_global(symbol)(Typing)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return emit(builder, *both_as_vectors(context, builder, sig, args))
+
+    for pair in PAIRS:
+        lower_builtin(symbol, *pair)(code)
+
+
+def arithmetic(symbol: Any, for_floats: str, for_integers: str) -> None:
+    def emit(builder: Any, kind: Vector, a: Any, b: Any) -> Any:
+        if isinstance(kind.dtype, types.Float):
+            return getattr(builder, for_floats)(a, b, flags=FLAGS)
+        return getattr(builder, for_integers)(a, b)
+
+    define(symbol, lambda kind: kind, emit)
+
+
+def comparison(symbol: Any, name: str) -> None:
+    def emit(builder: Any, kind: Vector, a: Any, b: Any) -> Any:
+        if isinstance(kind.dtype, types.Float):
+            return builder.fcmp_ordered(name, a, b)
+        return builder.icmp_signed(name, a, b)
+
+    define(symbol, lambda kind: Vector(types.boolean, kind.lanes), emit)
+
+
+for symbol, for_floats, for_integers in (
+    (operator.add, "fadd", "add"),
+    (operator.sub, "fsub", "sub"),
+    (operator.mul, "fmul", "mul"),
+    (operator.truediv, "fdiv", "sdiv"),
+    (operator.lshift, "", "shl"),
+    (operator.rshift, "", "ashr"),
+    (operator.xor, "", "xor"),
+    (operator.and_, "", "and_"),
+):
+    arithmetic(symbol, for_floats, for_integers)
+for symbol, name in (
+    (operator.gt, ">"),
+    (operator.lt, "<"),
+    (operator.ge, ">="),
+    (operator.le, "<="),
+):
+    comparison(symbol, name)
+
+
+@infer_global(operator.neg)
+class Negation(AbstractTemplate):
+    """-x of a vector of floats."""
+
+    def generic(self, args: Any, kws: Any) -> Any:
+        return signature(args[0], args[0]) if isinstance(args[0], Vector) else None
+
+
+@lower_builtin(operator.neg, Vector)
+def negate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.fneg(args[0])
+
+
+@intrinsic
+def select(typing_context: Any, mask: Any, a: Any, b: Any) -> Any:
+    """a where the mask holds, else b; one of them may be a single number."""
+    kind = a if isinstance(a, Vector) else b
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        yes, no = (
+            as_vector(context, builder, value, each, kind)
+            for value, each in zip(args[1:], sig.args[1:], strict=True)
+        )
+        return builder.select(args[0], yes, no)
+
+    return kind(mask, a, b), code
+
+
+def unary(name: str) -> Any:
+    """A function of each lane that LLVM has by name."""
+
+    def typed(typing_context: Any, x: Any) -> Any:
+        def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            vector = x.llvm
+            function = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(vector, [vector]),
+                f"llvm.{name}.v{x.lanes}f{x.dtype.bitwidth}",
+            )
+            return builder.call(function, [args[0]])
+
+        return x(x), code
+
+    return intrinsic(typed)
+
+
+square_root = unary("sqrt")
+absolute = unary("fabs")
+
+
+@intrinsic
+def fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """a b + c with one rounding."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        values = [
+            as_vector(context, builder, value, each, a)
+            for value, each in zip(args, sig.args, strict=True)
+        ]
+        name = f"llvm.fma.v{a.lanes}f{a.dtype.bitwidth}"
+        kind = ir.FunctionType(a.llvm, [a.llvm] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+
+    return a(a, b, c), code
+
+
+@intrinsic
+def as_integer(typing_context: Any, x: Any) -> Any:
+    """The bits of a vector of floats, as whole numbers of the same width."""
+    kind = Vector(INTEGER_OF[x.dtype], x.lanes)
+    return kind(x), lambda context, builder, sig, args: builder.bitcast(args[0], kind.llvm)
+
+
+@intrinsic
+def as_float(typing_context: Any, x: Any) -> Any:
+    """The floats that have these bits."""
+    kind = Vector(FLOAT_OF[x.dtype], x.lanes)
+    return kind(x), lambda context, builder, sig, args: builder.bitcast(args[0], kind.llvm)
+
+
+def sum_of_lanes(builder: Any, vector: Any, lanes: int) -> Any:
+    """The sum of all lanes: halves are added until one number is left."""
+    while lanes > 1:
+        half = lanes // 2
+        low = builder.shuffle_vector(vector, vector, picks(list(range(half))))
+        high = builder.shuffle_vector(vector, vector, picks(list(range(half, lanes))))
+        vector, lanes = builder.fadd(low, high), half
+    return builder.extract_element(vector, INT32(0))
+
+
+@intrinsic
+def total(typing_context: Any, x: Any) -> Any:
+    """The sum of the lanes, by halves."""
+    return x.dtype(x), lambda context, builder, sig, args: sum_of_lanes(builder, args[0], x.lanes)
+
+
+@intrinsic
+def wide_total(typing_context: Any, x: Any) -> Any:
+    """The sum of the lanes, added up in float64."""
+    wide = Vector(types.float64, x.lanes)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vector = args[0] if x.dtype == types.float64 else builder.fpext(args[0], wide.llvm)
+        return sum_of_lanes(builder, vector, x.lanes)
+
+    return types.float64(x), code
+
+
+# ---- memory
+
+
+@intrinsic
+def address(typing_context: Any, array: Any) -> Any:
+    """Where the numbers of an array begin. The array has to live as long as the address is used."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.make_array(sig.args[0])(context, builder, args[0]).data
+
+    return types.CPointer(array.dtype)(array), code
+
+
+def element(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    """The address p + i."""
+    return builder.gep(args[0], [context.cast(builder, args[1], sig.args[1], types.intp)])
+
+
+@intrinsic
+def offset(typing_context: Any, p: Any, i: Any) -> Any:
+    """The address of p[i]."""
+    return p(p, i), element
+
+
+@intrinsic
+def at(typing_context: Any, p: Any, i: Any) -> Any:
+    """p[i]."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(element(context, builder, sig, args))
+
+    return p.dtype(p, i), code
+
+
+@intrinsic
+def put(typing_context: Any, p: Any, i: Any, x: Any) -> Any:
+    """p[i] = x."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value = context.cast(builder, args[2], sig.args[2], p.dtype)
+        builder.store(value, element(context, builder, sig, args))
+        return context.get_dummy_value()
+
+    return types.void(p, i, x), code
+
+
+def load_at(builder: Any, kind: Vector, place: Any) -> Any:
+    place = builder.bitcast(place, kind.llvm.as_pointer())
+    return builder.load(place, align=kind.dtype.bitwidth // 8)
+
+
+def store_at(builder: Any, kind: Vector, place: Any, value: Any) -> None:
+    place = builder.bitcast(place, kind.llvm.as_pointer())
+    builder.store(value, place, align=kind.dtype.bitwidth // 8)
+
+
+@intrinsic
+def load(typing_context: Any, p: Any, i: Any) -> Any:
+    """The vector p[i], p[i + 1], ..."""
+    kind = vector_of(p.dtype)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return load_at(builder, kind, element(context, builder, sig, args))
+
+    return kind(p, i), code
+
+
+@intrinsic
+def store(typing_context: Any, p: Any, i: Any, x: Any) -> Any:
+    """Write a vector, or a number over a vector's length, to p[i], p[i + 1], ..."""
+    kind = vector_of(p.dtype)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value = as_vector(context, builder, args[2], sig.args[2], kind)
+        store_at(builder, kind, element(context, builder, sig, args), value)
+        return context.get_dummy_value()
+
+    return types.void(p, i, x), code
+
+
+@intrinsic
+def fill(typing_context: Any, p: Any, x: Any) -> Any:
+    """A vector of p's type with x in every lane."""
+    kind = vector_of(p.dtype)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return as_vector(context, builder, args[1], sig.args[1], kind)
+
+    return kind(p, x), code
+
+
+@intrinsic
+def number(typing_context: Any, p: Any, x: Any) -> Any:
+    """x as a number of p's type."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.cast(builder, args[1], sig.args[1], p.dtype)
+
+    return p.dtype(p, x), code
+
+
+@intrinsic
+def lanes(typing_context: Any, p: Any) -> Any:
+    """How many numbers a vector of p's type holds."""
+    count = vector_of(p.dtype).lanes
+    return types.intp(p), lambda context, builder, sig, args: ir.IntType(64)(count)
+
+
+@intrinsic
+def transpose(typing_context: Any, source: Any, step: Any, target: Any, target_step: Any) -> Any:
+    """A square of one vector's length: target[j, i] = source[i, j], rows ``step`` numbers apart.
+
+    Each round interleaves row i with row i + half, which turns one bit of the row number into one
+    of the column number; after log2(lanes) rounds they have changed places.
+    """
+    kind = vector_of(source.dtype)
+    n = kind.lanes
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        def row(pointer: Any, step: Any, i: int) -> Any:
+            return builder.gep(pointer, [builder.mul(step, ir.IntType(64)(i))])
+
+        rows = [load_at(builder, kind, row(args[0], args[1], i)) for i in range(n)]
+        low = picks([half + n * odd for half in range(n // 2) for odd in (0, 1)])
+        high = picks([half + n * odd for half in range(n // 2, n) for odd in (0, 1)])
+        for _ in range(n.bit_length() - 1):
+            pairs = [(rows[i], rows[i + n // 2]) for i in range(n // 2)]
+            rows = [
+                builder.shuffle_vector(a, b, picks_) for a, b in pairs for picks_ in (low, high)
+            ]
+        for i in range(n):
+            store_at(builder, kind, row(args[2], args[3], i), rows[i])
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, target, types.intp), code
