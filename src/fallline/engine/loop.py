@@ -135,12 +135,19 @@ class Loop:
     def together(self, common: tuple[Any, ...]) -> tuple[float, float, int]:
         """The compiled loop, by every thread of the crew."""
         run, counter, crew = driver(), np.zeros(1, np.int64), self.crew
+
+        def work(me: int) -> tuple[float, float, int]:
+            result: tuple[float, float, int] = run(
+                me, crew, counter, *common, self.rooms[me], self.plan
+            )
+            return result
+
         if crew == 1:
-            return run(0, 1, counter, *common, self.rooms[0], self.plan)
+            return work(0)
         with ThreadPoolExecutor(crew - 1) as pool:
             for me in range(1, crew):
-                pool.submit(run, me, crew, counter, *common, self.rooms[me], self.plan)
-            return run(0, crew, counter, *common, self.rooms[0], self.plan)
+                pool.submit(work, me)
+            return work(0)
 
     def rates(self, step: int, epochs: int, n_rows: int) -> Array:
         """The learning rate of every step of a call; one for all where it is constant."""
