@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "fallline"
 
 # docs/design.md, section "The house"
 LEVELS = [
-    {"arrays", "atomic", "errors", "limits", "text"},
+    {"arrays", "atomic", "dropout", "errors", "limits", "text"},
     {"activations", "losses", "initializers", "schedules", "optimizers", "metrics", "splits"},
     {"samples", "network"},
     {"backprop", "engine"},
@@ -24,6 +24,7 @@ SAME_LEVEL = {  # one module of a level may use another only as listed here
     ("limits", "errors"),
     ("atomic", "errors"),
     ("text", "arrays"),
+    ("dropout", "arrays"),
     ("losses", "activations"),
     ("optimizers", "schedules"),
     ("network", "samples"),

@@ -195,3 +195,69 @@ def test_l2_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -> None:
         losses = [kind(descent).epoch(want_loss=True) for _ in range(3)]
         ends.append(np.append(net.parameters, losses))
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("hidden", ["relu", "sigmoid", "gelu", "silu"])
+def test_dropout_draws_the_same_masks(hidden: str, dtype: str, rng: np.random.Generator) -> None:
+    X, y = rng.normal(size=(90, 4)), rng.normal(size=90)
+
+    def make() -> Network:
+        return Network([4, 9, 5, 1], hidden=hidden, loss="squared_error", seed=1, dtype=dtype)
+
+    common = {"optimizer": fl.GradientDescent(0.05), "dropout": 0.3, "seed": 5}
+    assert_same(make, X, y, epochs=4, batch_size=20, **common)
+    assert_same(make, X, y, epochs=7, batch_size=90, record_every=3, **common)
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every call be shared out, whatever its size and the number of cores."""
+    from fallline.engine import helpers, loop
+
+    monkeypatch.setattr(loop, "PAYS_TO_SHARE", 0.0)
+    monkeypatch.setattr(loop, "WORTH_A_CREW", -1.0)
+    monkeypatch.setattr(helpers, "threads_allowed", lambda: 8)
+
+
+@pytest.mark.usefixtures("crowded")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("batch_size", [200, 700])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[:-1], ids=repr)
+def test_any_number_of_threads_gives_the_same_bits(
+    optimizer, batch_size: int, dtype: str, rng: np.random.Generator
+) -> None:
+    X, y = rng.normal(size=(700, 11)), rng.integers(0, 3, 700)
+    weight = rng.random(700)
+    results = []
+    for threads in (1, 2, 3):
+        net = Network([11, 60, 20, 3], hidden="tanh", loss="cross_entropy", seed=3, dtype=dtype)
+        history = fl.train(
+            net,
+            X,
+            y,
+            optimizer=optimizer,
+            epochs=3,
+            batch_size=batch_size,
+            sample_weight=weight,
+            l2=0.01,
+            dropout=0.1,
+            validation=(X, y),
+            keep="last",
+            engine="compiled",
+            threads=threads,
+        )
+        results.append((net.parameters.tobytes(), history.loss, history.validation_loss))
+    assert results[1] == results[0]
+    assert results[2] == results[0]
+
+
+def test_validation_is_measured_as_by_the_reference(rng: np.random.Generator) -> None:
+    X, y = rng.normal(size=(500, 5)), rng.normal(size=500)
+
+    def make() -> Network:
+        return Network([5, 7, 1], hidden="tanh", loss="huber", seed=3)
+
+    _, _, slow, fast = both(make, X, y, epochs=3, validation=(X[:300], y[:300]))
+    np.testing.assert_allclose(fast.validation_loss, slow.validation_loss, rtol=1e-9)
+    np.testing.assert_allclose(fast.validation_score, slow.validation_score, rtol=1e-9)

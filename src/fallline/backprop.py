@@ -49,6 +49,7 @@ class Backprop:
         self.A: list[Array] = [self._empty(size) for size in network.sizes]
         self.A_and_1 = [np.ones((n_rows, size + 1), network.dtype) for size in network.sizes[:-1]]
         self._slopes = [self._empty(size) for size in widths]
+        self._masks: list[Array] | None = None
         self._bind()
 
     def _bind(self) -> None:
@@ -90,11 +91,16 @@ class Backprop:
             total = weight.sum()
             self.shares[:, 0] = weight / total if total > 0 else 0.0
 
-    def forward(self) -> None:
-        """Z = [A 1] @ [W; b] and A = f(Z), layer by layer."""
-        for A_and_1, block, Z, value, A, room in self._hidden:
+    def forward(self, masks: list[Array] | None = None) -> None:
+        """Z = [A 1] @ [W; b] and A = f(Z), layer by layer; with ``masks``, A = f(Z) * mask."""
+        self._masks = masks
+        for l, (A_and_1, block, Z, value, A, room) in enumerate(self._hidden):
             np.dot(A_and_1, block, out=Z)
             room[:] = value(Z, out=A)
+            if masks is not None:
+                slope_of = self.network.layers[l].slope_of()
+                np.multiply(slope_of(Z, A, out=self._slopes[l]), masks[l], out=self._slopes[l])
+                room[:] = np.multiply(A, masks[l], out=A)
         A_and_1, block, Z, value = self._output
         np.dot(A_and_1, block, out=Z)
         value(Z, out=self.A[-1])
@@ -107,7 +113,7 @@ class Backprop:
         np.dot(A_and_1_T, delta, out=gradient)
         for W_T, delta, below, slope_of, Z, A, slope, A_and_1_T, gradient in self._backward:
             np.dot(delta, W_T, out=below)
-            np.multiply(below, slope_of(Z, A, out=slope), out=below)
+            np.multiply(below, slope if self._masks else slope_of(Z, A, out=slope), out=below)
             np.dot(A_and_1_T, below, out=gradient)
         if self.l2 > 0:
             self.gradient += self.l2 * self.is_weight * self.network.parameters

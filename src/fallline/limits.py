@@ -52,6 +52,8 @@ LIMITS: dict[str, Limit] = {
     "epsilon": POSITIVE,
     "weight_decay": NOT_NEGATIVE,
     "l2": NOT_NEGATIVE,
+    "dropout": SHARE,
+    "threads": COUNT,
     "epochs": Limit(low=0, integer=True),
     "batch_size": COUNT,
     "record_every": COUNT,

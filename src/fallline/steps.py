@@ -11,12 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.backprop import Backprop
+from fallline.backprop import Backprop, mean_loss, shares_of
+from fallline.dropout import keys_of, mask
 from fallline.network import Network
 from fallline.position import Position
 from fallline.samples import Samples
 
-__all__ = ["CompiledSteps", "Descent", "ReferenceSteps", "Steps"]
+__all__ = ["CompiledSteps", "Descent", "ReferenceSteps", "Steps", "measured"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Descent:
     """What the steps of a run are taken with and from.
 
     With ``l2_per_mass`` the l2 of a step is divided by its batch's mass (rows, or sum of weights).
+    ``dropout`` is the share of hidden neurons that is silenced, by masks drawn from ``seed``.
     """
 
     network: Network
@@ -33,6 +35,9 @@ class Descent:
     batch_size: int
     l2: float
     l2_per_mass: bool = False
+    dropout: float = 0.0
+    seed: int = 0
+    threads: int = 1
 
     @property
     def full(self) -> bool:
@@ -59,6 +64,9 @@ class Steps(Protocol):
     def epochs(self, count: int) -> None:
         """``count`` full-batch passes that nobody looks at."""
 
+    def measure(self, rows: Samples) -> tuple[float, Array]:
+        """The loss of these samples at the network's parameters, without L2, and their logits."""
+
 
 class ReferenceSteps:
     """Steps by :class:`fallline.backprop.Backprop` and the optimiser's own update."""
@@ -82,6 +90,9 @@ class ReferenceSteps:
     def epochs(self, count: int) -> None:
         for _ in range(count):
             self.step(None, want_loss=False)
+
+    def measure(self, rows: Samples) -> tuple[float, Array]:
+        return measured(self.descent.network, rows)
 
     def batches(self) -> Iterator[Array]:
         order, size = self.descent.order(), self.descent.batch_size
@@ -109,7 +120,7 @@ class ReferenceSteps:
             step.load(rows.X[batch], None if weight is None else weight[batch])
         if self.descent.l2_per_mass:
             step.l2 = self.descent.l2 / self.mass(batch)
-        step.forward()
+        step.forward(self.masks(step, position.step))
         loss = step.loss(Y) if want_loss else 0.0
         step.backward(Y)
         self.descent.optimizer.update(
@@ -122,6 +133,17 @@ class ReferenceSteps:
         position.step += 1
         return loss
 
+    def masks(self, batch: Backprop, step: int) -> list[Array] | None:
+        """Dropout's mask of each hidden layer; None without dropout."""
+        descent, hidden = self.descent, batch.network.sizes[1:-1]
+        if descent.dropout == 0.0:
+            return None
+        keys = keys_of(descent.seed, step, 1, len(hidden))[0]
+        return [
+            mask(key, len(batch.shares), size, descent.dropout)
+            for key, size in zip(keys, hidden, strict=True)
+        ]
+
     def new_pass(
         self, n_rows: int, X: Array | None = None, weight: Array | None = None
     ) -> Backprop:
@@ -130,6 +152,12 @@ class ReferenceSteps:
         if X is not None:
             self.passes[n_rows].load(X, weight)
         return self.passes[n_rows]
+
+
+def measured(network: Network, rows: Samples) -> tuple[float, Array]:
+    """The loss of these samples without L2, and their logits, by the reference."""
+    logits = network.logits(rows.X)
+    return mean_loss(network, logits, rows.Y, shares_of(len(rows), rows.weight)), logits
 
 
 class CompiledSteps:
@@ -147,6 +175,9 @@ class CompiledSteps:
             descent.batch_size,
             descent.l2,
             l2_per_mass=descent.l2_per_mass,
+            dropout=descent.dropout,
+            seed=descent.seed,
+            threads=descent.threads,
         )
 
     def epoch(self, *, want_loss: bool) -> float:
@@ -158,3 +189,6 @@ class CompiledSteps:
 
     def epochs(self, count: int) -> None:
         self.descent.position.step += self.loop.epochs(count, self.descent.position.step)
+
+    def measure(self, rows: Samples) -> tuple[float, Array]:
+        return self.loop.measure(rows)

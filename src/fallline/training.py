@@ -5,14 +5,15 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from fallline import metrics
 from fallline.arrays import Array, ArrayLike
-from fallline.backprop import loss_and_gradient, loss_at, mean_loss, shares_of
-from fallline.engine import serves
+from fallline.backprop import loss_and_gradient
+from fallline.engine import serves, threads_allowed
 from fallline.errors import DivergenceWarning, InterruptedWarning, ParameterError
 from fallline.history import History
 from fallline.limits import check_choice, check_integer, check_number
@@ -20,7 +21,7 @@ from fallline.network import Network
 from fallline.optimizers import LBFGS, Adam, Optimizer, rate_at
 from fallline.position import Position
 from fallline.samples import Samples
-from fallline.steps import CompiledSteps, Descent, ReferenceSteps, Steps
+from fallline.steps import CompiledSteps, Descent, ReferenceSteps, Steps, measured
 from fallline.stopping import StopRule
 
 __all__ = ["Progress", "train"]
@@ -72,7 +73,9 @@ def train(
     callbacks: Sequence[Callable[[Progress], Any]] = (),
     record_every: int = 1,
     checkpoint: Checkpointer | None = None,
+    dropout: float = 0.0,
     engine: str = "auto",
+    threads: int | None = None,
 ) -> History:
     """Train ``network`` in place by gradient descent on its loss, and return the history.
 
@@ -94,9 +97,14 @@ def train(
     callbacks : called with a :class:`Progress` after each recorded epoch; True stops.
     record_every : epochs from one record to the next.
     checkpoint : a :class:`fallline.Checkpoint`; a run with an existing one continues it.
+    dropout : in [0, 1), the share of hidden neurons that each step silences (see
+        :mod:`fallline.dropout`); the recorded training losses are those of the rest.
     engine : "numpy" for the reference, "compiled" for the Numba engine, "auto" for the engine
         where it serves the network and the run is long enough to pay for loading it. Both take
         the same batches in the same order and agree to rounding.
+    threads : the most that the compiled engine may use; by default the cores that are free, or
+        fewer where OMP_NUM_THREADS or FALLLINE_NUM_THREADS says so. The result has the same bits
+        with any number.
 
     When the loss stops being finite or exceeds 1,000 times its first value, training stops with a
     DivergenceWarning and the best parameters recorded so far are put back. Ctrl-C stops it with
@@ -114,7 +122,9 @@ def train(
         record_every=check_integer("record_every", record_every),
         stop=tuple(stop) if isinstance(stop, Sequence) else (stop,),
         callbacks=tuple(callbacks),
+        dropout=check_number("dropout", dropout),
         engine=check_choice("engine", engine, ENGINES),
+        threads=threads if threads is None else check_integer("threads", threads),
     )
     check_optimizer(settings.optimizer)
     if engine == "compiled" and not serves(network, settings.optimizer):
@@ -152,7 +162,9 @@ class Settings:
     record_every: int
     stop: tuple[StopRule, ...]
     callbacks: tuple[Callable[[Progress], Any], ...]
+    dropout: float
     engine: str
+    threads: int | None
 
     def compiled(self, network: Network, rows: Samples) -> bool:
         """Whether to run in the compiled engine: where it is asked for, or serves and pays."""
@@ -177,6 +189,7 @@ class Settings:
             "batch_size": self.batch_size,
             "seed": self.seed,
             "l2": self.l2,
+            "dropout": self.dropout,
             "keep": self.keep,
             "record_every": self.record_every,
         }
@@ -216,6 +229,7 @@ class Run:
         self.batch_size = batch_size_for(settings, len(rows))
         self.position = self.start()
         self.seconds_before = self.position.history.seconds
+        self.measure: Callable[[Samples], tuple[float, Array]] = partial(measured, network)
 
     @property
     def history(self) -> History:
@@ -232,9 +246,6 @@ class Run:
             if kept is not None:
                 return kept
         position = Position(generator=np.random.default_rng(self.settings.seed))
-        position.first_loss = loss_at(
-            self.network, self.rows.X, self.rows.Y, self.rows.weight, self.settings.l2
-        )
         position.best = self.network.parameters.copy()
         if not isinstance(self.settings.optimizer, LBFGS):
             position.state = self.settings.optimizer.start(self.network.parameters)
@@ -266,6 +277,9 @@ class Run:
     def descend(self) -> None:
         position, settings = self.position, self.settings
         steps = self.steps()
+        self.measure = steps.measure
+        if math.isnan(position.first_loss):
+            position.first_loss = self.measure(self.rows)[0] + self.penalty()
         while position.epoch < settings.epochs:
             epoch = position.epoch
             recorded = epoch % settings.record_every == 0
@@ -295,6 +309,11 @@ class Run:
             stops.append(next_multiple(epoch, self.checkpoint.every))
         return min(stops) - epoch
 
+    def penalty(self) -> float:
+        """l2 / 2 times the sum of squared weights."""
+        weights = self.network.parameters * self.network.is_weight
+        return 0.5 * self.settings.l2 * float(np.dot(weights, weights))
+
     def steps(self) -> Steps:
         """The reference's steps, or the engine's where that serves and pays."""
         descent = Descent(
@@ -304,6 +323,9 @@ class Run:
             self.position,
             self.batch_size,
             self.settings.l2,
+            dropout=self.settings.dropout,
+            seed=self.settings.seed,
+            threads=self.settings.threads or threads_allowed(),
         )
         compiled = self.settings.compiled(self.network, self.rows)
         return CompiledSteps(descent) if compiled else ReferenceSteps(descent)
@@ -329,11 +351,10 @@ class Run:
 
     def validate(self, held_out: Samples) -> float:
         """Measure the held-out rows, by one forward pass; returns their loss."""
-        forward = self.network.forward(held_out.X)
-        shares = shares_of(len(held_out), held_out.weight)
-        loss = mean_loss(self.network, forward.Z[-1], held_out.Y, shares)
+        loss, logits = self.measure(held_out)
         self.history.validation_loss.append(loss)
-        self.history.validation_score.append(score(self.network, forward.A[-1], held_out.Y))
+        output = self.network.loss.output(logits)
+        self.history.validation_score.append(score(self.network, output, held_out.Y))
         return loss
 
     def asked_to_stop(self, epoch: int) -> bool:

@@ -1,10 +1,12 @@
 """The compiled engine: the training loop of fallline.training, by Numba.
 
 Three layers: :class:`Loop` (Python, holds the arrays), ``driver.steps`` (compiled, the loop over
-epochs and batches), and the inner loops of ``products``, ``functions`` and ``updates``.
+epochs and batches), and the inner loops of ``passes``, ``tiles``, ``functions``, ``outputs`` and
+``updates``, which are written with the vectors of ``vectors``.
 """
 
 from fallline.engine.config import compiled_before
+from fallline.engine.helpers import threads_allowed
 from fallline.engine.loop import Loop, serves
 
-__all__ = ["Loop", "compiled_before", "serves"]
+__all__ = ["Loop", "compiled_before", "serves", "threads_allowed"]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel"]
+__all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel", "spliced"]
 
 HERE = Path(__file__).parent
 
@@ -58,6 +58,13 @@ def kernel(function: Callable[..., Any]) -> Any:
     from numba import njit
 
     return njit(**FLAGS)(function)
+
+
+def spliced(function: Callable[..., Any]) -> Any:
+    """A kernel that LLVM puts in its caller's place: for one or two callers in an inner loop."""
+    from numba import njit
+
+    return njit(forceinline=True, **FLAGS)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

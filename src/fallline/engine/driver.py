@@ -8,7 +8,13 @@ not depend on the size of the crew.
 from fallline.engine.config import entry, inlined
 from fallline.engine.crew import wait
 from fallline.engine.layout import ROW
-from fallline.engine.passes import loss_and_gradient, take_inputs, take_shares, take_targets
+from fallline.engine.passes import (
+    give_logits,
+    loss_and_gradient,
+    take_inputs,
+    take_shares,
+    take_targets,
+)
 from fallline.engine.updates import sum_of_parts, update
 from fallline.engine.vectors import address, at, offset, put
 
@@ -33,20 +39,27 @@ def part_length(n, most_parts, least_rows):
 
 @inlined
 def gradient_of_part(
-    theta, X, Y, weight, weighted, order, n, mass, room, plan, G, add, want_loss, resident
-):
-    """The gradient of the first ``n`` rows of ``order``, block by block; returns their loss.
+    theta, X, Y, weight, weighted, order, first_row, n, mass, room, plan, G, add, want_loss,
+    resident, learn, rate, keys, out, give,
+):  # fmt: skip
+    """The gradient of ``n`` rows of ``order`` from ``first_row`` on; returns their loss.
 
-    Where they are ``resident`` they are one block that is in the room already.
+    It goes block by block; where they are ``resident`` they are one block, in the room already.
+    Unless it is to ``learn``, there is no gradient; ``give`` writes the logits to ``out``.
     """
     lost, block = 0.0, at(plan, ROW)
     for begin in range(0, n, block):
-        rows, count = offset(order, begin), min(block, n - begin)
+        rows, count = offset(order, first_row + begin), min(block, n - begin)
         if not resident:
             take_inputs(X, rows, count, room, plan)
             take_targets(Y, rows, count, room, plan)
             take_shares(weight, weighted, rows, count, mass, room, plan)
-        lost += loss_and_gradient(theta, count, room, plan, G, add or begin > 0, want_loss)
+        lost += loss_and_gradient(
+            theta, count, room, plan, G, add or begin > 0, want_loss,
+            learn, rate, keys, first_row + begin,
+        )  # fmt: skip
+        if give:
+            give_logits(out, first_row + begin, count, room, plan)
     return lost
 
 
@@ -55,7 +68,8 @@ def steps(
     me, crew, counters,
     thetas, Gs, firsts, seconds, are_weights, segment, most_parts, least_rows,
     all_lost, all_squares, Xs, Ys, weights, orders, batch_size, epochs, one_block, want_loss,
-    optimizer, rates, step, all_knobs, l2, l2_per_mass, rooms, plans,
+    optimizer, rates, step, all_knobs, l2, l2_per_mass, learn, dropout, all_keys, n_layers, outs,
+    rooms, plans,
 ):  # fmt: skip
     """Run ``epochs`` passes over ``orders``; returns the last one's loss and mass, and the steps.
 
@@ -63,7 +77,8 @@ def steps(
     rest is common. With ``want_loss`` the loss is the mean of the batches' losses, each before its
     update, and the run ends early at a batch whose loss is not finite; else it is 0. ``rates``
     holds one rate for all steps, or one for each. ``one_block``: the rows are one batch and one
-    block, which stays in the room.
+    block, which stays in the room. Unless they are to ``learn``, nothing is updated. ``outs``,
+    where it has room, takes the logits of a batch.
     """
     # Addresses from here on: an array that is handed on costs an atomic count of its users.
     theta, G, first, second = address(thetas), address(Gs), address(firsts), address(seconds)
@@ -80,9 +95,10 @@ def steps(
         address(all_lost),
         address(all_squares),
     )
+    keys, out, give = address(all_keys), address(outs), len(outs) > 0
     weighted, n_rows, size = len(weights) > 0, len(orders), len(thetas)
     rate_step = 1 if len(rates) > 1 else 0
-    n_segments = (size + segment - 1) // segment
+    n_segments = (size + segment - 1) // segment if learn else 0
     length = part_length(batch_size, most_parts, least_rows)
     mean, mass = 0.0, 0.0
     done, turns = 0, 0
@@ -101,13 +117,18 @@ def steps(
                     continue
                 G_part = offset(G, p * size) if crew > 1 else G
                 lost = gradient_of_part(
-                    theta, X, Y, weight, weighted, offset(rows, p * length),
+                    theta, X, Y, weight, weighted, rows, p * length,
                     min(length, n - p * length), part_mass, room, plan,
                     G_part, crew == 1 and p > 0, want_loss, one_block and epoch > 0,
+                    learn, dropout, offset(keys, done * n_layers), out, give,
                 )  # fmt: skip
                 put(losses, p, lost)
             turns += 1
             wait(counter, crew, turns)
+            loss = 0.0  # added up here: past the next meeting the others write to it again
+            if want_loss:
+                for p in range(n_parts):
+                    loss += at(losses, p)
             strength = l2 / part_mass if l2_per_mass and part_mass > 0 else l2
             rate = at(rate_of, done * rate_step)
             done += 1
@@ -124,9 +145,6 @@ def steps(
             turns += 1
             wait(counter, crew, turns)
             if want_loss:
-                loss = 0.0
-                for p in range(n_parts):
-                    loss += at(losses, p)
                 if l2 > 0:
                     lost = 0.0
                     for s in range(n_segments):

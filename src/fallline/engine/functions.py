@@ -7,7 +7,7 @@ Z and are taken on the way forward.
 
 import math
 
-from fallline.engine.config import kernel
+from fallline.engine.config import kernel, spliced
 from fallline.engine.exponential import expm1, sigmoid, softplus, tanh
 from fallline.engine.vectors import at, lanes, load, put, select, store
 
@@ -23,7 +23,7 @@ def needs_z(code):
     return code in (GELU, SILU)
 
 
-@kernel
+@spliced
 def value(code, z):
     """f(z); gelu is not among them."""
     if code == 1:
@@ -43,7 +43,7 @@ def value(code, z):
     return z
 
 
-@kernel
+@spliced
 def slope(code, a):
     """f'(z) by a = f(z), for the activations that need no z."""
     one = a * 0.0 + 1.0
@@ -62,7 +62,7 @@ def slope(code, a):
     return one
 
 
-@kernel
+@spliced
 def activate(code, A, S, keep_slope, count):
     """A <- f(A) for ``count`` numbers, and S <- f' where it is to be kept."""
     if code == GELU:
@@ -92,7 +92,7 @@ def gelu(A, S, keep_slope, count):
             put(S, i, cdf + z * math.exp(-0.5 * z * z) / SQRT_2_PI)
 
 
-@kernel
+@spliced
 def times_slope(code, A, S, kept_slope, D, count):
     """D <- D * f'(Z)."""
     for i in range(0, count, lanes(A)):

@@ -43,7 +43,7 @@ class Layout:
     """The room for one network and blocks of up to ``samples``; ``plan`` is what kernels read."""
 
     def __init__(self, network: Network, samples: int) -> None:
-        self.dtype = network.dtype
+        self.dtype, self.samples = network.dtype, samples
         self.end = 0
         sizes = network.sizes
         row = padded(samples, self.dtype)

@@ -1,15 +1,16 @@
 """The engine's Python side: the arrays of one run, and the call of the compiled driver."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.dropout import keys_of
 from fallline.engine.codes import ACTIVATIONS, LOSSES, OPTIMIZERS
 from fallline.engine.config import drop_stale
+from fallline.engine.helpers import helpers
 from fallline.engine.layout import BLOCK, Layout, aligned, padded
 from fallline.network import Network
 from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
@@ -20,6 +21,9 @@ __all__ = ["Loop", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
 PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
+BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
+PAYS_TO_SHARE = 10e-6  # seconds of a step; two meetings of the crew take about one millionth
+WORTH_A_CREW = 2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
 
 
@@ -50,12 +54,15 @@ class Loop:
         l2: float,
         *,
         l2_per_mass: bool = False,
+        dropout: float = 0.0,
+        seed: int = 0,
         threads: int = 1,
     ) -> None:
         self.network, self.rows, self.optimizer = network, rows, optimizer
         self.full = batch_size >= len(rows)
         self.batch_size = min(batch_size, len(rows))
         self.l2, self.l2_per_mass = float(l2), l2_per_mass
+        self.dropout, self.seed = float(dropout), seed
         self.code, knobs, names = settings_of(optimizer)
         self.knobs = np.array([*knobs, 0.0, 0.0, 0.0, 0.0, 0.0])
         self.states = [state[name] for name in names if name]
@@ -68,10 +75,12 @@ class Loop:
         """Padded twins of theta, the state and the gradient, and each thread's room."""
         network, dtype = self.network, self.network.dtype
         length = part_length(self.batch_size, *PARTS)
-        layout = Layout(network, min(length, BLOCK))
-        self.plan, self.one_block = layout.plan, self.full and len(self.rows) <= BLOCK // 2
+        self.layout = Layout(network, min(length, BLOCK))
+        self.one_block = self.full and len(self.rows) <= self.layout.samples
         self.crew = min(self.threads, -(-self.batch_size // length))
-        self.rooms = [layout.room() for _ in range(self.crew)]
+        if self.seconds_of_products(self.batch_size) < PAYS_TO_SHARE:
+            self.crew = 1
+        self.rooms = [self.layout.room() for _ in range(self.threads)]
         size = padded(network.n_parameters, dtype)
         self.theta, self.is_weight, *self.twins = (aligned(size, dtype) for _ in range(4))
         self.is_weight[: network.n_parameters] = network.is_weight
@@ -80,9 +89,12 @@ class Loop:
         self.gradient = aligned(size * (PARTS[0] if self.crew > 1 else 1), dtype)
         self.segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
         self.losses, self.squares = np.zeros(PARTS[0]), np.zeros(-(-size // self.segment))
-        weight = self.rows.weight
-        self.weight = np.zeros(0, dtype) if weight is None else weight
-        self.X, self.Y = (np.ascontiguousarray(each) for each in (self.rows.X, self.rows.Y))
+        self.nothing = np.zeros(0, dtype)
+
+    def seconds_of_products(self, n_rows: int) -> float:
+        """About how long one thread takes for the matrix products of one step."""
+        flops = 6.0 * self.network.n_parameters * n_rows
+        return flops * self.network.dtype.itemsize / BYTES_OF_FLOPS_PER_SECOND
 
     def epoch(self, order: Array | None, step: int, *, want_loss: bool) -> tuple[float, int]:
         """One pass over the rows in ``order`` (None: as they are); the loss and the steps taken."""
@@ -113,49 +125,76 @@ class Loop:
     def call(
         self, order: Array, step: int, epochs: int, want_loss: bool
     ) -> tuple[float, float, int]:
+        """Whole steps over ``order``; the loss, its mass, and the steps taken."""
         began = time.perf_counter()
         n = self.network.n_parameters
         self.theta[:n] = self.network.parameters
         for twin, values in zip(self.kept, self.states, strict=True):
             twin[:n] = values
-        common = (
-            self.theta, self.gradient, self.first, self.second, self.is_weight,
-            self.segment, *PARTS, self.losses, self.squares,
-            self.X, self.Y, self.weight, order, self.batch_size, epochs, self.one_block, want_loss,
-            self.code, self.rates(step, epochs, len(order)), step, self.knobs,
-            self.l2, self.l2_per_mass,
-        )  # fmt: skip
-        loss, mass, done = self.together(common)
+        steps = epochs * -(-len(order) // self.batch_size)
+        loss, mass, done = self.together(
+            self.crew if steps * self.seconds_per_step > WORTH_A_CREW else 1,
+            (self.rows.X, self.rows.Y, self.weights_of(self.rows), order),
+            (self.batch_size, epochs, self.one_block, want_loss, self.code),
+            (self.rates(step, steps), step, self.knobs, self.l2, self.l2_per_mass),
+            (True, self.dropout, self.keys(step, steps), len(self.network.hidden), self.nothing),
+        )
         self.network.parameters[:] = self.theta[:n]
         for twin, values in zip(self.kept, self.states, strict=True):
             values[:] = twin[:n]
         self.seconds_per_step = (time.perf_counter() - began) / done
-        return float(loss), float(mass), int(done)
+        return loss, mass, done
 
-    def together(self, common: tuple[Any, ...]) -> tuple[float, float, int]:
+    def measure(self, rows: Samples) -> tuple[float, Array]:
+        """The loss of these samples at the network's parameters, and their logits."""
+        self.theta[: self.network.n_parameters] = self.network.parameters
+        logits = np.empty((len(rows), self.network.sizes[-1]), self.network.dtype)
+        worth = self.seconds_of_products(len(rows)) > WORTH_A_CREW
+        loss, _, _ = self.together(
+            self.threads if worth else 1,
+            (rows.X, rows.Y, self.weights_of(rows), np.arange(len(rows))),
+            (len(rows), 1, False, True, 0),
+            (np.zeros(1), 0, self.knobs, 0.0, False),
+            (False, 0.0, self.keys(0, 0), 0, logits.ravel()),
+        )
+        return loss, logits
+
+    def together(
+        self, crew: int, data: Any, course: Any, descent: Any, rest: Any
+    ) -> tuple[float, float, int]:
         """The compiled loop, by every thread of the crew."""
-        run, counter, crew = driver(), np.zeros(1, np.int64), self.crew
+        run, counter = driver(), np.zeros(1, np.int64)
+        common = (
+            self.theta, self.gradient, self.first, self.second, self.is_weight,
+            self.segment, *PARTS, self.losses, self.squares, *data, *course, *descent, *rest,
+        )  # fmt: skip
 
-        def work(me: int) -> tuple[float, float, int]:
-            result: tuple[float, float, int] = run(
-                me, crew, counter, *common, self.rooms[me], self.plan
-            )
-            return result
+        def work(me: int, crew: int) -> tuple[float, float, int]:
+            loss, mass, done = run(me, crew, counter, *common, self.rooms[me], self.layout.plan)
+            return loss, mass, done
 
-        if crew == 1:
-            return work(0)
-        with ThreadPoolExecutor(crew - 1) as pool:
-            for me in range(1, crew):
-                pool.submit(work, me)
-            return work(0)
+        with helpers(crew - 1) as (pool, count):
+            if pool is not None:
+                for me in range(1, count + 1):
+                    pool.submit(work, me, count + 1)
+            return work(0, count + 1)
 
-    def rates(self, step: int, epochs: int, n_rows: int) -> Array:
+    def weights_of(self, rows: Samples) -> Array:
+        """The sample weights, an empty array for none."""
+        return self.nothing if rows.weight is None else rows.weight
+
+    def rates(self, step: int, steps: int) -> Array:
         """The learning rate of every step of a call; one for all where it is constant."""
         rate = self.optimizer.rate
         if isinstance(rate, Constant):
             return np.array([rate(step)])
-        steps = epochs * -(-n_rows // self.batch_size)
         return np.array([rate(step + i) for i in range(steps)])
+
+    def keys(self, step: int, steps: int) -> Array:
+        """What dropout's masks are drawn from, for every step of a call."""
+        if self.dropout == 0.0:
+            return np.zeros(0, np.int64)
+        return keys_of(self.seed, step, steps, len(self.network.hidden)).ravel()
 
 
 @cache

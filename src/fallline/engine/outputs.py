@@ -2,7 +2,7 @@
 several rows, and a row's outputs lie ``row`` numbers apart.
 """
 
-from fallline.engine.config import kernel
+from fallline.engine.config import kernel, spliced
 from fallline.engine.exponential import (
     exp,
     exp_bounded,
@@ -17,7 +17,7 @@ from fallline.engine.vectors import absolute, fill, lanes, load, select, store, 
 HIGHEST = 709.7  # e^x is finite up to here
 
 
-@kernel
+@spliced
 def delta_and_loss(code, Z, Y, shares, D, k, row, count, want_loss):
     """D = dLoss/dZ of ``k`` outputs and ``count`` rows; returns the loss, added up in float64.
 
@@ -40,7 +40,7 @@ def delta_and_loss(code, Z, Y, shares, D, k, row, count, want_loss):
     return total
 
 
-@kernel
+@spliced
 def delta(code, z, y):
     """dloss/dz."""
     if code == 1:
@@ -55,7 +55,7 @@ def delta(code, z, y):
     return e
 
 
-@kernel
+@spliced
 def loss(code, z, y):
     """The loss of one output."""
     if code == 1:

@@ -25,8 +25,9 @@ from fallline.engine.layout import (
     TARGETS,
     TURNED,
 )
+from fallline.engine.masks import drop
 from fallline.engine.outputs import delta_and_loss
-from fallline.engine.tiles import dots, product, turn
+from fallline.engine.tiles import dots, multiply, product, turn
 from fallline.engine.vectors import at, lanes, load, offset, put, store
 
 LAYERS_BEGIN, LAYER_LENGTH = len(HEAD), len(LAYER)
@@ -98,8 +99,8 @@ def take_shares(weight, weighted, order, n, mass, room, plan):
 
 
 @inlined
-def forward(theta, n, room, plan, for_training):
-    """A of every layer, and the logits."""
+def forward(theta, n, room, plan, learn, rate, keys, first_row):
+    """A of every layer, and the logits; with dropout at ``rate`` where it is to learn."""
     ONE, NO = np.int64(1), np.bool_(False)
     row, R, n_layers = at(plan, ROW), whole(n, lanes(room)), at(plan, N_LAYERS)
     for l in range(n_layers):
@@ -107,19 +108,21 @@ def forward(theta, n, room, plan, for_training):
         n_in, n_out = at(now, N_IN), at(now, N_OUT)
         A, above = offset(room, at(now, BELOW)), offset(room, at(now, ABOVE))
         W = offset(theta, at(now, START))
-        product(W, ONE, n_out, A, row, n_in + 1, above, row, n_out, R, NO)
+        multiply(W, ONE, n_out, A, row, n_in + 1, above, row, n_out, R, NO)
         if l < n_layers - 1:
             code, S = at(now, CODE), offset(room, at(now, SLOPES))
-            keep_slope = for_training and needs_z(code)
+            keep_slope = learn and (rate > 0 or needs_z(code))
             if row == R:
                 activate(code, above, S, keep_slope, n_out * row)
             else:
                 for k in range(0, n_out * row, row):
                     activate(code, offset(above, k), offset(S, k), keep_slope, R)
+            if learn and rate > 0:
+                drop(above, S, row, R, n_out, first_row, keys, l, rate)
 
 
 @inlined
-def backward(theta, n, room, plan, G, add):
+def backward(theta, n, room, plan, G, add, rate):
     """dW over db of every layer into G, from the delta of the last one."""
     ONE, NO = np.int64(1), np.bool_(False)
     L, row = lanes(room), at(plan, ROW)
@@ -138,9 +141,9 @@ def backward(theta, n, room, plan, G, add):
         if l > 0:
             W, before = offset(theta, at(now, START)), layer(plan, l - 1)
             below, S = offset(room, at(before, DELTA)), offset(room, at(before, SLOPES))
-            product(W, n_out, ONE, D, row, n_out, below, row, n_in, R, NO)
+            multiply(W, n_out, ONE, D, row, n_out, below, row, n_in, R, NO)
             code = at(before, CODE)
-            kept = needs_z(code)
+            kept = rate > 0 or needs_z(code)
             if row == R:
                 times_slope(code, A, S, kept, below, n_in * row)
             else:
@@ -149,9 +152,22 @@ def backward(theta, n, room, plan, G, add):
 
 
 @inlined
-def loss_and_gradient(theta, n, room, plan, G, add, want_loss):
-    """The gradient of the block in the room, into G; returns its part of the loss."""
-    forward(theta, n, room, plan, True)
+def give_logits(out, first_row, n, room, plan):
+    """The logits of the block, to the rows of ``out`` from ``first_row`` on."""
+    row, k_outputs = at(plan, ROW), at(plan, N_OUTPUTS)
+    Z = offset(room, at(layer(plan, at(plan, N_LAYERS) - 1), ABOVE))
+    for i in range(n):
+        for k in range(k_outputs):
+            put(out, (first_row + i) * k_outputs + k, at(Z, k * row + i))
+
+
+@inlined
+def loss_and_gradient(theta, n, room, plan, G, add, want_loss, learn, rate, keys, first_row):
+    """The gradient of the block in the room, into G; returns its part of the loss.
+
+    Unless it is to ``learn``, the loss is all.
+    """
+    forward(theta, n, room, plan, learn, rate, keys, first_row)
     last = layer(plan, at(plan, N_LAYERS) - 1)
     lost = delta_and_loss(
         at(plan, LOSS),
@@ -164,5 +180,6 @@ def loss_and_gradient(theta, n, room, plan, G, add, want_loss):
         whole(n, lanes(room)),
         want_loss,
     )
-    backward(theta, n, room, plan, G, add)
+    if learn:
+        backward(theta, n, room, plan, G, add, rate)
     return lost

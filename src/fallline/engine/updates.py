@@ -2,7 +2,7 @@
 
 import math
 
-from fallline.engine.config import kernel
+from fallline.engine.config import kernel, spliced
 from fallline.engine.vectors import at, lanes, load, number, square_root, store, wide_total
 
 
@@ -25,7 +25,7 @@ def sum_of_parts(G, begin, end, n_parts, part, theta, is_weight, l2):
     return squares
 
 
-@kernel
+@spliced
 def update(code, theta, G, first, second, is_weight, begin, end, rate, t, knobs):
     """Move theta[begin:end] one step along the gradient; t counts from 1.
 

@@ -31,6 +31,7 @@ __all__ = [
     "as_float",
     "as_integer",
     "at",
+    "count_up",
     "fill",
     "fused",
     "lanes",
@@ -375,6 +376,15 @@ def fill(typing_context: Any, p: Any, x: Any) -> Any:
         return as_vector(context, builder, args[1], sig.args[1], kind)
 
     return kind(p, x), code
+
+
+@intrinsic
+def count_up(typing_context: Any, p: Any) -> Any:
+    """0, 1, 2, ... in a vector of whole numbers as wide as p's."""
+    floats = vector_of(p.dtype)
+    kind = Vector(INTEGER_OF[p.dtype], floats.lanes)
+    numbers = ir.Constant(kind.llvm, list(range(kind.lanes)))
+    return kind(p), lambda context, builder, sig, args: numbers
 
 
 @intrinsic

@@ -1,0 +1,49 @@
+r"""Dropout: in each step of training, a share of the hidden neurons is silenced, anew for each row.
+
+.. math:: A \leftarrow A \odot M / (1 - p), \qquad M_{ij} = 0 \text{ with probability } p
+
+The rest is scaled up, so that nothing changes at prediction. Source: Srivastava et al. 2014 (JMLR
+15:1929, section 4; in the form that scales at training time, as section 10 mentions).
+
+Each M_ij is a hash of the seed, the step, the layer, the row's place in its batch and the neuron,
+not the next number of a generator: so the reference, the compiled engine, any number of threads
+and a resumed run draw the same masks. The hash is the 32-bit "lowbias32" of Wellons 2018
+(nullprogram.com/blog/2018/07/31), whose top 24 bits are compared with p.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+
+__all__ = ["BITS", "NEURON", "ROUNDS", "ROW", "keys_of", "mask"]
+
+ROW, NEURON = 0x9E3779B9, 0x85EBCA6B  # odd: places that differ start from different numbers
+ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1))  # shift and multiplier
+BITS = 24
+LOW = 0xFFFFFFFF
+
+
+def keys_of(seed: int, first_step: int, n_steps: int, n_layers: int) -> Array:
+    """32 bits for each step and layer, (n_steps, n_layers), by the finaliser of SplitMix64."""
+    steps = np.arange(first_step, first_step + n_steps, dtype=np.uint64)[:, None]
+    layers = np.arange(n_layers, dtype=np.uint64)
+    x = steps * np.uint64(0xD1B54A32D192ED03) + layers * np.uint64(0x8CB92BA72F3D8DD7)
+    x += np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    keys: Array = (x ^ (x >> np.uint64(31))) & np.uint64(LOW)
+    return keys.astype(np.int64)
+
+
+def mask(key: Any, n_rows: int, n_neurons: int, rate: float) -> Array:
+    """M / (1 - p), (n_rows, n_neurons)."""
+    rows = np.arange(n_rows, dtype=np.uint64)[:, None] * np.uint64(ROW)
+    neurons = np.arange(n_neurons, dtype=np.uint64) * np.uint64(NEURON)
+    x = (rows + neurons + np.uint64(key)) & np.uint64(LOW)
+    for shift, factor in ROUNDS:
+        x = ((x ^ (x >> np.uint64(shift))) * np.uint64(factor)) & np.uint64(LOW)
+    kept = (x >> np.uint64(32 - BITS)) >= np.uint64(round(rate * 2**BITS))
+    scaled: Array = kept / (1.0 - rate)
+    return scaled
