@@ -29,6 +29,7 @@ __all__ = ["Progress", "train"]
 FULL_BATCH_BELOW = 200
 DEFAULT_BATCH = 128
 RUNAWAY = 1e3
+ENOUGH_ROWS = 8192  # to know how large the loss was before the first step
 # What the reference takes on a core of 2024, roughly: 10 us a step for two layers. Loading the
 # compiled engine takes 0.5 s (compiling it, once per machine, 10 s), so short runs do without.
 SECONDS_PER_LAYER = 5e-6
@@ -229,7 +230,7 @@ class Run:
         self.batch_size = batch_size_for(settings, len(rows))
         self.position = self.start()
         self.seconds_before = self.position.history.seconds
-        self.measure: Callable[[Samples], tuple[float, Array]] = partial(measured, network)
+        self.measure: Callable[..., tuple[float, Array]] = partial(measured, network)
 
     @property
     def history(self) -> History:
@@ -279,7 +280,8 @@ class Run:
         steps = self.steps()
         self.measure = steps.measure
         if math.isnan(position.first_loss):
-            position.first_loss = self.measure(self.rows)[0] + self.penalty()
+            every = -(-len(self.rows) // ENOUGH_ROWS)
+            position.first_loss = self.measure(self.rows, every)[0] + self.penalty()
         while position.epoch < settings.epochs:
             epoch = position.epoch
             recorded = epoch % settings.record_every == 0

@@ -145,15 +145,16 @@ class Loop:
         self.seconds_per_step = (time.perf_counter() - began) / done
         return loss, mass, done
 
-    def measure(self, rows: Samples) -> tuple[float, Array]:
-        """The loss of these samples at the network's parameters, and their logits."""
+    def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
+        """The loss of every such sample at the network's parameters, and their logits."""
+        order = np.arange(0, len(rows), every)
         self.theta[: self.network.n_parameters] = self.network.parameters
-        logits = np.empty((len(rows), self.network.sizes[-1]), self.network.dtype)
-        worth = self.seconds_of_products(len(rows)) > WORTH_A_CREW
+        logits = np.empty((len(order), self.network.sizes[-1]), self.network.dtype)
+        worth = self.seconds_of_products(len(order)) > WORTH_A_CREW
         loss, _, _ = self.together(
             self.threads if worth else 1,
-            (rows.X, rows.Y, self.weights_of(rows), np.arange(len(rows))),
-            (len(rows), 1, False, True, 0),
+            (rows.X, rows.Y, self.weights_of(rows), order),
+            (len(order), 1, False, True, 0),
             (np.zeros(1), 0, self.knobs, 0.0, False),
             (False, 0.0, self.keys(0, 0), 0, logits.ravel()),
         )
