@@ -30,7 +30,7 @@ def helpers(wanted: int) -> Iterator[tuple[ThreadPoolExecutor | None, int]]:
     """
     global at_work  # noqa: PLW0603
     with lock:
-        count = max(0, min(wanted, threads_allowed() - at_work - 1))
+        count = max(0, min(wanted, threads_allowed() - at_work - 1)) if wanted > 0 else 0
         at_work += count + 1
     try:
         if count == 0:

@@ -120,7 +120,7 @@ def write(builder: Any, kind: Any, place: Any, value: Any, adds: bool, count: An
 block_8_2, block_8_1 = block(8, 2), block(8, 1)
 block_4_4, block_4_1 = block(4, 4), block(4, 1)
 block_2_4, block_2_1 = block(2, 4), block(2, 1)
-block_1_8, block_1_1 = block(1, 8), block(1, 1)
+block_1_4, block_1_1 = block(1, 4), block(1, 1)
 
 
 @kernel
@@ -172,10 +172,10 @@ def product(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add):
         m += 2
     if M - m >= 1:
         w, n = offset(W, m * w_row), 0
-        while n + 8 * L <= N:
-            block_1_8(w, w_row, w_step, offset(B, n), b_step, K,
+        while n + 4 * L <= N:
+            block_1_4(w, w_row, w_step, offset(B, n), b_step, K,
                       offset(C, m * c_row + n), c_row, L, add)  # fmt: skip
-            n += 8 * L
+            n += 4 * L
         while n < N:
             block_1_1(w, w_row, w_step, offset(B, n), b_step, K,
                       offset(C, m * c_row + n), c_row, N - n, add)  # fmt: skip
