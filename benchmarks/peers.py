@@ -23,9 +23,7 @@ def by_jax(work: Work, threads: int) -> Callable[[], float]:
     """All epochs in one jit: a scan over the batches of NumPy's permutations."""
     import os
 
-    os.environ.setdefault(
-        "XLA_FLAGS", "" if threads > 1 else "--xla_cpu_multi_thread_eigen=false"
-    )
+    os.environ.setdefault("XLA_FLAGS", "" if threads > 1 else "--xla_cpu_multi_thread_eigen=false")
     import jax
     import jax.numpy as jnp
 
@@ -59,9 +57,7 @@ def by_jax(work: Work, threads: int) -> Callable[[], float]:
                 second,
             )
         elif work.momentum > 0:
-            first = tree(
-                lambda v, g: work.momentum * v - work.learning_rate * g, first, gradient
-            )
+            first = tree(lambda v, g: work.momentum * v - work.learning_rate * g, first, gradient)
             parameters = tree(jnp.add, parameters, first)
         else:
             parameters = tree(lambda p, g: p - work.learning_rate * g, parameters, gradient)
@@ -104,12 +100,21 @@ def by_torch(work: Work, threads: int, *, compiled: bool = False) -> Callable[[]
     classes = work.loss == "cross_entropy"
     loss_of = torch.nn.CrossEntropyLoss() if classes else torch.nn.BCEWithLogitsLoss()
 
+    torch.manual_seed(0)
+    layers: list[torch.nn.Module] = []
+    for n_in, n_out in pairwise(work.sizes):
+        layers += [torch.nn.Linear(n_in, n_out, dtype=X.dtype), activation[work.hidden]()]
+    net = torch.nn.Sequential(*layers[:-1])
+    start = {name: value.clone() for name, value in net.state_dict().items()}
+
+    def forward(x, target):
+        z = net(x)
+        return loss_of(z if classes else z[:, 0], target)
+
+    step = torch.compile(forward) if compiled else forward
+
     def run() -> float:
-        torch.manual_seed(0)
-        layers: list[torch.nn.Module] = []
-        for n_in, n_out in pairwise(work.sizes):
-            layers += [torch.nn.Linear(n_in, n_out, dtype=X.dtype), activation[work.hidden]()]
-        net = torch.nn.Sequential(*layers[:-1])
+        net.load_state_dict(start)
         if work.optimizer == "adam":
             optimizer = torch.optim.Adam(net.parameters(), lr=work.learning_rate, fused=True)
         else:
@@ -117,11 +122,6 @@ def by_torch(work: Work, threads: int, *, compiled: bool = False) -> Callable[[]
                 net.parameters(), lr=work.learning_rate, momentum=work.momentum, fused=True
             )
 
-        def forward(x, target):
-            z = net(x)
-            return loss_of(z if classes else z[:, 0], target)
-
-        step = torch.compile(forward) if compiled else forward
         value = torch.tensor(0.0)
         for epoch in range(work.epochs):
             if work.batch_size >= len(X):
@@ -134,7 +134,7 @@ def by_torch(work: Work, threads: int, *, compiled: bool = False) -> Callable[[]
                 value = step(X[rows], y[rows])
                 value.backward()
                 optimizer.step()
-        return float(value)
+        return value.item()
 
     return run
 

@@ -1,12 +1,18 @@
 """A piece of training that Fallline and its peers are timed on, and how Fallline does it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from timing import alternate, as_table
 
 import fallline as fl
+
+OURS = "Fallline, compiled"
 
 
 @dataclass(frozen=True)
@@ -41,9 +47,7 @@ def by_fallline(work: Work, threads: int, engine: str = "compiled") -> Callable[
     )
 
     def run() -> float:
-        net = fl.Network(
-            work.sizes, hidden=work.hidden, loss=work.loss, seed=0, dtype=work.X.dtype
-        )
+        net = fl.Network(work.sizes, hidden=work.hidden, loss=work.loss, seed=0, dtype=work.X.dtype)
         history = fl.train(
             net,
             work.X,
@@ -69,20 +73,48 @@ def pin(threads: int) -> None:
         os.environ[name] = str(threads)
 
 
-def candidates(work: Work, threads: int) -> dict[str, Callable[[], float]]:
+def candidates(
+    work: Work, threads: int, leave_out: tuple[str, ...] = ()
+) -> dict[str, Callable[[], float]]:
     """Fallline and every peer that is installed."""
     from peers import by_jax, by_sklearn, by_torch
 
-    found = {"Fallline, compiled": by_fallline(work, threads)}
+    found = {OURS: by_fallline(work, threads)}
     found["Fallline, NumPy reference"] = by_fallline(work, threads, engine="numpy")
     for name, make in (
         ("JAX, whole run in one jit", by_jax),
         ("PyTorch", by_torch),
-        ("PyTorch, torch.compile", lambda *a: by_torch(*a, compiled=True)),
+        ("torch.compile", partial(by_torch, compiled=True)),
         ("scikit-learn", by_sklearn),
     ):
+        if name in leave_out:
+            continue
         try:
             found[name] = make(work, threads)
         except ImportError:
-            print(f"({name} is not installed: left out)")
+            print(f"({name} is not installed: left out)\n")
     return found
+
+
+def compare(
+    title: str,
+    make: Callable[[], Work],
+    rounds: int,
+    *,
+    more: dict[str, Callable[[], float]] | None = None,
+    leave_out: tuple[str, ...] = (),
+    most_threads: int = 2,
+) -> None:
+    """Time all on one thread, then, in a fresh process, on two; print Markdown.
+
+    A process is held to its number of threads before any library is loaded.
+    """
+    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    if len(sys.argv) == 1 and most_threads > 1:
+        subprocess.run([sys.executable, sys.argv[0], "1"], check=True)
+        subprocess.run([sys.executable, sys.argv[0], "2"], check=True)
+        return
+    pin(threads)
+    medians = alternate(candidates(make(), threads, leave_out) | (more or {}), rounds)
+    print(f"### {title}, {threads} thread{'s' * (threads > 1)}\n")
+    print(as_table(medians, OURS) + "\n")

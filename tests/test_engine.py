@@ -1,7 +1,9 @@
 """The compiled engine against the readable reference, over random networks and settings."""
 
+import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -261,3 +263,87 @@ def test_validation_is_measured_as_by_the_reference(rng: np.random.Generator) ->
     _, _, slow, fast = both(make, X, y, epochs=3, validation=(X[:300], y[:300]))
     np.testing.assert_allclose(fast.validation_loss, slow.validation_loss, rtol=1e-9)
     np.testing.assert_allclose(fast.validation_score, slow.validation_score, rtol=1e-9)
+
+
+def in_a_fresh_process(code: str, **environment: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | environment,
+    )
+    return result.stdout + result.stderr
+
+
+ALLOCATIONS = """
+import numpy as np, fallline as fl
+from numba.core.runtime import _nrt_python, rtsys
+from fallline.engine import Loop
+
+rtsys.initialize(__import__("numba").core.registry.cpu_target.target_context)
+_nrt_python.memsys_enable_stats()
+
+net = fl.Network([5, 9, 3], hidden="tanh", loss="cross_entropy", seed=1)
+rng = np.random.default_rng(0)
+rows = net.samples(rng.normal(size=(300, 5)), rng.integers(0, 3, 300))
+adam = fl.Adam()
+loop = Loop(net, rows, adam, adam.start(net.parameters), 30, 0.01, dropout=0.1)
+counts = []
+for epochs in (1, 1, 50):
+    before = rtsys.get_allocation_stats().alloc
+    loop.call(loop.everything, 0, epochs, True)
+    counts.append(rtsys.get_allocation_stats().alloc - before)
+print(counts[1] == counts[2], counts)
+"""
+
+
+def test_a_step_allocates_nothing() -> None:
+    assert in_a_fresh_process(ALLOCATIONS).startswith("True")
+
+
+def test_training_does_not_copy_the_rows(rng: np.random.Generator) -> None:
+    X = rng.random(size=(20_000, 200), dtype=np.float32)
+    y = rng.random(size=20_000, dtype=np.float32)
+    net = Network([200, 8, 1], loss="squared_error", dtype="float32")
+    fl.train(net, X[:100], y[:100], epochs=1, engine="compiled")  # loads what is loaded once
+    tracemalloc.start()
+    fl.train(net, X, y, epochs=2, batch_size=128, engine="compiled")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 2  # the check for NaN holds one byte a number
+
+
+NO_FOLDER = """
+import warnings
+from numba.core import caching
+caching.CacheImpl._locator_classes = []
+from fallline.engine import config
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    double = config.entry(lambda x: 2 * x)
+print(double(21), [str(w.message) for w in seen])
+"""
+
+
+def test_without_a_folder_to_keep_code_in_it_compiles_in_memory() -> None:
+    answer = in_a_fresh_process(NO_FOLDER)
+    assert answer.startswith("42")
+    assert answer.count("set NUMBA_CACHE_DIR to a folder that can be written") == 1
+
+
+def test_nan_is_noticed_between_records(rng: np.random.Generator) -> None:
+    X, y = rng.normal(size=(30, 2)), rng.normal(size=30)
+    net = Network([2, 3, 1], hidden="identity", loss="squared_error", seed=0)
+    with pytest.warns(DivergenceWarning):
+        history = fl.train(
+            net,
+            X,
+            y,
+            optimizer=fl.GradientDescent(1e3),
+            epochs=4000,
+            record_every=2000,
+            engine="compiled",
+        )
+    assert history.epochs_done == 2000
+    assert np.isfinite(net.parameters).all()

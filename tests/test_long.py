@@ -124,3 +124,25 @@ def test_made_up_tables_train_or_are_refused(tmp_path, rows, separator, ending) 
     assert np.isfinite(model.network.parameters).all()
     predicted = model.predict(read_table(path))
     assert len(predicted.values) == len(read_table(path))
+
+
+TRAIN = """
+import numpy as np, fallline as fl
+net = fl.Network([3, 4, 1], loss="squared_error", seed=0)
+X = np.arange(30.0).reshape(10, 3) / 30
+fl.train(net, X, X.sum(axis=1), epochs=20, engine="compiled")
+print(net.parameters.tobytes().hex())
+"""
+
+
+def test_processes_that_compile_at_once_do_not_harm_each_other(tmp_path) -> None:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", TRAIN]
+
+    def start() -> subprocess.Popen:
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    answers = {run.communicate()[0] for run in [start() for _ in range(3)]}
+    answers.add(start().communicate()[0])
+    assert len(answers) == 1
+    assert "" not in answers

@@ -288,7 +288,7 @@ class Run:
             ahead = 1 if recorded or not steps.full else self.epochs_to_next_stop(epoch)
             if ahead > 1:
                 steps.epochs(ahead)
-                loss = 0.0
+                loss = 0.0 if np.isfinite(self.network.parameters).all() else math.nan
             else:
                 before = self.network.parameters.copy() if recorded else None
                 loss = steps.epoch(want_loss=recorded)

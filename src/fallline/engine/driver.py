@@ -67,18 +67,20 @@ def gradient_of_part(
 def steps(
     me, crew, counters,
     thetas, Gs, firsts, seconds, are_weights, segment, most_parts, least_rows,
-    all_lost, all_squares, Xs, Ys, weights, orders, batch_size, epochs, one_block, want_loss,
+    all_lost, all_squares, Xs, Ys, weights, orders, batch_size, epochs, one_block,
+    want_loss, sum_before, mass_before,
     optimizer, rates, step, all_knobs, l2, l2_per_mass, learn, dropout, all_keys, n_layers, outs,
     rooms, plans,
 ):  # fmt: skip
-    """Run ``epochs`` passes over ``orders``; returns the last one's loss and mass, and the steps.
+    """Run ``epochs`` passes over ``orders``; returns the sum of losses, the mass, and the steps.
 
     Called at once by every thread of the crew, with its number ``me`` and its own ``rooms``; the
-    rest is common. With ``want_loss`` the loss is the mean of the batches' losses, each before its
-    update, and the run ends early at a batch whose loss is not finite; else it is 0. ``rates``
-    holds one rate for all steps, or one for each. ``one_block``: the rows are one batch and one
-    block, which stays in the room. Unless they are to ``learn``, nothing is updated. ``outs``,
-    where it has room, takes the logits of a batch.
+    rest is common. With ``want_loss`` the sum is that of the batches' losses in the last epoch,
+    each before its update and times its batch's mass (``sum_before`` and ``mass_before`` are those
+    of the epoch's batches before these), and the run ends early at a batch whose loss is not
+    finite. ``rates`` holds one rate for all steps, or one for each. ``one_block``: the rows are one
+    batch and one block, which stays in the room. Unless they are to ``learn``, nothing is updated.
+    ``outs``, where it has room, takes the logits of a batch.
     """
     # Addresses from here on: an array that is handed on costs an atomic count of its users.
     theta, G, first, second = address(thetas), address(Gs), address(firsts), address(seconds)
@@ -99,14 +101,15 @@ def steps(
     weighted, n_rows, size = len(weights) > 0, len(orders), len(thetas)
     rate_step = 1 if len(rates) > 1 else 0
     n_segments = (size + segment - 1) // segment if learn else 0
-    length = part_length(batch_size, most_parts, least_rows)
-    mean, mass = 0.0, 0.0
+    usual_length = part_length(batch_size, most_parts, least_rows)
+    total, mass = 0.0, 0.0
     done, turns = 0, 0
     for epoch in range(epochs):
-        total, mass = 0.0, 0.0
+        total, mass = sum_before, mass_before
         for begin in range(0, n_rows, batch_size):
             rows, n = offset(order, begin), min(batch_size, n_rows - begin)
             part_mass = mass_of(weight, weighted, rows, n)
+            length = usual_length
             if n < batch_size:
                 length = part_length(n, most_parts, least_rows)
             n_parts = 0
@@ -151,8 +154,7 @@ def steps(
                         lost += at(squares, s)
                     loss += 0.5 * strength * lost
                 if loss - loss != 0.0:  # infinite or NaN
-                    return loss, part_mass, done
+                    return loss, mass, done
                 total += part_mass * loss
                 mass += part_mass
-        mean = total / mass if mass > 0 else 0.0  # no mass: no loss wanted, or no weight
-    return mean, mass, done
+    return total, mass, done

@@ -102,12 +102,13 @@ class Loop:
         total, mass, taken, begin = 0.0, 0.0, 0, 0
         while begin < len(order):
             rows = self.piece(-(-(len(order) - begin) // self.batch_size)) * self.batch_size
-            loss, part, done = self.call(order[begin : begin + rows], step + taken, 1, want_loss)
+            piece, before = order[begin : begin + rows], (total, mass)
+            total, mass, done = self.call(piece, step + taken, 1, want_loss, before)
             taken += done
-            if want_loss and not np.isfinite(loss):
-                return loss, taken
-            total, mass, begin = total + part * loss, mass + part, begin + rows
-        return (total / mass if want_loss else 0.0), taken
+            if not np.isfinite(total):
+                return total, taken
+            begin += rows
+        return (total / mass if mass > 0 else 0.0), taken
 
     def epochs(self, count: int, step: int) -> int:
         """``count`` full-batch passes that nobody looks at; returns the steps taken."""
@@ -123,19 +124,28 @@ class Loop:
         return min(steps, max(1, int(SECONDS_PER_CALL / self.seconds_per_step)))
 
     def call(
-        self, order: Array, step: int, epochs: int, want_loss: bool
+        self,
+        order: Array,
+        step: int,
+        epochs: int,
+        want_loss: bool,
+        before: tuple[float, float] = (0.0, 0.0),
     ) -> tuple[float, float, int]:
-        """Whole steps over ``order``; the loss, its mass, and the steps taken."""
+        """Whole steps over ``order``: the sum of the losses, their mass, and the steps taken.
+
+        ``before``: sum and mass of the same epoch's earlier calls. So where an epoch is cut into
+        calls, which is a matter of time, does not change the last bits of its loss.
+        """
         began = time.perf_counter()
         n = self.network.n_parameters
         self.theta[:n] = self.network.parameters
         for twin, values in zip(self.kept, self.states, strict=True):
             twin[:n] = values
         steps = epochs * -(-len(order) // self.batch_size)
-        loss, mass, done = self.together(
+        total, mass, done = self.together(
             self.crew if steps * self.seconds_per_step > WORTH_A_CREW else 1,
             (self.rows.X, self.rows.Y, self.weights_of(self.rows), order),
-            (self.batch_size, epochs, self.one_block, want_loss, self.code),
+            (self.batch_size, epochs, self.one_block, want_loss, *before, self.code),
             (self.rates(step, steps), step, self.knobs, self.l2, self.l2_per_mass),
             (True, self.dropout, self.keys(step, steps), len(self.network.hidden), self.nothing),
         )
@@ -143,7 +153,7 @@ class Loop:
         for twin, values in zip(self.kept, self.states, strict=True):
             values[:] = twin[:n]
         self.seconds_per_step = (time.perf_counter() - began) / done
-        return loss, mass, done
+        return total, mass, done
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         """The loss of every such sample at the network's parameters, and their logits."""
@@ -151,14 +161,14 @@ class Loop:
         self.theta[: self.network.n_parameters] = self.network.parameters
         logits = np.empty((len(order), self.network.sizes[-1]), self.network.dtype)
         worth = self.seconds_of_products(len(order)) > WORTH_A_CREW
-        loss, _, _ = self.together(
+        total, mass, _ = self.together(
             self.threads if worth else 1,
             (rows.X, rows.Y, self.weights_of(rows), order),
-            (len(order), 1, False, True, 0),
+            (len(order), 1, False, True, 0.0, 0.0, 0),
             (np.zeros(1), 0, self.knobs, 0.0, False),
             (False, 0.0, self.keys(0, 0), 0, logits.ravel()),
         )
-        return loss, logits
+        return total / mass if mass > 0 else 0.0, logits
 
     def together(
         self, crew: int, data: Any, course: Any, descent: Any, rest: Any
