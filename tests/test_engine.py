@@ -9,7 +9,7 @@ from conftest import shaken, targets_for
 
 import fallline as fl
 from fallline.activations import ACTIVATIONS
-from fallline.engine import serves
+from fallline.engine import compiled_before, serves
 from fallline.errors import DivergenceWarning, ParameterError
 from fallline.losses import LOSSES
 from fallline.network import Network
@@ -261,3 +261,14 @@ def test_validation_is_measured_as_by_the_reference(rng: np.random.Generator) ->
     _, _, slow, fast = both(make, X, y, epochs=3, validation=(X[:300], y[:300]))
     np.testing.assert_allclose(fast.validation_loss, slow.validation_loss, rtol=1e-9)
     np.testing.assert_allclose(fast.validation_score, slow.validation_score, rtol=1e-9)
+
+
+def test_compiled_before_tells_dtypes_apart(tmp_path, monkeypatch) -> None:
+    index = tmp_path / "driver.steps-1.py311.nbi"
+    index.write_bytes(b"...array(float32, 2d, C)...array(float64, 1d, C)...")
+    monkeypatch.setattr("fallline.engine.config.cached_files", lambda: [index])
+    assert compiled_before()
+    assert compiled_before(np.dtype("float32"))
+    assert not compiled_before(np.dtype("float64"))
+    monkeypatch.setattr("fallline.engine.config.cached_files", list)
+    assert not compiled_before()
