@@ -23,9 +23,7 @@ def by_jax(work: Work, threads: int) -> Callable[[], float]:
     """All epochs in one jit: a scan over the batches of NumPy's permutations."""
     import os
 
-    os.environ.setdefault(
-        "XLA_FLAGS", "" if threads > 1 else "--xla_cpu_multi_thread_eigen=false"
-    )
+    os.environ.setdefault("XLA_FLAGS", "" if threads > 1 else "--xla_cpu_multi_thread_eigen=false")
     import jax
     import jax.numpy as jnp
 
@@ -59,9 +57,7 @@ def by_jax(work: Work, threads: int) -> Callable[[], float]:
                 second,
             )
         elif work.momentum > 0:
-            first = tree(
-                lambda v, g: work.momentum * v - work.learning_rate * g, first, gradient
-            )
+            first = tree(lambda v, g: work.momentum * v - work.learning_rate * g, first, gradient)
             parameters = tree(jnp.add, parameters, first)
         else:
             parameters = tree(lambda p, g: p - work.learning_rate * g, parameters, gradient)

@@ -41,9 +41,7 @@ def by_fallline(work: Work, threads: int, engine: str = "compiled") -> Callable[
     )
 
     def run() -> float:
-        net = fl.Network(
-            work.sizes, hidden=work.hidden, loss=work.loss, seed=0, dtype=work.X.dtype
-        )
+        net = fl.Network(work.sizes, hidden=work.hidden, loss=work.loss, seed=0, dtype=work.X.dtype)
         history = fl.train(
             net,
             work.X,
