@@ -28,6 +28,8 @@ _WHERE = {
     "InterruptedWarning": "errors",
     "InverseScaling": "schedules",
     "LBFGS": "optimizers",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
     "ModelFileError": "errors",
     "Network": "network",
     "OneCycle": "schedules",
@@ -44,16 +46,20 @@ _WHERE = {
     "WarmUp": "schedules",
     "by_layer": "gradients",
     "check_gradients": "gradcheck",
+    "from_sklearn": "estimators",
     "load": "modelfile",
     "loss_and_gradient": "gradients",
     "per_sample_gradients": "gradients",
     "save": "modelfile",
+    "to_sklearn": "estimators",
     "trace": "tracing",
     "train": "training",
     "train_table": "table_model",
 }
 
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+# `import *` takes what needs no optional dependency
+_CORE = [name for name, module in _WHERE.items() if module != "estimators"]
+__all__ = ["__version__", *_CORE]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
@@ -65,7 +71,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return ["__version__", *_WHERE]
 
 
 if TYPE_CHECKING:
@@ -78,6 +84,10 @@ if TYPE_CHECKING:
     from fallline.errors import ParameterError as ParameterError
     from fallline.errors import ShapeError as ShapeError
     from fallline.errors import TableError as TableError
+    from fallline.estimators import MLPClassifier as MLPClassifier
+    from fallline.estimators import MLPRegressor as MLPRegressor
+    from fallline.estimators import from_sklearn as from_sklearn
+    from fallline.estimators import to_sklearn as to_sklearn
     from fallline.gradcheck import GradientCheck as GradientCheck
     from fallline.gradcheck import check_gradients as check_gradients
     from fallline.gradients import by_layer as by_layer
