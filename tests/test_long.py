@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import fallline as fl
 from fallline.errors import FalllineError, ModelFileError
+from fallline.reading import read_table
 from fallline.table_model import train_table
-from fallline.tables import read_table
 
 pytestmark = pytest.mark.long
 

@@ -249,7 +249,7 @@ def train_table(
 ) -> TableModel:
     """Train a network on a table; the best epoch's parameters, by validation loss, are kept.
 
-    ``table`` comes from :func:`fallline.tables.read_table`; ``task`` is "binary", "classes" or
+    ``table`` comes from :func:`fallline.read_table`; ``task`` is "binary", "classes" or
     "numbers", recognised by default; ``types`` overrides the kind of a column ("number", "text",
     "skip"). The encoding is fitted on the training rows alone. The other parameters are those of
     :func:`fallline.train`. Raises TableError or ParameterError.

@@ -34,7 +34,7 @@ def types_by_column(texts: list[str] | None) -> dict[str, str]:
 
 def read(path: str, reading: dict[str, Any]) -> Any:
     """The table at ``path``, read by the options --no-header, --names and --missing."""
-    from fallline.tables import MISSING, read_table
+    from fallline.reading import MISSING, read_table
 
     names = reading["names"]
     return read_table(

@@ -4,7 +4,7 @@ from typing import Any
 
 from fallline.cli.options import read
 from fallline.table_model import TableModel
-from fallline.tables import write_csv
+from fallline.writing import write_csv
 
 
 def run(model_path: str, path: str, output: str | None, reading: dict[str, Any]) -> None:
