@@ -19,7 +19,10 @@ LEVELS = [
     {"modelfile", "records", "sources", "tables"},
     {"reading", "writing", "dates", "targets"},
     {"columns", "encoding"},
-    {"lesson", "table_model"},
+    {"lesson", "preparation", "scoring", "recipes", "checkpointing"},
+    {"baselines", "evaluation"},
+    {"table_model", "advice"},
+    {"crossvalidation", "predicting"},
     {"cli", "__main__"},
 ]
 SAME_LEVEL = {  # one module of a level may use another only as listed here
