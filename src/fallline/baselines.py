@@ -5,16 +5,14 @@ L-BFGS finds it. The penalty is l2 = 1 / n_rows on the mean loss, the usual defa
 against the sum of the losses.
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.backprop import shares_of
 from fallline.encoding import Encoding
 from fallline.network import Network
-from fallline.optimizers import LBFGS
-from fallline.training import train
 
 __all__ = ["LINEAR_NAMES", "LOSS_FOR", "fit_linear", "new_network"]
 
@@ -30,7 +28,8 @@ LINEAR_NAMES = {
     "numbers": "ridge regression",
     "counts": "Poisson regression",
 }
-ITERATIONS = 200
+ITERATIONS = 300
+TOLERANCE = 1e-5
 MOST_NUMBERS = 20_000_000  # a larger X is sampled: the coefficients hardly change
 
 
@@ -67,20 +66,44 @@ def fit_linear(
     if encoding.task == "numbers":
         network.parameters = ridge(X, y, weight)
         return network
-    network.parameters = np.zeros(network.n_parameters)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        history = train(
-            network,
-            X,
-            y,
-            optimizer=LBFGS(tolerance=1e-5),
-            epochs=ITERATIONS,
-            l2=1.0 / len(X),
-            sample_weight=weight,
-            record_every=ITERATIONS,
-        )
-    return None if history.stopped == "interrupted" else network
+    found = minimise(network, X, y, weight)
+    if found is None:
+        return None
+    network.parameters = found
+    return network
+
+
+def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Array | None:
+    """The parameters of least loss, by L-BFGS from zero; None where Ctrl-C ended the search."""
+    from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
+
+    rows = network.samples(X, y, weight)
+    shares = shares_of(len(rows), rows.weight)
+    loss, l2, n_in = network.loss, 1.0 / len(rows), X.shape[1]
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        W, b = np.split(theta.reshape(n_in + 1, -1), [n_in])
+        Z = rows.X @ W + b
+        delta = loss.delta(loss.output(Z), rows.Y) * shares[:, None]
+        gradient = np.vstack([rows.X.T @ delta + l2 * W, delta.sum(axis=0)])
+        value = float(shares @ loss.value(Z, rows.Y)) + 0.5 * l2 * float(np.square(W).sum())
+        return value, gradient.ravel()
+
+    try:
+        # One thread: for products so slender, BLAS's threads cost more than they bring.
+        with np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, user_api="blas"):
+            result = minimize(
+                loss_and_gradient,
+                np.zeros(network.n_parameters),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": ITERATIONS, "gtol": TOLERANCE, "ftol": 1e-10},
+            )
+    except KeyboardInterrupt:
+        return None
+    best: Array = result.x
+    return best
 
 
 def ridge(X: Array, y: Array, weight: Array | None) -> Array:

@@ -17,7 +17,7 @@ from fallline.schedules import (
     StepDecay,
     WarmUp,
 )
-from fallline.training import DEFAULT_BATCH, FULL_BATCH_BELOW
+from fallline.training import DEFAULT_BATCH
 
 __all__ = ["PRESETS", "SCHEDULE_NAMES", "Recipe", "recipes"]
 
@@ -30,6 +30,8 @@ SCHEDULE_NAMES = (
     "warm_up",
     "one_cycle",
 )
+SMALL_TABLE, SMALL_BATCH = 2_000, 32
+LEAST_L2, MOST_L2 = 1e-4, 1e-2
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Recipe:
     """The settings of one network and its training.
 
     ``optimizer`` is a name or an optimiser; a name is given ``learning_rate`` by ``schedule``.
+    Where ``batch_size`` or ``l2`` is None it follows from the number of rows n: batches of 32
+    below 2,000 rows, so that a small table gets enough steps, else 128; l2 = 5 / n within
+    [1e-4, 1e-2], about the penalty that the linear model has. Both were chosen on the tables of
+    docs/results.md.
     """
 
     hidden: tuple[int, ...] = (64, 64)
@@ -46,8 +52,17 @@ class Recipe:
     schedule: str = "constant"
     epochs: int = 100
     batch_size: int | None = None
-    l2: float = 0.0
+    l2: float | None = None
     patience: int = 20
+
+    def for_rows(self, n_rows: int) -> "Recipe":
+        """The same with the batch size and the l2 that ``n_rows`` training rows ask for."""
+        batch, l2 = self.batch_size, self.l2
+        if batch is None and self.optimizer != "lbfgs" and not isinstance(self.optimizer, LBFGS):
+            batch = SMALL_BATCH if n_rows < SMALL_TABLE else DEFAULT_BATCH
+        if l2 is None:
+            l2 = min(max(5.0 / n_rows, LEAST_L2), MOST_L2)
+        return replace(self, batch_size=batch, l2=l2)
 
     def build(self, n_rows: int) -> Any:
         """The optimiser for a run over ``n_rows``. Raises ParameterError for an unknown name."""
@@ -56,7 +71,7 @@ class Recipe:
         name = check_choice("optimizer", self.optimizer, list(OPTIMIZERS))
         if name == "lbfgs":
             return LBFGS()
-        batch = self.batch_size or (n_rows if n_rows < FULL_BATCH_BELOW else DEFAULT_BATCH)
+        batch = self.batch_size or DEFAULT_BATCH
         steps = max(self.epochs * math.ceil(n_rows / batch), 1)
         return OPTIMIZERS[name](self.rate(steps))
 
@@ -82,9 +97,16 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
     "quick": (Recipe(hidden=(32,), learning_rate=0.005, epochs=30, patience=5),),
     "standard": (Recipe(),),
     "best": tuple(
-        Recipe(hidden=hidden, epochs=300, patience=40, l2=l2, schedule="cosine")
+        Recipe(
+            hidden=hidden,
+            epochs=200,
+            patience=40,
+            l2=l2,
+            learning_rate=0.003,
+            schedule="one_cycle",
+        )
         for hidden in ((64, 64), (128, 128))
-        for l2 in (1e-5, 1e-3, 1e-2)
+        for l2 in (1e-4, 1e-3, 1e-2)
     ),
 }
 """One recipe, or several of which the best by validation loss is kept."""

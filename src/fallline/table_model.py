@@ -274,7 +274,7 @@ def train_prepared(
     if checkpoint is not None:
         checkpoint.data = fingerprint(data.X, data.y, data.weight, data.kept, data.held)
     best: tuple[float, Network, History, Recipe] | None = None
-    for number, recipe in enumerate(chosen):
+    for number, recipe in enumerate(recipe.for_rows(len(data.kept)) for recipe in chosen):
         if on_run is not None:
             on_run(Run(number + 1, len(chosen), recipe))
         network = new_network(data.encoding, recipe.hidden, recipe.activation, seed)
@@ -310,7 +310,7 @@ def train_one(
         epochs=check_integer("epochs", recipe.epochs),
         batch_size=recipe.batch_size,
         seed=seed,
-        l2=recipe.l2,
+        l2=recipe.l2 or 0.0,
         sample_weight=weight,
         validation=data.part(data.held)[:2],
         stop=Patience(recipe.patience),

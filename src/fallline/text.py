@@ -8,7 +8,7 @@ import numpy as np
 
 from fallline.arrays import Array
 
-__all__ = ["matrix", "matrix_index", "remark", "side_by_side", "table"]
+__all__ = ["figure", "matrix", "matrix_index", "remark", "side_by_side", "table"]
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -45,6 +45,13 @@ def remark(label: str, text: str, width: int = 80) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def figure(value: float) -> str:
+    """About five significant digits, without an exponent where a person would write none."""
+    if 1e4 <= abs(value) < 1e12:
+        return f"{value:,.0f}"
+    return f"{value:.5g}"
 
 
 def number(value: float) -> str:

@@ -79,9 +79,12 @@ Schedule = Annotated[
     ),
 ]
 TrainEpochs = Annotated[int | None, typer.Option(help="Passes over the rows.  [preset: 100]")]
-BatchSize = Annotated[int | None, typer.Option(help="Rows per step.")]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Rows per step.  [default: 128; 32 below 2,000 rows]")
+]
 L2 = Annotated[
-    float | None, typer.Option(help="Weight of the squared weights in the loss.  [preset: 0]")
+    float | None,
+    typer.Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
 ]
 Patience = Annotated[
     int | None,

@@ -1,6 +1,7 @@
 """`fallline cv`: cross-validation of a network on a table."""
 
 import json as json_
+import math
 import time
 import warnings
 from typing import Any
@@ -108,7 +109,13 @@ def summary(result: CrossValidation, output: str | None, seconds: float) -> str:
 
 
 def plus_minus(value: tuple[float, float] | None) -> str:
-    return "" if value is None else f"{value[0]:.4g} +- {value[1]:.2g}"
+    if value is None:
+        return ""
+    mean, error = value
+    if not 0 < error < math.inf:
+        return f"{mean:.5g}"
+    decimals = max(1 - math.floor(math.log10(error)), 0)
+    return f"{mean:,.{decimals}f} +- {error:,.{decimals}f}"
 
 
 def verdict(result: CrossValidation) -> list[str]:
@@ -123,6 +130,6 @@ def verdict(result: CrossValidation) -> list[str]:
         return [f"\nthe network and {linear} are within two standard errors of one another"]
     side = "better" if better(name, mean, 0.0) else "worse"
     return [
-        f"\nthe network is {side} than {linear}: {SCORE_NAMES[name]} differs by "
-        f"{abs(mean):.3g} +- {error:.2g}"
+        f"\nthe network is {side} than {linear}:",
+        f"{SCORE_NAMES[name]} differs by {plus_minus((abs(mean), error))}",
     ]

@@ -6,7 +6,7 @@ from typing import Any
 from fallline.cli.options import read
 from fallline.scoring import SCORE_NAMES
 from fallline.table_model import TableModel
-from fallline.text import remark
+from fallline.text import figure, remark
 from fallline.text import table as text_table
 
 MOST_CLASSES = 12
@@ -39,9 +39,9 @@ def scores_text(result: dict[str, Any], target: str) -> str:
     rows = [
         (
             SCORE_NAMES[name],
-            f"{value:.5g}",
+            figure(value),
             interval_text(result["intervals"].get(name)),
-            f"{trivial[name]:.5g}" if name in trivial else "",
+            figure(trivial[name]) if name in trivial else "",
         )
         for name, value in result["scores"].items()
     ]
@@ -49,7 +49,7 @@ def scores_text(result: dict[str, Any], target: str) -> str:
 
 
 def interval_text(ends: list[float] | None) -> str:
-    return "" if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}"
+    return "" if ends is None else f"{figure(ends[0])} to {figure(ends[1])}"
 
 
 def confusion_text(counts: list[list[int]], classes: tuple[str, ...]) -> str:
@@ -77,9 +77,9 @@ def calibration_text(found: dict[str, Any], task: str) -> str:
 
 
 def residuals_text(found: dict[str, Any]) -> str:
-    rows = [(level, f"{value:.5g}") for level, value in found["quantiles"].items()]
+    rows = [(level, figure(value)) for level, value in found["quantiles"].items()]
     table = text_table(("actual - predicted", "quantile"), rows)
     return (
-        f"{table}\nmean {found['mean']:.5g}, standard deviation "
-        f"{found['standard_deviation']:.5g}; farthest off: {found['worst_place']}"
+        f"{table}\nmean {figure(found['mean'])}, standard deviation "
+        f"{figure(found['standard_deviation'])}; farthest off: {found['worst_place']}"
     )

@@ -23,7 +23,7 @@ from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
 from fallline.limits import check_integer
 from fallline.scoring import SCORE_NAMES
 from fallline.table_model import TableModel, train_table
-from fallline.text import remark
+from fallline.text import figure, remark
 from fallline.text import table as text_table
 
 __all__ = ["run", "scores_text", "table_settings"]
@@ -193,4 +193,4 @@ def scores_text(where: str, scores: dict[str, dict[str, float]], linear: str) ->
 
 
 def number(value: float | None) -> str:
-    return "" if value is None else f"{value:.5g}"
+    return "" if value is None else figure(value)
