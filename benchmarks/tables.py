@@ -152,6 +152,12 @@ def markdown(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+WHY_NOT = """\
+Where the network is not better, the summary of `fallline train` says so. It happens in small tables:
+a few hundred rows hardly show more than a linear effect of each feature, and the test rows are so few
+that either may come out ahead (`fallline cv` gives the standard errors):"""
+
+
 def page(results: list[Result], seeds: int) -> str:
     """docs/results.md."""
     worse = [r for r in results if r.wins() < len(r.runs)]
@@ -176,7 +182,7 @@ The same runs by the scores that people quote:
 
 {markdown(("table", "score", "network", "linear"), [other_line(r) for r in results])}
 
-{"Where the network is not better, the summary of `fallline train` says so:" if notes else ""}
+{WHY_NOT if notes else ""}
 
 {chr(10).join(notes)}
 """.rstrip()
