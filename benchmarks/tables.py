@@ -98,6 +98,7 @@ def train(job: Job, data: Path, seed: int, extra: dict[str, Any]) -> dict[str, A
             settings=settings,
             checkpoint_every=None,
             resume=False,
+            report=None,
             quiet=True,
             json=True,
         )
@@ -153,9 +154,9 @@ def markdown(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 WHY_NOT = """\
-Where the network is not better, the summary of `fallline train` says so. It happens in small tables:
-a few hundred rows hardly show more than a linear effect of each feature, and the test rows are so few
-that either may come out ahead (`fallline cv` gives the standard errors):"""
+Where the network is not better, the summary of `fallline train` says so. It happens in small
+tables: a few hundred rows hardly show more than a linear effect of each feature, and the test rows
+are so few that either may come out ahead (`fallline cv` gives the standard errors):"""
 
 
 def page(results: list[Result], seeds: int) -> str:

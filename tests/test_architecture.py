@@ -22,7 +22,8 @@ LEVELS = [
     {"lesson", "preparation", "scoring", "recipes", "checkpointing"},
     {"baselines", "evaluation"},
     {"table_model", "advice"},
-    {"crossvalidation", "predicting"},
+    {"crossvalidation", "predicting", "importance"},
+    {"report"},
     {"cli", "__main__"},
 ]
 SAME_LEVEL = {  # one module of a level may use another only as listed here
@@ -55,6 +56,7 @@ ROOMS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "plotille": {"cli"},
+    "vl_convert": {"report"},
 }
 
 

@@ -53,7 +53,8 @@ class Predictions:
 class TableModel:
     """A network with the encoding of its table; ``facts`` tell how it was trained.
 
-    ``notes`` are what a person should know of the last table that passed through.
+    ``notes`` are what a person should know of the last table that passed through. Fresh from
+    training, ``data`` are the rows and ``linear`` the model to compare with; a file has neither.
     """
 
     network: Network
@@ -61,6 +62,8 @@ class TableModel:
     history: History
     facts: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    data: Prepared | None = field(default=None, repr=False)
+    linear: Network | None = field(default=None, repr=False)
 
     def predict(self, table: Table) -> Predictions:
         """Predict every row, in order. Raises TableError for a table that does not fit."""
@@ -367,3 +370,4 @@ def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
         if linear is not None:
             scores[name]["linear"] = network_scores(linear, model.encoding, X, y)
     model.facts["scores"] = scores
+    model.data, model.linear = data, linear

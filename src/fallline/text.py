@@ -48,10 +48,10 @@ def remark(label: str, text: str, width: int = 80) -> str:
 
 
 def figure(value: float) -> str:
-    """About five significant digits, without an exponent where a person would write none."""
+    """About five significant digits, or five decimals of a small number."""
     if 1e4 <= abs(value) < 1e12:
         return f"{value:,.0f}"
-    return f"{value:.5g}"
+    return f"{value:.5g}" if abs(value) >= 1e-4 else f"{value:.5f}"
 
 
 def number(value: float) -> str:

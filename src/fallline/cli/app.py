@@ -169,6 +169,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint of a run cut short.")
     ] = False,
+    report: Annotated[
+        str | None, typer.Option(help="Write a page about the model to this .html file.")
+    ] = None,
     no_header: NoHeader = False,
     names: Names = None,
     missing: Missing = None,
@@ -210,6 +213,7 @@ def train(
         },
         checkpoint_every=checkpoint_every,
         resume=resume,
+        report=report,
         quiet=quiet,
         json=json,
     )

@@ -1,6 +1,8 @@
 """`fallline train`: a table to a model file, with a progress bar and a summary."""
 
 import json as json_
+import shlex
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -21,6 +23,7 @@ from fallline.cli.plots import loss_curve
 from fallline.cli.progress import Bar, terminate_as_interrupt
 from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
 from fallline.limits import check_integer
+from fallline.report import check_available, write_report
 from fallline.scoring import SCORE_NAMES
 from fallline.table_model import TableModel, train_table
 from fallline.text import figure, remark
@@ -38,12 +41,16 @@ def run(
     settings: dict[str, Any],
     checkpoint_every: int | None,
     resume: bool,
+    report: str | None,
     quiet: bool,
     json: bool,
 ) -> None:
     """Read, train, write, tell."""
     began = time.perf_counter()
     check_output(output)
+    if report is not None:
+        check_output(report, "--report")
+        check_available()
     keeper = checkpoint_for(output, checkpoint_every, resume)
     settings = table_settings(settings, reading)
     table = read(paths, reading)
@@ -60,11 +67,13 @@ def run(
                 **settings,
             )
     model.save(output)
+    if report is not None:
+        write_report(model, report, shlex.join(["fallline", *sys.argv[1:]]))
     seconds = time.perf_counter() - began
     if json:
         print(json_.dumps(as_dict(model, output, seconds)))
     elif not quiet:
-        print(summary(model, output, seconds))
+        print(summary(model, output, report, seconds))
     end(model, output, keeper)
 
 
@@ -128,7 +137,7 @@ def as_dict(model: TableModel, output: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def summary(model: TableModel, output: str, seconds: float) -> str:
+def summary(model: TableModel, output: str, report: str | None, seconds: float) -> str:
     """What was understood, done and reached."""
     facts, encoding, history = model.facts, model.encoding, model.history
     shape = "-".join(str(size) for size in model.network.sizes)
@@ -148,7 +157,8 @@ def summary(model: TableModel, output: str, seconds: float) -> str:
     for name, scores in facts["scores"].items():
         rows = f"{name} ({facts[f'{name}_rows']:,} rows)"
         parts.append(f"\n{scores_text(rows, scores, linear)}")
-    parts.append(f"\n{output} written, {seconds:.1f} s in all")
+    written = output if report is None else f"{output} and {report}"
+    parts.append(f"\n{written} written, {seconds:.1f} s in all")
     parts += [remark("next", line) for line in advice(encoding.task, facts, history)]
     return "\n".join(parts)
 
