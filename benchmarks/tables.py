@@ -98,6 +98,7 @@ def train(job: Job, data: Path, seed: int, extra: dict[str, Any]) -> dict[str, A
             settings=settings,
             checkpoint_every=None,
             resume=False,
+            large=None,
             report=None,
             quiet=True,
             json=True,

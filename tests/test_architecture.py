@@ -22,7 +22,7 @@ LEVELS = [
     {"lesson", "preparation", "scoring", "recipes", "checkpointing"},
     {"baselines", "evaluation"},
     {"table_model", "advice"},
-    {"crossvalidation", "predicting", "importance"},
+    {"crossvalidation", "predicting", "importance", "large"},
     {"report"},
     {"cli", "__main__"},
 ]

@@ -14,7 +14,17 @@ from fallline.splits import holdout
 from fallline.tables import Table, show
 from fallline.targets import QUANTITIES, column_numbers, guess_task, rows_with_target, strata
 
-__all__ = ["CLASS_WEIGHTS", "Prepared", "Split", "column_types", "encode", "prepare", "with_target"]
+__all__ = [
+    "CLASS_WEIGHTS",
+    "Prepared",
+    "Split",
+    "balanced_weights",
+    "column_types",
+    "column_weights",
+    "encode",
+    "prepare",
+    "with_target",
+]
 
 CLASS_WEIGHTS = ("balanced",)
 
@@ -177,13 +187,19 @@ def row_weights(
         own = np.concatenate([column_weights(table, weights) for table in tables])
     if class_weight is None:
         return own
+    codes = y.astype(np.intp)
+    by_class = balanced_weights(encoding, codes[kept], class_weight)[codes]
+    return by_class if own is None else own * by_class
+
+
+def balanced_weights(encoding: Encoding, codes: Array, class_weight: str) -> Array:
+    """The weight (n_classes,) of each class, from the class numbers of the training rows."""
     check_choice("class_weight", class_weight, CLASS_WEIGHTS)
     if encoding.task in QUANTITIES:
         raise DataError(f"class_weight needs classes, but {encoding.target!r} has numbers")
-    codes = y.astype(np.intp)
-    counts = np.bincount(codes[kept], minlength=len(encoding.classes))
-    balanced = len(kept) / (len(counts) * np.maximum(counts, 1))
-    return balanced[codes] if own is None else own * balanced[codes]
+    counts = np.bincount(codes, minlength=len(encoding.classes))
+    weights: Array = len(codes) / (len(counts) * np.maximum(counts, 1))
+    return weights
 
 
 def column_weights(table: Table, name: str) -> Array:

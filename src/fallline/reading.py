@@ -7,8 +7,9 @@ a short line without a word. docs/tables.md says what is read.
 import codecs
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -16,10 +17,18 @@ from numpy.typing import NDArray
 
 from fallline.errors import TableError
 from fallline.records import Records, line_of, scan_records
-from fallline.sources import Source, expand, open_source, read_bytes
+from fallline.sources import STANDARD_INPUT, Source, expand, open_source, read_bytes
 from fallline.tables import Table
 
-__all__ = ["MISSING", "Reading", "read_blocks", "read_table"]
+__all__ = [
+    "MISSING",
+    "BlockReader",
+    "Reading",
+    "block_readers",
+    "memory_needed",
+    "read_blocks",
+    "read_table",
+]
 
 MISSING = ("", "?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A")
 BLOCK_BYTES = 8 << 20
@@ -108,6 +117,99 @@ def joined(tables: Sequence[Table]) -> Table:
         origin=np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
         notes=tuple(dict.fromkeys(note for table in tables for note in table.notes)),
     )
+
+
+# ---- blocks that can be read again, in any order
+
+BlockReader = Callable[[], Table]
+
+
+def memory_needed(paths: Paths) -> int:
+    """About how many bytes the table takes once it is read whole; 0 where that cannot be told."""
+    return sum(bytes_of(path) for path in expand(paths) if path != STANDARD_INPUT)
+
+
+def bytes_of(path: str) -> int:
+    with open_source(path) as source:
+        if source.kind != "parquet" or not source.seekable:
+            return os.path.getsize(path)
+        try:
+            scan = pl.scan_parquet(path)
+            n_rows = int(scan.select(pl.len()).collect().item())
+            return 8 * n_rows * len(scan.collect_schema())
+        except pl.exceptions.PolarsError:
+            return 0  # reading it will say what is wrong
+
+
+def block_readers(paths: Paths, how: Reading) -> Iterator[tuple[Table, BlockReader]]:
+    """The blocks of ``read_blocks``, each with what reads it again.
+
+    Text files are read again from the block's place, Parquet files by rows. Raises TableError
+    also for what has no places: packed files, standard input, Excel and UTF-16.
+    """
+    for path in expand(paths):
+        with open_source(path, how.encoding) as source:
+            if not source.seekable or source.kind == "excel":
+                raise TableError(
+                    f"{source.name}: a table larger than memory must be a plain text or Parquet "
+                    "file; unpack or convert it"
+                )
+            if source.kind == "parquet":
+                yield from parquet_readers(source, how)
+            else:
+                yield from text_readers(source, how)
+
+
+def parquet_readers(source: Source, how: Reading) -> Iterator[tuple[Table, BlockReader]]:
+    row = 0
+    for table in parquet_tables(source, how):
+        yield table, partial(parquet_rows, source.name, how, row, len(table))
+        row += len(table)
+
+
+def parquet_rows(path: str, how: Reading, start: int, n_rows: int) -> Table:
+    try:
+        frame = scan_wanted(path, how).slice(start, n_rows).collect()
+    except (pl.exceptions.PolarsError, OSError) as reason:
+        first = str(reason).split("\n")[0]
+        raise TableError(f"{path}: cannot be read as a Parquet file ({first})") from None
+    return typed_table(path, frame, start + 1, how)
+
+
+def text_readers(source: Source, how: Reading) -> Iterator[tuple[Table, BlockReader]]:
+    make = JsonTables(source.name, how) if source.kind == "json" else CsvTables(source.name, how)
+    line, place = 1, 0
+    for data in cut(source, BLOCK_BYTES, quotes=source.kind == "text"):
+        first = place == 0
+        table = make(data, line)
+        if table is not None and len(table) > 0:
+            fresh = JsonTables(source.name, how) if source.kind == "json" else None
+            again = partial(text_at, make, fresh, source.name, place, len(data), line, first=first)
+            yield table, again
+        line, place = line + data.count(b"\n"), place + len(data)
+    if place == 0:
+        make.refuse_empty()
+
+
+def text_at(
+    make: "CsvTables | JsonTables",
+    fresh: "JsonTables | None",
+    path: str,
+    place: int,
+    length: int,
+    line: int,
+    *,
+    first: bool,
+) -> Table:
+    with open_source(path) as source:
+        source.stream.seek(place)
+        data = read_bytes(path, source.stream, length)
+    if isinstance(make, CsvTables) and first:
+        make = CsvTables(make.source, make.how)  # the block that holds the names
+    table = (fresh or make)(data, line)
+    if table is None:
+        raise TableError(f"{path}: has changed while it was read")
+    return table
 
 
 # ---- text: CSV, TSV and JSON lines
@@ -336,12 +438,9 @@ def typed_table(source: str, frame: pl.DataFrame, first: int, how: Reading) -> T
 
 def parquet_tables(source: Source, how: Reading) -> Iterator[Table]:
     """Blocks of a Parquet file, by Polars' streaming; only the columns wanted are decoded."""
+    row = 1
     try:
-        scan = pl.scan_parquet(source.name)
-        if how.only is not None and how.names is None:
-            scan = scan.select([c for c in scan.collect_schema().names() if c in how.only])
-        row = 1
-        for frame in scan.collect_batches(chunk_size=BLOCK_ROWS):
+        for frame in scan_wanted(source.name, how).collect_batches(chunk_size=BLOCK_ROWS):
             if frame.height:
                 yield typed_table(source.name, frame, row, how)
                 row += frame.height
@@ -350,6 +449,13 @@ def parquet_tables(source: Source, how: Reading) -> Iterator[Table]:
         raise TableError(f"{source.name}: cannot be read as a Parquet file ({first})") from None
     if row == 1:
         raise TableError(f"{source.name}: has no rows")
+
+
+def scan_wanted(path: str, how: Reading) -> pl.LazyFrame:
+    scan = pl.scan_parquet(path)
+    if how.only is None or how.names is not None:
+        return scan
+    return scan.select([c for c in scan.collect_schema().names() if c in how.only])
 
 
 # ---- cells
@@ -384,9 +490,12 @@ def plain_cells(cells: pl.Series, missing: Sequence[str]) -> pl.Series | None:
     if kind == pl.Duration:
         return cells.dt.total_microseconds() / 1e6
     if kind.is_numeric():
-        numbers = cells if kind.is_integer() else cells.cast(pl.Float64).fill_nan(None)
-        return without_marks(numbers, missing)
+        return without_marks(cells if kind.is_integer() else as_floats(cells), missing)
     return None
+
+
+def as_floats(cells: pl.Series) -> pl.Series:
+    return (cells if cells.dtype == pl.Float64 else cells.cast(pl.Float64)).fill_nan(None)
 
 
 def without_marks(cells: pl.Series, missing: Sequence[str]) -> pl.Series:

@@ -130,5 +130,6 @@ def parse_numbers(texts: Sequence[str]) -> NDArray[np.float64]:
 
 def to_numbers(cells: pl.Series) -> NDArray[np.float64]:
     # Decimal and exponent notation, ASCII digits: unlike float(), no underscores between digits.
-    values: NDArray[np.float64] = cells.cast(pl.Float64, strict=False).to_numpy()  # null -> NaN
+    numbers = cells if cells.dtype == pl.Float64 else cells.cast(pl.Float64, strict=False)
+    values: NDArray[np.float64] = numbers.to_numpy()  # null -> NaN
     return values

@@ -51,7 +51,7 @@ def figure(value: float) -> str:
     """About five significant digits, or five decimals of a small number."""
     if 1e4 <= abs(value) < 1e12:
         return f"{value:,.0f}"
-    return f"{value:.5g}" if abs(value) >= 1e-4 else f"{value:.5f}"
+    return f"{value:.5g}" if abs(value) >= 1e-4 else f"{round(value, 5) + 0.0:.5f}"
 
 
 def number(value: float) -> str:

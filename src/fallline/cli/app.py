@@ -169,6 +169,12 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint of a run cut short.")
     ] = False,
+    large: Annotated[
+        bool | None,
+        typer.Option(
+            "--large/--no-large", help="Train block by block.  [default: from 1 GiB of table on]"
+        ),
+    ] = None,
     report: Annotated[
         str | None, typer.Option(help="Write a page about the model to this .html file.")
     ] = None,
@@ -213,6 +219,7 @@ def train(
         },
         checkpoint_every=checkpoint_every,
         resume=resume,
+        large=large,
         report=report,
         quiet=quiet,
         json=json,

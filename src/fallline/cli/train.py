@@ -15,6 +15,7 @@ from fallline.cli.options import (
     check_output,
     layer_sizes,
     read,
+    reading_of,
     share_or_table,
     task_name,
     types_by_column,
@@ -22,12 +23,16 @@ from fallline.cli.options import (
 from fallline.cli.plots import loss_curve
 from fallline.cli.progress import Bar, terminate_as_interrupt
 from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
+from fallline.large import train_large
 from fallline.limits import check_integer
+from fallline.reading import Reading, memory_needed
 from fallline.report import check_available, write_report
 from fallline.scoring import SCORE_NAMES
 from fallline.table_model import TableModel, train_table
 from fallline.text import figure, remark
 from fallline.text import table as text_table
+
+LARGE = 1 << 30
 
 __all__ = ["run", "scores_text", "table_settings"]
 
@@ -41,6 +46,7 @@ def run(
     settings: dict[str, Any],
     checkpoint_every: int | None,
     resume: bool,
+    large: bool | None,
     report: str | None,
     quiet: bool,
     json: bool,
@@ -53,19 +59,28 @@ def run(
         check_available()
     keeper = checkpoint_for(output, checkpoint_every, resume)
     settings = table_settings(settings, reading)
-    table = read(paths, reading)
-    with warnings.catch_warnings(), terminate_as_interrupt():
+    with (
+        warnings.catch_warnings(),
+        terminate_as_interrupt(),
+        Bar(shown=not (quiet or json)) as bar,
+    ):
         warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", InterruptedWarning)
-        with Bar(shown=not (quiet or json)) as bar:
-            model = train_table(
-                table,
+        showing: dict[str, Any] = {"callbacks": [bar.after_epoch], "on_run": bar.on_run}
+        if in_blocks(paths, large):
+            how = Reading(**reading_of(reading))
+            model = train_large(
+                paths,
                 target,
-                callbacks=[bar.after_epoch],
-                on_run=bar.on_run,
-                checkpoint=keeper,
+                how=how,
+                checkpoint=keeper.path,
+                resume=resume,
+                **showing,
                 **settings,
             )
+        else:
+            table = read(paths, reading)
+            model = train_table(table, target, checkpoint=keeper, **showing, **settings)
     model.save(output)
     if report is not None:
         write_report(model, report, shlex.join(["fallline", *sys.argv[1:]]))
@@ -75,6 +90,11 @@ def run(
     elif not quiet:
         print(summary(model, output, report, seconds))
     end(model, output, keeper)
+
+
+def in_blocks(paths: list[str], large: bool | None) -> bool:
+    """Whether to train block by block: as asked, or where the table would take over 1 GiB."""
+    return memory_needed(paths) > LARGE if large is None else large
 
 
 def table_settings(settings: dict[str, Any], reading: dict[str, Any]) -> dict[str, Any]:
