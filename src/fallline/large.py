@@ -55,18 +55,15 @@ FEWEST_EPOCHS = 3
 
 @dataclass
 class Reservoir:
-    """A uniform sample of the rows that passed: the ``most`` with the smallest keys."""
+    """A uniform sample of the rows that passed: the ``most`` with the smallest keys.
+
+    They are those with a key below ``limit``, once ``table`` has been called.
+    """
 
     most: int
+    limit: float = float("inf")
     tables: list[Table] = field(default_factory=list)
     keys: Array = field(default_factory=lambda: np.zeros(0))
-
-    @property
-    def limit(self) -> float:
-        """Rows with a key below this are in the sample."""
-        if len(self.keys) < self.most:
-            return float("inf")
-        return float(np.partition(self.keys, self.most - 1)[self.most - 1])
 
     def add(self, table: Table, keys: Array) -> None:
         rows = np.flatnonzero(keys < self.limit)
@@ -77,8 +74,9 @@ class Reservoir:
             self.shrink()
 
     def shrink(self) -> None:
-        limit = self.limit
-        rows = np.flatnonzero(self.keys < limit)
+        if len(self.keys) > self.most:
+            self.limit = float(np.partition(self.keys, self.most)[self.most])
+        rows = np.flatnonzero(self.keys < self.limit)
         self.tables, self.keys = [joined(self.tables).take(rows)], self.keys[rows]
 
     def table(self) -> Table | None:
