@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.errors import FileWriteError
 from fallline.modelfile import HISTORY_LISTS, Checkpoint, Path_
 from fallline.network import Network
 from fallline.position import Position
@@ -70,6 +71,7 @@ class RunCheckpoint:
     every: int = 1
     written_at: float = field(default_factory=time.monotonic)
     latest: Snapshot | None = None
+    failure: str | None = None
 
     def numbered(self, number: int) -> "RunCheckpoint":
         """The checkpoint of run ``number``, from 0, of several; the first has ``path`` itself."""
@@ -96,10 +98,18 @@ class RunCheckpoint:
         return time.monotonic() - self.written_at >= SECONDS
 
     def write(self) -> None:
-        """Write the latest state, if there is one. Raises FileWriteError where that fails."""
-        if self.latest is not None:
+        """Write the latest state, if there is one.
+
+        A failure is kept in ``failure`` and does not end the run, which may still save its model.
+        """
+        if self.latest is None:
+            return
+        self.written_at = time.monotonic()
+        try:
             self.latest.write(self.path)
-            self.written_at = time.monotonic()
+            self.failure = None
+        except FileWriteError as reason:
+            self.failure = str(reason)
 
     def remove(self, n_runs: int) -> None:
         """Remove the files of so many runs: the training has come to its end."""

@@ -21,7 +21,13 @@ from fallline.backprop import mean_loss, shares_of
 from fallline.baselines import new_network
 from fallline.columns import NumberColumn
 from fallline.engine import serves
-from fallline.errors import DivergenceWarning, InterruptedWarning, ParameterError, TableError
+from fallline.errors import (
+    DivergenceWarning,
+    FileWriteError,
+    InterruptedWarning,
+    ParameterError,
+    TableError,
+)
 from fallline.history import History
 from fallline.limits import check_integer, check_number
 from fallline.modelfile import Checkpoint, Path_
@@ -206,6 +212,7 @@ def train_large(
         f"the table was read in {len(blocks.readers):,} blocks; the encoding and the linear model "
         f"are fitted on {len(data.kept):,} rows drawn from all of it"
     )
+    model.notes += [pass_.failure] if pass_.failure else []
     add_scores(model, data, baseline=baseline)
     return model
 
@@ -315,6 +322,7 @@ class Passes:
         self.held_out = network.samples(X, y)
         self.began = time.perf_counter()
         self.position = Position()
+        self.failure: str | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -339,8 +347,7 @@ class Passes:
             if not self.epoch(history):
                 break
             history.seconds = before + time.perf_counter() - self.began
-            if self.checkpoint is not None:
-                self.checkpoint.save(self.network, self.whole_position(), self.settings)
+            self.keep()
             reason = patience(history, 0.0)
             if reason:
                 history.stopped, history.message = "rule", reason
@@ -355,6 +362,16 @@ class Passes:
             history.best_epoch = self.position.best_epoch
         history.seconds = before + time.perf_counter() - self.began
         return history
+
+    def keep(self) -> None:
+        """Write the checkpoint. A failure does not end the run, which may still save its model."""
+        if self.checkpoint is None:
+            return
+        self.failure = None
+        try:
+            self.checkpoint.save(self.network, self.whole_position(), self.settings)
+        except FileWriteError as reason:
+            self.failure = f"no checkpoint was kept: {reason}"
 
     def epoch(self, history: History) -> bool:
         """One pass over the blocks; False where it was cut short."""

@@ -178,7 +178,8 @@ def read_model(path: Path_) -> Model:
     another kind or a newer format; the message names the file and the reason.
     """
     try:
-        return parse(read_bytes(Path(path)))
+        content, tensors = opened(read_bytes(Path(path)))
+        return model_of(content, tensors)  # the file's bytes are free by now
     except ModelFileError as reason:
         raise ModelFileError(f"{path}: {reason}") from None
 
@@ -194,12 +195,17 @@ def read_bytes(path: Path) -> bytes:
         raise ModelFileError(f"it cannot be read ({reason.strerror})") from None
 
 
-def parse(raw: bytes) -> Model:
+def opened(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The JSON content and the tensors of a file that is whole."""
     check_container(raw)
     at = sum_position(raw)
     if checksum(raw, at) != raw[at : at + 64]:
         raise ModelFileError("it is damaged: the checksum does not fit; use a copy or train again")
-    content, tensors = unpack(raw)
+    return unpack(raw)
+
+
+def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
+    """The model that they make; its layers' tensors are taken out of ``tensors``."""
     try:
         if content["format"] > FORMAT:
             raise ModelFileError(

@@ -277,12 +277,16 @@ def train_prepared(
     if checkpoint is not None:
         checkpoint.data = fingerprint(data.X, data.y, data.weight, data.kept, data.held)
     best: tuple[float, Network, History, Recipe] | None = None
+    failures: list[str] = []
     for number, recipe in enumerate(recipe.for_rows(len(data.kept)) for recipe in chosen):
         if on_run is not None:
             on_run(Run(number + 1, len(chosen), recipe))
         network = new_network(data.encoding, recipe.hidden, recipe.activation, seed)
         keeper = None if checkpoint is None else checkpoint.numbered(number)
-        history = train_one(network, data, recipe, seed, callbacks, keeper)
+        several = len(chosen) > 1
+        history = train_one(network, data, recipe, seed, callbacks, keeper, several=several)
+        if keeper is not None and keeper.failure is not None:
+            failures.append(f"no checkpoint was kept: {keeper.failure}")
         loss = best_loss(history)
         if best is None or loss < best[0]:
             best = loss, network, history, recipe
@@ -292,7 +296,8 @@ def train_prepared(
         raise ParameterError("at least one recipe is needed")
     _, network, history, recipe = best
     facts = facts_of(data, recipe, history, len(chosen), seed)
-    return TableModel(network, data.encoding, history, facts, list(data.encoding.notes))
+    notes = [*data.encoding.notes, *failures[:1]]
+    return TableModel(network, data.encoding, history, facts, notes)
 
 
 def train_one(
@@ -302,6 +307,8 @@ def train_one(
     seed: int,
     callbacks: Sequence[Callable[[Progress], Any]],
     keeper: RunCheckpoint | None,
+    *,
+    several: bool,
 ) -> History:
     X, y, weight = data.part(data.kept)
     optimizer = recipe.build(len(X))
@@ -320,7 +327,7 @@ def train_one(
         callbacks=callbacks,
         checkpoint=None if isinstance(optimizer, LBFGS) else keeper,
     )
-    if keeper is not None:
+    if keeper is not None and (history.stopped == "interrupted" or several):
         keeper.write()
     return history
 
