@@ -64,7 +64,17 @@ def main() -> None:
         n_rows = make(path, options.gib)
         size = os.path.getsize(path) / 2**30
         print(f"{path}: {n_rows:,} rows x {COLUMNS + 1} columns, {size:.2f} GiB", flush=True)
-        small = ["--large", "--hidden", "16", "--epochs", "1", "--batch-size", "1024", "--seed", "0"]
+        small = [
+            "--large",
+            "--hidden",
+            "16",
+            "--epochs",
+            "1",
+            "--batch-size",
+            "1024",
+            "--seed",
+            "0",
+        ]
         train = measured(*me, "train", str(path), "--target", "y", "-o", str(model), *small)
         print(f"train, 1 epoch: {train[0]:.0f} s, peak {train[1]:.0f} MiB", flush=True)
         predict = measured(*me, "predict", str(model), str(path), "-o", str(predicted))

@@ -30,7 +30,7 @@ ADULT_NAMES = (
     "capital-gain,capital-loss,hours-per-week,native-country,income"
 )
 UNSET = ("task", "hidden", "activation", "optimizer", "learning_rate", "schedule", "epochs")
-UNSET += ("batch_size", "l2", "patience", "weights", "class_weight", "ignore", "types")
+UNSET += ("batch_size", "l2", "patience", "weights", "class_weight", "ignore", "types", "threads")
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ def cross_validate(
     validation: float = 0.15,
     preset: str = "standard",
     seed: int = 0,
+    threads: int | None = None,
     baseline: bool = True,
     callbacks: Sequence[Callable[[Progress], Any]] = (),
     on_run: Callable[[Run], Any] | None = None,
@@ -152,7 +153,7 @@ def cross_validate(
             if on_run is not None:
                 at = (repeat - 1) * n_folds + number + 1
                 on_run(Run(at, repeats * n_folds, chosen[0]))
-            model = train_prepared(data, chosen, seed=seed, callbacks=callbacks)
+            model = train_prepared(data, chosen, seed=seed, threads=threads, callbacks=callbacks)
             if model.history.stopped == "interrupted":
                 result.complete = False
                 return result

@@ -168,6 +168,7 @@ def train_large(
     test: float | Table | None = None,
     preset: str = "standard",
     seed: int = 0,
+    threads: int | None = None,
     baseline: bool = True,
     callbacks: Sequence[Callable[[Progress], Any]] = (),
     on_run: Callable[[Run], Any] | None = None,
@@ -193,7 +194,7 @@ def train_large(
     if on_run is not None:
         on_run(Run(1, 1, recipe))
     weigh = Weigher(data, weights, class_weight)
-    pass_ = Passes(network, blocks, data, recipe, weigh, callbacks, checkpoint)
+    pass_ = Passes(network, blocks, data, recipe, weigh, threads, callbacks, checkpoint)
     history = pass_.train(resume=resume)
     facts = facts_of(data, recipe, history, 1, seed)
     facts |= {
@@ -309,11 +310,12 @@ class Passes:
         data: Prepared,
         recipe: Recipe,
         weigh: Weigher,
+        threads: int | None,
         callbacks: Sequence[Callable[[Progress], Any]],
         checkpoint: Path_ | None,
     ) -> None:
         self.network, self.blocks, self.data, self.recipe = network, blocks, data, recipe
-        self.weigh, self.callbacks = weigh, callbacks
+        self.weigh, self.threads, self.callbacks = weigh, threads, callbacks
         self.checkpoint = None if checkpoint is None else Checkpoint(checkpoint)
         self.optimizer = recipe.build(blocks.n_rows)
         self.carry = Carry(None)
@@ -418,6 +420,7 @@ class Passes:
                 sample_weight=self.weigh(table, y),
                 checkpoint=self.carry,
                 engine=self.engine,
+                threads=self.threads,
             )
         return history, len(X)
 

@@ -36,6 +36,9 @@ MARK = b"sha256:"
 ZEROS = b"0" * 64
 HISTORY_LISTS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
 Path_ = str | os.PathLike[str]
+# What settings a checkpoint of an earlier version lacks, and the defaults that it ran with.
+ADDED_SETTINGS: dict[str, Any] = {"dropout": 0.0}
+ADDED_TEXTS = (", epsilon_hat=False",)
 
 
 @dataclass(frozen=True)
@@ -364,15 +367,27 @@ class Checkpoint:
 
     def check_same(self, model: Model, network: Network, settings: dict[str, Any]) -> None:
         """Refuse to go on with another network or other settings than the run began with."""
-        kept = dict(model.training or {}) | {"network": repr(model.network)}
+        kept = ADDED_SETTINGS | dict(model.training or {}) | {"network": repr(model.network)}
         now = settings | {"network": repr(network)}
-        differing = [name for name in now if name != "epochs" and kept.get(name) != now[name]]
+        differing = [
+            name
+            for name in now
+            if name != "epochs" and as_at_first(kept.get(name)) != as_at_first(now[name])
+        ]
         if differing:
             name = differing[0]
             raise ParameterError(
                 f"{self.path}: the run began with {name} {kept.get(name)}, now it is {now[name]}; "
                 "give the same settings to go on, or remove the file to begin anew"
             )
+
+
+def as_at_first(setting: Any) -> Any:
+    """A setting's text less what later versions added to it, at its default."""
+    if isinstance(setting, str):
+        for text in ADDED_TEXTS:
+            setting = setting.replace(text, "")
+    return setting
 
 
 def generator_from(state: dict[str, Any]) -> np.random.Generator:

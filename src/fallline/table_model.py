@@ -191,6 +191,7 @@ def train_table(
     l2: float | None = None,
     patience: int | None = None,
     seed: int = 0,
+    threads: int | None = None,
     baseline: bool = True,
     callbacks: Sequence[Callable[[Progress], Any]] = (),
     on_run: Callable[[Run], Any] | None = None,
@@ -245,6 +246,7 @@ def train_table(
         data,
         chosen,
         seed=seed,
+        threads=threads,
         callbacks=callbacks,
         on_run=on_run,
         checkpoint=checkpoint,
@@ -266,6 +268,7 @@ def train_prepared(
     chosen: Sequence[Recipe],
     *,
     seed: int = 0,
+    threads: int | None = None,
     callbacks: Sequence[Callable[[Progress], Any]] = (),
     on_run: Callable[[Run], Any] | None = None,
     checkpoint: RunCheckpoint | None = None,
@@ -284,7 +287,9 @@ def train_prepared(
         network = new_network(data.encoding, recipe.hidden, recipe.activation, seed)
         keeper = None if checkpoint is None else checkpoint.numbered(number)
         several = len(chosen) > 1
-        history = train_one(network, data, recipe, seed, callbacks, keeper, several=several)
+        history = train_one(
+            network, data, recipe, seed, threads, callbacks, keeper, several=several
+        )
         if keeper is not None and keeper.failure is not None:
             failures.append(f"no checkpoint was kept: {keeper.failure}")
         loss = best_loss(history)
@@ -305,6 +310,7 @@ def train_one(
     data: Prepared,
     recipe: Recipe,
     seed: int,
+    threads: int | None,
     callbacks: Sequence[Callable[[Progress], Any]],
     keeper: RunCheckpoint | None,
     *,
@@ -325,6 +331,7 @@ def train_one(
         validation=data.part(data.held)[:2],
         stop=Patience(recipe.patience),
         callbacks=callbacks,
+        threads=threads,
         checkpoint=None if isinstance(optimizer, LBFGS) else keeper,
     )
     if keeper is not None and (history.stopped == "interrupted" or several):

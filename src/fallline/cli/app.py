@@ -67,6 +67,9 @@ TrainOptimizer = Annotated[
     str | None,
     typer.Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adam]"),
 ]
+Threads = Annotated[
+    int | None, typer.Option(help="At most so many; the result is the same.  [default: all free]")
+]
 Baseline = Annotated[
     bool, typer.Option("--baseline/--no-baseline", help="Compare with a linear model.")
 ]
@@ -162,6 +165,7 @@ def train(
     ignore: Ignore = None,
     types: Types = None,
     seed: Seed = 0,
+    threads: Threads = None,
     baseline: Baseline = True,
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Epochs between two checkpoints.  [default: by time, 10 s]")
@@ -215,6 +219,7 @@ def train(
             "ignore": ignore,
             "types": types,
             "seed": seed,
+            "threads": threads,
             "baseline": baseline,
         },
         checkpoint_every=checkpoint_every,
@@ -258,6 +263,7 @@ def cv(
     ignore: Ignore = None,
     types: Types = None,
     seed: Seed = 0,
+    threads: Threads = None,
     baseline: Baseline = True,
     no_header: NoHeader = False,
     names: Names = None,
@@ -298,6 +304,7 @@ def cv(
             "ignore": ignore,
             "types": types,
             "seed": seed,
+            "threads": threads,
             "baseline": baseline,
         },
         quiet=quiet,
