@@ -584,3 +584,11 @@ def test_counts_are_divided_by_their_mean() -> None:
         message = refusal(table(x=NUMBERS, y=[0, 1, 2, bad] * 10), task="counts")
         assert f"line 5, column 'y': '{bad}' is no count" in message
     assert "is 0 in every training row" in refusal(table(x=NUMBERS, y=[0] * 40), task="counts")
+
+
+def test_a_target_too_far_from_the_others_is_named() -> None:
+    encoding = fit(table(x=[1.0, 2.0] * 20, y=[0, 1] * 20), task="numbers")
+    with pytest.raises(
+        TableError, match=r"line 3, column 'y': '1e\+154' is too far from the train"
+    ):
+        encoding.encode_target(table(x=[1.0, 2.0], y=[0, 1e154]))

@@ -50,6 +50,7 @@ __all__ = ["KINDS", "Encoding"]
 
 KINDS = ("number", "text", "date", "skip")
 MOST_CATEGORIES = 100
+FARTHEST = 1e100  # standard deviations of a target, whose square must not overflow
 FEWEST_TO_COUNT = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
 
 
@@ -154,7 +155,15 @@ class Encoding:
         values = target_numbers(table, self.target)
         if self.task == "counts":
             check_counts(table, self.target, values)
-        return (values - self.target_mean) / self.target_scale, []
+        y = (values - self.target_mean) / self.target_scale
+        if np.abs(y).max(initial=0.0) > FARTHEST:
+            row = int(np.argmax(np.abs(y)))
+            raise TableError(
+                f"{table.place(row, self.target)}: {show(table.cell(row, self.target))} is too far "
+                f"from the training rows' mean, {self.target_mean:g}; correct it, or leave the row "
+                "out"
+            )
+        return y, []
 
     def decode_numbers(self, values: ArrayLike) -> NDArray[np.float64]:
         """Standardised targets (n,) in the target's own units."""

@@ -113,9 +113,10 @@ def intervals(
     """The 95 % interval of each score, from 1,000 resamples of the rows (200 of very many)."""
     scorers = weighted_scores(encoding, y, output)
     found: dict[str, list[Array]] = {name: [] for name in scorers}
-    for W in resamples(len(y), np.random.default_rng(seed)):
-        for name, scorer in scorers.items():
-            found[name].append(scorer(W))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for W in resamples(len(y), np.random.default_rng(seed)):
+            for name, scorer in scorers.items():
+                found[name].append(scorer(W))
     result = {}
     for name, parts in found.items():
         values = np.concatenate(parts)

@@ -60,15 +60,17 @@ def trivial_scores(encoding: Encoding, class_shares: Array | None, y: Array) -> 
 
 
 def number_scores(encoding: Encoding, y: Array, predicted: Array) -> dict[str, float]:
+    """Scores in the target's own units; one beyond the largest number is held at it."""
     y, predicted = encoding.decode_numbers(y), encoding.decode_numbers(predicted)
-    scores = {
-        "r2": metrics.r2(y, predicted),
-        "rmse": metrics.root_mean_squared_error(y, predicted),
-        "mae": metrics.mean_absolute_error(y, predicted),
-    }
-    if encoding.task == "counts":
-        scores["deviance"] = metrics.poisson_deviance(y, predicted)
-    return scores
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = {
+            "r2": metrics.r2(y, predicted),
+            "rmse": metrics.root_mean_squared_error(y, predicted),
+            "mae": metrics.mean_absolute_error(y, predicted),
+        }
+        if encoding.task == "counts":
+            scores["deviance"] = metrics.poisson_deviance(y, predicted)
+    return {name: float(np.nan_to_num(value)) for name, value in scores.items()}
 
 
 def class_scores(y: Array, shares: Array) -> dict[str, float]:
