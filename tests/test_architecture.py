@@ -16,8 +16,14 @@ LEVELS = [
     {"samples", "network"},
     {"backprop", "engine"},
     {"gradcheck", "gradients", "history", "position", "steps", "stopping", "tracing", "training"},
-    {"records", "tables", "targets", "columns", "encoding", "modelfile"},
-    {"lesson", "table_model", "estimators"},
+    {"modelfile", "records", "sources", "tables"},
+    {"reading", "writing", "dates", "targets"},
+    {"columns", "encoding"},
+    {"lesson", "estimators", "preparation", "scoring", "recipes", "checkpointing"},
+    {"baselines", "evaluation"},
+    {"table_model", "advice"},
+    {"crossvalidation", "predicting", "importance", "large"},
+    {"report"},
     {"cli", "__main__"},
 ]
 SAME_LEVEL = {  # one module of a level may use another only as listed here
@@ -36,17 +42,11 @@ SAME_LEVEL = {  # one module of a level may use another only as listed here
     ("training", "history"),
     ("training", "stopping"),
     ("tracing", "training"),
-    ("tables", "records"),
-    ("targets", "tables"),
-    ("columns", "tables"),
-    ("columns", "targets"),
     ("encoding", "columns"),
-    ("encoding", "tables"),
-    ("encoding", "targets"),
     ("__main__", "cli"),
 }
 ROOMS = {
-    "polars": {"tables"},
+    "polars": {"tables", "reading", "writing"},
     "numba": {"engine"},
     "sklearn": {"estimators"},
     "dask": {"distributed"},
@@ -56,6 +56,7 @@ ROOMS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "plotille": {"cli"},
+    "vl_convert": {"report"},
 }
 
 

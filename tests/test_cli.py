@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pexpect
+import polars as pl
 import pytest
 
 import fallline as fl
@@ -128,8 +129,11 @@ def test_train_summary(trained: Path) -> None:
     assert data["task"] == "numbers"
     assert data["rows"] == data["training_rows"] + data["validation_rows"] == 2000
     assert data["validation_rows"] == 300
-    assert data["validation_scores"]["r2"] > 0.6
-    assert data["trivial_guess"]["r2"] < 0.01
+    scores = data["scores"]["validation"]
+    assert scores["network"]["r2"] > scores["linear"]["r2"] > 0.5
+    assert scores["trivial"]["r2"] < 0.01
+    assert {"name": "median_income", "kind": "number"}.items() <= data["columns"][7].items()
+    assert any("fallline cv" in line or "--" in line for line in data["next"])
     assert data["source"] == "housing.csv"
     assert data["best_epoch"] <= data["epochs"] <= 30
 
@@ -144,6 +148,8 @@ def test_train_text(cli) -> None:
         "missing: the mean, and marked",
         "validation loss",
         "trivial guess",
+        "softmax regression",
+        "next: ",
         "model.safetensors written",
     ):
         assert part in result.stdout
@@ -199,8 +205,12 @@ def test_predict_lacking_a_column(cli, trained: Path, tmp_path: Path) -> None:
 def test_evaluate(cli, trained: Path, tmp_path: Path) -> None:
     result = cli("evaluate", trained, HOUSING)
     assert "R2" in result.stdout
+    assert "95 % interval" in result.stdout
+    assert "farthest off: " in result.stdout
     data = json.loads(cli("evaluate", trained, HOUSING, "--json").stdout)
     assert data["rows"] == 2000
+    low, high = data["intervals"]["r2"]
+    assert low < data["scores"]["r2"] < high
     assert data["scores"]["r2"] > 0.6
     lines = HOUSING.read_text().splitlines()
     at = lines[0].split(",").index("median_house_value")
@@ -208,6 +218,69 @@ def test_evaluate(cli, trained: Path, tmp_path: Path) -> None:
     gap[at] = ""
     (tmp_path / "gap.csv").write_text("\n".join([lines[0], ",".join(gap), *lines[2:20]]))
     assert json.loads(cli("evaluate", trained, "gap.csv", "--json").stdout)["set_aside"] == 1
+
+
+def test_predict_carries_columns_and_writes_parquet(cli, trained: Path, tmp_path: Path) -> None:
+    result = cli("predict", trained, HOUSING, "--columns", "latitude", "-o", "p.parquet")
+    assert result.returncode == 0, result.stderr
+    frame = pl.read_parquet(tmp_path / "p.parquet")
+    assert frame.columns == ["latitude", "prediction"]
+    again = cli("predict", trained, HOUSING)
+    assert [float(x) for x in again.stdout.split()[1:]] == frame["prediction"].to_list()
+    wrong = cli("predict", trained, HOUSING, "--write", "probabilities")
+    assert wrong.returncode == 2
+    assert "no probabilities" in wrong.stderr
+    wrong = cli("predict", trained, HOUSING, "--columns", "latitud")
+    assert "did you mean 'latitude'" in wrong.stderr
+
+
+def test_a_pipe_of_commands(tmp_path: Path) -> None:
+    me = f"{sys.executable} -m fallline"
+    command = (
+        f"gzip -c {HOUSING} | {me} train - --target ocean_proximity --preset quick -q -o m && "
+        f"cat {HOUSING} | {me} predict m - --write labels | sort | uniq -c"
+    )
+    result = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert result.stderr == ""
+    counts = {
+        line.split(maxsplit=1)[1]: int(line.split()[0]) for line in result.stdout.splitlines()
+    }
+    assert counts["INLAND"] > 500
+    assert sum(counts.values()) == 2001
+
+
+def test_validation_and_test_files(cli, tmp_path: Path) -> None:
+    lines = HOUSING.read_text().splitlines()
+    for name, part in (("a", lines[1:800]), ("b", lines[800:1300]), ("c", lines[1300:])):
+        (tmp_path / f"{name}.csv").write_text("\n".join([lines[0], *part]))
+    args = ("--target", "median_house_value", "--epochs", 5, "--json")
+    data = json.loads(
+        cli("train", "a.csv", "b.csv", *args, "--validation", "b.csv", "--test", "c.csv").stdout
+    )
+    assert (data["training_rows"], data["validation_rows"], data["test_rows"]) == (1299, 500, 701)
+    assert data["source"] == "a.csv and 1 more"
+    again = json.loads(
+        cli("train", "[ab].csv", *args, "--validation", "b.csv", "--test", "c.csv").stdout
+    )
+    assert again["scores"] == data["scores"]
+    assert set(data["scores"]) == {"validation", "test"}
+
+
+def test_cv(cli, tmp_path: Path) -> None:
+    args = ("cv", HOUSING, "--target", "ocean_proximity", "--folds", 3, "--preset", "quick")
+    result = cli(*args, "-o", "oof.csv", "--repeats", 2)
+    assert result.returncode == 0, result.stderr
+    assert "2,000 rows in 3 folds, 2 times" in result.stdout
+    assert "softmax regression" in result.stdout
+    rows = list(csv.DictReader((tmp_path / "oof.csv").read_text().splitlines()))
+    assert sorted(int(row["line"]) for row in rows if row["repeat"] == "2") == list(range(2, 2002))
+    data = json.loads(cli(*args, "--json").stdout)
+    first = [row for row in rows if row["repeat"] == "1"]
+    right = np.mean([row["actual"] == row["prediction"] for row in first])
+    assert data["scores"]["network"]["accuracy"]["mean"] == pytest.approx(right, abs=1e-3)
+    assert len(data["by_fold"]) == 3
 
 
 def test_info(cli, trained: Path) -> None:
@@ -243,13 +316,13 @@ class TestRealTables:
     def test_california(self, cli) -> None:
         args = ("--target", "median_house_value", "--epochs", 8, "--json")
         made = cli("train", SHARED / "california_housing.csv", *args)
-        assert json.loads(made.stdout)["validation_scores"]["r2"] > 0.7
+        assert json.loads(made.stdout)["scores"]["validation"]["network"]["r2"] > 0.7
 
     def test_titanic(self, cli) -> None:
         made = cli("train", SHARED / "titanic_train.csv", "--target", "Survived", "--json")
         data = json.loads(made.stdout)
         assert data["task"] == "binary"
-        assert data["validation_scores"]["accuracy"] > 0.7
+        assert data["scores"]["validation"]["network"]["accuracy"] > 0.7
         assert any("'Name' is set aside" in note for note in data["notes"])
 
 
@@ -300,6 +373,20 @@ def test_bad_tables(cli, tmp_path: Path, name: str) -> None:
         (("train", HOUSING, "--target", "median_income", "--task", "regress"), 2, "numbers"),
         (("train", HOUSING, "--target", "median_income", "--types", "a"), 2, "--types"),
         (("train", HOUSING, "--target", "median_income", "--validation", "1"), 2, "below 1"),
+        (("train", HOUSING, "--target", "median_income", "--validation", "n.csv"), 2, "a share"),
+        (("train", HOUSING, "--target", "median_income", "--test", "-1"), 2, "test must be"),
+        (("train", HOUSING, "--target", "median_income", "--preset", "bst"), 2, "'best'"),
+        (("train", HOUSING, "--target", "median_income", "--optimizer", "x"), 2, "adamw"),
+        (("train", HOUSING, "--target", "median_income", "--schedule", "cos"), 2, "cosine"),
+        (("train", HOUSING, "--target", "median_income", "--ignore", "x"), 1, "no column 'x'"),
+        (("train", HOUSING, "--target", "median_income", "--weights", "x"), 1, "no column 'x'"),
+        (("train", HOUSING, "--target", "median_income", "--class-weight", "balanced"), 1, "clas"),
+        (("train", HOUSING, "--target", "ocean_proximity", "--class-weight", "no"), 2, "balanced"),
+        (("train", HOUSING, "--target", "median_income", "--checkpoint-every", "0"), 2, "at least"),
+        (("cv", HOUSING, "--target", "median_income", "--folds", "1"), 2, "folds must be"),
+        (("cv", HOUSING, "--target", "median_income", "--groups", "x"), 1, "no column 'x'"),
+        (("cv", HOUSING, "--target", "median_income", "-o", "no/x.csv"), 1, "no folder no"),
+        (("predict", HOUSING, HOUSING, "--write", "x"), 2, "labels"),
         (("train", HOUSING), 2, "--target"),
         (("predict", "nothing.safetensors", HOUSING), 1, "no such file"),
         (("predict", HOUSING, HOUSING), 1, "not a safetensors|truncated"),
@@ -336,7 +423,7 @@ def test_a_closed_pipe_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "train", "predict", "evaluate", "trace", "check", "info"]
+    "command", ["demo", "train", "cv", "predict", "evaluate", "trace", "check", "info"]
 )
 def test_help_has_an_example(cli, command: str) -> None:
     result = cli(command, "--help")
@@ -386,6 +473,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
     child.expect(r"epoch \d+/100000 .*validation R2")
     child.sendintr()
     child.expect(r"interrupted; model\.safetensors holds the best parameters so far")
+    child.expect("the same command with --resume goes on")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 1

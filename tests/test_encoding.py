@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fallline.encoding import Encoding
 from fallline.errors import ParameterError, TableError
-from fallline.tables import Table, read_table
+from fallline.reading import read_table
+from fallline.tables import Table
 from fallline.targets import find_classes, guess_task, rows_with_target, strata
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -60,7 +61,10 @@ def test_task_of_a_target() -> None:
     assert task_of([1, 2, 3] * 9) == "numbers"  # fewer than 10 rows a value
     assert task_of([1, 2, 3.5] * 10) == "numbers"
     assert task_of(list(range(10)) * 10) == "classes"
-    assert task_of(list(range(11)) * 10) == "numbers"
+    assert task_of(list(range(11)) * 10) == "counts"
+    assert task_of(list(range(1, 12)) * 10) == "numbers"  # none is 0
+    assert task_of([*range(11), 1001] * 10) == "numbers"
+    assert task_of([0.5, *range(10)] * 10) == "numbers"
     assert task_of(["1", "1.0", "2"]) == "binary"  # two numbers, in three texts
 
 
@@ -501,3 +505,90 @@ def test_whole_files(name: str, target: str, task: str, n_features: int) -> None
     X = encoding.transform(data)
     assert np.isfinite(X).all()
     assert np.abs(X).max(axis=0).min() > 0  # every feature occurs
+
+
+# ---- dates and counts
+
+
+def dates(*cells: str | None) -> Encoding:
+    return fit(
+        table(d=list(cells) * 10, x=NUMBERS[: len(cells) * 10], y=NUMBERS[: len(cells) * 10])
+    )
+
+
+def test_dates_become_time_and_its_place_in_the_cycles() -> None:
+    days = ["2020-01-01", "2020-04-01", "2020-07-01", "2020-10-01"]
+    data = table(d=days * 10, y=NUMBERS)
+    encoding = fit(data)
+    assert kinds(encoding) == {"d": "date"}
+    assert encoding.feature_names == [
+        "d",
+        "d sin of year",
+        "d cos of year",
+        "d sin of week",
+        "d cos of week",
+    ]
+    X = encoding.transform(data)
+    np.testing.assert_allclose(X[:, 0].mean(), 0, atol=1e-12)
+    np.testing.assert_allclose(X[:, 0].std(), 1)
+    np.testing.assert_allclose(X[:4, 1], [0, 1, 0, -1], atol=0.05)
+    assert Encoding.from_dict(json.loads(json.dumps(encoding.to_dict()))) == encoding
+
+
+def test_hours_and_missing_dates() -> None:
+    cells = ["2020-01-31 06:00", None, "2020-01-31 18:00", "2020-01-31 23:30"] * 10
+    data = table(d=cells, y=NUMBERS)
+    encoding = fit(data)
+    names = ["d", "d sin of day", "d cos of day", "d is missing"]
+    assert encoding.feature_names == names
+    X = encoding.transform(data)
+    np.testing.assert_allclose(X[0, 1:], [1, 0, 0], atol=1e-9)
+    assert X[1].tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["31.01.2020", "01.02.2020"], "date"),
+        (["1/31/2020", "2/1/2020"], "date"),
+        (["1/3/2020", "2/1/2020"], "skip"),  # January or March?
+        (["2/2/2020", "3/3/2020"], "date"),
+        (["2020-01-31T10:00:00Z", "2020-02-01T10:00:00.5Z"], "date"),
+        (["2020-01-31", "2020-01-31"], "skip"),
+        (["2020-13-45", "2020-99-99"], "text"),
+        (["192.168.1.1", "10.0.0.1"], "text"),
+    ],
+)
+def test_forms_of_dates(cells: list[str], kind: str) -> None:
+    assert kinds(fit(table(d=cells * 20, x=NUMBERS, y=NUMBERS)))["d"] == kind
+
+
+def test_a_text_among_dates_is_named() -> None:
+    cells = ["2020-01-31", "2020-02-01"] * 19 + ["2020-02-01", "soon"]
+    message = refusal(table(d=cells, x=NUMBERS, y=NUMBERS))
+    assert "line 41, column 'd': 'soon' is not a date as the others are (%Y-%m-%d)" in message
+    encoding = fit(table(d=cells[:-2] * 1, x=NUMBERS[:38], y=NUMBERS[:38]))
+    with pytest.raises(TableError, match="'soon' is not a date"):
+        encoding.transform(table(d=cells, x=NUMBERS))
+    assert "holds no dates" in refusal(table(d=YES_NO, y=NUMBERS), types={"d": "date"})
+
+
+def test_counts_are_divided_by_their_mean() -> None:
+    data = table(x=NUMBERS, y=[0, 1, 2, 5] * 10)
+    encoding = fit(data, task="counts")
+    y, _ = encoding.encode_target(data)
+    assert (encoding.target_mean, encoding.target_scale) == (0.0, 2.0)
+    assert y[:4].tolist() == [0, 0.5, 1, 2.5]
+    assert encoding.decode_numbers(y)[3] == 5
+    for bad in (-1, 1.5):
+        message = refusal(table(x=NUMBERS, y=[0, 1, 2, bad] * 10), task="counts")
+        assert f"line 5, column 'y': '{bad}' is no count" in message
+    assert "is 0 in every training row" in refusal(table(x=NUMBERS, y=[0] * 40), task="counts")
+
+
+def test_a_target_too_far_from_the_others_is_named() -> None:
+    encoding = fit(table(x=[1.0, 2.0] * 20, y=[0, 1] * 20), task="numbers")
+    with pytest.raises(
+        TableError, match=r"line 3, column 'y': '1e\+154' is too far from the train"
+    ):
+        encoding.encode_target(table(x=[1.0, 2.0], y=[0, 1e154]))

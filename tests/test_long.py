@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import fallline as fl
 from fallline.errors import FalllineError, ModelFileError
+from fallline.reading import read_table
 from fallline.table_model import train_table
-from fallline.tables import read_table
 
 pytestmark = pytest.mark.long
 
@@ -92,38 +92,128 @@ def test_made_up_model_files(tmp_path: Path, content: bytes) -> None:
             fl.load(path)
 
 
+NAMES = st.lists(st.sampled_from(["a", "b", "c", "a b", "", "é", "x,y", '"q"']), max_size=5)
 CELL = st.one_of(
     st.integers().map(str),
+    st.integers(10**17, 10**40).map(str),
     st.floats().map(str),
-    st.sampled_from(["", "?", "x", "y", '"a,b"', "2020-01-01", "true", "é", " 7 ", "1e400", '"']),
+    st.dates().map(str),
+    st.datetimes().map(str),
+    st.booleans().map(str),
+    st.sampled_from(
+        ["", "?", "x", "y", '"a,b"', "2020-01-01", "true", " 7 ", "1e400", '"', "1/2/20"]
+    ),
+    st.sampled_from(['"two\nlines"', "31.01.2020", "1,5", "0x1F", "NaN", "-inf", "1_000", "\t"]),
     st.text(max_size=4),
+)
+COLUMN = st.one_of(
+    st.lists(CELL, min_size=1, max_size=40),
+    st.lists(st.integers(0, 5).map(str), min_size=1, max_size=40),
+    st.lists(st.dates().map(str), min_size=1, max_size=40),
+    st.lists(st.sampled_from(["x", "y", "z", ""]), min_size=1, max_size=40),
 )
 
 
 @settings(
-    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=3_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    st.lists(st.lists(CELL, min_size=2, max_size=4), min_size=1, max_size=30),
+    st.lists(COLUMN, min_size=1, max_size=5),
+    NAMES,
     st.sampled_from([",", ";", "\t"]),
-    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]),
+    st.booleans(),
 )
-def test_made_up_tables_train_or_are_refused(tmp_path, rows, separator, ending) -> None:
+def test_made_up_tables_train_or_are_refused(
+    tmp_path, columns, names, separator, ending, encoding, trailing
+) -> None:
     path = tmp_path / "t.csv"
-    text = ending.join(separator.join(row) for row in [["a", "b"], *rows])
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    n = max(len(column) for column in columns)
+    padded = [(column * n)[:n] for column in columns]
+    heads = [names[i] if i < len(names) else f"c{i}" for i in range(len(columns) - 1)] + ["target"]
+    lines = [
+        separator.join(row) + separator * trailing for row in [heads, *zip(*padded, strict=True)]
+    ]
+    path.write_bytes(ending.join(lines).encode(encoding, "replace"))
     try:
-        model = train_table(read_table(path), "b", epochs=2, hidden=(3,))
+        table = read_table(path)
+        model = train_table(table, "target", epochs=1, hidden=(3,))
     except FalllineError as error:
-        lines = str(error).split("\n")
-    else:
-        lines = []
-    assert len(lines) <= 2
-    if lines:
+        message = str(error)
+        assert message.count("\n") <= 1
+        assert message
         return
     assert np.isfinite(model.network.parameters).all()
-    predicted = model.predict(read_table(path))
-    assert len(predicted.values) == len(read_table(path))
+    assert len(model.predict(table).values) == len(table)
+    for name, kind, _ in model.encoding.describe():
+        cells = table.texts(name).drop_nulls().to_list()
+        if kind == "number":
+            assert all(np.isfinite(float(cell)) for cell in cells)
+
+
+def test_ten_thousand_columns(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "wide.csv"
+    X = rng.integers(0, 100, size=(60, 10_000))
+    lines = [",".join(f"x{i}" for i in range(10_000)), *(",".join(map(str, row)) for row in X)]
+    path.write_text("\n".join(lines))
+    model = train_table(read_table(path), "x9999", epochs=2, hidden=(3,))
+    assert model.encoding.n_features == 9_999
+
+
+# ---- the command line, killed
+
+
+HOUSING = Path(__file__).parents[1] / "examples" / "housing.csv"
+TRAIN = [sys.executable, "-m", "fallline", "train", str(HOUSING), "--target", "median_house_value"]
+TRAIN += ["--epochs", "150", "--patience", "1000", "--no-baseline", "--quiet", "--hidden", "16"]
+TRAIN += ["--checkpoint-every", "1", "--resume"]
+
+
+def test_two_hundred_kills_of_the_command_line(tmp_path: Path) -> None:
+    subprocess.run([*TRAIN, "-o", "whole.safetensors"], cwd=tmp_path, check=True)
+    expected = fl.load(tmp_path / "whole.safetensors").parameters
+    model, checkpoint = tmp_path / "m.safetensors", tmp_path / "m.checkpoint.safetensors"
+    dice = random.Random(2)
+    kills = finished = 0
+    while kills < 200:
+        process = subprocess.Popen([*TRAIN, "-o", model.name], cwd=tmp_path)
+        try:
+            process.wait(dice.uniform(0.6, 2.2))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+        for file in (model, checkpoint):
+            if file.exists():
+                fl.load(file)  # readable at every moment
+        if process.returncode == 0:
+            np.testing.assert_array_equal(fl.load(model).parameters, expected)
+            assert not checkpoint.exists()
+            model.unlink()
+            finished += 1
+    assert finished > 3
+
+
+def test_every_flipped_bit(tmp_path: Path) -> None:
+    raw = (Path(__file__).parent / "fixtures" / "counts-0.1.0-b.safetensors").read_bytes()
+    path = tmp_path / "m.safetensors"
+    for at in range(8 * len(raw)):
+        changed = bytearray(raw)
+        changed[at // 8] ^= 1 << (at % 8)
+        path.write_bytes(changed)
+        with pytest.raises(ModelFileError):
+            fl.load(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="atheris has wheels for Linux only")
+def test_a_million_files_guided_by_coverage(tmp_path: Path) -> None:
+    script = Path(__file__).parent / "fuzz_modelfile.py"
+    command = [sys.executable, str(script), "-runs=1000000", "-max_len=400", "-seed=1"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "Done 1000000 runs" in result.stderr
 
 
 TRAIN = """

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from fallline.errors import FileWriteError
 
-__all__ = ["write_bytes"]
+__all__ = ["replacing", "write_bytes"]
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -15,18 +16,31 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises FileWriteError, with the reason, where that fails; an older file stays as it was.
     """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file to write to, in the folder of ``path``; it takes its place at the end.
+
+    Where the body fails, or the rest does (fsync, rename), the temporary file is removed and an
+    older file stays as it was. Raises FileWriteError for an OSError, with the reason.
+    """
     path = Path(path)
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        os.close(handle)
+        yield Path(temporary)
+        sync(temporary)
         os.chmod(temporary, permissions(path))
         os.replace(temporary, path)
         temporary = None
-        sync_folder(path.parent)
+        with contextlib.suppress(OSError):  # some file systems cannot; the data are safe
+            sync(path.parent)
+    except FileWriteError:
+        raise
     except OSError as reason:
         kept = "; the file that was there is unchanged" if path.exists() else ""
         raise FileWriteError(
@@ -47,11 +61,10 @@ def permissions(path: Path) -> int:
     return 0o666 & ~mask
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the rename itself last. Some file systems cannot; the data are safe all the same."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def sync(path: str | os.PathLike[str]) -> None:
+    """Wait until the file, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -11,12 +11,14 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.dates import CYCLES, FORMS, column_seconds
 from fallline.errors import TableError
 from fallline.tables import ABSENT, UNKNOWN, Table, show
 from fallline.targets import column_numbers
 
 __all__ = [
     "Column",
+    "DateColumn",
     "NumberColumn",
     "SkippedColumn",
     "TextColumn",
@@ -98,6 +100,44 @@ class TextColumn:
 
 
 @dataclass(frozen=True)
+class DateColumn:
+    """A column of dates: the form they are written in, and the cycles in which they differ.
+
+    ``mean`` and ``scale`` are those of the seconds since 1970.
+    """
+
+    name: str
+    form: str
+    mean: float
+    scale: float
+    cycles: tuple[str, ...]
+    has_missing: bool
+    kind: Literal["date"] = "date"
+
+    @property
+    def features(self) -> list[str]:
+        waves = [f"{self.name} {wave} of {c}" for c in self.cycles for wave in ("sin", "cos")]
+        return [self.name, *waves, *([f"{self.name} is missing"] if self.has_missing else [])]
+
+    def describe(self) -> str:
+        cycles = f" + sin and cos of {', '.join(self.cycles)}" if self.cycles else ""
+        return f"time, standardised{cycles}" + ("; missing: marked" if self.has_missing else "")
+
+    def fill(self, table: Table, out: Array) -> None:
+        """Write the features into ``out`` (n, features). Raises TableError for no date."""
+        seconds = column_seconds(table, self.name, self.form)
+        missing = np.isnan(seconds)
+        known = np.where(missing, self.mean, seconds)
+        out[:, 0] = (known - self.mean) / self.scale
+        for i, cycle in enumerate(self.cycles):
+            angle = known * (2 * np.pi / CYCLES[cycle])
+            out[:, 1 + 2 * i] = np.where(missing, 0.0, np.sin(angle))
+            out[:, 2 + 2 * i] = np.where(missing, 0.0, np.cos(angle))
+        if self.has_missing:
+            out[:, -1] = missing
+
+
+@dataclass(frozen=True)
 class SkippedColumn:
     """A column that is set aside, and why."""
 
@@ -113,7 +153,7 @@ class SkippedColumn:
         return f"set aside: {self.reason}"
 
 
-Column = NumberColumn | TextColumn | SkippedColumn
+Column = NumberColumn | TextColumn | DateColumn | SkippedColumn
 
 
 # ---- to and from plain data
@@ -133,6 +173,14 @@ def column_to_dict(column: Column) -> dict[str, Any]:
             "has_other": column.has_other,
             "has_missing": column.has_missing,
         }
+    if isinstance(column, DateColumn):
+        return data | {
+            "form": column.form,
+            "mean": column.mean,
+            "scale": column.scale,
+            "cycles": list(column.cycles),
+            "has_missing": column.has_missing,
+        }
     return data | {"reason": column.reason}
 
 
@@ -147,6 +195,12 @@ def column_from_dict(data: Mapping[str, Any]) -> Column:
             raise ValueError(f"the categories of column {name!r} are not distinct")
         flags = as_(data["has_other"], bool), as_(data["has_missing"], bool)
         return TextColumn(name, categories, *flags)
+    if kind == "date":
+        mean, scale = as_number(data["mean"]), as_scale(data["scale"])
+        cycles, form = tuple(as_list(data["cycles"], str)), as_(data["form"], str)
+        if not set(cycles) <= set(CYCLES) or form not in FORMS:
+            raise ValueError(f"the form or the cycles of column {name!r} are unknown")
+        return DateColumn(name, form, mean, scale, cycles, as_(data["has_missing"], bool))
     if kind == "skip":
         return SkippedColumn(name, as_(data["reason"], str))
     raise ValueError(f"column {name!r} is of an unknown kind, {kind!r}")

@@ -1,6 +1,7 @@
 """The encoding of a table: features from its columns, and the target, fitted on training rows.
 
     number   (x - mean) / standard deviation; missing -> 0, and a feature that says so
+    date     the time, standardised, and its place in the year, week and day
     text     one feature a common category (one-hot), one for all other texts, one for missing
     set aside  no feature, and a note that says why
 
@@ -19,6 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 from fallline.arrays import Array, ArrayLike
 from fallline.columns import (
     Column,
+    DateColumn,
     NumberColumn,
     SkippedColumn,
     TextColumn,
@@ -29,11 +31,14 @@ from fallline.columns import (
     column_from_dict,
     column_to_dict,
 )
+from fallline.dates import AMBIGUOUS, column_seconds, find_form, varying_cycles
 from fallline.errors import TableError
 from fallline.limits import check_choice
 from fallline.tables import Table, parse_numbers, show
 from fallline.targets import (
+    QUANTITIES,
     TASKS,
+    check_counts,
     class_codes,
     column_numbers,
     find_classes,
@@ -43,8 +48,9 @@ from fallline.targets import (
 
 __all__ = ["KINDS", "Encoding"]
 
-KINDS = ("number", "text", "skip")
+KINDS = ("number", "text", "date", "skip")
 MOST_CATEGORIES = 100
+FARTHEST = 1e100  # standard deviations of a target, whose square must not overflow
 FEWEST_TO_COUNT = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
 
 
@@ -52,9 +58,10 @@ FEWEST_TO_COUNT = 20  # fewer rows than this may well be numbered 1, 2, 3 by cha
 class Encoding:
     """How a table becomes arrays and predictions become words.
 
-    ``task`` is "binary", "classes" or "numbers". ``classes`` are the labels in the order of their
-    indices (none for numbers); ``target_mean`` and ``target_scale`` standardise a target of
-    numbers (else 0 and 1). ``notes`` are for a person to read.
+    ``task`` is "binary", "classes", "numbers" or "counts". ``classes`` are the labels in the order
+    of their indices (none for numbers and counts); ``target_mean`` and ``target_scale``
+    standardise a target of numbers; counts are divided by their mean, which is then the scale.
+    ``notes`` are for a person to read.
     """
 
     target: str
@@ -77,7 +84,8 @@ class Encoding:
         """Decide on kinds, means, scales and categories from the training rows ``rows`` (m,).
 
         Only the question whether a column numbers the rows looks at the whole table. ``task`` and
-        ``types`` ({column: "number", "text" or "skip"}) override what would be recognised.
+        ``types`` ({column: "number", "text", "date" or
+        "skip"}) override what would be recognised.
         Raises TableError where a column or the target cannot be used, ParameterError for an
         unknown task or kind.
         """
@@ -100,8 +108,12 @@ class Encoding:
             notes += [f"column {name!r} {note}"] if note else []
         if not any(column.features for column in columns):
             raise TableError(f"{table.source}: no column is left to learn from; {'; '.join(notes)}")
-        classes = () if task == "numbers" else find_classes(part, target, task)
-        mean, scale = target_moments(part, target) if task == "numbers" else (0.0, 1.0)
+        classes = () if task in QUANTITIES else find_classes(part, target, task)
+        mean, scale = (0.0, 1.0)
+        if task == "numbers":
+            mean, scale = target_moments(part, target)
+        elif task == "counts":
+            scale = count_mean(part, target)
         return Encoding(target, task, tuple(columns), classes, mean, scale, tuple(notes))
 
     @property
@@ -137,10 +149,21 @@ class Encoding:
         Raises TableError, naming the line, for a class that is unknown, no number, or missing.
         """
         table.require([self.target])
-        if self.task != "numbers":
+        if self.task not in QUANTITIES:
             codes, notes = class_codes(table, self.target, self.classes)
             return codes.astype(np.float64), notes
-        return (target_numbers(table, self.target) - self.target_mean) / self.target_scale, []
+        values = target_numbers(table, self.target)
+        if self.task == "counts":
+            check_counts(table, self.target, values)
+        y = (values - self.target_mean) / self.target_scale
+        if np.abs(y).max(initial=0.0) > FARTHEST:
+            row = int(np.argmax(np.abs(y)))
+            raise TableError(
+                f"{table.place(row, self.target)}: {show(table.cell(row, self.target))} is too far "
+                f"from the training rows' mean, {self.target_mean:g}; correct it, or leave the row "
+                "out"
+            )
+        return y, []
 
     def decode_numbers(self, values: ArrayLike) -> NDArray[np.float64]:
         """Standardised targets (n,) in the target's own units."""
@@ -170,7 +193,12 @@ class Encoding:
         classes = tuple(as_list(data["classes"], str))
         target = as_(data["target"], str)
         names = [target, *(column.name for column in columns)]
-        enough = {"numbers": not classes, "binary": len(classes) == 2, "classes": len(classes) > 1}
+        enough = {
+            "numbers": not classes,
+            "counts": not classes,
+            "binary": len(classes) == 2,
+            "classes": len(classes) > 1,
+        }
         if not enough.get(task, False) or len(set(classes)) < len(classes):
             raise ValueError(f"the classes do not fit the task {task!r}")
         if len(set(names)) < len(names) or not any(column.features for column in columns):
@@ -189,15 +217,30 @@ def fit_column(table: Table, part: Table, name: str, kind: str | None) -> tuple[
         return SkippedColumn(name, "as asked"), None
     if part.missing(name).all():
         return set_aside(name, "it is empty in every training row")
-    remedy = f"--types {name!r}=text"
+    if kind == "text":
+        return fit_text(part, name)
     if kind == "number":
-        return fit_number(part, name, column_numbers(part, name, remedy))
-    values = None if kind == "text" else recognise_numbers(part, name, remedy)
+        return fit_number(part, name, column_numbers(part, name, remedy_for(name)))
+    form = find_form(part, name)
+    if form is not None:
+        return fit_date(part, name, form)
+    if kind == "date":
+        raise TableError(f"{table.source}, column {name!r}: holds no dates in a known form")
+    return fit_recognised(table, part, name)
+
+
+def fit_recognised(table: Table, part: Table, name: str) -> tuple[Column, str | None]:
+    """A column of numbers or texts, as its cells are."""
+    values = recognise_numbers(part, name, remedy_for(name))
     if values is None:
         return fit_text(part, name)
-    if kind is None and numbers_rows(table, name):
+    if numbers_rows(table, name):
         return set_aside(name, f"it looks like a row number (--types {name!r}=number to use it)")
     return fit_number(part, name, values)
+
+
+def remedy_for(name: str) -> str:
+    return f"--types {name!r}=text"
 
 
 def set_aside(name: str, reason: str) -> tuple[SkippedColumn, str]:
@@ -220,6 +263,18 @@ def fit_number(part: Table, name: str, values: NDArray[np.float64]) -> tuple[Col
     if scale == 0.0:
         return set_aside(name, f"it is {known[0]:g} in every training row")
     return NumberColumn(name, mean, scale, known.size < values.size), None
+
+
+def fit_date(part: Table, name: str, form: str) -> tuple[Column, str | None]:
+    if form == AMBIGUOUS:
+        return set_aside(name, AMBIGUOUS)
+    seconds = column_seconds(part, name, form)
+    known = seconds[~np.isnan(seconds)]
+    mean, scale = moments(part, name, known)
+    has_missing = known.size < seconds.size
+    if scale == 0.0:
+        return fit_text(part, name)  # one date, or one and nothing
+    return DateColumn(name, form, mean, scale, varying_cycles(known), has_missing), None
 
 
 def moments(table: Table, name: str, values: NDArray[np.float64]) -> tuple[float, float]:
@@ -286,3 +341,15 @@ def target_moments(part: Table, target: str) -> tuple[float, float]:
             "there is nothing to learn"
         )
     return mean, scale
+
+
+def count_mean(part: Table, target: str) -> float:
+    values = target_numbers(part, target)
+    check_counts(part, target, values)
+    mean = float(values.mean())
+    if mean == 0.0:
+        raise TableError(
+            f"{part.source}: the target column {target!r} is 0 in every training row; there is "
+            "nothing to learn"
+        )
+    return mean

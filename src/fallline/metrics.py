@@ -9,13 +9,43 @@ import numpy as np
 
 from fallline.arrays import Array
 
-__all__ = ["accuracy", "mean_absolute_error", "r2", "roc_auc", "root_mean_squared_error"]
+__all__ = [
+    "accuracy",
+    "log_loss",
+    "mean_absolute_error",
+    "poisson_deviance",
+    "poisson_deviances",
+    "r2",
+    "roc_auc",
+    "root_mean_squared_error",
+]
+
+SMALLEST = 1e-15  # a probability of 0 would make one surprise infinitely bad
 
 
 def accuracy(y: Array, predicted: Array) -> float:
     """The share of rows predicted rightly; with several columns, of rows right in all of them."""
     same = np.asarray(y) == np.asarray(predicted)
     return float(np.mean(same if same.ndim == 1 else same.all(axis=1)))
+
+
+def log_loss(y: Array, shares: Array) -> float:
+    """-mean log p of each row's class; ``y`` are class numbers, shares (n, k), held above 1e-15."""
+    p = shares[np.arange(len(y)), np.asarray(y, dtype=np.intp)]
+    return float(-np.log(np.maximum(p, SMALLEST)).mean())
+
+
+def poisson_deviance(y: Array, predicted: Array) -> float:
+    """mean 2 (y log(y / p) - y + p), for y >= 0 and p > 0: 0 is perfect."""
+    return float(np.mean(poisson_deviances(y, predicted)))
+
+
+def poisson_deviances(y: Array, predicted: Array) -> Array:
+    """2 (y log(y / p) - y + p) of each row, (n,)."""
+    p = np.maximum(predicted, SMALLEST)
+    logs = np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0) / p), 0.0)
+    terms: Array = 2.0 * (logs - y + p)
+    return terms
 
 
 def r2(y: Array, predicted: Array) -> float:

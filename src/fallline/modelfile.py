@@ -36,6 +36,9 @@ MARK = b"sha256:"
 ZEROS = b"0" * 64
 HISTORY_LISTS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
 Path_ = str | os.PathLike[str]
+# What settings a checkpoint of an earlier version lacks, and the defaults that it ran with.
+ADDED_SETTINGS: dict[str, Any] = {"dropout": 0.0}
+ADDED_TEXTS = (", epsilon_hat=False",)
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,8 @@ def read_model(path: Path_) -> Model:
     another kind or a newer format; the message names the file and the reason.
     """
     try:
-        return parse(read_bytes(Path(path)))
+        content, tensors = opened(read_bytes(Path(path)))
+        return model_of(content, tensors)  # the file's bytes are free by now
     except ModelFileError as reason:
         raise ModelFileError(f"{path}: {reason}") from None
 
@@ -194,12 +198,17 @@ def read_bytes(path: Path) -> bytes:
         raise ModelFileError(f"it cannot be read ({reason.strerror})") from None
 
 
-def parse(raw: bytes) -> Model:
+def opened(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The JSON content and the tensors of a file that is whole."""
     check_container(raw)
     at = sum_position(raw)
     if checksum(raw, at) != raw[at : at + 64]:
         raise ModelFileError("it is damaged: the checksum does not fit; use a copy or train again")
-    content, tensors = unpack(raw)
+    return unpack(raw)
+
+
+def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
+    """The model that they make; its layers' tensors are taken out of ``tensors``."""
     try:
         if content["format"] > FORMAT:
             raise ModelFileError(
@@ -358,15 +367,27 @@ class Checkpoint:
 
     def check_same(self, model: Model, network: Network, settings: dict[str, Any]) -> None:
         """Refuse to go on with another network or other settings than the run began with."""
-        kept = dict(model.training or {}) | {"network": repr(model.network)}
+        kept = ADDED_SETTINGS | dict(model.training or {}) | {"network": repr(model.network)}
         now = settings | {"network": repr(network)}
-        differing = [name for name in now if name != "epochs" and kept.get(name) != now[name]]
+        differing = [
+            name
+            for name in now
+            if name != "epochs" and as_at_first(kept.get(name)) != as_at_first(now[name])
+        ]
         if differing:
             name = differing[0]
             raise ParameterError(
                 f"{self.path}: the run began with {name} {kept.get(name)}, now it is {now[name]}; "
                 "give the same settings to go on, or remove the file to begin anew"
             )
+
+
+def as_at_first(setting: Any) -> Any:
+    """A setting's text less what later versions added to it, at its default."""
+    if isinstance(setting, str):
+        for text in ADDED_TEXTS:
+            setting = setting.replace(text, "")
+    return setting
 
 
 def generator_from(state: dict[str, Any]) -> np.random.Generator:

@@ -35,8 +35,19 @@ class Records:
     width: int
 
 
-def scan_records(source: str, data: bytes) -> Records:
-    """Find the records of the file. Raises TableError for a ragged line or a misplaced quote."""
+def scan_records(
+    source: str,
+    data: bytes,
+    *,
+    separator: int | None = None,
+    first_line: int = 1,
+    shape: tuple[int, int] | None = None,
+) -> Records:
+    """Find the records of the file, or of a block of it that begins on ``first_line``.
+
+    ``shape`` is (width, line) of the file's first record, for the blocks after the first.
+    Raises TableError for a ragged line or a misplaced quote.
+    """
     if not data.endswith(b"\n"):
         data += b"\n"
     octets = np.frombuffer(data, dtype=np.uint8)
@@ -46,21 +57,23 @@ def scan_records(source: str, data: bytes) -> Records:
     if ends.size == 0 or ends[-1] != breaks[-1]:
         ends = np.append(ends, breaks[-1])  # a quote is left open; check_quotes says where
     starts = np.concatenate([[0], ends[:-1] + 1])
-    lines = np.searchsorted(breaks, starts) + 1
-    separator = find_separator(data, starts, ends)
+    lines = np.searchsorted(breaks, starts) + first_line
+    if separator is None:
+        separator = find_separator(data, starts, ends)
     separators = np.flatnonzero(octets == separator)
-    surplus = surrounding_blanks(source, data, quotes, separator)
+    surplus = surrounding_blanks(source, data, quotes, separator, first_line)
     fields = np.diff(np.searchsorted(unquoted(separators, quotes), ends), prepend=0) + 1
-    blank = find_blank(source, data, np.stack([starts, ends, lines, fields], axis=1))
+    blank = find_blank(source, data, np.stack([starts, ends, lines, fields], axis=1), shape)
     if surplus or blank.any():
         keep = ~np.repeat(blank, ends + 1 - starts)
         keep[surplus] = False
         data = octets[keep].tobytes()
-    return Records(data, separator, quotes.size > 0, lines[~blank], int(fields[~blank][0]))
+    width = int(fields[~blank][0]) if shape is None else shape[0]
+    return Records(data, separator, quotes.size > 0, lines[~blank], width)
 
 
-def line_of(data: bytes, position: int) -> int:
-    return 1 + data.count(b"\n", 0, position)
+def line_of(data: bytes, position: int, first_line: int = 1) -> int:
+    return first_line + data.count(b"\n", 0, position)
 
 
 def unquoted(positions: NDArray[np.int64], quotes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -79,7 +92,9 @@ def find_separator(data: bytes, starts: Array, ends: Array) -> int:
     return max(SEPARATORS, key=bare.count)
 
 
-def surrounding_blanks(source: str, data: bytes, quotes: Array, separator: int) -> list[int]:
+def surrounding_blanks(
+    source: str, data: bytes, quotes: Array, separator: int, first_line: int
+) -> list[int]:
     """Positions of the blanks between a quoted field and its separators, which are dropped.
 
     Raises TableError where a quote stands in the middle of a field, or is never closed.
@@ -102,12 +117,12 @@ def surrounding_blanks(source: str, data: bytes, quotes: Array, separator: int) 
         end = position + step[position] * (len(blanks) + 1)
         if end >= 0 and data[end] not in (separator, NEWLINE):
             raise TableError(
-                f"{source}, line {line_of(data, position)}: a quote stands in the middle of a "
-                'field; put the whole field in quotes, and write " inside it as ""'
+                f"{source}, line {line_of(data, position, first_line)}: a quote stands in the "
+                'middle of a field; put the whole field in quotes, and write " inside it as ""'
             )
         surplus += blanks
     if quotes.size % 2:
-        line = line_of(data, int(quotes[-1]))
+        line = line_of(data, int(quotes[-1]), first_line)
         raise TableError(f"{source}, line {line}: the quote opened here is never closed")
     return surplus
 
@@ -119,7 +134,9 @@ def blanks_beside(data: bytes, position: int, step: int, separator: int) -> Iter
         position += step
 
 
-def find_blank(source: str, data: bytes, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
+def find_blank(
+    source: str, data: bytes, spans: NDArray[np.int64], shape: tuple[int, int] | None
+) -> NDArray[np.bool_]:
     """(n,) True for the lines without any text; ``spans`` (n, 4): start, end, line, fields.
 
     In a table of one column a line of spaces is a missing cell, and only an empty line is blank.
@@ -129,12 +146,14 @@ def find_blank(source: str, data: bytes, spans: NDArray[np.int64]) -> NDArray[np
     lengths = spans[:, 1] - spans[:, 0]
     returns = (lengths == 1) & (np.frombuffer(data, dtype=np.uint8)[spans[:, 0]] == RETURN)
     blank: NDArray[np.bool_] = (lengths == 0) | returns
-    for row in np.flatnonzero(single & ~blank):  # lines of spaces above the first text
-        if data[spans[row, 0] : spans[row, 1]].strip():
-            break
-        blank[row] = True
-    first = int(np.argmin(blank))
-    width = spans[first, 3]
+    if shape is None:
+        for row in np.flatnonzero(single & ~blank):  # lines of spaces above the first text
+            if data[spans[row, 0] : spans[row, 1]].strip():
+                break
+            blank[row] = True
+        first = int(np.argmin(blank))
+        shape = int(spans[first, 3]), int(spans[first, 2])
+    width, first_line = shape
     for row in np.flatnonzero((spans[:, 3] != width) & ~blank):
         start, end, line, fields = (int(value) for value in spans[row])
         if fields == 1 and not data[start:end].strip():
@@ -142,7 +161,7 @@ def find_blank(source: str, data: bytes, spans: NDArray[np.int64]) -> NDArray[np
             continue
         noun = "field" if fields == 1 else "fields"
         raise TableError(
-            f"{source}, line {line}: has {fields} {noun}, but line {spans[first, 2]} has {width}; "
+            f"{source}, line {line}: has {fields} {noun}, but line {first_line} has {width}; "
             "give it as many, or put a field that holds the separator in quotes"
         )
     return blank

@@ -4,7 +4,7 @@ import numpy as np
 
 from fallline.arrays import Array
 
-__all__ = ["holdout"]
+__all__ = ["folds", "holdout"]
 
 
 def holdout(
@@ -32,3 +32,38 @@ def holdout(
 
 def held_count(n_rows: int, share: float) -> int:
     return 0 if n_rows < 2 else min(max(round(share * n_rows), 1), n_rows - 1)
+
+
+def folds(
+    n_rows: int,
+    k: int,
+    generator: np.random.Generator,
+    strata: Array | None = None,
+    groups: Array | None = None,
+) -> Array:
+    """The fold (n_rows,), 0 to k - 1, of each row; the folds' sizes are as even as can be.
+
+    With ``strata`` (n_rows,) class numbers, each class is spread evenly. With ``groups`` (n_rows,)
+    group numbers, rows of one group share a fold: the largest groups are placed first, each in
+    the smallest fold so far (strata are then not looked at).
+    """
+    if groups is not None:
+        return group_folds(groups, k, generator)
+    order = generator.permutation(n_rows)
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
+    fold = np.empty(n_rows, dtype=np.int64)
+    fold[order] = np.arange(n_rows) % k
+    return fold
+
+
+def group_folds(groups: Array, k: int, generator: np.random.Generator) -> Array:
+    names, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = generator.permutation(len(names))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled = np.zeros(k, dtype=np.int64)
+    fold_of = np.empty(len(names), dtype=np.int64)
+    for group in order:
+        fold_of[group] = np.argmin(filled)
+        filled[fold_of[group]] += sizes[group]
+    return fold_of[inverse]

@@ -1,4 +1,4 @@
-"""From a table to a trained network and back: split, encoding, training, prediction, scores."""
+"""From a table to a trained network and back: training, prediction, scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,43 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from fallline import metrics
 from fallline.arrays import Array
+from fallline.baselines import fit_linear, new_network
+from fallline.checkpointing import RunCheckpoint, fingerprint
 from fallline.encoding import Encoding
-from fallline.errors import ModelFileError, TableError
+from fallline.errors import ModelFileError, ParameterError
+from fallline.evaluation import calibration, confusion, intervals, residuals, roc_curve
 from fallline.history import History
-from fallline.limits import check_integer, check_number
+from fallline.limits import check_integer
 from fallline.modelfile import Path_, read_model, save
 from fallline.network import Network
-from fallline.optimizers import LBFGS, Adam, Optimizer
-from fallline.splits import holdout
+from fallline.optimizers import LBFGS, Optimizer
+from fallline.preparation import Prepared, prepare, with_target
+from fallline.recipes import Recipe, recipes
+from fallline.scoring import network_scores, output_scores, trivial_scores
 from fallline.stopping import Patience
 from fallline.tables import Table
-from fallline.targets import guess_task, rows_with_target, strata
+from fallline.targets import QUANTITIES
 from fallline.training import Progress, train
 
-__all__ = ["Predictions", "Prepared", "TableModel", "new_network", "prepare", "train_table"]
-
-LOSS_FOR = {
-    "binary": "binary_cross_entropy",
-    "classes": "cross_entropy",
-    "numbers": "squared_error",
-}
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A table's usable rows, encoded; ``kept`` and ``held`` are positions in X and y.
-
-    ``set_aside`` counts the rows whose target is missing.
-    """
-
-    encoding: Encoding
-    X: Array
-    y: Array
-    kept: Array
-    held: Array
-    set_aside: int
+__all__ = ["Predictions", "Run", "TableModel", "train_prepared", "train_table"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +53,8 @@ class Predictions:
 class TableModel:
     """A network with the encoding of its table; ``facts`` tell how it was trained.
 
-    ``notes`` are what a person should know of the last table that passed through.
+    ``notes`` are what a person should know of the last table that passed through. Fresh from
+    training, ``data`` are the rows and ``linear`` the model to compare with; a file has neither.
     """
 
     network: Network
@@ -78,6 +62,8 @@ class TableModel:
     history: History
     facts: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    data: Prepared | None = field(default=None, repr=False)
+    linear: Network | None = field(default=None, repr=False)
 
     def predict(self, table: Table) -> Predictions:
         """Predict every row, in order. Raises TableError for a table that does not fit."""
@@ -87,54 +73,53 @@ class TableModel:
     def decode(self, output: Array) -> Predictions:
         """The network's output in the terms of the table's target."""
         encoding = self.encoding
-        if encoding.task == "numbers":
+        if encoding.task in QUANTITIES:
             return Predictions(encoding.decode_numbers(output[:, 0]), [], None)
         shares = np.hstack([1.0 - output, output]) if encoding.task == "binary" else output
         labels = encoding.decode_classes(shares.argmax(axis=1))
         return Predictions(np.asarray(labels, dtype=object), list(encoding.classes), shares)
 
     def evaluate(self, table: Table) -> dict[str, Any]:
-        """Scores on the rows that have a target, beside those of the trivial guess.
+        """Scores on the rows that have a target, with 95 % intervals, beside the trivial guess.
 
-        Plain data: ``rows``, ``set_aside``, ``scores``, ``trivial_guess``, ``notes``.
-        Raises TableError for a table that does not fit or has no target.
+        Plain data: ``rows``, ``set_aside``, ``scores``, ``intervals``, ``trivial_guess``,
+        ``notes``; for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and,
+        for two, ``roc``; else ``residuals``. Raises TableError for a table that does not fit or
+        has no target.
         """
-        rows, set_aside = rows_with_target(table, self.encoding.target)
-        usable = table.take(rows)
+        usable, set_aside = with_target(table, self.encoding.target)
         y, notes = self.encoding.encode_target(usable)
         X = self.encoding.transform(usable, self.network.dtype)
-        return {
+        output = self.network.predict_proba(X)
+        result: dict[str, Any] = {
             "rows": len(y),
             "set_aside": set_aside,
-            "scores": self.scores(X, y),
+            "scores": output_scores(self.encoding, y, output),
+            "intervals": {
+                name: list(ends) for name, ends in intervals(self.encoding, y, output).items()
+            },
             "trivial_guess": self.trivial_scores(y),
             "notes": notes,
         }
+        if self.encoding.task in QUANTITIES:
+            found = residuals(self.encoding, y, output)
+            worst = found.pop("worst_row")
+            place = usable.place(worst, self.encoding.target).rsplit(", ", 1)[0]
+            return result | {"residuals": found | {"worst_place": place}}
+        result["confusion"] = confusion(self.encoding, y, output).tolist()
+        result["calibration"] = calibration(self.encoding, y, output)
+        if self.encoding.task == "binary":
+            false, true = roc_curve(y, output[:, 0])
+            result["roc"] = {"false_positive": false.tolist(), "true_positive": true.tolist()}
+        return result
 
     def scores(self, X: Array, y: Array) -> dict[str, float]:
         """Scores of the network on encoded rows."""
-        Z = self.network.logits(X)
-        output = self.network.loss.output(Z)
-        if self.encoding.task == "numbers":
-            return number_scores(
-                self.encoding.decode_numbers(y), self.encoding.decode_numbers(output[:, 0])
-            )
-        samples = self.network.samples(X, y)
-        loss = float(self.network.loss.value(Z, samples.Y).mean())
-        predicted = self.network.decide(output)
-        return class_scores(y, predicted, loss, output[:, 0] if output.shape[1] == 1 else None)
+        return network_scores(self.network, self.encoding, X, y)
 
     def trivial_scores(self, y: Array) -> dict[str, float]:
-        """Scores of always guessing the training rows' mean, or their commonest class."""
-        if self.encoding.task == "numbers":
-            guess = np.zeros_like(y)  # the mean, standardised
-            return number_scores(
-                self.encoding.decode_numbers(y), self.encoding.decode_numbers(guess)
-            )
-        commonest = int(np.argmax(self.facts["class_shares"]))
-        shares = np.maximum(self.facts["class_shares"], 1e-15)
-        loss = float(-np.log(shares[y.astype(np.intp)]).mean())
-        return class_scores(y, np.full_like(y, commonest), loss, None)
+        """Scores of always guessing the training rows' mean, or their class shares."""
+        return trivial_scores(self.encoding, class_shares_of(self.facts), y)
 
     def save(self, path: Path_) -> None:
         """Write the model file. Raises FileWriteError where that fails."""
@@ -167,67 +152,21 @@ class TableModel:
         return cls(model.network, encoding, model.history, model.training)
 
 
-def number_scores(y: Array, predicted: Array) -> dict[str, float]:
-    return {
-        "r2": metrics.r2(y, predicted),
-        "rmse": metrics.root_mean_squared_error(y, predicted),
-        "mae": metrics.mean_absolute_error(y, predicted),
-    }
+def class_shares_of(facts: Mapping[str, Any]) -> Array | None:
+    shares = facts.get("class_shares")
+    return None if shares is None else np.asarray(shares)
 
 
-def class_scores(
-    y: Array, predicted: Array, loss: float, probability: Array | None
-) -> dict[str, float]:
-    scores = {"accuracy": metrics.accuracy(y, predicted), "log_loss": loss}
-    area = None if probability is None else metrics.roc_auc(y, probability)
-    return scores if area is None else scores | {"roc_auc": area}
+# ---- training
 
 
-def prepare(
-    table: Table,
-    target: str,
-    *,
-    task: str | None = None,
-    types: Mapping[str, str] | None = None,
-    validation: float = 0.15,
-    seed: int = 0,
-    dtype: Any = "float64",
-) -> Prepared:
-    """Split the rows that have a target, fit the encoding on the kept part, and encode all.
+@dataclass(frozen=True)
+class Run:
+    """One of the runs that training makes: its number from 1, of how many, and its recipe."""
 
-    Classes are held out in their proportions. Raises TableError for a table that cannot be used,
-    ParameterError for a value out of range.
-    """
-    check_number("validation", validation)
-    rows, set_aside = rows_with_target(table, target)
-    usable = table.take(rows)
-    everything = np.arange(len(rows))
-    task = task or guess_task(usable, target, everything)
-    generator = np.random.default_rng(check_integer("seed", seed))
-    kept, held = holdout(len(rows), validation, generator, strata(usable, target, everything, task))
-    if len(kept) < 2 or len(held) < 1:
-        raise TableError(
-            f"{table.source}: {len(rows)} rows with a value in {target!r} are too few to train on "
-            "and to hold some out"
-        )
-    encoding = Encoding.fit(usable, target, rows=kept, task=task, types=types or {})
-    X = encoding.transform(usable, np.dtype(dtype))
-    y, _ = encoding.encode_target(usable)
-    return Prepared(encoding, X, y, kept, held, set_aside)
-
-
-def new_network(
-    encoding: Encoding, hidden: Sequence[int], activation: str, seed: int, dtype: Any = "float64"
-) -> Network:
-    """A network with the inputs, outputs and loss that the encoding asks for."""
-    n_outputs = len(encoding.classes) if encoding.task == "classes" else 1
-    return Network(
-        [encoding.n_features, *hidden, n_outputs],
-        hidden=activation,
-        loss=LOSS_FOR[encoding.task],
-        seed=seed,
-        dtype=dtype,
-    )
+    number: int
+    of: int
+    recipe: Recipe
 
 
 def train_table(
@@ -236,57 +175,213 @@ def train_table(
     *,
     task: str | None = None,
     types: Mapping[str, str] | None = None,
-    hidden: Sequence[int] = (64, 64),
-    activation: str = "relu",
-    optimizer: Optimizer | LBFGS | None = None,
-    epochs: int = 100,
+    ignore: Sequence[str] = (),
+    weights: str | None = None,
+    class_weight: str | None = None,
+    validation: float | Table = 0.15,
+    test: float | Table | None = None,
+    preset: str = "standard",
+    hidden: Sequence[int] | None = None,
+    activation: str | None = None,
+    optimizer: str | Optimizer | LBFGS | None = None,
+    learning_rate: float | None = None,
+    schedule: str | None = None,
+    epochs: int | None = None,
     batch_size: int | None = None,
-    l2: float = 0.0,
-    validation: float = 0.15,
-    patience: int = 20,
+    l2: float | None = None,
+    patience: int | None = None,
     seed: int = 0,
+    threads: int | None = None,
+    baseline: bool = True,
     callbacks: Sequence[Callable[[Progress], Any]] = (),
+    on_run: Callable[[Run], Any] | None = None,
+    checkpoint: RunCheckpoint | None = None,
 ) -> TableModel:
     """Train a network on a table; the best epoch's parameters, by validation loss, are kept.
 
-    ``table`` comes from :func:`fallline.tables.read_table`; ``task`` is "binary", "classes" or
-    "numbers", recognised by default; ``types`` overrides the kind of a column ("number", "text",
-    "skip"). The encoding is fitted on the training rows alone. The other parameters are those of
-    :func:`fallline.train`. Raises TableError or ParameterError.
+    Parameters
+    ----------
+    table : from :func:`fallline.read_table`; target : the column to predict.
+    task : "binary", "classes", "numbers" or "counts"; recognised by default.
+    types : {column: "number", "text", "date" or "skip"} against the recognition.
+    ignore : columns to leave out.
+    weights : a column with each row's weight in the loss. class_weight : "balanced" gives every
+        class the same weight in all. Scores count every row once.
+    validation, test : shares of the rows, held out class by class, or tables of their own. The
+        encoding is fitted on the training rows alone.
+    preset : "quick", "standard" or "best" (several networks, the best by validation loss kept);
+        what is given besides stands in place of the preset's own.
+    optimizer : a name, with learning_rate and schedule, or an optimiser.
+    baseline : whether to fit the linear model to compare with.
+    on_run : called as each of the preset's runs begins.
+    checkpoint : a :class:`fallline.checkpointing.RunCheckpoint`.
+
+    The other parameters are those of :func:`fallline.train`. Raises TableError or ParameterError.
     """
-    data = prepare(table, target, task=task, types=types, validation=validation, seed=seed)
-    network = new_network(data.encoding, hidden, activation, seed)
-    X, y, kept, held = data.X, data.y, data.kept, data.held
-    optimizer = optimizer or Adam()
-    history = train(
-        network,
-        X[kept],
-        y[kept],
-        optimizer=optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        l2=l2,
-        validation=(X[held], y[held]),
-        stop=Patience(patience),
-        callbacks=callbacks,
-    )
-    facts: dict[str, Any] = {
-        "source": Path(table.source).name,
-        "rows": len(y),
-        "training_rows": len(kept),
-        "validation_rows": len(held),
-        "set_aside": data.set_aside,
-        "optimizer": repr(optimizer),
+    given = {
+        "hidden": hidden,
+        "activation": activation,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "epochs": epochs,
         "batch_size": batch_size,
         "l2": l2,
-        "seed": seed,
-        "validation": validation,
+        "patience": patience,
     }
-    if data.encoding.task != "numbers":
-        counts = np.bincount(y[kept].astype(np.intp), minlength=len(data.encoding.classes))
-        facts["class_shares"] = (counts / counts.sum()).tolist()
-    model = TableModel(network, data.encoding, history, facts, list(data.encoding.notes))
-    facts["validation_scores"] = model.scores(X[held], y[held])
-    facts["trivial_guess"] = model.trivial_scores(y[held])
+    chosen = recipes(preset, given)
+    data = prepare(
+        table,
+        target,
+        task=task,
+        types=types,
+        ignore=ignore,
+        weights=weights,
+        class_weight=class_weight,
+        validation=validation,
+        test=test,
+        seed=seed,
+    )
+    model = train_prepared(
+        data,
+        chosen,
+        seed=seed,
+        threads=threads,
+        callbacks=callbacks,
+        on_run=on_run,
+        checkpoint=checkpoint,
+    )
+    model.notes[:0] = table.notes
+    model.facts |= {
+        "source": Path(table.source).name,
+        "preset": preset,
+        "validation": validation if isinstance(validation, float) else "a table",
+        "weights": weights,
+        "class_weight": class_weight,
+    }
+    add_scores(model, data, baseline=baseline)
     return model
+
+
+def train_prepared(
+    data: Prepared,
+    chosen: Sequence[Recipe],
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    callbacks: Sequence[Callable[[Progress], Any]] = (),
+    on_run: Callable[[Run], Any] | None = None,
+    checkpoint: RunCheckpoint | None = None,
+) -> TableModel:
+    """Train one network a recipe on prepared rows, and keep the one of the lowest validation loss.
+
+    A run that is interrupted or diverges is the last one. Raises ParameterError.
+    """
+    if checkpoint is not None:
+        checkpoint.data = fingerprint(data.X, data.y, data.weight, data.kept, data.held)
+    best: tuple[float, Network, History, Recipe] | None = None
+    failures: list[str] = []
+    for number, recipe in enumerate(recipe.for_rows(len(data.kept)) for recipe in chosen):
+        if on_run is not None:
+            on_run(Run(number + 1, len(chosen), recipe))
+        network = new_network(data.encoding, recipe.hidden, recipe.activation, seed)
+        keeper = None if checkpoint is None else checkpoint.numbered(number)
+        several = len(chosen) > 1
+        history = train_one(
+            network, data, recipe, seed, threads, callbacks, keeper, several=several
+        )
+        if keeper is not None and keeper.failure is not None:
+            failures.append(f"no checkpoint was kept: {keeper.failure}")
+        loss = best_loss(history)
+        if best is None or loss < best[0]:
+            best = loss, network, history, recipe
+        if history.stopped in ("interrupted", "diverged"):
+            break
+    if best is None:
+        raise ParameterError("at least one recipe is needed")
+    _, network, history, recipe = best
+    facts = facts_of(data, recipe, history, len(chosen), seed)
+    notes = [*data.encoding.notes, *failures[:1]]
+    return TableModel(network, data.encoding, history, facts, notes)
+
+
+def train_one(
+    network: Network,
+    data: Prepared,
+    recipe: Recipe,
+    seed: int,
+    threads: int | None,
+    callbacks: Sequence[Callable[[Progress], Any]],
+    keeper: RunCheckpoint | None,
+    *,
+    several: bool,
+) -> History:
+    X, y, weight = data.part(data.kept)
+    optimizer = recipe.build(len(X))
+    history = train(
+        network,
+        X,
+        y,
+        optimizer=optimizer,
+        epochs=check_integer("epochs", recipe.epochs),
+        batch_size=recipe.batch_size,
+        seed=seed,
+        l2=recipe.l2 or 0.0,
+        sample_weight=weight,
+        validation=data.part(data.held)[:2],
+        stop=Patience(recipe.patience),
+        callbacks=callbacks,
+        threads=threads,
+        checkpoint=None if isinstance(optimizer, LBFGS) else keeper,
+    )
+    if keeper is not None and (history.stopped == "interrupted" or several):
+        keeper.write()
+    return history
+
+
+def best_loss(history: History) -> float:
+    losses = [loss for loss in history.validation_loss if np.isfinite(loss)]
+    return min(losses, default=float("inf"))
+
+
+def facts_of(
+    data: Prepared, recipe: Recipe, history: History, n_runs: int, seed: int
+) -> dict[str, Any]:
+    """What the model file keeps about the training."""
+    facts: dict[str, Any] = {
+        "rows": len(data.kept) + len(data.held) + len(data.tested),
+        "training_rows": len(data.kept),
+        "validation_rows": len(data.held),
+        "test_rows": len(data.tested),
+        "set_aside": data.set_aside,
+        "hidden": list(recipe.hidden),
+        "activation": recipe.activation,
+        "optimizer": repr(recipe.build(len(data.kept))),
+        "batch_size": recipe.batch_size,
+        "l2": recipe.l2,
+        "seed": seed,
+        "runs": n_runs,
+        "best_validation_loss": best_loss(history) if history.validation_loss else None,
+    }
+    if data.encoding.task not in QUANTITIES:
+        codes = data.y[data.kept].astype(np.intp)
+        counts = np.bincount(codes, minlength=len(data.encoding.classes))
+        facts["class_shares"] = (counts / counts.sum()).tolist()
+    return facts
+
+
+def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
+    """Score the network, the trivial guess and the linear model on validation and test rows."""
+    linear = None
+    if baseline and model.history.stopped != "interrupted":
+        linear = fit_linear(model.encoding, *data.part(data.kept))
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for name, rows in (("validation", data.held), ("test", data.tested)):
+        if len(rows) == 0:
+            continue
+        X, y, _ = data.part(rows)
+        scores[name] = {"network": model.scores(X, y), "trivial": model.trivial_scores(y)}
+        if linear is not None:
+            scores[name]["linear"] = network_scores(linear, model.encoding, X, y)
+    model.facts["scores"] = scores
+    model.data, model.linear = data, linear

@@ -11,7 +11,9 @@ from fallline.limits import check_choice
 from fallline.tables import ABSENT, Table, parse_numbers, show
 
 __all__ = [
+    "QUANTITIES",
     "TASKS",
+    "check_counts",
     "class_codes",
     "column_numbers",
     "find_classes",
@@ -21,10 +23,13 @@ __all__ = [
     "strata",
 ]
 
-TASKS = ("binary", "classes", "numbers")
+TASKS = ("binary", "classes", "numbers", "counts")
+QUANTITIES = ("numbers", "counts")  # the tasks whose targets are numbers and not classes
+MOST_COUNTED = 1000  # whole numbers from 0 on, none larger and some 0, are counts
 MOST_NUMBERED_CLASSES = 10  # whole numbers with more distinct values than this are quantities
 NUMBER_SHARE = 0.9  # a column with this share of numbers was meant to be numbers throughout
 FEWEST_TO_JUDGE = 10
+FEWEST_TO_COUNT = 100
 
 
 def rows_with_target(table: Table, target: str) -> tuple[NDArray[np.int64], int]:
@@ -40,7 +45,7 @@ def rows_with_target(table: Table, target: str) -> tuple[NDArray[np.int64], int]
 
 
 def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
-    """The task that the target sets in these rows: "binary", "classes" or "numbers".
+    """The task that the target sets in these rows: one of TASKS.
 
     Raises TableError where the target is the same in all rows, or all but a few are numbers.
     """
@@ -58,8 +63,24 @@ def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
     check_several(part, target, [str(value) for value in distinct])
     if distinct.size == 2:
         return "binary"
-    few = distinct.size <= min(MOST_NUMBERED_CLASSES, len(part) / 10)
-    return "classes" if few and np.all(distinct == np.round(distinct)) else "numbers"
+    if np.any(distinct != np.round(distinct)):
+        return "numbers"
+    if distinct.size <= min(MOST_NUMBERED_CLASSES, len(part) / 10):
+        return "classes"
+    some_zero = counts and np.mean(part.numbers(target) == 0) >= 0.01
+    counted = some_zero and distinct[0] >= 0 and distinct[-1] <= MOST_COUNTED
+    return "counts" if counted and len(part) >= FEWEST_TO_COUNT else "numbers"
+
+
+def check_counts(table: Table, target: str, values: NDArray[np.float64]) -> None:
+    """Raise TableError, naming the line, unless all values are whole numbers from 0 on."""
+    wrong = (values < 0) | (values != np.round(values))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise TableError(
+            f"{table.place(row, target)}: {show(table.cell(row, target))} is no count (a whole "
+            "number from 0 on); use the task 'numbers'"
+        )
 
 
 def check_several(table: Table, target: str, values: Sequence[str]) -> None:
@@ -199,11 +220,11 @@ def check_known(
 
 
 def strata(table: Table, target: str, rows: ArrayLike, task: str) -> NDArray[np.int64] | None:
-    """The class index (m,) of each of ``rows``, for a stratified split; None where task is numbers.
+    """The class index (m,) of each of ``rows``, for a stratified split; None without classes.
 
     Raises as ``find_classes`` does.
     """
-    if check_choice("task", task, TASKS) == "numbers":
+    if check_choice("task", task, TASKS) in QUANTITIES:
         return None
     part = table.take(rows)
     return class_codes(part, target, find_classes(part, target, task))[0]

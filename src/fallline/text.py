@@ -1,5 +1,6 @@
 """Plain text for numbers: aligned tables and matrices, for terminals and notebooks alike."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from fallline.arrays import Array
 
-__all__ = ["matrix", "matrix_index", "side_by_side", "table"]
+__all__ = ["figure", "matrix", "matrix_index", "remark", "side_by_side", "table"]
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -33,6 +34,24 @@ def is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def remark(label: str, text: str, width: int = 80) -> str:
+    """ "note: ..." in lines of at most ``width``, indented behind the label; no word is cut."""
+    return textwrap.fill(
+        f"{label}: {text}",
+        width,
+        subsequent_indent=" " * (len(label) + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def figure(value: float) -> str:
+    """About five significant digits, or five decimals of a small number."""
+    if 1e4 <= abs(value) < 1e12:
+        return f"{value:,.0f}"
+    return f"{value:.5g}" if abs(value) >= 1e-4 else f"{round(value, 5) + 0.0:.5f}"
 
 
 def number(value: float) -> str:

@@ -25,9 +25,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 Seed = Annotated[int, typer.Option(help="Of every random draw: weights, split, shuffling.")]
 Epochs = Annotated[int, typer.Option(help="Passes over the rows.")]
-TablePath = Annotated[str, typer.Argument(metavar="TABLE", help="A CSV file.")]
+Tables = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TABLE",
+        help="CSV, TSV, JSON lines, Parquet or Excel; packed too; - for standard input.",
+    ),
+]
 OptionalTable = Annotated[
-    str | None, typer.Argument(metavar="[TABLE]", help="A CSV file; without one, the truth table.")
+    str | None, typer.Argument(metavar="[TABLE]", help="A table; without one, the truth table.")
 ]
 ModelPath = Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors model file.")]
 OptionalTarget = Annotated[str | None, typer.Option(help="The column to predict.")]
@@ -36,9 +42,56 @@ Names = Annotated[str | None, typer.Option(help="Column names for --no-header: a
 Missing = Annotated[
     list[str] | None, typer.Option(help="One more text that means missing; may be repeated.")
 ]
+Encoding = Annotated[
+    str | None, typer.Option(help="Of a text file that is not UTF-8: latin-1, cp1252, ...")
+]
 Types = Annotated[
     list[str] | None,
-    typer.Option(help="COLUMN=number, text or skip, against the recognition; may be repeated."),
+    typer.Option(help="COLUMN=number, text, date or skip, as not recognised; may be repeated."),
+]
+Ignore = Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")]
+Weights = Annotated[str | None, typer.Option(help="The column with each row's weight.")]
+ClassWeight = Annotated[
+    str | None, typer.Option(help="balanced: every class weighs the same in all.")
+]
+Task = Annotated[
+    str | None, typer.Option(help="binary, classes, numbers or counts; recognised by default.")
+]
+Preset = Annotated[str, typer.Option(help="quick, standard or best (several networks).")]
+TrainHidden = Annotated[
+    str | None,
+    typer.Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 64,64]"),
+]
+TrainActivation = Annotated[str | None, typer.Option(help="Of hidden layers.  [preset: relu]")]
+TrainOptimizer = Annotated[
+    str | None,
+    typer.Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adam]"),
+]
+Threads = Annotated[
+    int | None, typer.Option(help="At most so many; the result is the same.  [default: all free]")
+]
+Baseline = Annotated[
+    bool, typer.Option("--baseline/--no-baseline", help="Compare with a linear model.")
+]
+LearningRate = Annotated[float | None, typer.Option(help="The size of a step.  [preset: 0.001]")]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the rate: constant, step, exponential, cosine, inverse_scaling, warm_up or "
+        "one_cycle  [preset: constant]"
+    ),
+]
+TrainEpochs = Annotated[int | None, typer.Option(help="Passes over the rows.  [preset: 100]")]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Rows per step.  [default: 128; 32 below 2,000 rows]")
+]
+L2 = Annotated[
+    float | None,
+    typer.Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(help="Stop after so many epochs without a better validation loss.  [preset: 20]"),
 ]
 Hidden = Annotated[str, typer.Option(help="Neurons of each hidden layer: 64,64; 0 for none.")]
 Activation = Annotated[str, typer.Option(help="Of the hidden layers.")]
@@ -85,31 +138,54 @@ def demo(
 
 @app.command()
 def train(
-    table: TablePath,
+    tables: Tables,
     target: Annotated[str, typer.Option(help="The column to predict.")],
     output: Annotated[
         str, typer.Option("--output", "-o", help="Where the model goes.")
     ] = "model.safetensors",
-    task: Annotated[
-        str | None, typer.Option(help="binary, classes or numbers; recognised by default.")
-    ] = None,
-    hidden: Hidden = "64,64",
-    activation: Activation = "relu",
-    learning_rate: Annotated[float, typer.Option(help="The size of a step.")] = 0.001,
-    epochs: Epochs = 100,
-    batch_size: Annotated[int | None, typer.Option(help="Rows per step.")] = None,
-    l2: Annotated[float, typer.Option(help="Weight of the squared weights in the loss.")] = 0.0,
+    task: Task = None,
+    preset: Preset = "standard",
+    hidden: TrainHidden = None,
+    activation: TrainActivation = None,
+    optimizer: TrainOptimizer = None,
+    learning_rate: LearningRate = None,
+    schedule: Schedule = None,
+    epochs: TrainEpochs = None,
+    batch_size: BatchSize = None,
+    l2: L2 = None,
+    patience: Patience = None,
     validation: Annotated[
-        float, typer.Option(help="Share of the rows held out to choose the best epoch.")
-    ] = 0.15,
-    patience: Annotated[
-        int, typer.Option(help="Stop after so many epochs without a better validation loss.")
-    ] = 20,
+        str, typer.Option(help="To choose the best epoch by: a share of the rows, or a file.")
+    ] = "0.15",
+    test: Annotated[
+        str | None, typer.Option(help="To score at the end: a share of the rows, or a file.")
+    ] = None,
+    weights: Weights = None,
+    class_weight: ClassWeight = None,
+    ignore: Ignore = None,
+    types: Types = None,
     seed: Seed = 0,
+    threads: Threads = None,
+    baseline: Baseline = True,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Epochs between two checkpoints.  [default: by time, 10 s]")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint of a run cut short.")
+    ] = False,
+    large: Annotated[
+        bool | None,
+        typer.Option(
+            "--large/--no-large", help="Train block by block.  [default: from 1 GiB of table on]"
+        ),
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(help="Write a page about the model to this .html file.")
+    ] = None,
     no_header: NoHeader = False,
     names: Names = None,
     missing: Missing = None,
-    types: Types = None,
+    encoding: Encoding = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -120,55 +196,172 @@ def train(
     from fallline.cli.train import run
 
     run(
-        table,
+        tables,
         target,
         output,
-        reading={"no_header": no_header, "names": names, "missing": missing},
+        reading=reading_options(no_header, names, missing, encoding),
         settings={
             "task": task,
+            "preset": preset,
             "hidden": hidden,
             "activation": activation,
+            "optimizer": optimizer,
             "learning_rate": learning_rate,
+            "schedule": schedule,
             "epochs": epochs,
             "batch_size": batch_size,
             "l2": l2,
-            "validation": validation,
             "patience": patience,
-            "seed": seed,
+            "validation": validation,
+            "test": test,
+            "weights": weights,
+            "class_weight": class_weight,
+            "ignore": ignore,
             "types": types,
+            "seed": seed,
+            "threads": threads,
+            "baseline": baseline,
         },
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+        large=large,
+        report=report,
         quiet=quiet,
         json=json,
     )
 
 
 @app.command()
-def predict(
-    model: ModelPath,
-    table: TablePath,
+def cv(
+    tables: Tables,
+    target: Annotated[str, typer.Option(help="The column to predict.")],
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="A CSV file; else standard output.")
+        str | None,
+        typer.Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
     ] = None,
+    folds: Annotated[int, typer.Option(help="How many parts.")] = 5,
+    repeats: Annotated[int, typer.Option(help="How often, the folds drawn anew.")] = 1,
+    groups: Annotated[
+        str | None, typer.Option(help="A column whose equal cells stay in one fold.")
+    ] = None,
+    task: Task = None,
+    preset: Preset = "standard",
+    hidden: TrainHidden = None,
+    activation: TrainActivation = None,
+    optimizer: TrainOptimizer = None,
+    learning_rate: LearningRate = None,
+    schedule: Schedule = None,
+    epochs: TrainEpochs = None,
+    batch_size: BatchSize = None,
+    l2: L2 = None,
+    patience: Patience = None,
+    validation: Annotated[
+        float, typer.Option(help="Share of each fold's training rows, to choose the epoch by.")
+    ] = 0.15,
+    weights: Weights = None,
+    class_weight: ClassWeight = None,
+    ignore: Ignore = None,
+    types: Types = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    baseline: Baseline = True,
     no_header: NoHeader = False,
     names: Names = None,
     missing: Missing = None,
+    encoding: Encoding = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Cross-validate: predict every row by a network that never saw it.
+
+    Example: fallline cv titanic.csv --target Survived --folds 10 -o predicted.csv
+    """
+    from fallline.cli.cv import run
+
+    run(
+        tables,
+        target,
+        output,
+        reading=reading_options(no_header, names, missing, encoding),
+        settings={
+            "n_folds": folds,
+            "repeats": repeats,
+            "groups": groups,
+            "task": task,
+            "preset": preset,
+            "hidden": hidden,
+            "activation": activation,
+            "optimizer": optimizer,
+            "learning_rate": learning_rate,
+            "schedule": schedule,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "l2": l2,
+            "patience": patience,
+            "validation": validation,
+            "weights": weights,
+            "class_weight": class_weight,
+            "ignore": ignore,
+            "types": types,
+            "seed": seed,
+            "threads": threads,
+            "baseline": baseline,
+        },
+        quiet=quiet,
+        json=json,
+    )
+
+
+def reading_options(
+    no_header: bool, names: str | None, missing: list[str] | None, encoding: str | None
+) -> dict[str, Any]:
+    """How the tables are to be read."""
+    return {"no_header": no_header, "names": names, "missing": missing, "encoding": encoding}
+
+
+@app.command()
+def predict(
+    model: ModelPath,
+    tables: Tables,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="A .csv or .parquet file; else standard output."),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of the table to carry over: id,name.")
+    ] = None,
+    part: Annotated[str, typer.Option("--write", help="labels, probabilities or all.")] = "all",
+    no_header: NoHeader = False,
+    names: Names = None,
+    missing: Missing = None,
+    encoding: Encoding = None,
 ) -> None:
     """Predict every row of a table, one line each, in order.
 
     Example: fallline predict housing.safetensors new.csv -o predicted.csv
     """
     from fallline.cli.predict import run
+    from fallline.limits import check_choice
+    from fallline.predicting import PARTS
 
-    run(model, table, output, {"no_header": no_header, "names": names, "missing": missing})
+    run(
+        model,
+        tables,
+        output,
+        reading=reading_options(no_header, names, missing, encoding),
+        columns=columns,
+        part=check_choice("--write", part, PARTS),
+    )
 
 
 @app.command()
 def evaluate(
     model: ModelPath,
-    table: TablePath,
+    tables: Tables,
     no_header: NoHeader = False,
     names: Names = None,
     missing: Missing = None,
+    encoding: Encoding = None,
     json: Json = False,
 ) -> None:
     """Score a model on a table that has the target column.
@@ -177,7 +370,7 @@ def evaluate(
     """
     from fallline.cli.evaluate import run
 
-    run(model, table, {"no_header": no_header, "names": names, "missing": missing}, json=json)
+    run(model, tables, reading_options(no_header, names, missing, encoding), json=json)
 
 
 @app.command()
@@ -192,6 +385,7 @@ def trace(
     no_header: NoHeader = False,
     names: Names = None,
     missing: Missing = None,
+    encoding: Encoding = None,
     types: Types = None,
     json: Json = False,
 ) -> None:
@@ -204,7 +398,7 @@ def trace(
     run_trace(
         table,
         target,
-        reading={"no_header": no_header, "names": names, "missing": missing},
+        reading=reading_options(no_header, names, missing, encoding),
         rows=rows,
         hidden=hidden,
         activation=activation,
@@ -230,6 +424,7 @@ def check(
     no_header: NoHeader = False,
     names: Names = None,
     missing: Missing = None,
+    encoding: Encoding = None,
     types: Types = None,
     json: Json = False,
 ) -> None:
@@ -242,7 +437,7 @@ def check(
     run_check(
         table,
         target,
-        reading={"no_header": no_header, "names": names, "missing": missing},
+        reading=reading_options(no_header, names, missing, encoding),
         rows=rows,
         hidden=hidden,
         activation=activation,

@@ -1,22 +1,85 @@
-"""`fallline evaluate`: scores on a table that has the target."""
+"""`fallline evaluate`: scores on a table that has the target, and how sure they are."""
 
 import json as json_
 from typing import Any
 
 from fallline.cli.options import read
-from fallline.cli.train import scores_text
+from fallline.scoring import SCORE_NAMES
 from fallline.table_model import TableModel
+from fallline.text import figure, remark
+from fallline.text import table as text_table
+
+MOST_CLASSES = 12
 
 
-def run(model_path: str, path: str, reading: dict[str, Any], *, json: bool) -> None:
+def run(model_path: str, paths: list[str], reading: dict[str, Any], *, json: bool) -> None:
     """Score and tell."""
     model = TableModel.load(model_path)
-    result = model.evaluate(read(path, reading))
-    if json:
-        print(json_.dumps(result))
-        return
-    for note in result["notes"]:
-        print(f"note: {note}")
+    table = read(paths, reading)
+    result = model.evaluate(table)
+    print(json_.dumps(result) if json else as_text(result, table.source, model))
+
+
+def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:
+    """The scores with their intervals, then where the errors are."""
     aside = f", {result['set_aside']} set aside (no target)" if result["set_aside"] else ""
-    print(f"{path}: {result['rows']:,} rows{aside}\n")
-    print(scores_text(result["scores"], result["trivial_guess"], model.encoding.target))
+    parts = [remark("note", note) for note in result["notes"]]
+    parts.append(f"{source}: {result['rows']:,} rows{aside}")
+    parts.append(f"\n{scores_text(result, model.encoding.target)}")
+    if "confusion" in result:
+        parts.append(f"\n{confusion_text(result['confusion'], model.encoding.classes)}")
+        parts.append(f"\n{calibration_text(result['calibration'], model.encoding.task)}")
+    else:
+        parts.append(f"\n{residuals_text(result['residuals'])}")
+    return "\n".join(parts)
+
+
+def scores_text(result: dict[str, Any], target: str) -> str:
+    trivial = result["trivial_guess"]
+    rows = [
+        (
+            SCORE_NAMES[name],
+            figure(value),
+            interval_text(result["intervals"].get(name)),
+            figure(trivial[name]) if name in trivial else "",
+        )
+        for name, value in result["scores"].items()
+    ]
+    return text_table((target, "network", "95 % interval", "trivial guess"), rows)
+
+
+def interval_text(ends: list[float] | None) -> str:
+    return "" if ends is None else f"{figure(ends[0])} to {figure(ends[1])}"
+
+
+def confusion_text(counts: list[list[int]], classes: tuple[str, ...]) -> str:
+    """The whole matrix where there are few classes, else the commonest mistakes."""
+    if len(classes) <= MOST_CLASSES:
+        rows = [(name, *(f"{n:,}" for n in row)) for name, row in zip(classes, counts, strict=True)]
+        return text_table(("actual \\ predicted", *classes), rows)
+    mistakes = [
+        (n, classes[i], classes[j])
+        for i, row in enumerate(counts)
+        for j, n in enumerate(row)
+        if i != j and n
+    ]
+    shown = sorted(mistakes, key=lambda m: (-m[0], m[1], m[2]))[:10]
+    rows = [(actual, predicted, f"{n:,}") for n, actual, predicted in shown]
+    return text_table(("actual", "predicted", "rows (the commonest mistakes)"), rows)
+
+
+def calibration_text(found: dict[str, Any], task: str) -> str:
+    what = "probability" if task == "binary" else "probability of the class predicted"
+    bins = zip(found["predicted"], found["observed"], found["rows"], strict=True)
+    rows = [(f"{p:.3f}", f"{o:.3f}", f"{n:,}") for p, o, n in bins]
+    table = text_table((what, "came true", "rows"), rows)
+    return f"{table}\nmean distance {found['error']:.3f}"
+
+
+def residuals_text(found: dict[str, Any]) -> str:
+    rows = [(level, figure(value)) for level, value in found["quantiles"].items()]
+    table = text_table(("actual - predicted", "quantile"), rows)
+    return (
+        f"{table}\nmean {figure(found['mean'])}, standard deviation "
+        f"{figure(found['standard_deviation'])}; farthest off: {found['worst_place']}"
+    )

@@ -3,6 +3,9 @@
 import json as json_
 from typing import Any
 
+from fallline.baselines import LINEAR_NAMES
+from fallline.cli.train import scores_text
+from fallline.encoding import Encoding
 from fallline.modelfile import Model, read_model
 from fallline.text import table
 
@@ -14,8 +17,17 @@ def run(path: str, *, json: bool) -> None:
     if json:
         print(json_.dumps(facts))
         return
-    rows = [(name.replace("_", " "), text(value)) for name, value in facts.items()]
+    scores = facts.pop("scores", {})
+    rows = [
+        (name.replace("_", " "), text(value)) for name, value in facts.items() if value is not None
+    ]
     print(table(("", path), rows))
+    if model.encoding is None:
+        return
+    for part, by_rival in scores.items():
+        print(f"\n{scores_text(part, by_rival, LINEAR_NAMES[facts['task']])}")
+    columns = Encoding.from_dict(model.encoding).describe()
+    print(f"\n{table(('column', 'kind', 'encoded as'), columns)}")
 
 
 def as_dict(model: Model) -> dict[str, Any]:

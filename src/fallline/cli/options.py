@@ -1,11 +1,29 @@
-"""Option texts to values: `64,64`, `COLUMN=kind`."""
+"""Option texts to values: `64,64`, `COLUMN=kind`, a share or a file."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from fallline.errors import ParameterError
+from fallline.errors import FileWriteError, ParameterError
 from fallline.limits import check_integer
 
-__all__ = ["layer_sizes", "read", "types_by_column"]
+__all__ = [
+    "check_output",
+    "layer_sizes",
+    "read",
+    "reading_of",
+    "share_or_table",
+    "task_name",
+    "types_by_column",
+]
+
+TASK_NAMES = {
+    "regression": "numbers",
+    "classification": "classes",
+    "multiclass": "classes",
+    "multi-class": "classes",
+    "poisson": "counts",
+}
 
 
 def layer_sizes(text: str) -> tuple[int, ...]:
@@ -27,19 +45,55 @@ def types_by_column(texts: list[str] | None) -> dict[str, str]:
     for text in texts or []:
         column, equals, kind = text.rpartition("=")
         if not equals:
-            raise ParameterError(f"--types must be COLUMN=number, text or skip, not {text!r}")
+            raise ParameterError(f"--types must be COLUMN=number, text, date or skip, not {text!r}")
         pairs[column] = kind
     return pairs
 
 
-def read(path: str, reading: dict[str, Any]) -> Any:
-    """The table at ``path``, read by the options --no-header, --names and --missing."""
-    from fallline.tables import MISSING, read_table
+def task_name(text: str | None) -> str | None:
+    """The task by its own name or by a common other one."""
+    return None if text is None else TASK_NAMES.get(text.lower(), text)
 
-    names = reading["names"]
-    return read_table(
-        path,
-        header=not reading["no_header"],
-        names=None if names is None else [name.strip() for name in names.split(",")],
-        missing=[*MISSING, *(reading["missing"] or [])],
-    )
+
+def reading_of(options: dict[str, Any]) -> dict[str, Any]:
+    """The options --no-header, --names, --missing and --encoding as arguments of read_table."""
+    from fallline.reading import MISSING
+
+    names = options["names"]
+    return {
+        "header": not options["no_header"],
+        "names": None if names is None else [name.strip() for name in names.split(",")],
+        "missing": [*MISSING, *(options["missing"] or [])],
+        "encoding": options["encoding"],
+    }
+
+
+def read(paths: str | Sequence[str], options: dict[str, Any]) -> Any:
+    """The table at these paths, read by the options."""
+    from fallline.reading import read_table
+
+    return read_table(paths, **reading_of(options))
+
+
+def share_or_table(name: str, text: str | None, options: dict[str, Any]) -> Any:
+    """`0.2` as a share, anything else as a file to read; None stays None."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if not Path(text).exists() and "*" not in text:
+        raise ParameterError(
+            f"--{name} must be a share such as 0.2, or a file; {text!r} is neither"
+        )
+    return read(text, options)
+
+
+def check_output(output: str, option: str = "--output") -> None:
+    """Find out before the work, not after it, that the file could not be written."""
+    path = Path(output)
+    if path.is_dir():
+        raise FileWriteError(f"{output}: this is a folder; {option} needs a file name")
+    if not path.parent.is_dir():
+        raise FileWriteError(f"{output}: there is no folder {path.parent}; make it first")

@@ -88,7 +88,8 @@ def problem(
         return network, lesson.TRAIN_X[:rows], lesson.TRAIN_Y[:rows]
     if target is None:
         raise ParameterError("with a TABLE, --target COLUMN is needed: the column to predict")
-    from fallline.table_model import new_network, prepare
+    from fallline.baselines import new_network
+    from fallline.preparation import prepare
 
     table = read(path, reading)
     data = prepare(table, target, types=types_by_column(types))

@@ -1,105 +1,135 @@
 """`fallline train`: a table to a model file, with a progress bar and a summary."""
 
 import json as json_
+import shlex
 import sys
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
-from fallline.cli.options import layer_sizes, read, types_by_column
+from fallline.advice import advice
+from fallline.baselines import LINEAR_NAMES
+from fallline.checkpointing import RunCheckpoint
+from fallline.cli.options import (
+    check_output,
+    layer_sizes,
+    read,
+    reading_of,
+    share_or_table,
+    task_name,
+    types_by_column,
+)
 from fallline.cli.plots import loss_curve
-from fallline.engine import compiled_before
-from fallline.errors import DivergenceWarning, FalllineError, FileWriteError, InterruptedWarning
-from fallline.optimizers import Adam
+from fallline.cli.progress import Bar, terminate_as_interrupt
+from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
+from fallline.large import train_large
+from fallline.limits import check_integer
+from fallline.reading import Reading, memory_needed
+from fallline.report import check_available, write_report
+from fallline.scoring import SCORE_NAMES
 from fallline.table_model import TableModel, train_table
+from fallline.text import figure, remark
 from fallline.text import table as text_table
-from fallline.training import Progress
 
-SCORE_NAMES = {
-    "accuracy": "accuracy",
-    "log_loss": "log loss",
-    "roc_auc": "area under ROC",
-    "r2": "R2",
-    "rmse": "root mean squared error",
-    "mae": "mean absolute error",
-}
+LARGE = 1 << 30
+
+__all__ = ["run", "scores_text", "table_settings"]
 
 
 def run(
-    path: str,
+    paths: list[str],
     target: str,
     output: str,
     *,
     reading: dict[str, Any],
     settings: dict[str, Any],
+    checkpoint_every: int | None,
+    resume: bool,
+    large: bool | None,
+    report: str | None,
     quiet: bool,
     json: bool,
 ) -> None:
     """Read, train, write, tell."""
     began = time.perf_counter()
     check_output(output)
-    settings = settings | {
-        "hidden": layer_sizes(settings["hidden"]),
-        "optimizer": Adam(settings.pop("learning_rate")),
-        "types": types_by_column(settings["types"]),
-    }
-    table = read(path, reading)
-    with warnings.catch_warnings():
+    if report is not None:
+        check_output(report, "--report")
+        check_available()
+    keeper = checkpoint_for(output, checkpoint_every, resume)
+    settings = table_settings(settings, reading)
+    with (
+        warnings.catch_warnings(),
+        terminate_as_interrupt(),
+        Bar(shown=not (quiet or json)) as bar,
+    ):
         warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", InterruptedWarning)
-        if quiet or json:
-            model = train_table(table, target, **settings)
+        showing: dict[str, Any] = {"callbacks": [bar.after_epoch], "on_run": bar.on_run}
+        if in_blocks(paths, large):
+            how = Reading(**reading_of(reading))
+            model = train_large(
+                paths,
+                target,
+                how=how,
+                checkpoint=keeper.path,
+                resume=resume,
+                **showing,
+                **settings,
+            )
         else:
-            model = train_with_progress(table, target, settings)
+            table = read(paths, reading)
+            model = train_table(table, target, checkpoint=keeper, **showing, **settings)
     model.save(output)
+    if report is not None:
+        write_report(model, report, shlex.join(["fallline", *sys.argv[1:]]))
     seconds = time.perf_counter() - began
     if json:
         print(json_.dumps(as_dict(model, output, seconds)))
     elif not quiet:
-        print(summary(model, output, seconds))
+        print(summary(model, output, report, seconds))
+    end(model, output, keeper)
+
+
+def in_blocks(paths: list[str], large: bool | None) -> bool:
+    """Whether to train block by block: as asked, or where the table would take over 1 GiB."""
+    return memory_needed(paths) > LARGE if large is None else large
+
+
+def table_settings(settings: dict[str, Any], reading: dict[str, Any]) -> dict[str, Any]:
+    """The options as arguments of ``train_table``."""
+    hidden = settings["hidden"]
+    return settings | {
+        "hidden": None if hidden is None else layer_sizes(hidden),
+        "task": task_name(settings["task"]),
+        "types": types_by_column(settings["types"]),
+        "ignore": settings["ignore"] or (),
+        "validation": share_or_table("validation", settings["validation"], reading),
+        "test": share_or_table("test", settings["test"], reading),
+    }
+
+
+def checkpoint_for(output: str, every: int | None, resume: bool) -> RunCheckpoint:
+    """The checkpoint beside the model file."""
+    if every is not None:
+        check_integer("--checkpoint-every", every, limit="checkpoint_every")
+    path = Path(output)
+    return RunCheckpoint(path.with_name(f"{path.stem}.checkpoint.safetensors"), every, resume)
+
+
+def end(model: TableModel, output: str, keeper: RunCheckpoint) -> None:
+    """Tell of a run that did not come to its end; else the checkpoint has served."""
     if model.history.stopped == "diverged":
         raise FalllineError(f"{model.history.message}.\n{output} holds the best parameters so far.")
     if model.history.stopped == "interrupted":
-        raise FalllineError(f"interrupted; {output} holds the best parameters so far.")
+        again = "; the same command with --resume goes on" if keeper_written(keeper) else ""
+        raise FalllineError(f"interrupted; {output} holds the best parameters so far{again}.")
+    keeper.remove(model.facts["runs"])
 
 
-def check_output(output: str) -> None:
-    """Find out before the training, not after it, that the model could not be written."""
-    path = Path(output)
-    if path.is_dir():
-        raise FileWriteError(f"{output}: this is a folder; --output needs a file name")
-    if not path.parent.is_dir():
-        raise FileWriteError(f"{output}: there is no folder {path.parent}; make it first")
-
-
-def train_with_progress(table: Any, target: str, settings: dict[str, Any]) -> TableModel:
-    """Train with a bar on standard error: epoch, loss, validation score, time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[numbers]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-    )
-    console = Console(file=sys.stderr)
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        waiting = "" if compiled_before() else "compiling (once per machine)"
-        job = bar.add_task("", total=settings["epochs"], numbers=waiting)
-
-        def after_epoch(progress: Progress) -> None:
-            history = progress.history
-            name = "R2" if progress.network.loss.task == "numbers" else "accuracy"
-            numbers = (
-                f"loss {history.loss[-1]:.4f}, validation {name} {history.validation_score[-1]:.4f}"
-            )
-            bar.update(job, completed=progress.epoch + 1, numbers=numbers)
-
-        return train_table(table, target, callbacks=[after_epoch], **settings)
+def keeper_written(keeper: RunCheckpoint) -> bool:
+    return Path(keeper.path).exists()
 
 
 def as_dict(model: TableModel, output: str, seconds: float) -> dict[str, Any]:
@@ -110,42 +140,64 @@ def as_dict(model: TableModel, output: str, seconds: float) -> dict[str, Any]:
         "task": model.encoding.task,
         "target": model.encoding.target,
         "classes": list(model.encoding.classes),
+        "columns": [
+            {"name": name, "kind": kind, "encoded": how}
+            for name, kind, how in model.encoding.describe()
+        ],
         "features": model.encoding.n_features,
         "parameters": model.network.n_parameters,
         "notes": model.notes,
         "epochs": history.epochs_done,
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
+        "message": history.message,
+        "next": advice(model.encoding.task, model.facts, history),
         "seconds": seconds,
         **model.facts,
     }
 
 
-def summary(model: TableModel, output: str, seconds: float) -> str:
+def summary(model: TableModel, output: str, report: str | None, seconds: float) -> str:
     """What was understood, done and reached."""
     facts, encoding, history = model.facts, model.encoding, model.history
-    aside = f", {facts['set_aside']} set aside (no target)" if facts["set_aside"] else ""
     shape = "-".join(str(size) for size in model.network.sizes)
     best = "none" if history.best_epoch is None else history.best_epoch
+    of_runs = f"the best of {facts['runs']} runs; " if facts["runs"] > 1 else ""
+    linear = LINEAR_NAMES[encoding.task]
     parts = [
-        f"{facts['source']}: {facts['rows']:,} rows ({facts['training_rows']:,} to train on, "
-        f"{facts['validation_rows']:,} held out){aside}",
+        rows_text(facts),
         f"target {encoding.target}: {task_text(model)}",
         f"\n{text_table(('column', 'kind', 'encoded as'), used(encoding.describe()))}",
         *([""] if model.notes else []),
-        *(f"note: {note}" for note in model.notes),
-        f"\nnetwork {shape}, {model.network.n_parameters:,} parameters; "
-        f"{history.epochs_done} epochs, best {best}: {history.message}",
+        *(remark("note", note) for note in model.notes),
+        f"\nnetwork {shape}, {model.network.n_parameters:,} parameters",
+        f"{of_runs}{history.epochs_done} epochs, best {best}: {history.message}",
         f"\n{loss_curve(history)}",
-        f"\n{scores_text(facts['validation_scores'], facts['trivial_guess'], 'held-out rows')}",
-        f"\n{output} written, {seconds:.1f} s in all",
     ]
+    for name, scores in facts["scores"].items():
+        rows = f"{name} ({facts[f'{name}_rows']:,} rows)"
+        parts.append(f"\n{scores_text(rows, scores, linear)}")
+    written = output if report is None else f"{output} and {report}"
+    parts.append(f"\n{written} written, {seconds:.1f} s in all")
+    parts += [remark("next", line) for line in advice(encoding.task, facts, history)]
     return "\n".join(parts)
 
 
-def used(columns: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """The columns less those set aside, which have a note each."""
-    return [column for column in columns if column[1] != "skip"]
+def rows_text(facts: dict[str, Any]) -> str:
+    tested = f", {facts['test_rows']:,} to test" if facts["test_rows"] else ""
+    aside = f"; {facts['set_aside']:,} more set aside (no target)" if facts["set_aside"] else ""
+    return (
+        f"{facts['source']}: {facts['rows']:,} rows ({facts['training_rows']:,} to train on, "
+        f"{facts['validation_rows']:,} to validate{tested}){aside}"
+    )
+
+
+def used(columns: list[tuple[str, str, str]], most: int = 40) -> list[tuple[str, str, str]]:
+    """The columns less those set aside, which have a note each; the first ``most``."""
+    shown = [column for column in columns if column[1] != "skip"]
+    if len(shown) <= most:
+        return shown
+    return [*shown[: most - 1], (f"... {len(shown) - most + 1:,} more", "", "")]
 
 
 def task_text(model: TableModel) -> str:
@@ -153,14 +205,22 @@ def task_text(model: TableModel) -> str:
     encoding = model.encoding
     if encoding.task == "numbers":
         return "numbers, so a regression (--task classes for classes)"
+    if encoding.task == "counts":
+        return "counts, so a Poisson regression (--task numbers for an ordinary one)"
     shown = ", ".join(encoding.classes[:10]) + (", ..." if len(encoding.classes) > 10 else "")
     return f"{len(encoding.classes)} classes: {shown}"
 
 
-def scores_text(scores: dict[str, float], trivial: dict[str, float], where: str) -> str:
-    """Scores beside those of the trivial guess."""
+def scores_text(where: str, scores: dict[str, dict[str, float]], linear: str) -> str:
+    """The network's scores beside those of its rivals."""
+    heads = {"network": "network", "linear": linear, "trivial": "trivial guess"}
+    rivals = [name for name in heads if name in scores]
     rows = [
-        (SCORE_NAMES[name], f"{value:.5g}", f"{trivial[name]:.5g}" if name in trivial else "")
-        for name, value in scores.items()
+        (SCORE_NAMES[score], *(number(scores[rival].get(score)) for rival in rivals))
+        for score in scores["network"]
     ]
-    return text_table((where, "network", "trivial guess"), rows)
+    return text_table((where, *(heads[rival] for rival in rivals)), rows)
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else figure(value)

@@ -1,0 +1,135 @@
+"""`fallline cv`: cross-validation of a network on a table."""
+
+import json as json_
+import math
+import time
+import warnings
+from typing import Any
+
+from fallline.baselines import LINEAR_NAMES
+from fallline.cli.options import check_output, layer_sizes, read, task_name, types_by_column
+from fallline.cli.progress import Bar
+from fallline.crossvalidation import CrossValidation, cross_validate
+from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
+from fallline.scoring import MAIN_SCORE, SCORE_NAMES, better
+from fallline.text import table as text_table
+from fallline.writing import write_blocks
+
+
+def run(
+    paths: list[str],
+    target: str,
+    output: str | None,
+    *,
+    reading: dict[str, Any],
+    settings: dict[str, Any],
+    quiet: bool,
+    json: bool,
+) -> None:
+    """Read, train once a fold, write the predictions, tell."""
+    began = time.perf_counter()
+    if output is not None:
+        check_output(output)
+    hidden = settings["hidden"]
+    settings = settings | {
+        "hidden": None if hidden is None else layer_sizes(hidden),
+        "task": task_name(settings["task"]),
+        "types": types_by_column(settings["types"]),
+        "ignore": settings["ignore"] or (),
+    }
+    table = read(paths, reading)
+    with warnings.catch_warnings(), Bar(shown=not (quiet or json)) as bar:
+        warnings.simplefilter("ignore", DivergenceWarning)
+        warnings.simplefilter("ignore", InterruptedWarning)
+        result = cross_validate(
+            table,
+            target,
+            callbacks=[bar.after_epoch],
+            on_run=lambda run: bar.on_run(run, label="fold"),
+            **settings,
+        )
+    if not result.done:
+        raise FalllineError("interrupted before the first fold was done")
+    if output is not None:
+        write_blocks(output, [result.columns()])
+    seconds = time.perf_counter() - began
+    if json:
+        print(json_.dumps(as_dict(result, seconds)))
+    else:
+        print(summary(result, output, seconds))
+    if not result.complete:
+        raise FalllineError(f"interrupted after {len(result.done)} folds")
+
+
+def as_dict(result: CrossValidation, seconds: float) -> dict[str, Any]:
+    """The summary as plain data."""
+    return {
+        "task": result.task,
+        "target": result.target,
+        "rows": len(result.table),
+        "set_aside": result.set_aside,
+        "folds": result.n_folds,
+        "repeats": result.repeats,
+        "groups": result.groups,
+        "scores": {
+            rival: {score: {"mean": m, "standard_error": e} for score, (m, e) in scores.items()}
+            for rival, scores in result.summary().items()
+        },
+        "by_fold": [
+            {"repeat": f.repeat, "fold": f.number, "rows": len(f.rows), "scores": f.scores}
+            for f in result.done
+        ],
+        "complete": result.complete,
+        "seconds": seconds,
+    }
+
+
+def summary(result: CrossValidation, output: str | None, seconds: float) -> str:
+    """Mean and standard error of each score, the network beside its rivals."""
+    found = result.summary()
+    heads = {"network": "network", "linear": LINEAR_NAMES[result.task], "trivial": "trivial guess"}
+    rivals = [name for name in heads if name in found]
+    rows = [
+        (SCORE_NAMES[score], *(plus_minus(found[rival].get(score)) for rival in rivals))
+        for score in found["network"]
+    ]
+    times = f", {result.repeats} times" if result.repeats > 1 else ""
+    grouped = f", {result.groups!r} kept together" if result.groups else ""
+    aside = f"; {result.set_aside:,} more set aside (no target)" if result.set_aside else ""
+    parts = [
+        f"{result.table.source}: {len(result.table):,} rows in {result.n_folds} folds{times}"
+        f"{grouped}{aside}",
+        f"target {result.target}: {result.task}",
+        "",
+        text_table(("mean +- standard error", *(heads[rival] for rival in rivals)), rows),
+        *verdict(result),
+        f"\n{seconds:.1f} s in all" + (f"; {output} has the predictions" if output else ""),
+    ]
+    return "\n".join(parts)
+
+
+def plus_minus(value: tuple[float, float] | None) -> str:
+    if value is None:
+        return ""
+    mean, error = value
+    if not 0 < error < math.inf:
+        return f"{mean:.5g}"
+    decimals = max(1 - math.floor(math.log10(error)), 0)
+    return f"{mean:,.{decimals}f} +- {error:,.{decimals}f}"
+
+
+def verdict(result: CrossValidation) -> list[str]:
+    """Whether the network is better than the linear model by more than chance."""
+    name = MAIN_SCORE[result.task]
+    found = result.difference(name)
+    if found is None:
+        return []
+    mean, error = found
+    linear = LINEAR_NAMES[result.task]
+    if abs(mean) <= 2 * error:
+        return [f"\nthe network and {linear} are within two standard errors of one another"]
+    side = "better" if better(name, mean, 0.0) else "worse"
+    return [
+        f"\nthe network is {side} than {linear}:",
+        f"{SCORE_NAMES[name]} differs by {plus_minus((abs(mean), error))}",
+    ]

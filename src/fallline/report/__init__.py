@@ -1,0 +1,280 @@
+"""The report of a training on a table: one self-contained HTML file, also the model card."""
+
+import os
+import platform
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from fallline import __version__
+from fallline.advice import advice
+from fallline.arrays import Array
+from fallline.atomic import write_bytes
+from fallline.baselines import LINEAR_NAMES
+from fallline.errors import ParameterError
+from fallline.evaluation import calibration, confusion, intervals, roc_curve
+from fallline.importance import importances, partial_dependence
+from fallline.preparation import Prepared
+from fallline.report import charts
+from fallline.report.page import code, figure, page, section, table
+from fallline.scoring import SCORE_NAMES, better
+from fallline.table_model import TableModel
+from fallline.targets import QUANTITIES
+from fallline.text import figure as number
+
+__all__ = ["check_available", "write_report"]
+
+MOST_BARS = 15
+MOST_CURVES = 4
+MOST_CLASSES = 30
+PACKAGES = ("numpy", "scipy", "polars", "numba", "safetensors")
+
+check_available = charts.available
+
+
+def write_report(model: TableModel, path: str | os.PathLike[str], command: str = "") -> None:
+    """Write the page about ``model``, fresh from :func:`fallline.train_table`.
+
+    ``command`` is what repeats the run. Raises FileWriteError where the file cannot be written,
+    ParameterError for a model that was loaded: its rows are not in the file.
+    """
+    if model.data is None:
+        raise ParameterError("a report needs the rows: write it from the model that was trained")
+    write_bytes(path, report_html(model, model.data, command).encode())
+
+
+def report_html(model: TableModel, data: Prepared, command: str) -> str:
+    tested = len(data.tested) > 0
+    X, y, _ = data.part(data.tested if tested else data.held)
+    where = f"{len(y):,} {'test' if tested else 'validation'} rows"
+    output = model.network.predict_proba(X)
+    target = model.encoding.target
+    return page(
+        f"{target}: a network by Fallline",
+        [
+            introduction(model),
+            section("Scores", *scores(model, X, y, output, where, tested=tested)),
+            section("Training", training(model)),
+            section("Where it is wrong", errors(model, y, output, where)),
+            section("What it goes by", *columns_that_matter(model, X, y, where)),
+            section("The network", network_part(model)),
+            section("The table", *table_part(model)),
+            section("What to know before using it", limits(model, where, tested=tested)),
+            section("How to repeat it", *repeat(model, command)),
+        ],
+    )
+
+
+def introduction(model: TableModel) -> str:
+    facts, encoding = model.facts, model.encoding
+    what = {
+        "binary": f"one of two classes, {' or '.join(encoding.classes)}",
+        "classes": f"one of {len(encoding.classes)} classes",
+        "numbers": "a number",
+        "counts": "a count",
+    }[encoding.task]
+    shape = "-".join(str(size) for size in model.network.sizes)
+    lead = (
+        f"A {shape} network ({model.network.n_parameters:,} parameters) that predicts "
+        f"{encoding.target}, {what}, from {used_columns(model)} columns of {facts['source']}. "
+        f"Trained on {facts['training_rows']:,} rows in {model.history.seconds:.1f} s."
+    )
+    return f'<h1>{escape(encoding.target)}</h1>\n<p class="lead">{escape(lead)}</p>'
+
+
+def used_columns(model: TableModel) -> int:
+    return sum(1 for column in model.encoding.columns if column.features)
+
+
+def scores(
+    model: TableModel, X: Array, y: Array, output: Array, where: str, *, tested: bool
+) -> list[str]:
+    found = model.facts["scores"]["test" if tested else "validation"]
+    ends = {"network": intervals(model.encoding, y, output)}
+    if model.linear is not None:
+        ends["linear"] = intervals(model.encoding, y, model.linear.predict_proba(X))
+    heads = {"network": "this network", "linear": LINEAR_NAMES[model.encoding.task]}
+    heads["trivial"] = "trivial guess"
+    rivals = [rival for rival in heads if rival in found]
+    rows, best = [], set()
+    for i, score in enumerate(found["network"]):
+        values = [found[rival].get(score) for rival in rivals]
+        cells = [SCORE_NAMES[score]]
+        for rival, value in zip(rivals, values, strict=True):
+            span = ends.get(rival, {}).get(score)
+            interval = f" ({number(span[0])} to {number(span[1])})" if span else ""
+            cells.append("" if value is None else number(value) + interval)
+        rows.append(cells)
+        known = [j for j, value in enumerate(values) if value is not None]
+        winner = known[0]
+        for j in known[1:]:
+            winner = j if better(score, values[j], values[winner]) else winner
+        best.add((i, winner + 1))
+    note = (
+        f"On {where}, which the network was not trained on"
+        + ("." if tested else "; they chose the best epoch, so the scores flatter it a little.")
+        + " In brackets 95 % bootstrap intervals. Green is the best of a line."
+    )
+    return [table(["", *(heads[rival] for rival in rivals)], rows, best), small(note)]
+
+
+def small(text: str) -> str:
+    return f'<p class="small">{escape(text)}</p>'
+
+
+def training(model: TableModel) -> str:
+    history = model.history
+    caption = f"{history.epochs_done} epochs: {history.message}. "
+    caption += "The training loss holds the penalty on the weights (l2) too."
+    drawing = charts.svg(charts.losses(history), "training and validation loss")
+    return grid(figure(drawing, caption))
+
+
+def grid(*figures: str) -> str:
+    return f'<div class="charts">{"".join(figures)}</div>' if any(figures) else ""
+
+
+def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
+    encoding = model.encoding
+    if encoding.task in QUANTITIES:
+        actual, predicted = encoding.decode_numbers(y), encoding.decode_numbers(output[:, 0])
+        return grid(
+            figure(
+                charts.svg(charts.predictions(actual, predicted), "predicted against actual"),
+                f"Predicted against actual, on {where}; on the dashed line it would be right.",
+            ),
+            figure(
+                charts.svg(charts.residuals(predicted, actual - predicted), "residuals"),
+                "What remains, over what was predicted: a pattern here is something not learned.",
+            ),
+        )
+    found = calibration(encoding, y, output)
+    parts = []
+    if len(encoding.classes) <= MOST_CLASSES:
+        counts = confusion(encoding, y, output)
+        parts.append(
+            figure(
+                charts.svg(charts.confusion(counts, encoding.classes), "confusion matrix"),
+                f"Rows by class and prediction, on {where}; the shade is the share of the class.",
+            )
+        )
+    if encoding.task == "binary":
+        parts.append(
+            figure(
+                charts.svg(charts.roc(*roc_curve(y, output[:, 0])), "ROC curve"),
+                f"Rows of {encoding.classes[1]} found, against the others taken for it.",
+            )
+        )
+    parts.append(
+        figure(
+            charts.svg(charts.calibration(found), "calibration"),
+            "How often what was predicted with a probability came true, in tenths of the rows; "
+            f"mean distance from the dashed line {found['error']:.3f}.",
+        )
+    )
+    return grid(*parts)
+
+
+def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> list[str]:
+    encoding, network = model.encoding, model.network
+    ranked = importances(network, encoding, X, y)
+    drawing = charts.svg(charts.importance(ranked[:MOST_BARS]), "permutation importance")
+    figures = [
+        figure(
+            drawing,
+            f"How much the loss rises when a column of the {where} is shuffled (five times).",
+        )
+    ]
+    output, what = dependence_of(model)
+    for item in ranked[:MOST_CURVES]:
+        found = partial_dependence(network, encoding, X, item.column)
+        if found is None:
+            continue
+        if encoding.task in QUANTITIES:
+            values = encoding.decode_numbers(found.predicted.ravel())
+            found.predicted[:] = values.reshape(found.predicted.shape)
+        spec = charts.dependence(found, output, what)
+        caption = f"The mean prediction with {item.column} set to each value, the rest as it is."
+        figures.append(figure(charts.svg(spec, f"partial dependence on {item.column}"), caption))
+    return [
+        grid(*figures),
+        small("Both move one column alone; of columns that go together they tell less than all."),
+    ]
+
+
+def dependence_of(model: TableModel) -> tuple[int, str]:
+    """Which output the curves show, and what it is called."""
+    encoding = model.encoding
+    if encoding.task in QUANTITIES:
+        return 0, f"predicted {encoding.target}"
+    if encoding.task == "binary":
+        return 0, f"probability of {encoding.classes[1]}"
+    commonest = int(np.argmax(model.facts["class_shares"]))
+    return commonest, f"probability of {encoding.classes[commonest]}"
+
+
+def network_part(model: TableModel) -> str:
+    encoding = model.encoding
+    outputs = list(encoding.classes) if encoding.task == "classes" else [encoding.target]
+    spec = charts.drawing(model.network, encoding.feature_names, outputs)
+    return grid(
+        figure(
+            charts.svg(spec, "the network and its weights"),
+            f"At most {charts.MOST_NEURONS} units of each layer, those with the largest weights; "
+            "the wider a line, the larger the weight, faint ones left out.",
+        )
+    )
+
+
+def table_part(model: TableModel) -> list[str]:
+    columns = [list(column) for column in model.encoding.describe()]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in model.notes)
+    facts = model.facts
+    counts = (
+        f"{facts['rows']:,} rows: {facts['training_rows']:,} to train on, "
+        f"{facts['validation_rows']:,} to validate, {facts['test_rows']:,} to test; "
+        f"{facts['set_aside']:,} more set aside for want of a target."
+    )
+    return [
+        f"<p>{escape(counts)}</p>",
+        table(["column", "kind", "encoded as"], columns),
+        f'<ul class="small">{notes}</ul>' if notes else "",
+    ]
+
+
+def limits(model: TableModel, where: str, *, tested: bool) -> str:
+    facts = model.facts
+    lines = [
+        f"It knows rows like those of {facts['source']}. On others, from another place or a later "
+        "time, the scores above say little; score it anew with `fallline evaluate`.",
+        f"The scores are of {where}"
+        + (
+            "."
+            if tested
+            else "; name some rows that chose nothing with --test to have honest ones."
+        ),
+        "What it goes by need not be a cause. Whether its errors fall on some people more than on "
+        "others has not been looked at.",
+        *advice(model.encoding.task, facts, model.history),
+    ]
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def repeat(model: TableModel, command: str) -> list[str]:
+    facts = model.facts
+    installed = [f"{name} {found}" for name in PACKAGES if (found := version_of(name))]
+    settings = [
+        f"optimizer {facts['optimizer']}",
+        f"batch size {facts['batch_size']}, l2 {facts['l2']:g}, seed {facts['seed']}",
+        f"fallline {__version__}, Python {platform.python_version()}, {', '.join(installed)}",
+        f"{platform.system()} on {platform.machine()}",
+    ]
+    return [code(command) if command else "", code("\n".join(settings))]
+
+
+def version_of(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,98 @@
+"""Columns to a file: CSV or Parquet, in one piece or block by block, atomically."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import polars as pl
+
+from fallline.arrays import Array
+from fallline.atomic import replacing
+from fallline.errors import FileWriteError, ShapeError
+
+__all__ = ["Columns", "write_blocks", "write_csv"]
+
+Columns = Mapping[str, Sequence[Any] | Array | pl.Series]
+SPECIAL = re.compile(r'[,;\t"\r\n]')
+
+
+def write_csv(path: str | os.PathLike[str] | None, columns: Columns) -> None:
+    """Write columns of one length, with a line of names: to a file, atomically, or to stdout.
+
+    ``path`` None means standard output; a value that is None becomes an empty cell. Raises
+    FileWriteError where the file cannot be written, ShapeError where the lengths differ.
+    """
+    write_csv_blocks(path, [columns])
+
+
+def write_blocks(path: str | os.PathLike[str] | None, blocks: Iterable[Columns]) -> None:
+    """Write blocks of the same columns one below the other; Parquet where ``path`` ends so.
+
+    Otherwise CSV in UTF-8, to standard output where ``path`` is None. Raises FileWriteError
+    where the file cannot be written; an older file then stays as it was.
+    """
+    if path is not None and Path(path).suffix.lower() in (".parquet", ".pq"):
+        write_parquet_blocks(Path(path), blocks)
+    else:
+        write_csv_blocks(path, blocks)
+
+
+def write_csv_blocks(path: str | os.PathLike[str] | None, blocks: Iterable[Columns]) -> None:
+    if path is None:
+        for number, block in enumerate(blocks):
+            sys.stdout.write(csv_text(block, names=number == 0))
+        return
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        write_texts(file, blocks)
+
+
+def write_texts(file: IO[str], blocks: Iterable[Columns]) -> None:
+    for number, block in enumerate(blocks):
+        file.write(csv_text(block, names=number == 0))
+
+
+def csv_text(columns: Columns, *, names: bool) -> str:
+    data = frame(columns)
+    # An empty line would be no row, so the only cell of a row is never left bare.
+    text = data.write_csv(include_header=False, null_value='""' if data.width == 1 else None)
+    return ",".join(map(quote, data.columns)) + "\n" + text if names else text
+
+
+def quote(name: str) -> str:
+    # A reader that looks for the separator in the first line must not find another one.
+    return '"' + name.replace('"', '""') + '"' if SPECIAL.search(name) else name
+
+
+def frame(columns: Columns) -> pl.DataFrame:
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ShapeError(f"the columns differ in length: {lengths}")
+    return pl.DataFrame({name: plain(values) for name, values in columns.items()})
+
+
+def plain(values: Any) -> Any:
+    return values.tolist() if isinstance(values, np.ndarray) and values.dtype == object else values
+
+
+def write_parquet_blocks(path: Path, blocks: Iterable[Columns]) -> None:
+    """Each block to a file of its own, then all to one: Polars appends no rows to a file."""
+    with (
+        replacing(path) as temporary,
+        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder,
+    ):
+        for number, block in enumerate(blocks):
+            told(frame(block).write_parquet, path, Path(folder) / f"{number:08}.parquet")
+        told(pl.scan_parquet(f"{folder}/*.parquet").sink_parquet, path, temporary)
+
+
+def told(write: Any, path: Path, to: Path) -> None:
+    try:
+        write(to)
+    except pl.exceptions.PolarsError as reason:
+        first = str(reason).split("\n")[0]
+        raise FileWriteError(f"{path}: cannot be written ({first})") from None
