@@ -17,7 +17,7 @@ LEVELS = [
     {"backprop", "engine"},
     {"gradcheck", "gradients", "history", "position", "steps", "stopping", "tracing", "training"},
     {"records", "tables", "targets", "columns", "encoding", "modelfile"},
-    {"lesson", "table_model"},
+    {"lesson", "table_model", "estimators"},
     {"cli", "__main__"},
 ]
 SAME_LEVEL = {  # one module of a level may use another only as listed here

@@ -28,6 +28,8 @@ _WHERE = {
     "InterruptedWarning": "errors",
     "InverseScaling": "schedules",
     "LBFGS": "optimizers",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
     "ModelFileError": "errors",
     "Network": "network",
     "OneCycle": "schedules",
@@ -44,10 +46,12 @@ _WHERE = {
     "WarmUp": "schedules",
     "by_layer": "gradients",
     "check_gradients": "gradcheck",
+    "from_sklearn": "estimators",
     "load": "modelfile",
     "loss_and_gradient": "gradients",
     "per_sample_gradients": "gradients",
     "save": "modelfile",
+    "to_sklearn": "estimators",
     "trace": "tracing",
     "train": "training",
     "train_table": "table_model",
@@ -78,6 +82,10 @@ if TYPE_CHECKING:
     from fallline.errors import ParameterError as ParameterError
     from fallline.errors import ShapeError as ShapeError
     from fallline.errors import TableError as TableError
+    from fallline.estimators import MLPClassifier as MLPClassifier
+    from fallline.estimators import MLPRegressor as MLPRegressor
+    from fallline.estimators import from_sklearn as from_sklearn
+    from fallline.estimators import to_sklearn as to_sklearn
     from fallline.gradcheck import GradientCheck as GradientCheck
     from fallline.gradcheck import check_gradients as check_gradients
     from fallline.gradients import by_layer as by_layer

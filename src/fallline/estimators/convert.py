@@ -1,0 +1,171 @@
+"""Fitted models to and from scikit-learn's classes, and to and from networks of the core."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.validation import check_is_fitted
+
+from fallline.arrays import Array
+from fallline.estimators.layers import SCIKIT_NAMES
+from fallline.network import Network
+
+__all__ = ["classifier_from_network", "from_sklearn", "regressor_from_network", "to_sklearn"]
+
+CARRIED = (  # what a fit of scikit-learn leaves behind, less what is made anew
+    "n_features_in_",
+    "feature_names_in_",
+    "n_iter_",
+    "t_",
+    "n_layers_",
+    "n_outputs_",
+    "out_activation_",
+    "loss_",
+    "best_loss_",
+    "loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "classes_",
+    "_label_binarizer",
+    "_no_improvement_count",
+    "_random_state",
+)
+
+
+def from_sklearn(model: Any) -> Any:
+    """A fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn as Fallline's.
+
+    Parameters, weights and records are carried over on copies; the optimiser's state is not, so
+    ``partial_fit`` starts with a fresh one. Raises TypeError for another class, NotFittedError for
+    a model that is not fitted.
+    """
+    from sklearn import neural_network
+
+    from fallline.estimators.classifier import MLPClassifier
+    from fallline.estimators.regressor import MLPRegressor
+
+    pairs: dict[type, type] = {
+        neural_network.MLPClassifier: MLPClassifier,
+        neural_network.MLPRegressor: MLPRegressor,
+    }
+    return carried_over(model, pairs, model_parameters(model))
+
+
+def to_sklearn(model: Any) -> Any:
+    """A fitted ``MLPClassifier`` or ``MLPRegressor`` of Fallline as scikit-learn's.
+
+    What scikit-learn has no word for in a prediction (an activation or loss of its own, different
+    ones per layer) raises ValueError; what only matters in training is left behind. Raises
+    TypeError for another class, NotFittedError for a model that is not fitted.
+    """
+    from sklearn import neural_network
+
+    from fallline.estimators.classifier import MLPClassifier
+    from fallline.estimators.regressor import MLPRegressor
+
+    pairs: dict[type, type] = {
+        MLPClassifier: neural_network.MLPClassifier,
+        MLPRegressor: neural_network.MLPRegressor,
+    }
+    parameters = model_parameters(model)
+    known = set(neural_network.MLPRegressor().get_params())
+    parameters = {name: value for name, value in parameters.items() if name in known}
+    parameters["activation"] = one_scikit_activation(parameters["activation"])
+    if parameters.get("loss", "poisson") not in ("squared_error", "poisson"):
+        parameters["loss"] = "squared_error"  # predicts with the same output, the identity
+    return carried_over(model, pairs, parameters)
+
+
+def model_parameters(model: Any) -> dict[str, Any]:
+    return model.get_params(deep=False) if hasattr(model, "get_params") else {}
+
+
+def carried_over(model: Any, pairs: dict[type, type], parameters: dict[str, Any]) -> Any:
+    if type(model) not in pairs:
+        names = " or ".join(f"{cls.__module__.split('.')[0]}'s {cls.__name__}" for cls in pairs)
+        raise TypeError(f"needs {names}, not {type(model).__name__}")
+    check_is_fitted(model)
+    twin = pairs[type(model)](**parameters)
+    for name in CARRIED:
+        if hasattr(model, name):
+            value = getattr(model, name)
+            setattr(twin, name, list(value) if isinstance(value, list) else value)
+    twin.coefs_ = [W.copy() for W in model.coefs_]
+    twin.intercepts_ = [b.copy() for b in model.intercepts_]
+    if "fallline" not in type(twin).__module__:
+        twin._best_coefs = [W.copy() for W in model.coefs_]
+        twin._best_intercepts = [b.copy() for b in model.intercepts_]
+    return twin
+
+
+def one_scikit_activation(activation: Any) -> str:
+    """The one activation of all hidden layers, by scikit-learn's name."""
+    names = [activation] if isinstance(activation, str) else list(activation)
+    scikit = {"logistic" if name == "sigmoid" else name for name in names} or {"relu"}
+    if len(scikit) > 1 or not scikit <= set(SCIKIT_NAMES):
+        raise ValueError(
+            f"scikit-learn has one activation for all hidden layers, out of {SCIKIT_NAMES}; "
+            f"this model has {activation!r}"
+        )
+    return str(scikit.pop())
+
+
+def fitted(model: Any, network: Network) -> Any:
+    """The fitted attributes that a network holds; the estimator goes by a copy of it."""
+    from fallline.estimators.layers import cut
+
+    name = network.loss.output_name
+    model.n_features_in_, model.n_outputs_ = network.sizes[0], network.sizes[-1]
+    model.n_layers_ = len(network.sizes)
+    model.out_activation_ = "logistic" if name == "sigmoid" else name
+    model.coefs_, model.intercepts_ = cut(network.parameters.copy(), network.sizes)
+    model.n_iter_, model.t_ = 0, 0
+    return model
+
+
+def architecture(network: Network) -> dict[str, Any]:
+    names = ["logistic" if name == "sigmoid" else name for name in network.hidden]
+    one = names[0] if len(set(names)) == 1 else names or "relu"
+    return {"hidden_layer_sizes": network.sizes[1:-1], "activation": one}
+
+
+def classifier_from_network(cls: type, network: Network, classes: Any) -> Any:
+    """See ``MLPClassifier.from_network``."""
+    if network.loss.task not in ("binary", "classes"):
+        raise ValueError(
+            f"a classifier needs a cross-entropy loss, and this network has {network.loss.name!r}; "
+            "use MLPRegressor.from_network"
+        )
+    model = cls(**architecture(network))
+    n_outputs = network.sizes[-1]
+    n_classes = 2 if n_outputs == 1 else n_outputs
+    names = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if names.shape != (n_classes,) or len(np.unique(names)) != n_classes:
+        raise ValueError(f"classes must be {n_classes} different labels, not {classes!r}")
+    if network.loss.task == "binary" and n_outputs > 1:
+        model._label_binarizer = LabelBinarizer().fit(np.eye(n_outputs, dtype=int))
+    else:
+        model._label_binarizer = LabelBinarizer().fit(names)
+        check_sorted(names, model._label_binarizer.classes_)
+    model.classes_ = model._label_binarizer.classes_
+    return fitted(model, network)
+
+
+def check_sorted(names: Array, in_order: Array) -> None:
+    if list(names) != list(in_order):
+        raise ValueError(
+            f"scikit-learn holds classes in sorted order, {list(in_order)}; order the network's "
+            f"outputs likewise, not as {list(names)}"
+        )
+
+
+def regressor_from_network(cls: type, network: Network) -> Any:
+    """See ``MLPRegressor.from_network``."""
+    name, _, quantile = network.loss.name.partition("(")
+    if network.loss.task != "numbers":
+        raise ValueError(
+            f"a regressor needs a loss for numbers, and this network has {network.loss.name!r}; "
+            "use MLPClassifier.from_network"
+        )
+    extra = {"quantile": float(quantile[:-1])} if quantile else {}
+    return fitted(cls(loss=name, **architecture(network), **extra), network)

@@ -1,0 +1,67 @@
+"""The forward pass on ``coefs_`` and ``intercepts_``, whatever they hold at the moment."""
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from fallline.activations import OUTPUTS
+from fallline.activations import get as activation
+from fallline.arrays import Array
+
+__all__ = ["forward", "is_plain", "values"]
+
+ROWS_AT_ONCE = 2048  # the activations of this many rows stay in the processor's cache
+
+
+def is_plain(X: Any, dtype: np.dtype, n_features: int) -> bool:
+    """Whether X is one array that needs no conversion: right dtype, shape, all finite.
+
+    The sum of squares tells finite rows in one product; where it overflows, X is looked at closely
+    elsewhere.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype == dtype
+        and X.ndim == 2
+        and X.shape[1] == n_features
+        and len(X) > 0
+        and isfinite(np.vdot(X, X))
+    )
+
+
+def values(hidden: Sequence[str], output: str) -> list[Callable[..., Array]]:
+    """The function of every layer, each writing over its argument."""
+    last = softmax if output == "softmax" else OUTPUTS[output]
+    return [*(activation(name).value for name in hidden), last]
+
+
+def softmax(Z: Array, out: Array) -> Array:
+    """e^(z_k - max z) / sum, along each row; the core's keeps more digits and takes longer."""
+    np.subtract(Z, Z.max(axis=1, keepdims=True), out=out)
+    np.exp(out, out=out)
+    out /= out.sum(axis=1, keepdims=True)
+    return out
+
+
+def forward(
+    X: Any, coefs: list[Array], intercepts: list[Array], functions: list[Callable[..., Array]]
+) -> Array:
+    """The last layer's activation (n_samples, n_outputs); X may be sparse."""
+    if X.shape[0] <= ROWS_AT_ONCE:
+        return one_piece(X, coefs, intercepts, functions)
+    starts = range(0, X.shape[0], ROWS_AT_ONCE)
+    parts = (X[start : start + ROWS_AT_ONCE] for start in starts)
+    return np.concatenate([one_piece(part, coefs, intercepts, functions) for part in parts])
+
+
+def one_piece(
+    X: Any, coefs: list[Array], intercepts: list[Array], functions: list[Callable[..., Array]]
+) -> Array:
+    A = X
+    for W, b, function in zip(coefs, intercepts, functions, strict=True):
+        A = np.asarray(A @ W)
+        A += b
+        function(A, A)
+    return A  # type: ignore[no-any-return]
