@@ -1,11 +1,15 @@
 """Losses: values by hand and by mpmath, delta as the derivative, no overflow."""
 
+import pickle
+
 import mpmath
 import numpy as np
 import pytest
 
+import fallline as fl
 from fallline.activations import OUTPUTS
-from fallline.losses import LOSSES
+from fallline.errors import ParameterError
+from fallline.losses import LOSSES, get
 
 mpmath.mp.dps = 60
 
@@ -26,6 +30,27 @@ def test_values_worked_by_hand() -> None:
     assert LOSSES["poisson"].value(z, 0.0 * y)[0] == 1.0
     thirds = LOSSES["cross_entropy"].value(np.zeros((1, 3)), np.array([[0.0, 1.0, 0.0]]))
     assert thirds[0] == pytest.approx(np.log(3.0))
+
+
+def test_quantile_loss() -> None:
+    loss = get("quantile(0.9)")
+    Z, Y = np.array([[0.0], [3.0], [1.0]]), np.ones((3, 1))
+    np.testing.assert_allclose(loss.value(Z, Y), [0.9, 0.2, 0.0])
+    np.testing.assert_allclose(loss.delta(Z, Y)[:, 0], [-0.9, 0.1, 0.0])
+    assert pickle.loads(pickle.dumps(loss)).name == loss.name == "quantile(0.9)"
+
+
+@pytest.mark.parametrize("name", ["quantile(1.5)", "quantile(e)", "quantile", "quantile()"])
+def test_a_quantile_outside_the_open_interval_is_refused(name: str) -> None:
+    with pytest.raises(ParameterError):
+        get(name)
+
+
+def test_quantile_gradient_is_the_derivative() -> None:
+    net = fl.Network([3, 5, 2], hidden="tanh", loss="quantile(0.3)", seed=1)
+    generator = np.random.default_rng(0)
+    X, Y = generator.normal(size=(20, 3)), generator.normal(size=(20, 2))
+    assert fl.check_gradients(net, X, Y).passed
 
 
 def test_outputs_are_summed() -> None:

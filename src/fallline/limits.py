@@ -46,6 +46,7 @@ COUNT = Limit(low=1, integer=True)
 LIMITS: dict[str, Limit] = {
     "learning_rate": POSITIVE,
     "momentum": SHARE,
+    "quantile": Limit(low=0, high=1, low_open=True, high_open=True),
     "beta_1": SHARE,
     "beta_2": SHARE,
     "decay": SHARE,

@@ -16,16 +16,19 @@ link functions). Huber 1964, doi:10.1214/aoms/1177703732, with the bend at |erro
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from fallline.activations import OUTPUTS, largest, log_rest, shifted_exp, softplus
+from fallline.activations import OUTPUTS, filled, largest, log_rest, shifted_exp, softplus
 from fallline.arrays import Array
-from fallline.limits import check_choice
+from fallline.errors import ParameterError
+from fallline.limits import check_choice, check_number
 
-__all__ = ["LOSSES", "Loss", "get"]
+__all__ = ["LOSSES", "Loss", "get", "quantile"]
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,40 @@ LOSSES: dict[str, Loss] = {
 """The losses, by name."""
 
 
+@np.errstate(over="ignore")
+def pinball(Z: Array, Y: Array, q: float) -> Array:
+    """q (y - z) for y > z, else (1 - q) (z - y)."""
+    E = Z - Y
+    return per_sample(np.where(E.real > 0, (1.0 - q) * E, -q * E))
+
+
+def pinball_delta(A: Array, Y: Array, out: Array | None = None, *, q: float) -> Array:
+    """1 - q for a > y, -q for a < y, 0 where they are equal."""
+    E = np.subtract(A, Y, out=out)
+    return filled(np.where(E > 0, 1.0 - q, np.where(E < 0, -q, E)), E, out)
+
+
+def quantile(q: float) -> Loss:
+    """The loss whose mean is least where z is the q-quantile of y; its name is "quantile(q)".
+
+    Source: Koenker and Bassett 1978, doi:10.2307/1913643.
+    Raises ParameterError for q outside (0, 1).
+    """
+    q = check_number("quantile", q)
+    value, delta = partial(pinball, q=q), partial(pinball_delta, q=q)
+    return Loss(f"quantile({q!r})", "numbers", "identity", value, delta, seams=(0.0,), kinks=(0.0,))
+
+
 def get(name: str) -> Loss:
-    """The loss of that name. Raises ParameterError for an unknown one."""
+    """The loss of that name; "quantile(0.9)" makes one. Raises ParameterError for others."""
+    made = re.fullmatch(r"quantile\(([0-9.e-]+)\)", name) if isinstance(name, str) else None
+    if made:
+        return quantile(as_number(made[1]))
     return LOSSES[check_choice("loss", name, list(LOSSES))]
+
+
+def as_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ParameterError(f"quantile(...) needs a number such as 0.9, not {text}") from None

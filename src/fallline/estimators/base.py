@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
@@ -14,7 +15,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fallline.arrays import Array
+from fallline.engine import serves
 from fallline.estimators import drawing
+from fallline.estimators.blas import one_blas_thread
 from fallline.estimators.descending import Descending
 from fallline.estimators.epochs import Epochs, Order, OrderedDescent
 from fallline.estimators.forward import forward, is_plain, values
@@ -25,7 +28,7 @@ from fallline.estimators.solver import Solver
 from fallline.estimators.watching import Watchers
 from fallline.history import History
 from fallline.network import Network
-from fallline.optimizers import LBFGS
+from fallline.optimizers import LBFGS, GradientDescent
 from fallline.position import Position
 from fallline.samples import Samples
 from fallline.training import Settings
@@ -121,11 +124,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
         watchers = Watchers(self, network, X, y, weight)
-        if is_stochastic(self):
-            held = None if validation_data is None else self._held_out(validation_data, network)
-            self._descend(network, (X, y, Y, weight), held, watchers, incremental)
-        else:
-            self._lbfgs(network, (X, y, Y, weight), watchers)
+        with one_blas_thread():
+            self._solve(network, (X, y, Y, weight), watchers, incremental, validation_data)
         if not np.isfinite(network.parameters).all():
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
@@ -134,6 +134,23 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._functions = (self.activation, self.out_activation_, self._layer_functions())
         watchers.end()
         return self
+
+    def _solve(
+        self,
+        network: Network,
+        data: tuple[Any, Any, Array, Array | None],
+        watchers: Watchers,
+        incremental: bool,
+        validation_data: Any,
+    ) -> None:
+        """Train with the solver, or the optimizer, of the estimator."""
+        if is_stochastic(self):
+            held = None if validation_data is None else self._held_out(validation_data, network)
+            self._descend(network, data, held, watchers, incremental)
+        elif validation_data is not None:
+            raise ValueError("validation_data is measured epoch by epoch, which lbfgs has none of")
+        else:
+            self._lbfgs(network, data, watchers)
 
     def _new_network(self, sizes: list[int], dtype: Any) -> Network:
         names = hidden_names(self.activation, len(sizes) - 2)
@@ -264,28 +281,39 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             l2_per_mass=True,
             source=order,
         )
+        most = 1 if incremental else self.max_iter
         epochs = Epochs(
             descent,
-            compiled=self._compiled(descent, 1 if incremental else self.max_iter),
+            compiled=self._compiled(network, rows, descent.optimizer, size, most),
             loss_scale=self._loss_scale(network),
         )
         Descending(self, network, epochs, held, watchers).run(incremental=incremental)
 
-    def _compiled(self, descent: OrderedDescent, epochs: int) -> bool:
-        """Whether the engine runs this fit, by the core's own rule."""
+    def _compiled(
+        self, network: Network, rows: Samples, optimizer: Any, batch_size: int, epochs: int
+    ) -> bool:
+        """Whether the engine runs this fit, by the core's own rule.
+
+        Raises ValueError where it is asked for and does not serve.
+        """
+        if self.engine == "compiled" and not serves(network, optimizer):
+            raise ValueError(
+                f"engine='compiled' does not serve {type(optimizer).__name__} with "
+                f"{', '.join(network.activations)} and {network.loss.name}; use engine='auto'"
+            )
         settings = Settings(
-            optimizer=descent.optimizer,
+            optimizer=optimizer,
             epochs=epochs,
-            batch_size=descent.batch_size,
+            batch_size=batch_size,
             seed=0,
-            l2=descent.l2,
+            l2=float(self.alpha),
             keep="last",
             record_every=1,
             stop=(),
             callbacks=(),
             engine=self.engine,
         )
-        return settings.compiled(descent.network, descent.rows)
+        return settings.compiled(network, rows)
 
     def _split(
         self, network: Network, X: Any, y: Any, Y: Array, weight: Array | None
@@ -328,7 +356,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             wide.parameters = network.parameters
         watchers.network = wide
         rows = self._rows(wide, *data, incremental=False)
-        objective = Objective(wide, rows, float(self.alpha))
+        plain = GradientDescent(0.1)  # what the engine is asked for: steps on all rows
+        compiled = self._compiled(wide, rows, plain, len(rows), self.max_iter)
+        objective = Objective(wide, rows, float(self.alpha), compiled=compiled)
         minimise(self, objective, self._loss_scale(network), watchers)
         network.parameters = wide.parameters
 
@@ -359,7 +389,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             check_is_fitted(self)
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
             return self._output_of(X)
-        return forward(X, coefs, self.intercepts_, self._layer_functions())
+        return self._forward(X, coefs, self.intercepts_)
 
     def _output_of(self, X: Any) -> Array:
         if X.dtype.kind != "f":
@@ -367,7 +397,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if hasattr(X, "tocsr"):
             X = X.tocsr()
         with np.errstate(over="ignore", invalid="ignore"):
-            return forward(X, self.coefs_, self.intercepts_, self._layer_functions())
+            return self._forward(X, self.coefs_, self.intercepts_)
+
+    def _forward(self, X: Any, coefs: list[Array], intercepts: list[Array]) -> Array:
+        return forward(X, coefs, intercepts, self._layer_functions(), self._threads())
+
+    def _threads(self) -> int:
+        return int(effective_n_jobs(self.n_jobs))
 
     def _layer_functions(self) -> Any:
         """The function of every layer, looked up anew only where a name has changed."""
@@ -394,9 +430,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if self.keep_every is None:
             raise ValueError("no weights were kept; set keep_every=1 to keep those of every epoch")
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        functions = self._layer_functions()
         for _, coefs, intercepts in self.kept_weights_:
-            yield forward(X, coefs, intercepts, functions)
+            yield self._forward(X, coefs, intercepts)
 
     # ---- what scikit-learn asks of an estimator
 

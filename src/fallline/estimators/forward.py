@@ -1,6 +1,7 @@
 """The forward pass on ``coefs_`` and ``intercepts_``, whatever they hold at the moment."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from fallline.activations import OUTPUTS
 from fallline.activations import get as activation
 from fallline.arrays import Array
+from fallline.estimators.blas import one_blas_thread
 
 __all__ = ["forward", "is_plain", "values"]
 
@@ -46,14 +48,28 @@ def softmax(Z: Array, out: Array) -> Array:
 
 
 def forward(
-    X: Any, coefs: list[Array], intercepts: list[Array], functions: list[Callable[..., Array]]
+    X: Any,
+    coefs: list[Array],
+    intercepts: list[Array],
+    functions: list[Callable[..., Array]],
+    threads: int = 1,
 ) -> Array:
-    """The last layer's activation (n_samples, n_outputs); X may be sparse."""
+    """The last layer's activation (n_samples, n_outputs); X may be sparse.
+
+    Many rows go in pieces, shared out among ``threads``.
+    """
     if X.shape[0] <= ROWS_AT_ONCE:
         return one_piece(X, coefs, intercepts, functions)
+
+    def piece(start: int) -> Array:
+        return one_piece(X[start : start + ROWS_AT_ONCE], coefs, intercepts, functions)
+
     starts = range(0, X.shape[0], ROWS_AT_ONCE)
-    parts = (X[start : start + ROWS_AT_ONCE] for start in starts)
-    return np.concatenate([one_piece(part, coefs, intercepts, functions) for part in parts])
+    with one_blas_thread():
+        if threads == 1:
+            return np.concatenate([piece(start) for start in starts])
+        with ThreadPoolExecutor(threads) as pool:
+            return np.concatenate(list(pool.map(piece, starts)))
 
 
 def one_piece(

@@ -7,6 +7,7 @@ loss; what it reports is averaged as there.
 
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from fallline.backprop import Backprop
 from fallline.estimators.layers import pack_order
 from fallline.estimators.watching import Watchers
 from fallline.network import Network
+from fallline.optimizers import GradientDescent
 from fallline.samples import Samples
 
 __all__ = ["Objective", "minimise"]
@@ -26,12 +28,13 @@ __all__ = ["Objective", "minimise"]
 class Objective:
     """Loss and gradient of all rows at a packed vector (all W, then all b)."""
 
-    def __init__(self, network: Network, rows: Samples, alpha: float) -> None:
+    def __init__(
+        self, network: Network, rows: Samples, alpha: float, *, compiled: bool = False
+    ) -> None:
         self.network, self.rows = network, rows
         mass = len(rows) if rows.weight is None else float(rows.weight.sum())
         self.l2 = alpha / mass
-        self.step = Backprop(network, len(rows), self.l2)
-        self.step.load(rows.X, rows.weight)
+        self.evaluate = by_engine(self) if compiled else by_reference(self)
         self.order = pack_order(network.sizes)
 
     def packed(self) -> Array:
@@ -42,15 +45,42 @@ class Objective:
 
     def __call__(self, packed: Array) -> tuple[float, Array]:
         self.move(packed)
-        self.step.forward()
-        loss = self.step.loss(self.rows.Y)
-        self.step.backward(self.rows.Y)
-        return loss, self.step.gradient[self.order]
+        loss, gradient = self.evaluate()
+        return loss, gradient[self.order]
 
     def reported(self, loss: float, scale: float) -> float:
         """The loss with its data part times ``scale``, at the network's parameters."""
         penalty = 0.5 * self.l2 * sum(np.vdot(l.W, l.W) for l in self.network.layers)
         return float(scale * (loss - penalty) + penalty)
+
+
+def by_reference(objective: Objective) -> Callable[[], tuple[float, Array]]:
+    """Loss and gradient where the network stands, by :class:`fallline.backprop.Backprop`."""
+    rows = objective.rows
+    step = Backprop(objective.network, len(rows), objective.l2)
+    step.load(rows.X, rows.weight)
+
+    def evaluate() -> tuple[float, Array]:
+        step.forward()
+        loss = step.loss(rows.Y)
+        step.backward(rows.Y)
+        return loss, step.gradient
+
+    return evaluate
+
+
+def by_engine(objective: Objective) -> Callable[[], tuple[float, Array]]:
+    """The same by the compiled loop: one full-batch step of length 0."""
+    from fallline.engine import Loop
+
+    rows, stay = objective.rows, GradientDescent(lambda step: 0.0)
+    loop = Loop(objective.network, rows, stay, {}, len(rows), objective.l2)
+
+    def evaluate() -> tuple[float, Array]:
+        loss, _ = loop.epoch(None, 0, want_loss=True)
+        return loss, loop.gradient
+
+    return evaluate
 
 
 def minimise(model: Any, objective: Objective, loss_scale: float, watchers: Watchers) -> None:

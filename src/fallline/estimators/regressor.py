@@ -103,7 +103,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return np.asarray(y).reshape(len(y), -1)
 
     def _core_loss(self) -> str:
-        return f"quantile({self.quantile:g})" if self.loss == "quantile" else str(self.loss)
+        return f"quantile({float(self.quantile)!r})" if self.loss == "quantile" else str(self.loss)
 
     @partial_fit_where_stochastic  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
