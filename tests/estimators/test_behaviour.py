@@ -386,7 +386,9 @@ def test_one_row_by_the_short_way_and_by_the_long() -> None:
 
 
 def test_weights_set_by_hand_are_used() -> None:
-    model = MLPRegressor(hidden_layer_sizes=3, tol=1.0, random_state=0).fit(data.X_NUMBERS, data.Y_NUMBERS)
+    model = MLPRegressor(hidden_layer_sizes=3, tol=1.0, random_state=0).fit(
+        data.X_NUMBERS, data.Y_NUMBERS
+    )
     model.coefs_ = [0 * W for W in model.coefs_]
     model.intercepts_ = [np.zeros(3), np.full(1, 7.0)]
     np.testing.assert_array_equal(model.predict(data.X_NUMBERS), np.full(200, 7.0))

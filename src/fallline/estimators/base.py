@@ -147,10 +147,21 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if is_stochastic(self):
             held = None if validation_data is None else self._held_out(validation_data, network)
             self._descend(network, data, held, watchers, incremental)
-        elif validation_data is not None:
-            raise ValueError("validation_data is measured epoch by epoch, which lbfgs has none of")
         else:
+            self._refuse_for_lbfgs(validation_data)
             self._lbfgs(network, data, watchers)
+
+    def _refuse_for_lbfgs(self, validation_data: Any) -> None:
+        """Raise ValueError for what only makes sense in steps on batches."""
+        given = {
+            "validation_data": validation_data is not None,
+            "weight_decay": self.weight_decay > 0,
+            "schedule": self.schedule is not None,
+            "dropout": self.dropout > 0,
+        }
+        for name, is_given in given.items():
+            if is_given:
+                raise ValueError(f"{name} does not go with lbfgs; use solver='adam' or 'sgd'")
 
     def _new_network(self, sizes: list[int], dtype: Any) -> Network:
         names = hidden_names(self.activation, len(sizes) - 2)
