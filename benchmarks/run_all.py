@@ -3,6 +3,7 @@
 import datetime
 from pathlib import Path
 
+import estimators
 import middle
 import startup
 import truth_table
@@ -18,7 +19,7 @@ round, in one process (start-up: in fresh ones). Machines are noisy: read the ra
 def main() -> None:
     """Run and write."""
     parts = [HEAD, f"{datetime.date.today()}\n\n{machine()}\n"]
-    parts += [f"{benchmark.run()}\n" for benchmark in (truth_table, middle, startup)]
+    parts += [f"{benchmark.run()}\n" for benchmark in (truth_table, middle, estimators, startup)]
     text = "\n".join(parts)
     (Path(__file__).parent / "RESULTS.md").write_text(text)
     print(text)

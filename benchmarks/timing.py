@@ -35,7 +35,7 @@ def as_table(medians: dict[str, float], ours: str) -> str:
 def machine() -> str:
     """Processor, Python and the versions of what was measured, on one line each."""
     lines = [f"- {processor()}", f"- Python {platform.python_version()} on {platform.system()}"]
-    for package in ("fallline", "numpy", "scipy", "numba"):
+    for package in ("fallline", "numpy", "scipy", "numba", "scikit-learn"):
         lines.append(f"- {package} {metadata.version(package)}")
     return "\n".join(lines)
 
