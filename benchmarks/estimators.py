@@ -64,10 +64,10 @@ def fit_of(model: Any, X: np.ndarray, y: np.ndarray) -> Callable[[], object]:
 
 
 def line(title: str, values: list[float]) -> str:
-    cells = " | ".join(f"{value:.1f}" for value in values)
-    return (
-        f"| {title} | {cells} | " + " | ".join(f"{values[0] / v:.1f}x" for v in values[1:]) + " |"
-    )
+    """Times, and the first over each of the others."""
+    ratios = [f"{values[0] / value:.1f}x" for value in values[1:]]
+    cells = [title, *(f"{value:.1f}" for value in values), *ratios]
+    return f"| {' | '.join(cells)} |"
 
 
 def predictions(rounds: int) -> list[str]:

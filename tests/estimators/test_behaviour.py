@@ -350,6 +350,17 @@ def test_sparse_equals_dense() -> None:
 
 
 @EARLY
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_large_sparse_matrix_is_filled_up_by_batch(solver: str, monkeypatch) -> None:
+    X, y = scipy.sparse.csr_array(data.X_DIGITS), data.Y_DIGITS
+    settings = {"solver": solver, "max_iter": 5, "batch_size": 50, "random_state": 0}
+    whole = MLPClassifier(8, **settings).fit(X, y)
+    monkeypatch.setattr("fallline.estimators.rows.MOST_BYTES", 1000)
+    by_batch = MLPClassifier(8, **settings).fit(X, y)
+    np.testing.assert_allclose(by_batch.coefs_[0], whole.coefs_[0])
+
+
+@EARLY
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 @BOTH
 def test_frames_keep_their_column_names(Estimator, frame) -> None:

@@ -23,6 +23,7 @@ from fallline.estimators.epochs import Epochs, Order, OrderedDescent
 from fallline.estimators.forward import forward, is_plain, values
 from fallline.estimators.layers import cut, draw, hidden_names, hidden_sizes
 from fallline.estimators.lbfgs import Objective, minimise
+from fallline.estimators.rows import SparseRows, as_rows, dense
 from fallline.estimators.scoring import Held
 from fallline.estimators.solver import Solver
 from fallline.estimators.watching import Watchers
@@ -258,7 +259,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         weight = self._step_weight(y, weight, incremental)
         if weight is not None:
             weight = np.ascontiguousarray(weight, dtype=network.dtype)
-        return Samples(dense(X, network.dtype), numbers, weight)
+        return Samples(as_rows(X, network.dtype), numbers, weight)
 
     def _loss_scale(self, network: Network) -> float:
         """scikit-learn averages the squared error over the outputs, and sums every other loss."""
@@ -272,6 +273,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         watchers: Watchers,
         incremental: bool,
     ) -> None:
+        if self.dropout > 0:
+            raise ValueError("dropout is not served yet; leave it at 0")
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         if not incremental or not hasattr(self, "_optimizer"):
@@ -312,6 +315,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 f"engine='compiled' does not serve {type(optimizer).__name__} with "
                 f"{', '.join(network.activations)} and {network.loss.name}; use engine='auto'"
             )
+        if isinstance(rows.X, SparseRows):
+            return False
         settings = Settings(
             optimizer=optimizer,
             epochs=epochs,
@@ -354,7 +359,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. "
                 "It is going to be clipped",
-                stacklevel=5,
+                stacklevel=7,
             )
         return int(min(self.batch_size, n_rows))
 
@@ -475,11 +480,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
         return objective(np.asarray(packed_coef_inter))
-
-
-def dense(X: Any, dtype: Any) -> Array:
-    """Rows as one array in rows' order; a sparse matrix is filled up."""
-    return np.ascontiguousarray(X.toarray() if hasattr(X, "toarray") else X, dtype=dtype)
 
 
 def same_memory(a: Array, b: Any) -> bool:

@@ -154,8 +154,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             )
 
     def _targets(self, y: Any) -> Array:
-        Y: Array = np.asarray(self._label_binarizer.transform(y), dtype=bool)
-        return Y.reshape(len(Y), -1)
+        """One column per class, one for two classes, one per label of a multilabel target."""
+        if self._label_binarizer.y_type_ not in ("binary", "multiclass"):
+            Y: Array = np.asarray(self._label_binarizer.transform(y), dtype=bool)
+            return Y
+        found = np.searchsorted(self.classes_, y)  # the labels are known to be among them
+        several = len(self.classes_) > 2
+        columns: Array = np.arange(len(self.classes_)) if several else np.ones(1, int)
+        chosen: Array = found[:, None] == columns
+        return chosen
 
     def _core_loss(self) -> str:
         several = self._label_binarizer.y_type_ == "multiclass"

@@ -46,7 +46,7 @@ class Descending:
                     if not incremental:
                         self.not_converged()
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=6)
+            warnings.warn("Training interrupted by user.", stacklevel=7)
             model.history_.stopped = "interrupted"
             model.history_.message = "interrupted; the parameters of the last step are kept"
         model.history_.steps = self.solver.t = self.epochs.descent.position.step
@@ -135,7 +135,7 @@ class Descending:
         self.model.history_.stopped, self.model.history_.message = "diverged", message
         if self.model.early_stopping:
             hint = "the best weights are kept; a smaller learning_rate_init or scaled data may help"
-            warnings.warn(f"{message}; {hint}", ConvergenceWarning, stacklevel=8)
+            warnings.warn(f"{message}; {hint}", ConvergenceWarning, stacklevel=9)
         return True
 
     def not_converged(self) -> None:
@@ -143,7 +143,7 @@ class Descending:
             f"Stochastic Optimizer: Maximum iterations ({self.model.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=6,
+            stacklevel=8,
         )
 
     def say(self, text: str) -> None:

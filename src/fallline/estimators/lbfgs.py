@@ -125,7 +125,7 @@ def minimise(model: Any, objective: Objective, loss_scale: float, watchers: Watc
     history.epochs_done = len(history.epoch)
     if result.status != 0 and history.stopped != "callback":
         history.stopped, history.message = "epochs", str(result.message)
-        warnings.warn(why(result, model), ConvergenceWarning, stacklevel=6)
+        warnings.warn(why(result, model), ConvergenceWarning, stacklevel=7)
 
 
 def why(result: Any, model: Any) -> str:
