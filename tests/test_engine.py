@@ -11,7 +11,7 @@ from conftest import shaken, targets_for
 
 import fallline as fl
 from fallline.activations import ACTIVATIONS
-from fallline.engine import serves
+from fallline.engine import compiled_before, serves
 from fallline.errors import DivergenceWarning, ParameterError
 from fallline.losses import LOSSES
 from fallline.network import Network
@@ -347,3 +347,14 @@ def test_nan_is_noticed_between_records(rng: np.random.Generator) -> None:
         )
     assert history.epochs_done == 2000
     assert np.isfinite(net.parameters).all()
+
+
+def test_compiled_before_tells_dtypes_apart(tmp_path, monkeypatch) -> None:
+    index = tmp_path / "driver.steps-1.py311.nbi"
+    index.write_bytes(b"...array(float32, 2d, C)...array(float64, 1d, C)...")
+    monkeypatch.setattr("fallline.engine.config.cached_files", lambda: [index])
+    assert compiled_before()
+    assert compiled_before(np.dtype("float32"))
+    assert not compiled_before(np.dtype("float64"))
+    monkeypatch.setattr("fallline.engine.config.cached_files", list)
+    assert not compiled_before()

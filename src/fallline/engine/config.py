@@ -29,9 +29,16 @@ def cached_files() -> list[Path]:
     return [path for place in places for path in place.rglob("driver.*.nb[ic]")]
 
 
-def compiled_before() -> bool:
-    """Whether the disk cache holds the compiled loop, so that a first call need not wait."""
-    return any(path.name.startswith("driver.steps-") for path in cached_files())
+def compiled_before(dtype: Any = None) -> bool:
+    """Whether the disk cache holds the compiled loop, so that a first call need not wait.
+
+    With ``dtype`` the loop for networks of that dtype: the cache's index names the type of X.
+    """
+    known = [path for path in cached_files() if path.name.startswith("driver.steps-")]
+    if dtype is None:
+        return bool(known)
+    rows = f"array({dtype}, 2d".encode()
+    return any(rows in path.read_bytes() for path in known if path.suffix == ".nbi")
 
 
 def drop_stale() -> None:

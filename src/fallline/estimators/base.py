@@ -15,12 +15,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fallline.arrays import Array
-from fallline.engine import serves
+from fallline.engine import compiled_before, serves
 from fallline.estimators import drawing
 from fallline.estimators.blas import one_blas_thread
 from fallline.estimators.descending import Descending
 from fallline.estimators.epochs import Epochs, Order, OrderedDescent
-from fallline.estimators.forward import forward, is_plain, values
+from fallline.estimators.forward import ROWS_AT_ONCE, by_pieces, is_plain, one_piece, values
 from fallline.estimators.layers import cut, draw, hidden_names, hidden_sizes
 from fallline.estimators.lbfgs import Objective, minimise
 from fallline.estimators.rows import SparseRows, as_rows, dense
@@ -35,6 +35,8 @@ from fallline.samples import Samples
 from fallline.training import Settings
 
 __all__ = ["BaseMLP"]
+
+PAYS_ABOVE = 0.005  # seconds of the reference, for one fit
 
 
 def is_stochastic(model: Any) -> bool:
@@ -306,9 +308,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     def _compiled(
         self, network: Network, rows: Samples, optimizer: Any, batch_size: int, epochs: int
     ) -> bool:
-        """Whether the engine runs this fit, by the core's own rule.
+        """Whether the engine runs this fit, by the core's rule; earlier where it need not compile.
 
-        Raises ValueError where it is asked for and does not serve.
+        Programs fit often in one process, and importing scikit-learn takes longer than loading the
+        engine. What the process fitted before has no say, so that a fit's bits do not depend on it.
+        Raises ValueError where the engine is asked for and does not serve.
         """
         if self.engine == "compiled" and not serves(network, optimizer):
             raise ValueError(
@@ -329,6 +333,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             callbacks=(),
             engine=self.engine,
         )
+        if self.engine == "auto" and settings.reference_seconds(network, rows) > PAYS_ABOVE:
+            return serves(network, optimizer) and (
+                compiled_before(network.dtype) or settings.compiled(network, rows)
+            )
         return settings.compiled(network, rows)
 
     def _split(
@@ -416,10 +424,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             return self._forward(X, self.coefs_, self.intercepts_)
 
     def _forward(self, X: Any, coefs: list[Array], intercepts: list[Array]) -> Array:
-        return forward(X, coefs, intercepts, self._layer_functions(), self._threads())
+        functions = self._layer_functions()
+        if X.shape[0] <= ROWS_AT_ONCE:
+            return one_piece(X, coefs, intercepts, functions)
+        return by_pieces(X, coefs, intercepts, functions, self._threads())
 
     def _threads(self) -> int:
-        return int(effective_n_jobs(self.n_jobs))
+        return 1 if self.n_jobs is None else int(effective_n_jobs(self.n_jobs))
 
     def _layer_functions(self) -> Any:
         """The function of every layer, looked up anew only where a name has changed."""

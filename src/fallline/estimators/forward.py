@@ -12,7 +12,7 @@ from fallline.activations import get as activation
 from fallline.arrays import Array
 from fallline.estimators.blas import one_blas_thread
 
-__all__ = ["forward", "is_plain", "values"]
+__all__ = ["ROWS_AT_ONCE", "by_pieces", "is_plain", "one_piece", "values"]
 
 ROWS_AT_ONCE = 2048  # the activations of this many rows stay in the processor's cache
 
@@ -47,19 +47,26 @@ def softmax(Z: Array, out: Array) -> Array:
     return out
 
 
-def forward(
+def one_piece(
+    X: Any, coefs: list[Array], intercepts: list[Array], functions: list[Callable[..., Array]]
+) -> Array:
+    """The last layer's activation (n_samples, n_outputs); X may be sparse."""
+    A = X
+    for W, b, function in zip(coefs, intercepts, functions, strict=True):
+        A = A @ W
+        A += b
+        function(A, A)
+    return A  # type: ignore[no-any-return]
+
+
+def by_pieces(
     X: Any,
     coefs: list[Array],
     intercepts: list[Array],
     functions: list[Callable[..., Array]],
-    threads: int = 1,
+    threads: int,
 ) -> Array:
-    """The last layer's activation (n_samples, n_outputs); X may be sparse.
-
-    Many rows go in pieces, shared out among ``threads``.
-    """
-    if X.shape[0] <= ROWS_AT_ONCE:
-        return one_piece(X, coefs, intercepts, functions)
+    """The same for many rows, piece by piece, shared out among ``threads``."""
 
     def piece(start: int) -> Array:
         return one_piece(X[start : start + ROWS_AT_ONCE], coefs, intercepts, functions)
@@ -70,14 +77,3 @@ def forward(
             return np.concatenate([piece(start) for start in starts])
         with ThreadPoolExecutor(threads) as pool:
             return np.concatenate(list(pool.map(piece, starts)))
-
-
-def one_piece(
-    X: Any, coefs: list[Array], intercepts: list[Array], functions: list[Callable[..., Array]]
-) -> Array:
-    A = X
-    for W, b, function in zip(coefs, intercepts, functions, strict=True):
-        A = np.asarray(A @ W)
-        A += b
-        function(A, A)
-    return A  # type: ignore[no-any-return]
