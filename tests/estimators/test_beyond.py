@@ -385,3 +385,51 @@ def test_html_draws_the_network() -> None:
     for name in ("inputs", "tanh", "relu", "softmax"):
         assert f">{name}</text>" in after
     assert "<svg role" not in MLPClassifier(hidden_layer_sizes="wrong")._repr_html_()
+
+
+# ---- dropout and threads
+
+
+@EARLY
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_dropout(engine: str) -> None:
+    settings = {"max_iter": 30, "random_state": 0, "learning_rate_init": 0.01, "engine": engine}
+    plain = MLPClassifier(40, **settings).fit(X, Y)
+    dropped = MLPClassifier(40, dropout=0.5, **settings).fit(X, Y)
+    again = MLPClassifier(40, dropout=0.5, **settings).fit(X, Y)
+    np.testing.assert_array_equal(dropped.coefs_[0], again.coefs_[0])
+    other = MLPClassifier(40, dropout=0.5, **settings | {"random_state": 1}).fit(X, Y)
+    assert other.loss_curve_ != dropped.loss_curve_
+    assert dropped.loss_ > plain.loss_  # it learns the rows less by heart
+    assert dropped.score(X, Y) > 0.7
+    np.testing.assert_array_equal(dropped.predict_proba(X), dropped.predict_proba(X))
+    with pytest.raises(ValueError, match="dropout does not go with lbfgs"):
+        MLPClassifier(dropout=0.5, solver="lbfgs").fit(X, Y)
+
+
+@EARLY
+def test_dropout_is_the_same_by_reference_and_engine() -> None:
+    settings = {"dropout": 0.3, "max_iter": 5, "random_state": 3, "batch_size": 50}
+    models = [MLPClassifier((9, 7), **settings, engine=e).fit(X, Y) for e in ("numpy", "compiled")]
+    same(*models, rtol=1e-8)
+
+
+@EARLY
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_any_number_of_threads_gives_the_same_bits(solver: str, monkeypatch) -> None:
+    from fallline.engine import helpers, loop
+
+    monkeypatch.setattr(loop, "PAYS_TO_SHARE", 0.0)
+    monkeypatch.setattr(loop, "WORTH_A_CREW", -1.0)
+    monkeypatch.setattr(helpers, "threads_allowed", lambda: 8)
+    rows = np.tile(X, (5, 1))
+    models = [
+        MLPClassifier(
+            30, solver=solver, max_iter=3, n_jobs=n, engine="compiled", random_state=0
+        ).fit(rows, np.tile(Y, 5))
+        for n in (1, 2, 3)
+    ]
+    for model in models[1:]:
+        assert model.coefs_[0].tobytes() == models[0].coefs_[0].tobytes()
+        assert model.loss_curve_ == models[0].loss_curve_
+        np.testing.assert_array_equal(model.predict_proba(rows), models[0].predict_proba(rows))

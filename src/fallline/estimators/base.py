@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fallline.arrays import Array
-from fallline.engine import compiled_before, serves
+from fallline.engine import compiled_before, serves, threads_allowed
 from fallline.estimators import drawing
 from fallline.estimators.blas import one_blas_thread
 from fallline.estimators.descending import Descending
@@ -248,7 +248,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
             raise ValueError("validation_data must be a pair (X, y)")
         X, y = self._validate_input(validation_data[0], validation_data[1], True, False)
-        return Held(dense(X, network.dtype), self._as_numbers(self._targets(y), network), y, None)
+        Y = self._as_numbers(self._targets(y), network)
+        return Held(Samples(dense(X, network.dtype), Y, None), y)
 
     def _as_numbers(self, Y: Array, network: Network) -> Array:
         return np.ascontiguousarray(Y, dtype=network.dtype)
@@ -275,8 +276,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         watchers: Watchers,
         incremental: bool,
     ) -> None:
-        if self.dropout > 0:
-            raise ValueError("dropout is not served yet; leave it at 0")
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         if not incremental or not hasattr(self, "_optimizer"):
@@ -295,6 +294,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             batch_size=size,
             l2=float(self.alpha),
             l2_per_mass=True,
+            dropout=float(self.dropout),
+            seed=int(self._random_state.randint(2**31)) if self.dropout > 0 else 0,
+            threads=self._threads(),
             source=order,
         )
         most = 1 if incremental else self.max_iter
@@ -331,7 +333,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             record_every=1,
             stop=(),
             callbacks=(),
+            dropout=float(self.dropout),
             engine=self.engine,
+            threads=None,
         )
         if self.engine == "auto" and settings.reference_seconds(network, rows) > PAYS_ABOVE:
             return serves(network, optimizer) and (
@@ -357,7 +361,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         weights = (None, None) if weight is None else (weight[train], weight[test])
         numbers = self._as_numbers(Y[test], network)
-        held = Held(dense(X[test], network.dtype), numbers, y[test], weights[1])
+        held = Held(Samples(dense(X[test], network.dtype), numbers, weights[1]), y[test])
         return (X[train], y[train], Y[train], weights[0]), held
 
     def _rows_per_batch(self, n_rows: int) -> int:
@@ -382,7 +386,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         rows = self._rows(wide, *data, incremental=False)
         plain = GradientDescent(0.1)  # what the engine is asked for: steps on all rows
         compiled = self._compiled(wide, rows, plain, len(rows), self.max_iter)
-        objective = Objective(wide, rows, float(self.alpha), compiled=compiled)
+        threads = self._threads()
+        objective = Objective(wide, rows, float(self.alpha), compiled=compiled, threads=threads)
         minimise(self, objective, self._loss_scale(network), watchers)
         network.parameters = wide.parameters
 
@@ -430,7 +435,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return by_pieces(X, coefs, intercepts, functions, self._threads())
 
     def _threads(self) -> int:
-        return 1 if self.n_jobs is None else int(effective_n_jobs(self.n_jobs))
+        """How many threads may work: ``n_jobs``, by default the cores that may be used."""
+        return threads_allowed() if self.n_jobs is None else int(effective_n_jobs(self.n_jobs))
 
     def _layer_functions(self) -> Any:
         """The function of every layer, looked up anew only where a name has changed."""

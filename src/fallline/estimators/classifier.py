@@ -59,7 +59,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         ``learning_rate`` and ``learning_rate_init``.
     weight_decay : decoupled, as in AdamW; of adam.
     keep_every : keep the weights after every so many epochs, for ``staged_predict``.
-    n_jobs : threads of the compiled engine; -1 for all cores.
+    n_jobs : threads of the compiled engine and of large predictions; by default the cores that
+        may be used. The result has the same bits with any number.
     engine : "auto", "numpy" or "compiled".
 
     Attributes

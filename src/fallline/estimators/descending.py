@@ -84,7 +84,7 @@ class Descending:
         if self.held is None:
             return None
         model = self.model
-        loss, score = self.held.measure(model, self.network, self.epochs.loss_scale)
+        loss, score = self.held.measure(model, self.epochs)
         model.history_.validation_loss.append(loss)
         model.history_.validation_score.append(score)
         model.validation_loss_curve_.append(loss)

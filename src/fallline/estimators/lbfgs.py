@@ -29,12 +29,18 @@ class Objective:
     """Loss and gradient of all rows at a packed vector (all W, then all b)."""
 
     def __init__(
-        self, network: Network, rows: Samples, alpha: float, *, compiled: bool = False
+        self,
+        network: Network,
+        rows: Samples,
+        alpha: float,
+        *,
+        compiled: bool = False,
+        threads: int = 1,
     ) -> None:
         self.network, self.rows = network, rows
         mass = len(rows) if rows.weight is None else float(rows.weight.sum())
         self.l2 = alpha / mass
-        self.evaluate = by_engine(self) if compiled else by_reference(self)
+        self.evaluate = by_engine(self, threads) if compiled else by_reference(self)
         self.order = pack_order(network.sizes)
 
     def packed(self) -> Array:
@@ -69,12 +75,12 @@ def by_reference(objective: Objective) -> Callable[[], tuple[float, Array]]:
     return evaluate
 
 
-def by_engine(objective: Objective) -> Callable[[], tuple[float, Array]]:
+def by_engine(objective: Objective, threads: int) -> Callable[[], tuple[float, Array]]:
     """The same by the compiled loop: one full-batch step of length 0."""
     from fallline.engine import Loop
 
     rows, stay = objective.rows, GradientDescent(lambda step: 0.0)
-    loop = Loop(objective.network, rows, stay, {}, len(rows), objective.l2)
+    loop = Loop(objective.network, rows, stay, {}, len(rows), objective.l2, threads=threads)
 
     def evaluate() -> tuple[float, Array]:
         loss, _ = loop.epoch(None, 0, want_loss=True)

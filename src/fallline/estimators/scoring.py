@@ -8,27 +8,24 @@ from sklearn.metrics import get_scorer, r2_score
 
 from fallline import metrics
 from fallline.arrays import Array
-from fallline.backprop import mean_loss, shares_of
-from fallline.network import Network
+from fallline.estimators.epochs import Epochs
+from fallline.samples import Samples
 
 __all__ = ["Held", "accuracy", "r2"]
 
 
 @dataclass(frozen=True)
 class Held:
-    """Held-out rows: X and the targets Y as the network takes them, ``y`` as the user gave them."""
+    """Held-out rows, as the network takes them, and their ``y`` as the user gave it."""
 
-    X: Array
-    Y: Array
+    rows: Samples
     y: Any
-    weight: Array | None
 
-    def measure(self, model: Any, network: Network, loss_scale: float) -> tuple[float, float]:
+    def measure(self, model: Any, epochs: Epochs) -> tuple[float, float]:
         """The loss (without L2) and the score; NaN for a score where the output is not finite."""
-        done = network.forward(self.X)
-        shares = shares_of(len(self.X), self.weight)
-        loss = loss_scale * mean_loss(network, done.Z[-1], self.Y, shares)
-        output = done.A[-1]
+        network, rows = epochs.descent.network, self.rows
+        loss, logits = epochs.steps.measure(rows)
+        loss, output = epochs.loss_scale * loss, network.loss.output(logits)
         if not np.isfinite(output).all():
             return loss, float("nan")
         metric = model.early_stopping_metric
@@ -37,13 +34,14 @@ class Held:
         if metric is not None:
             return loss, self.by_scorer(model, metric)
         if network.loss.task == "numbers":
-            return loss, r2(self.Y, output, self.weight)
-        return loss, accuracy(network.loss.task, self.Y, output, self.weight)
+            return loss, r2(rows.Y, output, rows.weight)
+        return loss, accuracy(network.loss.task, rows.Y, output, rows.weight)
 
     def by_scorer(self, model: Any, metric: Any) -> float:
         scorer = get_scorer(metric) if isinstance(metric, str) else metric
-        extra = {} if self.weight is None else {"sample_weight": self.weight}
-        return float(scorer(model, self.X, self.y, **extra))
+        weight = self.rows.weight
+        extra = {} if weight is None else {"sample_weight": weight}
+        return float(scorer(model, self.rows.X, self.y, **extra))
 
 
 def accuracy(task: str, Y: Array, output: Array, weight: Array | None) -> float:
