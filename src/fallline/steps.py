@@ -122,7 +122,8 @@ class ReferenceSteps:
             step = self.passes.get(len(batch)) or self.new_pass(len(batch))
             step.load(rows.X[batch], None if weight is None else weight[batch])
         if self.descent.l2_per_mass:
-            step.l2 = self.descent.l2 / self.mass(batch)
+            mass = self.mass(batch)
+            step.l2 = self.descent.l2 / (mass if mass > np.finfo(float).tiny else 1.0)
         step.forward(self.masks(step, position.step))
         loss = step.loss(Y) if want_loss else 0.0
         step.backward(Y)

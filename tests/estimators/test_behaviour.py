@@ -338,6 +338,17 @@ def test_interrupted(monkeypatch) -> None:
     assert model.history_.stopped == "interrupted"
 
 
+@EARLY
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_batches_without_weight_do_no_harm(engine: str) -> None:
+    """scikit-learn divides by zero there."""
+    X, Y = data.X_NUMBERS, data.Y_TWO_NUMBERS
+    weight = np.where(np.arange(200) % 4 == 0, 0.0, 1.0)
+    model = MLPRegressor(batch_size=1, max_iter=5, random_state=0, engine=engine)
+    model.fit(X, Y, sample_weight=weight)
+    assert model.loss_curve_[-1] < model.loss_curve_[0] < 1.0
+
+
 # ---- data of every kind
 
 

@@ -61,26 +61,33 @@ class Epochs:
         return self.batch_by_batch()
 
     def batch_by_batch(self) -> float:
-        total = 0.0
+        """The mean over the batches' rows; a batch without weight does not count."""
+        total, rows = 0.0, 0
         for batch in self.batches():
-            penalty = 0.0 if self.loss_scale == 1.0 else self.penalty(batch)
+            mass = self.mass(batch)
+            penalty = 0.0 if self.loss_scale == 1.0 or mass == 0 else self.penalty(mass)
             loss = self.batch_loss(batch)
-            total += len(batch) * (self.loss_scale * (loss - penalty) + penalty)
             if not np.isfinite(loss):
                 return float(loss)
-        return total / len(self.descent.rows)
+            if mass > 0:
+                total += len(batch) * (self.loss_scale * (loss - penalty) + penalty)
+                rows += len(batch)
+        return total / max(rows, 1)
 
     def batches(self) -> Iterator[Array]:
         order, size = self.descent.order(), self.descent.batch_size
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
-    def penalty(self, batch: Array) -> float:
-        """The L2 term of the batch's loss."""
+    def mass(self, batch: Array) -> float:
+        """A batch's number of rows, or the sum of their weights."""
         weight = self.descent.rows.weight
-        mass = len(batch) if weight is None else weight[batch].sum()
+        return float(len(batch) if weight is None else weight[batch].sum())
+
+    def penalty(self, mass: float) -> float:
+        """The L2 term of a batch's loss."""
         W = self.descent.network.parameters * self.is_weight
-        return float(0.5 * self.descent.l2 / mass * np.dot(W, W)) if mass > 0 else 0.0
+        return float(0.5 * self.descent.l2 / mass * np.dot(W, W))
 
     def batch_loss(self, batch: Array) -> float:
         """One step on a batch; its loss before the step."""
