@@ -1,6 +1,5 @@
 """What both estimators share: fitting, the forward pass, the way to the core and back."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -9,41 +8,32 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fallline.arrays import Array
-from fallline.engine import compiled_before, serves, threads_allowed
+from fallline.engine import threads_allowed
 from fallline.estimators import drawing
 from fallline.estimators.blas import one_blas_thread
-from fallline.estimators.descending import Descending
-from fallline.estimators.epochs import Epochs, Order, OrderedDescent
+from fallline.estimators.fitting import as_numbers, solve
 from fallline.estimators.forward import ROWS_AT_ONCE, by_pieces, is_plain, one_piece, values
-from fallline.estimators.layers import cut, draw, hidden_names, hidden_sizes
-from fallline.estimators.lbfgs import Objective, minimise
-from fallline.estimators.rows import SparseRows, as_rows, dense
-from fallline.estimators.scoring import Held
-from fallline.estimators.solver import Solver
+from fallline.estimators.layers import cut, hidden_names, hidden_sizes
+from fallline.estimators.lbfgs import Objective
+from fallline.estimators.networks import (
+    complete_records,
+    network_of,
+    network_to_go_on,
+    new_network,
+    start,
+)
+from fallline.estimators.rows import Data, dense
+from fallline.estimators.solver import is_stochastic
 from fallline.estimators.watching import Watchers
-from fallline.history import History
 from fallline.network import Network
-from fallline.optimizers import LBFGS, GradientDescent
-from fallline.position import Position
 from fallline.samples import Samples
-from fallline.training import Settings
 
 __all__ = ["BaseMLP"]
-
-PAYS_ABOVE = 0.005  # seconds of the reference, for one fit
-
-
-def is_stochastic(model: Any) -> bool:
-    """Whether the estimator goes by gradient steps, so that partial_fit makes sense."""
-    if model.optimizer is not None:
-        return not isinstance(model.optimizer, LBFGS)
-    return bool(model.solver != "lbfgs")
 
 
 def can_fit_partially(model: Any) -> bool:
@@ -120,15 +110,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.n_outputs_ = Y.shape[1]
         self._random_state = check_random_state(self.random_state)
         sizes = [X.shape[1], *hidden, self.n_outputs_]
-        network = self._new_network(sizes, X.dtype) if first else self._network_to_go_on(sizes)
+        network = new_network(self, sizes, X.dtype) if first else network_to_go_on(self, sizes)
         if first:
-            self._start(network)
-        self._start_records()
+            start(self, network)
+        complete_records(self)
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
         watchers = Watchers(self, network, X, y, weight)
         with one_blas_thread():
-            self._solve(network, (X, y, Y, weight), watchers, incremental, validation_data)
+            solve(self, network, Data(X, y, Y, weight), watchers, incremental, validation_data)
         if not np.isfinite(network.parameters).all():
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
@@ -137,259 +127,6 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._functions = (self.activation, self.out_activation_, self._layer_functions())
         watchers.end()
         return self
-
-    def _solve(
-        self,
-        network: Network,
-        data: tuple[Any, Any, Array, Array | None],
-        watchers: Watchers,
-        incremental: bool,
-        validation_data: Any,
-    ) -> None:
-        """Train with the solver, or the optimizer, of the estimator."""
-        if is_stochastic(self):
-            held = None if validation_data is None else self._held_out(validation_data, network)
-            self._descend(network, data, held, watchers, incremental)
-        else:
-            self._refuse_for_lbfgs(validation_data)
-            self._lbfgs(network, data, watchers)
-
-    def _refuse_for_lbfgs(self, validation_data: Any) -> None:
-        """Raise ValueError for what only makes sense in steps on batches."""
-        given = {
-            "validation_data": validation_data is not None,
-            "weight_decay": self.weight_decay > 0,
-            "schedule": self.schedule is not None,
-            "dropout": self.dropout > 0,
-        }
-        for name, is_given in given.items():
-            if is_given:
-                raise ValueError(f"{name} does not go with lbfgs; use solver='adam' or 'sgd'")
-
-    def _new_network(self, sizes: list[int], dtype: Any) -> Network:
-        names = hidden_names(self.activation, len(sizes) - 2)
-        network = Network(sizes, hidden=names, loss=self._core_loss(), dtype=dtype)
-        draw(network, self._random_state)
-        return network
-
-    def _network_to_go_on(self, sizes: list[int]) -> Network:
-        """The network of the last fit, with whatever ``coefs_`` and ``intercepts_`` hold now."""
-        network = self._network_of()
-        if list(network.sizes) != sizes:
-            old, new = ("-".join(map(str, s)) for s in (network.sizes, sizes))
-            raise ValueError(
-                f"the fitted network is {old}, so it cannot be fitted further as {new}; "
-                "keep hidden_layer_sizes and the number of outputs, or set warm_start=False"
-            )
-        return network
-
-    def _network_of(self) -> Network:
-        network: Network | None = getattr(self, "_network", None)
-        if network is None or not self._holds(network):
-            sizes = [len(self.coefs_[0]), *(W.shape[1] for W in self.coefs_)]
-            names = hidden_names(self.activation, len(sizes) - 2)
-            dtype = self.coefs_[0].dtype
-            network = Network(sizes, hidden=names, loss=self._core_loss(), dtype=dtype)
-            for layer, W, b in zip(network.layers, self.coefs_, self.intercepts_, strict=True):
-                layer.W[:], layer.b[:] = W, b
-        return network
-
-    def _holds(self, network: Network) -> bool:
-        """Whether ``coefs_`` and ``intercepts_`` are still the views of this network."""
-        names = hidden_names(self.activation, len(network.hidden))
-        if tuple(names) != network.hidden or network.loss.name != self._core_loss():
-            return False
-        shared = zip(network.layers, self.coefs_, self.intercepts_, strict=False)
-        return len(self.coefs_) == len(network.layers) and all(
-            same_memory(layer.W, W) and same_memory(layer.b, b) for layer, W, b in shared
-        )
-
-    def _start(self, network: Network) -> None:
-        """The fitted attributes before the first epoch."""
-        self.n_iter_, self.t_ = 0, 0
-        self.n_layers_ = len(network.sizes)
-        name = network.loss.output_name
-        self.out_activation_ = "logistic" if name == "sigmoid" else name
-        self.history_ = History()
-        self.kept_weights_: list[Any] = []
-        self.loss_curve_: list[float] = []
-        self.validation_loss_curve_: list[float] = []
-        self.__dict__.pop("_best_theta", None)
-        if is_stochastic(self):
-            self._no_improvement_count = 0
-            stops = self.early_stopping
-            self.validation_scores_: list[float] | None = [] if stops else None
-            self.best_validation_score_ = -np.inf if stops else None
-            self.best_loss_ = None if stops else np.inf
-
-    def _start_records(self) -> None:
-        """Records that a program which set the weights by hand has not made."""
-        first = {
-            "n_iter_": 0,
-            "t_": 0,
-            "history_": History(),
-            "kept_weights_": [],
-            "loss_curve_": [],
-            "validation_loss_curve_": [],
-            "validation_scores_": None,
-            "_no_improvement_count": 0,
-        }
-        for name, value in first.items():
-            if not hasattr(self, name) and (is_stochastic(self) or "validation" not in name):
-                setattr(self, name, value)
-        if is_stochastic(self) and self.early_stopping:
-            if getattr(self, "best_validation_score_", None) is None:
-                self.best_validation_score_ = -np.inf
-        elif is_stochastic(self) and getattr(self, "best_loss_", None) is None:
-            self.best_loss_ = np.inf
-
-    def _held_out(self, validation_data: Any, network: Network) -> Held:
-        """``validation_data`` as rows to measure. Raises ValueError where it does not fit."""
-        if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-            raise ValueError("validation_data must be a pair (X, y)")
-        X, y = self._validate_input(validation_data[0], validation_data[1], True, False)
-        Y = self._as_numbers(self._targets(y), network)
-        return Held(Samples(dense(X, network.dtype), Y, None), y)
-
-    def _as_numbers(self, Y: Array, network: Network) -> Array:
-        return np.ascontiguousarray(Y, dtype=network.dtype)
-
-    def _rows(
-        self, network: Network, X: Any, y: Any, Y: Array, weight: Array | None, incremental: bool
-    ) -> Samples:
-        """The training rows as the core takes them."""
-        numbers = self._smoothed(self._as_numbers(Y, network))
-        weight = self._step_weight(y, weight, incremental)
-        if weight is not None:
-            weight = np.ascontiguousarray(weight, dtype=network.dtype)
-        return Samples(as_rows(X, network.dtype), numbers, weight)
-
-    def _loss_scale(self, network: Network) -> float:
-        """scikit-learn averages the squared error over the outputs, and sums every other loss."""
-        return 1.0 / self.n_outputs_ if network.loss.name == "squared_error" else 1.0
-
-    def _descend(
-        self,
-        network: Network,
-        data: tuple[Any, Any, Array, Array | None],
-        held: Held | None,
-        watchers: Watchers,
-        incremental: bool,
-    ) -> None:
-        if self.early_stopping and incremental:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer = Solver(self, network)
-        if self.early_stopping and held is None:
-            data, held = self._split(network, *data)
-        rows = self._rows(network, *data, incremental)
-        size = self._rows_per_batch(len(rows))
-        order = Order(np.arange(len(rows)), self._random_state if self.shuffle else None)
-        position = Position(step=self._optimizer.t, state=self._optimizer.state)
-        descent = OrderedDescent(
-            network=network,
-            rows=rows,
-            optimizer=self._optimizer.optimizer,
-            position=position,
-            batch_size=size,
-            l2=float(self.alpha),
-            l2_per_mass=True,
-            dropout=float(self.dropout),
-            seed=int(self._random_state.randint(2**31)) if self.dropout > 0 else 0,
-            threads=self._threads(),
-            source=order,
-        )
-        most = 1 if incremental else self.max_iter
-        epochs = Epochs(
-            descent,
-            compiled=self._compiled(network, rows, descent.optimizer, size, most),
-            loss_scale=self._loss_scale(network),
-        )
-        Descending(self, network, epochs, held, watchers).run(incremental=incremental)
-
-    def _compiled(
-        self, network: Network, rows: Samples, optimizer: Any, batch_size: int, epochs: int
-    ) -> bool:
-        """Whether the engine runs this fit, by the core's rule; earlier where it need not compile.
-
-        Programs fit often in one process, and importing scikit-learn takes longer than loading the
-        engine. What the process fitted before has no say, so that a fit's bits do not depend on it.
-        Raises ValueError where the engine is asked for and does not serve.
-        """
-        if self.engine == "compiled" and not serves(network, optimizer):
-            raise ValueError(
-                f"engine='compiled' does not serve {type(optimizer).__name__} with "
-                f"{', '.join(network.activations)} and {network.loss.name}; use engine='auto'"
-            )
-        if isinstance(rows.X, SparseRows):
-            return False
-        settings = Settings(
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=0,
-            l2=float(self.alpha),
-            keep="last",
-            record_every=1,
-            stop=(),
-            callbacks=(),
-            dropout=float(self.dropout),
-            engine=self.engine,
-            threads=None,
-        )
-        if self.engine == "auto" and settings.reference_seconds(network, rows) > PAYS_ABOVE:
-            return serves(network, optimizer) and (
-                compiled_before(network.dtype) or settings.compiled(network, rows)
-            )
-        return settings.compiled(network, rows)
-
-    def _split(
-        self, network: Network, X: Any, y: Any, Y: Array, weight: Array | None
-    ) -> tuple[tuple[Any, Any, Array, Array | None], Held]:
-        """Training and held-out rows, by scikit-learn's own split of the same generator."""
-        stratify = Y if network.loss.task == "binary" and self.n_outputs_ == 1 else None
-        train, test = train_test_split(
-            np.arange(X.shape[0]),
-            random_state=self._random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
-        if len(test) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        weights = (None, None) if weight is None else (weight[train], weight[test])
-        numbers = self._as_numbers(Y[test], network)
-        held = Held(Samples(dense(X[test], network.dtype), numbers, weights[1]), y[test])
-        return (X[train], y[train], Y[train], weights[0]), held
-
-    def _rows_per_batch(self, n_rows: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n_rows)
-        if self.batch_size > n_rows:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. "
-                "It is going to be clipped",
-                stacklevel=7,
-            )
-        return int(min(self.batch_size, n_rows))
-
-    def _lbfgs(
-        self, network: Network, data: tuple[Any, Any, Array, Array | None], watchers: Watchers
-    ) -> None:
-        wide = network
-        if network.dtype != np.float64:
-            wide = Network(network.sizes, hidden=network.hidden, loss=network.loss.name)
-            wide.parameters = network.parameters
-        watchers.network = wide
-        rows = self._rows(wide, *data, incremental=False)
-        plain = GradientDescent(0.1)  # what the engine is asked for: steps on all rows
-        compiled = self._compiled(wide, rows, plain, len(rows), self.max_iter)
-        threads = self._threads()
-        objective = Objective(wide, rows, float(self.alpha), compiled=compiled, threads=threads)
-        minimise(self, objective, self._loss_scale(network), watchers)
-        network.parameters = wide.parameters
 
     @property
     def _best_coefs(self) -> list[Array]:
@@ -456,7 +193,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         ``classes_``. Raises NotFittedError before a fit.
         """
         check_is_fitted(self)
-        return self._network_of().copy()
+        return network_of(self).copy()
 
     def _staged(self, X: Any) -> Iterator[Array]:
         check_is_fitted(self)
@@ -490,23 +227,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         ``y`` are the binarised targets; further arguments, scikit-learn's buffers, are not needed.
         ``coefs_`` and ``intercepts_`` are set to the packed weights.
         """
-        network = self._network_of()
-        Y = self._as_numbers(np.reshape(y, (len(y), -1)), network)
+        network = network_of(self)
+        Y = as_numbers(np.reshape(y, (len(y), -1)), network)
         weight = None if sample_weight is None else np.asarray(sample_weight, network.dtype)
         objective = Objective(network, Samples(dense(X, network.dtype), Y, weight), self.alpha)
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
         return objective(np.asarray(packed_coef_inter))
-
-
-def same_memory(a: Array, b: Any) -> bool:
-    """Whether two arrays are the same view."""
-    return (
-        isinstance(b, np.ndarray)
-        and a.shape == b.shape
-        and a.dtype == b.dtype
-        and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
-    )
 
 
 partial_fit_where_stochastic = available_if(can_fit_partially)

@@ -8,9 +8,9 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.estimators.layers import cut
 from fallline.network import Network
-from fallline.optimizers import Adam, AdamW, GradientDescent, rate_at
+from fallline.optimizers import LBFGS, Adam, AdamW, GradientDescent, rate_at
 
-__all__ = ["Solver", "make_optimizer"]
+__all__ = ["Solver", "is_stochastic", "make_optimizer"]
 
 
 @dataclass
@@ -21,6 +21,13 @@ class EpochRate:
 
     def __call__(self, step: int) -> float:
         return self.learning_rate
+
+
+def is_stochastic(model: Any) -> bool:
+    """Whether the estimator goes by gradient steps, so that partial_fit makes sense."""
+    if model.optimizer is not None:
+        return not isinstance(model.optimizer, LBFGS)
+    return bool(model.solver != "lbfgs")
 
 
 def make_optimizer(model: Any) -> Any:

@@ -1,0 +1,208 @@
+"""One fit by the estimator's solver: its rows, its held-out rows, and who computes the steps."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from fallline.arrays import Array
+from fallline.engine import compiled_before, serves
+from fallline.estimators.descending import Descending
+from fallline.estimators.epochs import Epochs, Order, OrderedDescent
+from fallline.estimators.lbfgs import Objective, minimise
+from fallline.estimators.rows import Data, SparseRows, as_rows, dense
+from fallline.estimators.scoring import Held
+from fallline.estimators.solver import Solver, is_stochastic
+from fallline.estimators.watching import Watchers
+from fallline.network import Network
+from fallline.optimizers import GradientDescent
+from fallline.position import Position
+from fallline.samples import Samples
+from fallline.training import Settings
+
+__all__ = ["as_numbers", "solve"]
+
+PAYS_ABOVE = 0.005  # seconds of the reference, for one fit
+
+
+def solve(
+    model: Any,
+    network: Network,
+    data: Data,
+    watchers: Watchers,
+    incremental: bool,
+    validation_data: Any,
+) -> None:
+    """Train with the solver, or the optimizer, of the estimator."""
+    if is_stochastic(model):
+        held = None if validation_data is None else held_out(model, validation_data, network)
+        descend(model, network, data, held, watchers, incremental)
+    else:
+        refuse_for_lbfgs(model, validation_data)
+        fit_by_lbfgs(model, network, data, watchers)
+
+
+def refuse_for_lbfgs(model: Any, validation_data: Any) -> None:
+    """Raise ValueError for what only makes sense in steps on batches."""
+    given = {
+        "validation_data": validation_data is not None,
+        "weight_decay": model.weight_decay > 0,
+        "schedule": model.schedule is not None,
+        "dropout": model.dropout > 0,
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise ValueError(f"{name} does not go with lbfgs; use solver='adam' or 'sgd'")
+
+
+def descend(
+    model: Any,
+    network: Network,
+    data: Data,
+    held: Held | None,
+    watchers: Watchers,
+    incremental: bool,
+) -> None:
+    if model.early_stopping and incremental:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    if not incremental or not hasattr(model, "_optimizer"):
+        model._optimizer = Solver(model, network)
+    if model.early_stopping and held is None:
+        data, held = split(model, network, data)
+    rows = rows_of(model, network, data, incremental)
+    size = rows_per_batch(model, len(rows))
+    order = Order(np.arange(len(rows)), model._random_state if model.shuffle else None)
+    position = Position(step=model._optimizer.t, state=model._optimizer.state)
+    descent = OrderedDescent(
+        network=network,
+        rows=rows,
+        optimizer=model._optimizer.optimizer,
+        position=position,
+        batch_size=size,
+        l2=float(model.alpha),
+        l2_per_mass=True,
+        dropout=float(model.dropout),
+        seed=int(model._random_state.randint(2**31)) if model.dropout > 0 else 0,
+        threads=model._threads(),
+        source=order,
+    )
+    most = 1 if incremental else model.max_iter
+    epochs = Epochs(
+        descent,
+        compiled=compiled(model, network, rows, descent.optimizer, size, most),
+        loss_scale=loss_scale_of(model, network),
+    )
+    Descending(model, network, epochs, held, watchers).run(incremental=incremental)
+
+
+def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -> None:
+    """Run L-BFGS in float64, whatever the network's dtype."""
+    wide = network
+    if network.dtype != np.float64:
+        wide = Network(network.sizes, hidden=network.hidden, loss=network.loss.name)
+        wide.parameters = network.parameters
+    watchers.network = wide
+    rows = rows_of(model, wide, data, incremental=False)
+    plain = GradientDescent(0.1)  # what the engine is asked for: steps on all rows
+    by_engine = compiled(model, wide, rows, plain, len(rows), model.max_iter)
+    threads = model._threads()
+    objective = Objective(wide, rows, float(model.alpha), compiled=by_engine, threads=threads)
+    minimise(model, objective, loss_scale_of(model, network), watchers)
+    network.parameters = wide.parameters
+
+
+def held_out(model: Any, validation_data: Any, network: Network) -> Held:
+    """``validation_data`` as rows to measure. Raises ValueError where it does not fit."""
+    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+        raise ValueError("validation_data must be a pair (X, y)")
+    X, y = model._validate_input(validation_data[0], validation_data[1], True, False)
+    Y = as_numbers(model._targets(y), network)
+    return Held(Samples(dense(X, network.dtype), Y, None), y)
+
+
+def split(model: Any, network: Network, data: Data) -> tuple[Data, Held]:
+    """Training and held-out rows, by scikit-learn's own split of the same generator."""
+    stratify = data.Y if network.loss.task == "binary" and model.n_outputs_ == 1 else None
+    train, test = train_test_split(
+        np.arange(len(data.Y)),
+        random_state=model._random_state,
+        test_size=model.validation_fraction,
+        stratify=stratify,
+    )
+    if len(test) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of "
+            "your dataset."
+        )
+    left = data.at(test)
+    numbers = as_numbers(left.Y, network)
+    held = Held(Samples(dense(left.X, network.dtype), numbers, left.weight), left.y)
+    return data.at(train), held
+
+
+def rows_of(model: Any, network: Network, data: Data, incremental: bool) -> Samples:
+    """The training rows as the core takes them."""
+    numbers = model._smoothed(as_numbers(data.Y, network))
+    weight = model._step_weight(data.y, data.weight, incremental)
+    if weight is not None:
+        weight = np.ascontiguousarray(weight, dtype=network.dtype)
+    return Samples(as_rows(data.X, network.dtype), numbers, weight)
+
+
+def as_numbers(Y: Array, network: Network) -> Array:
+    """Targets in the dtype and layout of the core."""
+    return np.ascontiguousarray(Y, dtype=network.dtype)
+
+
+def loss_scale_of(model: Any, network: Network) -> float:
+    """scikit-learn averages the squared error over the outputs, and sums every other loss."""
+    return 1.0 / model.n_outputs_ if network.loss.name == "squared_error" else 1.0
+
+
+def rows_per_batch(model: Any, n_rows: int) -> int:
+    if model.batch_size == "auto":
+        return min(200, n_rows)
+    if model.batch_size > n_rows:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            stacklevel=7,
+        )
+    return int(min(model.batch_size, n_rows))
+
+
+def compiled(
+    model: Any, network: Network, rows: Samples, optimizer: Any, batch_size: int, epochs: int
+) -> bool:
+    """Whether the engine runs this fit, by the core's rule; earlier where it need not compile.
+
+    Programs fit often in one process, and importing scikit-learn takes longer than loading the
+    engine. What the process fitted before has no say, so that a fit's bits do not depend on it.
+    Raises ValueError where the engine is asked for and does not serve.
+    """
+    if model.engine == "compiled" and not serves(network, optimizer):
+        raise ValueError(
+            f"engine='compiled' does not serve {type(optimizer).__name__} with "
+            f"{', '.join(network.activations)} and {network.loss.name}; use engine='auto'"
+        )
+    if isinstance(rows.X, SparseRows):
+        return False
+    settings = Settings(
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=0,
+        l2=float(model.alpha),
+        keep="last",
+        record_every=1,
+        stop=(),
+        callbacks=(),
+        dropout=float(model.dropout),
+        engine=model.engine,
+        threads=None,
+    )
+    if model.engine == "auto" and settings.reference_seconds(network, rows) > PAYS_ABOVE:
+        return serves(network, optimizer) and (
+            compiled_before(network.dtype) or settings.compiled(network, rows)
+        )
+    return settings.compiled(network, rows)
