@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.callback import ScoringMonitor
 from sklearn.exceptions import NotFittedError
@@ -277,6 +278,16 @@ def test_callbacks_of_scikit_learn(solver: str) -> None:
     assert len(rows) == 5
     assert rows[-1]["accuracy"] == model.score(X, Y)
     assert rows[0]["accuracy"] != rows[-1]["accuracy"]
+
+
+@EARLY
+def test_scorers_get_on_with_column_names() -> None:
+    frame = pd.DataFrame(X, columns=list("abcdefgh"))
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = MLPClassifier(8, early_stopping=True, early_stopping_metric="f1_macro", max_iter=4)
+    model.set_callbacks(monitor).fit(frame, Y)  # a warning would be an error here
+    assert len(model.validation_scores_) == 4
+    assert len(monitor.get_logs().data) == 5  # four epochs and the whole fit
 
 
 @EARLY

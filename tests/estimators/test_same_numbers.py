@@ -166,3 +166,4 @@ def test_predictions_from_the_same_weights(problem: str) -> None:
         expected = theirs.predict_proba(X)
         np.testing.assert_allclose(ours.predict_proba(X), expected, rtol=0, atol=1e-12)
         np.testing.assert_allclose(ours.predict_proba(X[:1]), expected[:1], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ours._forward_pass_fast(X), theirs._forward_pass_fast(X), rtol=1e-9)

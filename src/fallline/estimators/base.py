@@ -104,6 +104,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     ) -> "BaseMLP":
         hidden = hidden_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        given = X, y
         X, y = self._validate_input(X, y, incremental, reset=first)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         Y = self._targets(y)
@@ -116,7 +117,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         complete_records(self)
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
-        watchers = Watchers(self, network, X, y, weight)
+        watchers = Watchers(self, network, *given, weight)
         with one_blas_thread():
             solve(self, network, Data(X, y, Y, weight), watchers, incremental, validation_data)
         if not np.isfinite(network.parameters).all():
@@ -174,6 +175,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     def _threads(self) -> int:
         """How many threads may work: ``n_jobs``, by default the cores that may be used."""
         return threads_allowed() if self.n_jobs is None else int(effective_n_jobs(self.n_jobs))
+
+    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Array:
+        """The network's output, under the name that programs for scikit-learn know."""
+        return self._output(X) if check_input else self._output_of(X)
 
     def _layer_functions(self) -> Any:
         """The function of every layer, looked up anew only where a name has changed."""

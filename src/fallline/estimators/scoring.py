@@ -1,5 +1,6 @@
 """Held-out rows, their loss, and the score that early stopping goes by."""
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,9 @@ class Held:
         scorer = get_scorer(metric) if isinstance(metric, str) else metric
         weight = self.rows.weight
         extra = {} if weight is None else {"sample_weight": weight}
-        return float(scorer(model, self.rows.X, self.y, **extra))
+        nameless = copy(model)  # it shares the weights; these rows have no column names
+        nameless.__dict__.pop("feature_names_in_", None)
+        return float(scorer(nameless, self.rows.X, self.y, **extra))
 
 
 def accuracy(task: str, Y: Array, output: Array, weight: Array | None) -> float:
