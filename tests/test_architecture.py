@@ -128,7 +128,8 @@ def test_help_loads_no_numbers() -> None:
 def test_every_public_name_is_there() -> None:
     import fallline
 
-    for name in fallline.__all__:
+    assert set(fallline.__all__) < set(dir(fallline))
+    for name in dir(fallline):
         assert getattr(fallline, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = fallline.nonsense

@@ -57,7 +57,9 @@ _WHERE = {
     "train_table": "table_model",
 }
 
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+# `import *` takes what needs no optional dependency
+_CORE = [name for name, module in _WHERE.items() if module != "estimators"]
+__all__ = ["__version__", *_CORE]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
@@ -69,7 +71,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return ["__version__", *_WHERE]
 
 
 if TYPE_CHECKING:

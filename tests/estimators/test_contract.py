@@ -60,6 +60,7 @@ def version(name):
     return real(name)
 m.version = version
 import fallline
+from fallline import *
 try:
     fallline.MLPClassifier
 except ImportError as error:
