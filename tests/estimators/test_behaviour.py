@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from estimators import data
 from fallline import MLPClassifier, MLPRegressor
+from fallline.estimators.sparse import SparsePass
 
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 BOTH = pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
@@ -361,14 +362,45 @@ def test_sparse_equals_dense() -> None:
 
 
 @EARLY
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_a_large_sparse_matrix_is_filled_up_by_batch(solver: str, monkeypatch) -> None:
-    X, y = scipy.sparse.csr_array(data.X_DIGITS), data.Y_DIGITS
-    settings = {"solver": solver, "max_iter": 5, "batch_size": 50, "random_state": 0}
-    whole = MLPClassifier(8, **settings).fit(X, y)
-    monkeypatch.setattr("fallline.estimators.rows.MOST_BYTES", 1000)
-    by_batch = MLPClassifier(8, **settings).fit(X, y)
-    np.testing.assert_allclose(by_batch.coefs_[0], whole.coefs_[0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"solver": "lbfgs"},
+        {"dropout": 0.2},
+        {"batch_size": 1000},
+        {"hidden_layer_sizes": (6, 5)},
+    ],
+    ids=repr,
+)
+@pytest.mark.filterwarnings("ignore:Got `batch_size`")
+def test_a_wide_sparse_matrix_stays_sparse(settings: dict, dtype: type, monkeypatch) -> None:
+    X, y = scipy.sparse.csr_array(data.X_DIGITS.astype(dtype)), data.Y_DIGITS
+    common = {"max_iter": 5, "batch_size": 50, "random_state": 0, "activation": "tanh"} | settings
+    filled = MLPClassifier(**common).fit(X, y, sample_weight=data.WEIGHT)
+    monkeypatch.setattr("fallline.estimators.rows.WIDE", 1)
+    monkeypatch.setattr("fallline.estimators.rows.FEW", 1.0)
+    monkeypatch.setattr(SparsePass, "loss", counted := Counted(SparsePass.loss))
+    sparse = MLPClassifier(**common).fit(X, y, sample_weight=data.WEIGHT)
+    assert counted.calls > 0
+    tolerance = 1e-9 if dtype == np.float64 else 1e-3
+    np.testing.assert_allclose(sparse.coefs_[0], filled.coefs_[0], atol=tolerance)
+    np.testing.assert_allclose(sparse.loss_curve_, filled.loss_curve_, rtol=tolerance)
+
+
+class Counted:
+    """A method that counts its calls."""
+
+    def __init__(self, method) -> None:
+        self.method, self.calls = method, 0
+
+    def __get__(self, instance, owner):
+        def call(*args):
+            self.calls += 1
+            return self.method(instance, *args)
+
+        return call
 
 
 @EARLY

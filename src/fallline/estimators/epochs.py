@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.estimators.rows import SparseRows
+from fallline.estimators.sparse import SparseSteps
 from fallline.steps import CompiledSteps, Descent, ReferenceSteps
 
 __all__ = ["Epochs", "Order", "OrderedDescent"]
@@ -48,7 +50,8 @@ class Epochs:
 
     def __init__(self, descent: OrderedDescent, *, compiled: bool, loss_scale: float) -> None:
         self.descent = descent
-        self.steps: Any = CompiledSteps(descent) if compiled else ReferenceSteps(descent)
+        reference = SparseSteps if isinstance(descent.rows.X, SparseRows) else ReferenceSteps
+        self.steps: Any = CompiledSteps(descent) if compiled else reference(descent)
         self.loss_scale = loss_scale
         self.is_weight = descent.network.is_weight
 

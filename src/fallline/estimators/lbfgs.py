@@ -17,6 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 from fallline.arrays import Array
 from fallline.backprop import Backprop
 from fallline.estimators.layers import pack_order
+from fallline.estimators.rows import SparseRows
+from fallline.estimators.sparse import SparsePass
 from fallline.estimators.watching import Watchers
 from fallline.network import Network
 from fallline.optimizers import GradientDescent
@@ -63,7 +65,8 @@ class Objective:
 def by_reference(objective: Objective) -> Callable[[], tuple[float, Array]]:
     """Loss and gradient where the network stands, by :class:`fallline.backprop.Backprop`."""
     rows = objective.rows
-    step = Backprop(objective.network, len(rows), objective.l2)
+    kind = SparsePass if isinstance(rows.X, SparseRows) else Backprop
+    step = kind(objective.network, len(rows), objective.l2)
     step.load(rows.X, rows.weight)
 
     def evaluate() -> tuple[float, Array]:

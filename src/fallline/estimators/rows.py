@@ -1,4 +1,4 @@
-"""Rows of X as the core takes them: one dense array, or a large sparse one filled up by batch."""
+"""Rows of X as the core takes them: one dense array, or a wide sparse one left as it is."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,9 @@ from fallline.arrays import Array
 
 __all__ = ["Data", "SparseRows", "as_rows", "dense"]
 
-MOST_BYTES = 2**30  # a sparse matrix that would need more than this stays sparse
+FEW = 0.1  # share of entries below which sparse products are faster than the engine's dense ones
+WIDE = 1000  # columns from which on that is so
+MOST_BYTES = 2**30  # a sparse matrix that would need more than this stays sparse anyway
 
 
 def dense(X: Any, dtype: Any) -> Array:
@@ -18,9 +20,13 @@ def dense(X: Any, dtype: Any) -> Array:
 
 
 def as_rows(X: Any, dtype: Any) -> Any:
-    """X as one array, or as :class:`SparseRows` where that would take too much room."""
-    large = hasattr(X, "toarray") and np.dtype(dtype).itemsize * np.prod(X.shape, dtype=float)
-    return SparseRows(X, dtype) if large > MOST_BYTES else dense(X, dtype)
+    """X as one array, or as :class:`SparseRows` where that is faster, or spares the room."""
+    if not hasattr(X, "toarray"):
+        return dense(X, dtype)
+    entries = float(np.prod(X.shape, dtype=float))
+    few = X.shape[1] >= WIDE and X.nnz < FEW * entries
+    large = np.dtype(dtype).itemsize * entries > MOST_BYTES
+    return SparseRows(X, dtype) if few or large else dense(X, dtype)
 
 
 @dataclass(frozen=True)
@@ -39,16 +45,13 @@ class Data:
 
 
 class SparseRows:
-    """A sparse matrix whose rows come out dense, batch by batch; the reference takes it."""
+    """A sparse matrix as the rows of a fit; batches of it stay sparse."""
 
     def __init__(self, X: Any, dtype: Any) -> None:
-        self.X, self.dtype, self.shape = X.tocsr(), dtype, X.shape
+        self.X, self.shape = X.tocsr().astype(dtype, copy=False), X.shape
 
     def __len__(self) -> int:
         return int(self.shape[0])
 
-    def __getitem__(self, batch: Any) -> Array:
-        return dense(self.X[batch], self.dtype)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return dense(self.X, dtype or self.dtype)
+    def __getitem__(self, batch: Any) -> Any:
+        return self.X[batch]
