@@ -49,6 +49,8 @@ ROOMS = {
     "polars": {"tables"},
     "numba": {"engine"},
     "sklearn": {"estimators"},
+    "joblib": {"estimators"},
+    "threadpoolctl": {"estimators"},
     "dask": {"distributed"},
     "onnx": {"onnx"},
     "starlette": {"playground"},
