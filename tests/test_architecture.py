@@ -49,6 +49,8 @@ ROOMS = {
     "polars": {"tables", "reading", "writing"},
     "numba": {"engine"},
     "sklearn": {"estimators"},
+    "joblib": {"estimators"},
+    "threadpoolctl": {"estimators"},
     "dask": {"distributed"},
     "onnx": {"onnx"},
     "starlette": {"playground"},

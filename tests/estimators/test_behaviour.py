@@ -384,7 +384,10 @@ def test_a_wide_sparse_matrix_stays_sparse(settings: dict, dtype: type, monkeypa
     monkeypatch.setattr(SparsePass, "loss", counted := Counted(SparsePass.loss))
     sparse = MLPClassifier(**common).fit(X, y, sample_weight=data.WEIGHT)
     assert counted.calls > 0
+    engine = MLPClassifier(**common, engine="compiled")  # which takes dense rows only
+    engine.fit(X, y, sample_weight=data.WEIGHT)
     tolerance = 1e-9 if dtype == np.float64 else 1e-3
+    np.testing.assert_allclose(engine.coefs_[0], filled.coefs_[0], atol=tolerance)
     np.testing.assert_allclose(sparse.coefs_[0], filled.coefs_[0], atol=tolerance)
     np.testing.assert_allclose(sparse.loss_curve_, filled.loss_curve_, rtol=tolerance)
 

@@ -99,6 +99,6 @@ class Epochs:
         if isinstance(self.steps, ReferenceSteps):
             return self.steps.step(batch, want_loss=True)
         position = self.descent.position
-        total, mass, taken = self.steps.loop.call(batch, position.step, 1, True)
+        loss, taken = self.steps.loop.epoch(batch, position.step, want_loss=True)
         position.step += taken
-        return total / mass if mass > 0 else 0.0
+        return float(loss)

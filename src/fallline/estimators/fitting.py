@@ -147,7 +147,8 @@ def rows_of(model: Any, network: Network, data: Data, incremental: bool) -> Samp
     weight = model._step_weight(data.y, data.weight, incremental)
     if weight is not None:
         weight = np.ascontiguousarray(weight, dtype=network.dtype)
-    return Samples(as_rows(data.X, network.dtype), numbers, weight)
+    fill = dense if model.engine == "compiled" else as_rows
+    return Samples(fill(data.X, network.dtype), numbers, weight)
 
 
 def as_numbers(Y: Array, network: Network) -> Array:

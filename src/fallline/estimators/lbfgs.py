@@ -87,7 +87,7 @@ def by_engine(objective: Objective, threads: int) -> Callable[[], tuple[float, A
 
     def evaluate() -> tuple[float, Array]:
         loss, _ = loop.epoch(None, 0, want_loss=True)
-        return loss, loop.gradient[: objective.network.n_parameters]
+        return loss, loop.gradient
 
     return evaluate
 
