@@ -50,7 +50,7 @@ ROOMS = {
     "numba": {"engine"},
     "sklearn": {"estimators"},
     "joblib": {"estimators"},
-    "threadpoolctl": {"estimators"},
+    "threadpoolctl": {"estimators", "baselines"},
     "dask": {"distributed"},
     "onnx": {"onnx"},
     "starlette": {"playground"},
