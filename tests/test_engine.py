@@ -224,13 +224,14 @@ def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("crowded")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("batch_size", [200, 700])
+@pytest.mark.parametrize("batch_size", [200, 700, 2600])  # the last: parts of several blocks
 @pytest.mark.parametrize("optimizer", OPTIMIZERS[:-1], ids=repr)
 def test_any_number_of_threads_gives_the_same_bits(
     optimizer, batch_size: int, dtype: str, rng: np.random.Generator
 ) -> None:
-    X, y = rng.normal(size=(700, 11)), rng.integers(0, 3, 700)
-    weight = rng.random(700)
+    n = max(batch_size, 700)
+    X, y = rng.normal(size=(n, 11)), rng.integers(0, 3, n)
+    weight = rng.random(n)
     results = []
     for threads in (1, 2, 3):
         net = Network([11, 60, 20, 3], hidden="tanh", loss="cross_entropy", seed=3, dtype=dtype)

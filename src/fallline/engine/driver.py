@@ -15,7 +15,7 @@ from fallline.engine.passes import (
     take_shares,
     take_targets,
 )
-from fallline.engine.updates import sum_of_parts, update
+from fallline.engine.updates import add_part, sum_of_parts, update
 from fallline.engine.vectors import address, at, offset, put
 
 
@@ -101,6 +101,7 @@ def steps(
     weighted, n_rows, size = len(weights) > 0, len(orders), len(thetas)
     rate_step = 1 if len(rates) > 1 else 0
     n_segments = (size + segment - 1) // segment if learn else 0
+    block = at(plan, ROW)
     usual_length = part_length(batch_size, most_parts, least_rows)
     total, mass = 0.0, 0.0
     done, turns = 0, 0
@@ -118,14 +119,19 @@ def steps(
                 n_parts += 1
                 if crew > 1 and p % crew != me:
                     continue
-                G_part = offset(G, p * size) if crew > 1 else G
+                # Alone, a part of one block may be added to the sum as it comes: the same numbers.
+                # A longer part is summed up first, as a crew does it.
+                at_once = crew == 1 and (p == 0 or length <= block)
+                G_part = G if at_once else offset(G, (p if crew > 1 else 1) * size)
                 lost = gradient_of_part(
                     theta, X, Y, weight, weighted, rows, p * length,
                     min(length, n - p * length), part_mass, room, plan,
-                    G_part, crew == 1 and p > 0, want_loss, one_block and epoch > 0,
+                    G_part, at_once and p > 0, want_loss, one_block and epoch > 0,
                     learn, dropout, offset(keys, done * n_layers), out, give,
                 )  # fmt: skip
                 put(losses, p, lost)
+                if learn and crew == 1 and not at_once:
+                    add_part(G, G_part, size)
             turns += 1
             wait(counter, crew, turns)
             loss = 0.0  # added up here: past the next meeting the others write to it again

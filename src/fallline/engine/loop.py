@@ -86,7 +86,7 @@ class Loop:
         self.is_weight[: network.n_parameters] = network.is_weight
         self.first, self.second = self.twins
         self.kept = [twin for twin, keep in zip(self.twins, kept, strict=True) if keep]
-        self.gradient = aligned(size * (PARTS[0] if self.crew > 1 else 1), dtype)
+        self.gradient = aligned(size * (PARTS[0] if self.crew > 1 else 2), dtype)
         self.segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
         self.losses, self.squares = np.zeros(PARTS[0]), np.zeros(-(-size // self.segment))
         self.nothing = np.zeros(0, dtype)

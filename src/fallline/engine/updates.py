@@ -7,6 +7,13 @@ from fallline.engine.vectors import at, lanes, load, number, square_root, store,
 
 
 @kernel
+def add_part(G, part, size):
+    """G <- G + part."""
+    for i in range(0, size, lanes(G)):
+        store(G, i, load(G, i) + load(part, i))
+
+
+@kernel
 def sum_of_parts(G, begin, end, n_parts, part, theta, is_weight, l2):
     """G <- the sum of its parts in order, plus l2 W; returns the sum of squared weights.
 
