@@ -32,6 +32,7 @@ _WHERE = {
     "MLPRegressor": "estimators",
     "ModelFileError": "errors",
     "Network": "network",
+    "Predictor": "engine",
     "OneCycle": "schedules",
     "ParameterError": "errors",
     "Patience": "stopping",
@@ -76,6 +77,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from fallline.engine import Predictor as Predictor
     from fallline.errors import DataError as DataError
     from fallline.errors import DivergenceWarning as DivergenceWarning
     from fallline.errors import FalllineError as FalllineError

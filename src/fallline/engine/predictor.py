@@ -1,0 +1,83 @@
+"""Prediction for a service: one row, or a few, in microseconds."""
+
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array, ArrayLike
+from fallline.engine.codes import ACTIVATIONS, LOSSES
+from fallline.engine.config import drop_stale
+from fallline.engine.layout import aligned, padded
+from fallline.network import Network
+from fallline.samples import check_X
+
+__all__ = ["Predictor"]
+
+
+class Predictor:
+    """A network as it is now, ready to predict single rows by the compiled engine.
+
+    Later changes of the network are not seen. Not for several threads at once: each takes its own.
+    Many rows at a time are the matter of :meth:`fallline.Network.predict_proba`, which takes half
+    the time a row from a few dozen rows on.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([2, 3, 1], loss="binary_cross_entropy", seed=0)
+    >>> predictor = fl.Predictor(net)
+    >>> predictor.predict_proba([0.5, 1.0]).shape, net.predict_proba([[0.5, 1.0]]).shape
+    ((1,), (1, 1))
+    """
+
+    def __init__(self, network: Network) -> None:
+        drop_stale()
+        from fallline.engine.rows import predict_rows
+
+        self._run: Any = predict_rows
+        self.network = network
+        self.dtype = network.dtype
+        self.sizes, self.row_shape = np.array(network.sizes), network.sizes[:1]
+        self.codes = np.array([*map(ACTIVATIONS.index, network.hidden), 0])
+        self.loss = LOSSES.index(network.loss.name)
+        wide = [padded(size, self.dtype) for size in network.sizes]
+        self.weights = aligned(
+            sum((n_in + 1) * w for n_in, w in zip(network.sizes, wide[1:], strict=False)),
+            self.dtype,
+        )
+        begin = 0
+        for layer, w in zip(network.layers, wide[1:], strict=True):
+            n_in, n_out = layer.W.shape
+            block = self.weights[begin : begin + (n_in + 1) * w].reshape(n_in + 1, w)
+            block[:, :n_out] = layer.block
+            begin += block.size
+        self.rooms = aligned(2 * (max(wide) + padded(1, self.dtype)), self.dtype)
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """The output in its own terms: (n_outputs,) for one row, (n, n_outputs) for several.
+
+        Raises ShapeError and DataError as :meth:`fallline.Network.predict_proba` does.
+        """
+        if isinstance(X, np.ndarray) and X.dtype == self.dtype and X.shape == self.row_shape:
+            one_row, rows = True, X.reshape(1, -1)
+        else:
+            given = np.asarray(X)
+            one_row = given.ndim == 1
+            rows = check_X([given] if one_row else given, self.row_shape[0], self.dtype)
+        out = np.empty((len(rows), self.sizes[-1]), self.dtype)
+        if not self.run(rows, out):
+            check_X(rows, self.row_shape[0], self.dtype)  # says which number it is
+        return out[0] if one_row else out
+
+    def run(self, rows: Array, out: Array) -> bool:
+        """The bare kernel: rows (n, n_features) and out (n, n_outputs) of the network's dtype.
+
+        Nothing is checked; False where a number is not finite.
+        """
+        return bool(
+            self._run(self.weights, self.sizes, self.codes, self.loss, rows, self.rooms, out)
+        )
+
+    def predict(self, X: ArrayLike) -> Any:
+        """The class, 0 or 1, or the numbers, as :meth:`fallline.Network.predict`, for each row."""
+        output = self.predict_proba(X)
+        decided = self.network.decide(np.atleast_2d(output))
+        return decided[0] if output.ndim == 1 else decided

@@ -1,0 +1,57 @@
+"""Prediction of single rows in compiled code: one row's numbers never leave the first cache."""
+
+import math
+
+from fallline.engine.config import entry
+from fallline.engine.exponential import sigmoid
+from fallline.engine.functions import activate
+from fallline.engine.tiles import product
+from fallline.engine.vectors import address, at, lanes, load, offset, put, store
+
+
+@entry
+def predict_rows(weights, sizes, codes, loss, rows, rooms, out):
+    """The output of each row of ``rows``, in its own terms; False where a number is not finite.
+
+    ``weights`` holds W over b of each layer, its columns padded to whole vectors; ``rooms`` two
+    layers' activations; ``loss`` and ``codes`` are numbers of engine.codes.
+    """
+    L = lanes(address(weights))
+    n_layers, half = len(sizes) - 1, len(rooms) // 2
+    k = sizes[n_layers]
+    finite = True
+    for row in range(len(rows)):
+        A, Z, W = address(rooms), offset(address(rooms), half), address(weights)
+        for i in range(sizes[0]):
+            x = rows[row, i]
+            finite = finite and x - x == 0
+            put(A, i, x)
+        for l in range(n_layers):
+            n_in, n_out = sizes[l], sizes[l + 1]
+            wide = (n_out + L - 1) // L * L
+            put(A, n_in, 1.0)
+            product(A, n_in, 1, W, wide, n_in + 1, Z, wide, 1, wide, False)
+            if l < n_layers - 1:
+                activate(codes[l], Z, Z, False, wide)
+            W = offset(W, (n_in + 1) * wide)
+            A, Z = Z, A
+        if loss == 1:
+            for i in range(0, k, L):
+                store(A, i, sigmoid(load(A, i)))
+        elif loss == 2:
+            highest = at(A, 0)
+            for i in range(1, k):
+                highest = max(highest, at(A, i))
+            total = 0.0
+            for i in range(k):
+                power = math.exp(at(A, i) - highest)
+                put(A, i, power)
+                total += power
+            for i in range(k):
+                put(A, i, at(A, i) / total)
+        elif loss == 5:
+            for i in range(k):
+                put(A, i, math.exp(min(at(A, i), 709.7)))
+        for i in range(k):
+            out[row, i] = at(A, i)
+    return finite
