@@ -1,28 +1,38 @@
-"""`make bench`: every benchmark, into benchmarks/RESULTS.md."""
+"""`make bench`: every benchmark, each in a process of its own, into benchmarks/RESULTS.md."""
 
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 
-import estimators
-import middle
-import startup
-import truth_table
 from timing import machine
 
+HERE = Path(__file__).parent
+BENCHMARKS = (
+    "truth_table.py",
+    "middle.py",
+    "mnist_size.py",
+    "one_row.py",
+    "estimators.py",
+    "startup.py",
+)
 HEAD = """# Benchmark results
 
 Written by `make bench`. Each figure is a median; candidates of one table ran in turn, round after
-round, in one process (start-up: in fresh ones). Machines are noisy: read the ratios.
+round, in one process held to the cores that the title names (start-up: in fresh ones). Machines
+are noisy: read the ratios.
 """
 
 
 def main() -> None:
     """Run and write."""
     parts = [HEAD, f"{datetime.date.today()}\n\n{machine()}\n"]
-    parts += [f"{benchmark.run()}\n" for benchmark in (truth_table, middle, estimators, startup)]
-    text = "\n".join(parts)
-    (Path(__file__).parent / "RESULTS.md").write_text(text)
-    print(text)
+    for name in BENCHMARKS:
+        print(f"{name} ...", file=sys.stderr)
+        command = [sys.executable, name]
+        result = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
+        parts.append(result.stdout.strip() + "\n")
+    (HERE / "RESULTS.md").write_text("\n".join(parts))
 
 
 if __name__ == "__main__":

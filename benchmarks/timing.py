@@ -35,8 +35,11 @@ def as_table(medians: dict[str, float], ours: str) -> str:
 def machine() -> str:
     """Processor, Python and the versions of what was measured, on one line each."""
     lines = [f"- {processor()}", f"- Python {platform.python_version()} on {platform.system()}"]
-    for package in ("fallline", "numpy", "scipy", "numba", "scikit-learn"):
-        lines.append(f"- {package} {metadata.version(package)}")
+    for package in ("fallline", "numpy", "scipy", "numba", "scikit-learn", "jax", "torch"):
+        try:
+            lines.append(f"- {package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            lines.append(f"- {package}: not installed, left out")
     return "\n".join(lines)
 
 
