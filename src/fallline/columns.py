@@ -56,7 +56,10 @@ class NumberColumn:
         values = column_numbers(table, self.name)
         missing = table.missing(self.name)
         with np.errstate(over="ignore", invalid="ignore"):
-            out[:, 0] = np.where(missing, 0.0, (values - self.mean) / self.scale)
+            scaled = (values - self.mean) / self.scale
+            if missing.any():
+                scaled[missing] = 0.0
+            out[:, 0] = scaled
         if not np.isfinite(out[:, 0]).all():
             row = int(np.argmin(np.isfinite(out[:, 0])))
             raise TableError(

@@ -20,7 +20,7 @@ from fallline.samples import Samples, check_samples, check_X
 
 __all__ = ["Forward", "Layer", "Network"]
 
-ROWS_AT_ONCE = 8192  # prediction holds the activations of this many rows at a time
+ROWS_AT_ONCE = 2048  # prediction holds the activations of this many rows at a time
 
 
 @dataclass(frozen=True)
