@@ -23,6 +23,7 @@ SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
 PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
 PAYS_TO_SHARE = 10e-6  # seconds of a step; two meetings of the crew take about one millionth
+TRY_AGAIN = 16  # calls
 WORTH_A_CREW = 2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
 
@@ -67,7 +68,8 @@ class Loop:
         self.knobs = np.array([*knobs, 0.0, 0.0, 0.0, 0.0, 0.0])
         self.states = [state[name] for name in names if name]
         self.everything = np.arange(len(rows))
-        self.seconds_per_step = 0.0
+        self.pace: dict[int, float] = {}  # seconds a step, by size of the crew
+        self.calls = 0
         self.threads = threads
         self._lay_out([bool(name) for name in names])
 
@@ -119,9 +121,24 @@ class Loop:
 
     def piece(self, steps: int) -> int:
         """How many of these steps to take before Python, and Ctrl-C, are heard again."""
-        if self.seconds_per_step == 0.0:
+        if not self.pace:
             return min(steps, 20)
-        return min(steps, max(1, int(SECONDS_PER_CALL / self.seconds_per_step)))
+        return min(steps, max(1, int(SECONDS_PER_CALL / min(self.pace.values()))))
+
+    def crew_of_call(self, steps: int) -> int:
+        """One thread or the whole crew, whichever was quicker lately.
+
+        A crew is slower where other programs want the cores too: its threads then wait for each
+        other. The bits are the same, so it may change from call to call; now and then the slower
+        one is tried again.
+        """
+        if self.crew == 1 or not self.pace or steps * self.pace[1] < WORTH_A_CREW:
+            return 1
+        if self.crew not in self.pace:
+            return self.crew
+        self.calls += 1
+        quicker, slower = sorted(self.pace, key=self.pace.__getitem__)
+        return slower if self.calls % TRY_AGAIN == 0 else quicker
 
     def call(
         self,
@@ -142,8 +159,9 @@ class Loop:
         for twin, values in zip(self.kept, self.states, strict=True):
             twin[:n] = values
         steps = epochs * -(-len(order) // self.batch_size)
+        crew = self.crew_of_call(steps)
         total, mass, done = self.together(
-            self.crew if steps * self.seconds_per_step > WORTH_A_CREW else 1,
+            crew,
             (self.rows.X, self.rows.Y, self.weights_of(self.rows), order),
             (self.batch_size, epochs, self.one_block, want_loss, *before, self.code),
             (self.rates(step, steps), step, self.knobs, self.l2, self.l2_per_mass),
@@ -152,7 +170,7 @@ class Loop:
         self.network.parameters[:] = self.theta[:n]
         for twin, values in zip(self.kept, self.states, strict=True):
             values[:] = twin[:n]
-        self.seconds_per_step = (time.perf_counter() - began) / done
+        self.pace[crew] = (time.perf_counter() - began) / done
         return total, mass, done
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
