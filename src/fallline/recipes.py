@@ -53,6 +53,7 @@ class Recipe:
     epochs: int = 100
     batch_size: int | None = None
     l2: float | None = None
+    dropout: float = 0.0
     patience: int = 20
 
     def for_rows(self, n_rows: int) -> "Recipe":

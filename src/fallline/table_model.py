@@ -189,6 +189,7 @@ def train_table(
     epochs: int | None = None,
     batch_size: int | None = None,
     l2: float | None = None,
+    dropout: float | None = None,
     patience: int | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -227,6 +228,7 @@ def train_table(
         "epochs": epochs,
         "batch_size": batch_size,
         "l2": l2,
+        "dropout": dropout,
         "patience": patience,
     }
     chosen = recipes(preset, given)
@@ -327,6 +329,7 @@ def train_one(
         batch_size=recipe.batch_size,
         seed=seed,
         l2=recipe.l2 or 0.0,
+        dropout=recipe.dropout,
         sample_weight=weight,
         validation=data.part(data.held)[:2],
         stop=Patience(recipe.patience),
@@ -359,6 +362,7 @@ def facts_of(
         "optimizer": repr(recipe.build(len(data.kept))),
         "batch_size": recipe.batch_size,
         "l2": recipe.l2,
+        "dropout": recipe.dropout,
         "seed": seed,
         "runs": n_runs,
         "best_validation_loss": best_loss(history) if history.validation_loss else None,

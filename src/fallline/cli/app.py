@@ -89,6 +89,10 @@ L2 = Annotated[
     float | None,
     typer.Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
 ]
+Dropout = Annotated[
+    float | None,
+    typer.Option(help="Share of hidden neurons that each step silences.  [preset: 0]"),
+]
 Patience = Annotated[
     int | None,
     typer.Option(help="Stop after so many epochs without a better validation loss.  [preset: 20]"),
@@ -153,6 +157,7 @@ def train(
     epochs: TrainEpochs = None,
     batch_size: BatchSize = None,
     l2: L2 = None,
+    dropout: Dropout = None,
     patience: Patience = None,
     validation: Annotated[
         str, typer.Option(help="To choose the best epoch by: a share of the rows, or a file.")
@@ -211,6 +216,7 @@ def train(
             "epochs": epochs,
             "batch_size": batch_size,
             "l2": l2,
+            "dropout": dropout,
             "patience": patience,
             "validation": validation,
             "test": test,
@@ -254,6 +260,7 @@ def cv(
     epochs: TrainEpochs = None,
     batch_size: BatchSize = None,
     l2: L2 = None,
+    dropout: Dropout = None,
     patience: Patience = None,
     validation: Annotated[
         float, typer.Option(help="Share of each fold's training rows, to choose the epoch by.")
@@ -297,6 +304,7 @@ def cv(
             "epochs": epochs,
             "batch_size": batch_size,
             "l2": l2,
+            "dropout": dropout,
             "patience": patience,
             "validation": validation,
             "weights": weights,
