@@ -61,8 +61,8 @@ class Steps(Protocol):
         batch computes no loss and returns 0.
         """
 
-    def epochs(self, count: int) -> None:
-        """``count`` full-batch passes that nobody looks at."""
+    def epochs(self, count: int) -> float:
+        """``count`` passes that nobody looks at; 0, or the loss, not finite, that ended them."""
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         """The loss of every such sample at the network's parameters, and their logits.
@@ -90,9 +90,12 @@ class ReferenceSteps:
                 return losses[-1]
         return float(np.average(losses, weights=masses))
 
-    def epochs(self, count: int) -> None:
+    def epochs(self, count: int) -> float:
         for _ in range(count):
-            self.step(None, want_loss=False)
+            loss = self.step(None, want_loss=False) if self.full else self.epoch(want_loss=True)
+            if not np.isfinite(loss):
+                return loss
+        return 0.0
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         return measured(self.descent.network, rows, every)
@@ -192,8 +195,11 @@ class CompiledSteps:
         self.descent.position.step += taken
         return loss
 
-    def epochs(self, count: int) -> None:
-        self.descent.position.step += self.loop.epochs(count, self.descent.position.step)
+    def epochs(self, count: int) -> float:
+        draw = None if self.full else self.descent.order
+        loss, taken = self.loop.epochs(count, self.descent.position.step, draw)
+        self.descent.position.step += taken
+        return loss
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         return self.loop.measure(rows, every)

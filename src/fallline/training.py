@@ -285,10 +285,11 @@ class Run:
         while position.epoch < settings.epochs:
             epoch = position.epoch
             recorded = epoch % settings.record_every == 0
-            ahead = 1 if recorded or not steps.full else self.epochs_to_next_stop(epoch)
+            ahead = 1 if recorded else self.epochs_to_next_stop(epoch)
             if ahead > 1:
-                steps.epochs(ahead)
-                loss = 0.0 if np.isfinite(self.network.parameters).all() else math.nan
+                loss = steps.epochs(ahead)
+                if not np.isfinite(self.network.parameters).all():
+                    loss = math.nan
             else:
                 before = self.network.parameters.copy() if recorded else None
                 loss = steps.epoch(want_loss=recorded)

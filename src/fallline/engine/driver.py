@@ -67,12 +67,14 @@ def gradient_of_part(
 def steps(
     me, crew, counters,
     thetas, Gs, firsts, seconds, are_weights, segment, most_parts, least_rows,
-    all_lost, all_squares, Xs, Ys, weights, orders, batch_size, epochs, one_block,
+    all_lost, all_squares, Xs, Ys, weights, orders, n_rows, batch_size, epochs, one_block,
     want_loss, sum_before, mass_before,
     optimizer, rates, step, all_knobs, l2, l2_per_mass, learn, dropout, all_keys, n_layers, outs,
     rooms, plans,
 ):  # fmt: skip
-    """Run ``epochs`` passes over ``orders``; returns the sum of losses, the mass, and the steps.
+    """Run ``epochs`` passes of ``n_rows``; returns the sum of losses, the mass, and the steps.
+
+    ``orders`` holds one order of the rows for each epoch, or one for all.
 
     Called at once by every thread of the crew, with its number ``me`` and its own ``rooms``; the
     rest is common. With ``want_loss`` the sum is that of the batches' losses in the last epoch,
@@ -98,8 +100,9 @@ def steps(
         address(all_squares),
     )
     keys, out, give = address(all_keys), address(outs), len(outs) > 0
-    weighted, n_rows, size = len(weights) > 0, len(orders), len(thetas)
+    weighted, size = len(weights) > 0, len(thetas)
     rate_step = 1 if len(rates) > 1 else 0
+    order_step = n_rows if len(orders) > n_rows else 0
     n_segments = (size + segment - 1) // segment if learn else 0
     block = at(plan, ROW)
     usual_length = part_length(batch_size, most_parts, least_rows)
@@ -108,7 +111,7 @@ def steps(
     for epoch in range(epochs):
         total, mass = sum_before, mass_before
         for begin in range(0, n_rows, batch_size):
-            rows, n = offset(order, begin), min(batch_size, n_rows - begin)
+            rows, n = offset(order, epoch * order_step + begin), min(batch_size, n_rows - begin)
             part_mass = mass_of(weight, weighted, rows, n)
             length = usual_length
             if n < batch_size:

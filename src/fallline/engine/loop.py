@@ -1,6 +1,7 @@
 """The engine's Python side: the arrays of one run, and the call of the compiled driver."""
 
 import time
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,7 @@ PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
 PAYS_TO_SHARE = 10e-6  # seconds of a step; two meetings of the crew take about one millionth
 TRY_AGAIN = 16  # calls
+MOST_DRAWN = 4_000_000  # rows of orders drawn ahead for one call, 32 MB
 WORTH_A_CREW = 2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
 
@@ -112,12 +114,28 @@ class Loop:
             begin += rows
         return (total / mass if mass > 0 else 0.0), taken
 
-    def epochs(self, count: int, step: int) -> int:
-        """``count`` full-batch passes that nobody looks at; returns the steps taken."""
-        taken = 0
-        while taken < count:
-            taken += self.call(self.everything, step + taken, self.piece(count - taken), False)[2]
-        return taken
+    def epochs(
+        self, count: int, step: int, draw: Callable[[], Array] | None = None
+    ) -> tuple[float, int]:
+        """``count`` passes that nobody looks at, in orders from ``draw``; the steps taken.
+
+        Without ``draw`` the batch is full. At a batch whose loss is not finite it ends early; that
+        loss, else 0, comes before the steps.
+        """
+        taken = done = 0
+        per_epoch = -(-len(self.rows) // self.batch_size)
+        while done < count:
+            now = max(1, self.piece((count - done) * per_epoch) // per_epoch)
+            if draw is None:
+                order = self.everything
+            else:
+                now = max(1, min(now, MOST_DRAWN // len(self.rows)))
+                order = np.concatenate([draw() for _ in range(now)])
+            total, _, steps = self.call(order, step + taken, now, draw is not None)
+            taken, done = taken + steps, done + now
+            if not np.isfinite(total):
+                return total, taken
+        return 0.0, taken
 
     def piece(self, steps: int) -> int:
         """How many of these steps to take before Python, and Ctrl-C, are heard again."""
@@ -158,11 +176,12 @@ class Loop:
         self.theta[:n] = self.network.parameters
         for twin, values in zip(self.kept, self.states, strict=True):
             twin[:n] = values
-        steps = epochs * -(-len(order) // self.batch_size)
+        n_rows = min(len(order), len(self.rows))
+        steps = epochs * -(-n_rows // self.batch_size)
         crew = self.crew_of_call(steps)
         total, mass, done = self.together(
             crew,
-            (self.rows.X, self.rows.Y, self.weights_of(self.rows), order),
+            (self.rows.X, self.rows.Y, self.weights_of(self.rows), order, n_rows),
             (self.batch_size, epochs, self.one_block, want_loss, *before, self.code),
             (self.rates(step, steps), step, self.knobs, self.l2, self.l2_per_mass),
             (True, self.dropout, self.keys(step, steps), len(self.network.hidden), self.nothing),
@@ -181,7 +200,7 @@ class Loop:
         worth = self.seconds_of_products(len(order)) > WORTH_A_CREW
         total, mass, _ = self.together(
             self.threads if worth else 1,
-            (rows.X, rows.Y, self.weights_of(rows), order),
+            (rows.X, rows.Y, self.weights_of(rows), order, len(order)),
             (len(order), 1, False, True, 0.0, 0.0, 0),
             (np.zeros(1), 0, self.knobs, 0.0, False),
             (False, 0.0, self.keys(0, 0), 0, logits.ravel()),
