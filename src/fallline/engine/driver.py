@@ -70,9 +70,12 @@ def steps(
     all_lost, all_squares, Xs, Ys, weights, orders, n_rows, batch_size, epochs, one_block,
     want_loss, sum_before, mass_before,
     optimizer, rates, step, all_knobs, l2, l2_per_mass, learn, dropout, all_keys, n_layers, outs,
-    rooms, plans,
+    rooms, plans, n_runs, results,
 ):  # fmt: skip
-    """Run ``epochs`` passes of ``n_rows``; returns the sum of losses, the mass, and the steps.
+    """Run ``epochs`` passes of ``n_rows``; sum of losses, mass and steps go to ``results``.
+
+    Of ``n_runs`` networks, one after the other: they share the data and the settings, and each has
+    its part of ``thetas``, ``firsts``, ``seconds``, ``orders``, ``rates`` and ``results``.
 
     ``orders`` holds one order of the rows for each epoch, or one for all.
 
@@ -85,85 +88,98 @@ def steps(
     ``outs``, where it has room, takes the logits of a batch.
     """
     # Addresses from here on: an array that is handed on costs an atomic count of its users.
-    theta, G, first, second = address(thetas), address(Gs), address(firsts), address(seconds)
+    thetas_, G, firsts_, seconds_ = address(thetas), address(Gs), address(firsts), address(seconds)
     is_weight, room, plan, counter = (
         address(are_weights),
         address(rooms),
         address(plans),
         address(counters),
     )
-    X, Y, order, weight = address(Xs), address(Ys), address(orders), address(weights)
-    rate_of, knobs, losses, squares = (
+    X, Y, orders_, weight = address(Xs), address(Ys), address(orders), address(weights)
+    rates_, knobs, losses, squares = (
         address(rates),
         address(all_knobs),
         address(all_lost),
         address(all_squares),
     )
-    keys, out, give = address(all_keys), address(outs), len(outs) > 0
-    weighted, size = len(weights) > 0, len(thetas)
-    rate_step = 1 if len(rates) > 1 else 0
-    order_step = n_rows if len(orders) > n_rows else 0
+    keys_, out, results_ = address(all_keys), address(outs), address(results)
+    weighted, give = len(weights) > 0, len(outs) > 0
+    size, n_orders = len(thetas) // n_runs, len(orders) // n_runs
+    n_rates, n_keys = len(rates) // n_runs, len(all_keys) // n_runs
+    order_step = n_rows if n_orders > n_rows else 0
+    rate_step = 1 if n_rates > 1 else 0
     n_segments = (size + segment - 1) // segment if learn else 0
     block = at(plan, ROW)
     usual_length = part_length(batch_size, most_parts, least_rows)
-    total, mass = 0.0, 0.0
-    done, turns = 0, 0
-    for epoch in range(epochs):
-        total, mass = sum_before, mass_before
-        for begin in range(0, n_rows, batch_size):
-            rows, n = offset(order, epoch * order_step + begin), min(batch_size, n_rows - begin)
-            part_mass = mass_of(weight, weighted, rows, n)
-            length = usual_length
-            if n < batch_size:
-                length = part_length(n, most_parts, least_rows)
-            n_parts = 0
-            while n_parts * length < n:
-                p = n_parts
-                n_parts += 1
-                if crew > 1 and p % crew != me:
-                    continue
-                # Alone, a part of one block may be added to the sum as it comes: the same numbers.
-                # A longer part is summed up first, as a crew does it.
-                at_once = crew == 1 and (p == 0 or length <= block)
-                G_part = G if at_once else offset(G, (p if crew > 1 else 1) * size)
-                lost = gradient_of_part(
-                    theta, X, Y, weight, weighted, rows, p * length,
-                    min(length, n - p * length), part_mass, room, plan,
-                    G_part, at_once and p > 0, want_loss, one_block and epoch > 0,
-                    learn, dropout, offset(keys, done * n_layers), out, give,
-                )  # fmt: skip
-                put(losses, p, lost)
-                if learn and crew == 1 and not at_once:
-                    add_part(G, G_part, size)
-            turns += 1
-            wait(counter, crew, turns)
-            loss = 0.0  # added up here: past the next meeting the others write to it again
-            if want_loss:
-                for p in range(n_parts):
-                    loss += at(losses, p)
-            strength = l2 / part_mass if l2_per_mass and part_mass > 0 else l2
-            rate = at(rate_of, done * rate_step)
-            done += 1
-            for s in range(me, n_segments, crew):
-                low, high = s * segment, min(size, (s + 1) * segment)
-                if crew > 1 or l2 > 0:
-                    put(squares, s, sum_of_parts(
-                        G, low, high, n_parts if crew > 1 else 1, size, theta, is_weight, strength,
-                    ))  # fmt: skip
-                update(
-                    optimizer, theta, G, first, second, is_weight, low, high,
-                    rate, step + done, knobs,
-                )  # fmt: skip
-            turns += 1
-            wait(counter, crew, turns)
-            if want_loss:
-                if l2 > 0:
-                    lost = 0.0
-                    for s in range(n_segments):
-                        lost += at(squares, s)
-                    loss += 0.5 * strength * lost
-                if loss - loss != 0.0:  # infinite or NaN
-                    return loss, mass, done
-                total += part_mass * loss
-                mass += part_mass
-    return total, mass, done
+    turns = 0
+    for r in range(n_runs):
+        theta, order = offset(thetas_, r * size), offset(orders_, r * n_orders)
+        first, second = offset(firsts_, r * size), offset(seconds_, r * size)
+        rate_of, keys = offset(rates_, r * n_rates), offset(keys_, r * n_keys)
+        total, mass, done, broken = 0.0, 0.0, 0, False
+        for epoch in range(epochs):
+            total, mass = sum_before, mass_before
+            for begin in range(0, n_rows, batch_size):
+                rows, n = offset(order, epoch * order_step + begin), min(batch_size, n_rows - begin)
+                part_mass = mass_of(weight, weighted, rows, n)
+                length = usual_length
+                if n < batch_size:
+                    length = part_length(n, most_parts, least_rows)
+                n_parts = 0
+                while n_parts * length < n:
+                    p = n_parts
+                    n_parts += 1
+                    if crew > 1 and p % crew != me:
+                        continue
+                    # Alone, a part of one block may be added to the sum as it comes: the same
+                    # numbers. A longer part is summed up first, as a crew does it.
+                    at_once = crew == 1 and (p == 0 or length <= block)
+                    G_part = G if at_once else offset(G, (p if crew > 1 else 1) * size)
+                    lost = gradient_of_part(
+                        theta, X, Y, weight, weighted, rows, p * length,
+                        min(length, n - p * length), part_mass, room, plan,
+                        G_part, at_once and p > 0, want_loss, one_block and epoch > 0,
+                        learn, dropout, offset(keys, done * n_layers), out, give,
+                    )  # fmt: skip
+                    put(losses, p, lost)
+                    if learn and crew == 1 and not at_once:
+                        add_part(G, G_part, size)
+                turns += 1
+                wait(counter, crew, turns)
+                loss = 0.0  # added up here: past the next meeting the others write to it again
+                if want_loss:
+                    for p in range(n_parts):
+                        loss += at(losses, p)
+                strength = l2 / part_mass if l2_per_mass and part_mass > 0 else l2
+                rate = at(rate_of, done * rate_step)
+                done += 1
+                for s in range(me, n_segments, crew):
+                    low, high = s * segment, min(size, (s + 1) * segment)
+                    if crew > 1 or l2 > 0:
+                        put(squares, s, sum_of_parts(
+                            G, low, high, n_parts if crew > 1 else 1, size,
+                            theta, is_weight, strength,
+                        ))  # fmt: skip
+                    update(
+                        optimizer, theta, G, first, second, is_weight, low, high,
+                        rate, step + done, knobs,
+                    )  # fmt: skip
+                turns += 1
+                wait(counter, crew, turns)
+                if want_loss:
+                    if l2 > 0:
+                        lost = 0.0
+                        for s in range(n_segments):
+                            lost += at(squares, s)
+                        loss += 0.5 * strength * lost
+                    if loss - loss != 0.0:  # infinite or NaN
+                        total = loss
+                        broken = True
+                        break
+                    total += part_mass * loss
+                    mass += part_mass
+            if broken:
+                break
+        put(results_, 3 * r, total)
+        put(results_, 3 * r + 1, mass)
+        put(results_, 3 * r + 2, float(done))

@@ -211,21 +211,22 @@ class Loop:
         self, crew: int, data: Any, course: Any, descent: Any, rest: Any
     ) -> tuple[float, float, int]:
         """The compiled loop, by every thread of the crew."""
-        run, counter = driver(), np.zeros(1, np.int64)
+        run, counter, results = driver(), np.zeros(1, np.int64), np.zeros(3)
         common = (
             self.theta, self.gradient, self.first, self.second, self.is_weight,
             self.segment, *PARTS, self.losses, self.squares, *data, *course, *descent, *rest,
         )  # fmt: skip
 
-        def work(me: int, crew: int) -> tuple[float, float, int]:
-            loss, mass, done = run(me, crew, counter, *common, self.rooms[me], self.layout.plan)
-            return loss, mass, done
+        def work(me: int, crew: int) -> None:
+            run(me, crew, counter, *common, self.rooms[me], self.layout.plan, 1, results)
 
         with helpers(crew - 1) as (pool, count):
             if pool is not None:
                 for me in range(1, count + 1):
                     pool.submit(work, me, count + 1)
-            return work(0, count + 1)
+            work(0, count + 1)
+        total, mass, done = results.tolist()
+        return total, mass, int(done)
 
     def weights_of(self, rows: Samples) -> Array:
         """The sample weights, an empty array for none."""
