@@ -8,6 +8,15 @@ epochs and batches), and the inner loops of ``passes``, ``tiles``, ``functions``
 from fallline.engine.config import compiled_before
 from fallline.engine.helpers import threads_allowed
 from fallline.engine.loop import Loop, serves
+from fallline.engine.many import Course, train_many
 from fallline.engine.predictor import Predictor
 
-__all__ = ["Loop", "Predictor", "compiled_before", "serves", "threads_allowed"]
+__all__ = [
+    "Course",
+    "Loop",
+    "Predictor",
+    "compiled_before",
+    "serves",
+    "threads_allowed",
+    "train_many",
+]
