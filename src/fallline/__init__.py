@@ -55,6 +55,7 @@ _WHERE = {
     "save": "modelfile",
     "to_sklearn": "estimators",
     "trace": "tracing",
+    "sweep": "sweeps",
     "train": "training",
     "train_table": "table_model",
 }
@@ -117,6 +118,7 @@ if TYPE_CHECKING:
     from fallline.stopping import Patience as Patience
     from fallline.stopping import TargetLoss as TargetLoss
     from fallline.stopping import TimeLimit as TimeLimit
+    from fallline.sweeps import sweep as sweep
     from fallline.table_model import TableModel as TableModel
     from fallline.table_model import train_table as train_table
     from fallline.tracing import Trace as Trace

@@ -35,3 +35,7 @@ class InterruptedWarning(UserWarning):
 
 class FileWriteError(FalllineError, OSError):
     """A file cannot be written; what was there before is intact."""
+
+
+class ClusterError(FalllineError):
+    """A cluster that cannot be reached, or cannot do the work."""

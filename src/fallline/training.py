@@ -457,6 +457,11 @@ def batch_size_for(settings: Settings, n_rows: int) -> int:
         return n_rows
     if settings.batch_size is not None:
         return settings.batch_size
+    return batch_size_for_rows(n_rows)
+
+
+def batch_size_for_rows(n_rows: int) -> int:
+    """The batch size where none is given."""
     return n_rows if n_rows < FULL_BATCH_BELOW else DEFAULT_BATCH
 
 

@@ -43,7 +43,7 @@ def train_many(
     mean over its batches, each before its update), which is not finite where the run broke off.
     """
     orders = 1 if course.batch_size >= len(rows) else course.epochs
-    most = max(1, MOST_DRAWN // (orders * len(rows)))
+    most = max(1, MOST_DRAWN // max(1, orders * len(rows)))
     size = min(most, max(1, -(-len(networks) // (threads * JOBS_PER_THREAD))))
     jobs = [slice(i, i + size) for i in range(0, len(networks), size)]
 
