@@ -478,3 +478,39 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
     child.close()
     assert child.exitstatus == 1
     assert fl.load(tmp_path / "model.safetensors").n_parameters > 0
+
+
+# ---- sweep
+
+
+def test_sweep(cli, tmp_path: Path) -> None:
+    lines = [f"{i % 7},{i % 5},{'yes' if i % 7 > 3 else 'no'}" for i in range(80)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *lines]))
+    grid = "hidden=2|4,3 learning_rate=0.01..0.1:log2 epochs=10"
+    command = ["sweep", "t.csv", "--target", "y", "--grid", grid, "--seeds", "3"]
+    done = cli(*command, "-o", "runs.csv", "--model", "m.safetensors", "--log", "log.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "12 runs" in done.stdout
+    assert (tmp_path / "runs.csv").read_text().count("\n") == 13
+    assert cli("predict", "m.safetensors", "t.csv").stdout.count("\n") == 81
+    found = json.loads(cli(*command, "--json", "--log", "log.jsonl").stdout)
+    assert found["runs"] == 12
+    assert len(found["summary"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ("hidden", "write name=value"),
+        ("hiden=2", "there are hidden"),
+        ("learning_rate=x", "write a number"),
+        ("learning_rate=1..2:logx", "write a number"),
+        ("hidden=0", "hidden"),
+    ],
+)
+def test_a_grid_that_cannot_be_read(grid: str, message: str, cli, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
+    done = cli("sweep", "t.csv", "--target", "y", "--grid", grid)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert done.stderr.count("\n") <= 2

@@ -54,7 +54,7 @@ def spread_over(
         client.submit(run_jobs, data, piece, 1, pure=False, retries=TRIES) for piece in pieces
     ]
     try:
-        for future in distributed.as_completed(futures):
+        for future in distributed.as_completed(futures, loop=client.loop):
             yield result_of(future)
     finally:
         client.cancel(futures)

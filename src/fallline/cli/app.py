@@ -320,6 +320,74 @@ def cv(
     )
 
 
+@app.command()
+def sweep(
+    tables: Tables,
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    grid: Annotated[
+        str,
+        typer.Option(help="Settings and their values: name=value|value, a..b:n, a..b:logn."),
+    ],
+    seeds: Annotated[int, typer.Option(help="Runs of each setting, with other seeds.")] = 5,
+    folds: Annotated[
+        int | None, typer.Option(help="Score by so many folds instead of a part held out.")
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="Try so many settings at random, not all.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Where every run goes: .csv, .parquet")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Where the best network goes.")] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(help="Keep each run as it ends; with the same file a sweep goes on."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="A Dask scheduler's address, such as tcp://10.0.0.1:8786.")
+    ] = None,
+    validation: Annotated[float, typer.Option(help="Share of the rows to score by.")] = 0.2,
+    task: Task = None,
+    ignore: Ignore = None,
+    types: Types = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    no_header: NoHeader = False,
+    names: Names = None,
+    missing: Missing = None,
+    encoding: Encoding = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train many small networks: every combination of settings, every seed.
+
+    Example: fallline sweep titanic.csv --target Survived --grid "hidden=4|16 l2=0.0001..0.1:log4"
+    """
+    from fallline.cli.sweep import run
+
+    run(
+        tables,
+        target,
+        grid,
+        reading=reading_options(no_header, names, missing, encoding),
+        prepared={"task": task, "ignore": ignore, "types": types, "seed": seed},
+        settings={
+            "seeds": seeds,
+            "folds": folds,
+            "draws": draws,
+            "validation": validation,
+            "split_seed": seed,
+            "log": log,
+            "threads": threads,
+        },
+        output=output,
+        model=model,
+        cluster=cluster,
+        quiet=quiet,
+        json=json,
+    )
+
+
 def reading_options(
     no_header: bool, names: str | None, missing: list[str] | None, encoding: str | None
 ) -> dict[str, Any]:

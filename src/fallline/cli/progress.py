@@ -11,7 +11,7 @@ from fallline.engine import compiled_before
 from fallline.table_model import Run
 from fallline.training import Progress
 
-__all__ = ["Bar", "terminate_as_interrupt"]
+__all__ = ["Bar", "Counter", "terminate_as_interrupt"]
 
 
 class Bar:
@@ -63,6 +63,45 @@ class Bar:
             f"loss {history.loss[-1]:.4f}, validation {name} {history.validation_score[-1]:.4f}"
         )
         self.bar.update(self.job, completed=progress.epoch + 1, numbers=numbers)
+
+
+class Counter:
+    """How many of many runs are done; nothing where standard error is no terminal."""
+
+    def __init__(self, what: str, *, shown: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichBar
+
+        console = Console(file=sys.stderr)
+        self.bar = RichBar(
+            TextColumn(f"{what} {{task.completed:.0f}}/{{task.total:.0f}}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not (shown and console.is_terminal),
+        )
+        waiting = "" if compiled_before() else "compiling (once per machine)"
+        self.job = self.bar.add_task("", total=1, numbers=waiting)
+
+    def __enter__(self) -> "Counter":
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def at(self, done: int, of: int) -> None:
+        """So many are done."""
+        self.bar.update(self.job, completed=done, total=of, numbers="")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,113 @@
+"""200 networks 8-16-1, sigmoid, 1,000 rows, batch 32, momentum, 20 epochs; and the truth table's."""
+
+import sys
+
+import numpy as np
+from timing import alternate, as_table
+from work import pin
+
+import fallline as fl
+from fallline import lesson
+from fallline.engine import Course, train_many
+
+NETWORKS, EPOCHS, BATCH = 200, 20, 32
+OURS = "Fallline, train_many"
+
+
+def data(dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Whether two features have the same sign."""
+    X = np.random.default_rng(0).normal(size=(1000, 8)).astype(dtype)
+    return X, (X[:, 0] * X[:, 1] > 0).astype(dtype)
+
+
+def ours(dtype: str, threads: int):
+    """All networks, made and trained."""
+    X, y = data(dtype)
+
+    def run() -> float:
+        networks = [
+            fl.Network(
+                [8, 16, 1], hidden="sigmoid", loss="binary_cross_entropy", dtype=dtype, seed=seed
+            )
+            for seed in range(NETWORKS)
+        ]
+        rows = networks[0].samples(X, y)
+        optimizers = [fl.GradientDescent(0.1, momentum=0.9)] * NETWORKS
+        course = Course(BATCH, EPOCHS)
+        return train_many(networks, rows, optimizers, range(NETWORKS), course, threads)[-1]
+
+    return run
+
+
+def by_jax(dtype: str):
+    """One jit over all networks (vmap), permutations from NumPy, one for all networks."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    X, y = (jnp.asarray(each) for each in data(dtype))
+    generator = np.random.default_rng(0)
+    start = [
+        jnp.asarray(generator.normal(0, 0.3, shape).astype(dtype))
+        for shape in ((NETWORKS, 8, 16), (NETWORKS, 16), (NETWORKS, 16, 1), (NETWORKS, 1))
+    ]
+
+    def loss(parameters, x, target):
+        W, b, V, c = parameters
+        z = (jax.nn.sigmoid(x @ W + b) @ V + c)[:, 0]
+        return (jax.nn.softplus(z) - target * z).mean()
+
+    def one(parameters, batches):
+        def step(state, rows):
+            theta, velocity = state
+            value, g = jax.value_and_grad(loss)(theta, X[rows], y[rows])
+            velocity = [0.9 * v - 0.1 * d for v, d in zip(velocity, g, strict=True)]
+            theta = [p + v for p, v in zip(theta, velocity, strict=True)]
+            return (theta, velocity), value
+
+        zeros = [jnp.zeros_like(p) for p in parameters]
+        _, values = jax.lax.scan(step, (parameters, zeros), batches)
+        return values[-1]
+
+    whole = jax.jit(jax.vmap(one, in_axes=(0, None)))
+
+    def run() -> float:
+        orders = [np.random.default_rng(e).permutation(1000) for e in range(EPOCHS)]
+        batches = np.concatenate([order[:992].reshape(-1, BATCH) for order in orders])
+        return float(whole(start, batches)[-1])
+
+    return run
+
+
+def truth_tables(threads: int):
+    """100 seeds of the truth table, 20,000 epochs each."""
+
+    def run() -> float:
+        networks = [lesson.truth_table_network((2,), seed) for seed in range(100)]
+        rows = networks[0].samples(lesson.TRAIN_X, lesson.TRAIN_Y)
+        optimizers = [fl.GradientDescent(lesson.LEARNING_RATE)] * 100
+        course = Course(5, lesson.EPOCHS)
+        return train_many(networks, rows, optimizers, range(100), course, threads)[-1]
+
+    return run
+
+
+def main() -> None:
+    """Time all and print the result as Markdown."""
+    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    pin(threads)
+    ending = f"{threads} thread{'s' * (threads > 1)}"
+    for dtype in ("float32", "float64"):
+        found = {OURS: ours(dtype, threads)}
+        try:
+            found["JAX, jit(vmap)"] = by_jax(dtype)
+        except ImportError:
+            print("(JAX is not installed: left out)\n")
+        print(f"### 200 networks 8-16-1, 1,000 rows, batch 32, 20 epochs, {dtype}, {ending}\n")
+        print(as_table(alternate(found, 7), OURS) + "\n")
+    print(f"### 100 seeds of the truth table, 20,000 epochs, {ending}\n")
+    print(as_table(alternate({OURS: truth_tables(threads)}, 5), OURS) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""`fallline sweep`: many small networks on a table, over settings, seeds and folds."""
+
+import json as json_
+import math
+import time
+from typing import Any
+
+import numpy as np
+
+from fallline.baselines import LOSS_FOR
+from fallline.cli.options import check_output, layer_sizes, read, task_name, types_by_column
+from fallline.cli.progress import Counter
+from fallline.errors import FalllineError, ParameterError
+from fallline.history import History
+from fallline.preparation import prepare
+from fallline.sweeps import DEFAULTS, Sweep, sweep
+from fallline.table_model import TableModel
+from fallline.text import table as text_table
+from fallline.writing import write_blocks
+
+MOST_ROWS = 20  # of the summary that is shown
+WHOLE = ("batch_size", "epochs")
+WORDS = ("activation", "init", "optimizer")
+
+
+def run(
+    paths: list[str],
+    target: str,
+    grid: str,
+    *,
+    reading: dict[str, Any],
+    prepared: dict[str, Any],
+    settings: dict[str, Any],
+    output: str | None,
+    model: str | None,
+    cluster: str | None,
+    quiet: bool,
+    json: bool,
+) -> None:
+    """Read, sweep, write the runs and the best model, tell."""
+    for path, option in ((output, "--output"), (model, "--model")):
+        if path is not None:
+            check_output(path, option)
+    values = grid_of(grid)
+    data = prepare(
+        read(paths, reading),
+        target,
+        **(prepared | {
+            "task": task_name(prepared["task"]),
+            "types": types_by_column(prepared["types"]),
+            "ignore": prepared["ignore"] or (),
+            "validation": settings.get("validation") or 0.2,
+        }),
+    )  # fmt: skip
+    client = None if cluster is None else client_at(cluster)
+    loss = LOSS_FOR[data.encoding.task]
+    began = time.perf_counter()
+    try:
+        with Counter("runs", shown=not (quiet or json)) as counter:
+            result = sweep(
+                data.X,
+                data.y.astype(int) if loss == "cross_entropy" else data.y,
+                values,
+                loss=loss,
+                client=client,
+                progress=counter.at,
+                **settings,
+            )
+    finally:
+        if client is not None:
+            client.close()
+    if not result.runs:
+        raise FalllineError("interrupted before the first run was done")
+    if output is not None:
+        write_blocks(output, [result.frame.to_dict()])
+    if model is not None and result.network is not None:
+        facts = {"sweep": plain(result.best or {}), "runs": len(result.runs)}
+        TableModel(result.network, data.encoding, History(), facts).save(model)
+    seconds = time.perf_counter() - began
+    if json:
+        print(json_.dumps(as_dict(result, seconds)))
+    else:
+        print(text_of(result, output, model, seconds))
+    if result.interrupted:
+        raise FalllineError("interrupted; with --log FILE the same command goes on from here")
+
+
+def client_at(address: str) -> Any:
+    """A client of the cluster; Dask is loaded only where one is named."""
+    from fallline.distributed import connect
+
+    return connect(address)
+
+
+def grid_of(text: str) -> dict[str, list[Any]]:
+    """The values by setting of "hidden=2|4|8,8 learning_rate=0.01..3:log8".
+
+    Values stand between bars; a..b:n are n numbers from a to b, a..b:logn evenly on a logarithmic
+    scale. Raises ParameterError for a text that cannot be read so.
+    """
+    grid: dict[str, list[Any]] = {}
+    for part in text.split():
+        name, equals, values = part.partition("=")
+        if not equals or not values:
+            raise ParameterError(
+                f"--grid has {part!r}: write name=value|value, such as hidden=2|4|8,8"
+            )
+        if name not in DEFAULTS:
+            raise ParameterError(f"--grid names {name!r}; there are {', '.join(DEFAULTS)}")
+        grid[name] = [value for one in values.split("|") for value in values_of(name, one)]
+    return grid
+
+
+def values_of(name: str, text: str) -> list[Any]:
+    """One value, or those of a range."""
+    try:
+        if name in WORDS:
+            return [text]
+        if name == "hidden":
+            return [layer_sizes(text)]
+        if ".." in text:
+            return span(name, text)
+        return [int(text) if name in WHOLE else float(text)]
+    except ValueError as error:
+        raise ParameterError(
+            f"--grid has {name}={text!r}: write a number, a..b:n or a..b:logn"
+        ) from error
+
+
+def span(name: str, text: str) -> list[Any]:
+    """a..b:n or a..b:logn."""
+    ends, _, steps = text.partition(":")
+    low, high = (float(end) for end in ends.split(".."))
+    spaced = np.geomspace if steps.startswith("log") else np.linspace
+    values = spaced(low, high, int(steps.removeprefix("log"))).tolist()
+    if name in WHOLE:
+        return sorted({round(value) for value in values})
+    return [float(f"{value:.6g}") for value in values]
+
+
+def plain(run: dict[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in run.items()}
+
+
+def as_dict(result: Sweep, seconds: float) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "runs": len(result.runs),
+        "seconds": seconds,
+        "interrupted": result.interrupted,
+        "best": None if result.best is None else plain(result.best),
+        "summary": [plain(row) for row in result.summary()],
+    }
+
+
+def text_of(result: Sweep, output: str | None, model: str | None, seconds: float) -> str:
+    """The settings from best to worst, and what to make of them."""
+    rows = result.summary()
+    names = [*result.varied, "mean score", "std. error", "least", "greatest", "runs", "diverged"]
+    lines = [
+        [
+            *(show(row[name]) for name in result.varied),
+            number(row["mean_score"]),
+            number(row["standard_error"]),
+            number(row["least"]),
+            number(row["greatest"]),
+            str(row["runs"]),
+            str(round(row["runs"] * (1 - row["share_done"]))),
+        ]
+        for row in rows[:MOST_ROWS]
+    ]
+    parts = [text_table(names, lines)]
+    if len(rows) > MOST_ROWS:
+        parts.append(f"and {len(rows) - MOST_ROWS} more settings; -o FILE keeps every run")
+    parts.append(f"\n{len(result.runs):,} runs in {seconds:.1f} s{verdict(rows)}")
+    kept = [path for path in (output, model) if path is not None]
+    if kept:
+        parts.append(f"{' and '.join(kept)} written")
+    return "\n".join(parts)
+
+
+def verdict(rows: list[dict[str, Any]]) -> str:
+    """Whether the best setting is better than the next, beyond the noise of seeds and folds."""
+    if len(rows) < 2 or rows[1]["mean_score"] is None:
+        return ""
+    first, second = rows[0], rows[1]
+    errors = [row["standard_error"] for row in (first, second)]
+    if None in errors:
+        return ": one run a setting, so luck may decide; try --seeds 10"
+    difference = first["mean_score"] - second["mean_score"]
+    noise = math.hypot(*errors)
+    if difference > 2 * noise:
+        return ": the best setting leads by more than twice the noise"
+    return ": the best two differ by less than twice the noise, so either may be better"
+
+
+def show(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
