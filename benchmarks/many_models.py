@@ -1,4 +1,4 @@
-"""200 networks 8-16-1, sigmoid, 1,000 rows, batch 32, momentum, 20 epochs; and the truth table's."""
+"""200 networks 8-16-1, 1,000 rows, batch 32, momentum, 20 epochs; 100 truth tables."""
 
 import sys
 

@@ -12,6 +12,7 @@ BENCHMARKS = (
     "truth_table.py",
     "middle.py",
     "mnist_size.py",
+    "many_models.py",
     "one_row.py",
     "estimators.py",
     "startup.py",

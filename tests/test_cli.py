@@ -509,7 +509,7 @@ def test_sweep(cli, tmp_path: Path) -> None:
     ],
 )
 def test_a_grid_that_cannot_be_read(grid: str, message: str, cli, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i % 3},{i % 2}\n" for i in range(20)))
     done = cli("sweep", "t.csv", "--target", "y", "--grid", grid)
     assert done.returncode != 0
     assert message in done.stderr
