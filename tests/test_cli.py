@@ -505,7 +505,7 @@ def test_sweep(cli, tmp_path: Path) -> None:
         ("hiden=2", "there are hidden"),
         ("learning_rate=x", "write a number"),
         ("learning_rate=1..2:logx", "write a number"),
-        ("hidden=0", "hidden"),
+        ("hidden=-1", "hidden"),
     ],
 )
 def test_a_grid_that_cannot_be_read(grid: str, message: str, cli, tmp_path: Path) -> None:
