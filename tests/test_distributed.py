@@ -1,5 +1,6 @@
 """Sweeps on a Dask cluster: same results, dead workers, addresses where nobody answers."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -9,11 +10,13 @@ import time
 import numpy as np
 import pytest
 
-from fallline.errors import ClusterError
+import fallline as fl
+from fallline.errors import ClusterError, ParameterError, ShapeError
 from fallline.sweeps import sweep
 
-distributed = pytest.importorskip("distributed", reason="Dask is not installed")
-from fallline.distributed import connect  # noqa: E402
+dask = pytest.importorskip("distributed", reason="Dask is not installed")
+from fallline.cluster import connect  # noqa: E402
+from fallline.distributed import train  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of its many threads and ports
 
@@ -29,7 +32,7 @@ def problem(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def cluster():
     with (
-        distributed.LocalCluster(
+        dask.LocalCluster(
             n_workers=2,
             threads_per_worker=1,
             processes=True,
@@ -37,7 +40,7 @@ def cluster():
             dashboard_address=None,
             silence_logs=50,
         ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
+        dask.Client(cluster, set_as_default=False) as client,
     ):
         yield client
 
@@ -79,7 +82,7 @@ def test_nobody_at_the_address() -> None:
 
 
 def test_workers_of_another_version(cluster, problem, monkeypatch) -> None:
-    monkeypatch.setattr("fallline.distributed.__version__", "9.9")
+    monkeypatch.setattr("fallline.cluster.__version__", "9.9")
     with pytest.raises(ClusterError, match=r"has Fallline 0.1.0, this is 9.9"):
         sweep(*problem, SETTINGS, client=cluster)
 
@@ -101,3 +104,98 @@ def test_scheduler_and_workers_started_apart(problem) -> None:
             process.terminate()
             process.wait()
     assert without_seconds(found.runs) == without_seconds(sweep(*problem, SETTINGS, seeds=10).runs)
+
+
+# ---- training on rows that are spread over the workers
+
+
+def parts_of(X: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    cuts = [0, 13, 14, 40, len(X)]
+    return [(X[a:b], y[a:b]) for a, b in itertools.pairwise(cuts)]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "batch_size"),
+    [
+        (fl.Adam(0.01), 16),
+        (fl.GradientDescent(0.1, momentum=0.9), None),
+        (fl.LBFGS(), None),
+    ],
+    ids=["mini-batches", "full batch", "L-BFGS"],
+)
+def test_as_on_one_machine(cluster, problem, optimizer, batch_size) -> None:
+    X, y = problem
+
+    def make() -> fl.Network:
+        return fl.Network([3, 5, 1], hidden="tanh", loss="binary_cross_entropy", seed=1)
+
+    alone, spread, fewer = make(), make(), make()
+    settings = {"optimizer": optimizer, "epochs": 6, "batch_size": batch_size, "l2": 0.01}
+    there = train(spread, parts_of(X, y), client=cluster, **settings)
+    one = next(iter(cluster.scheduler_info()["workers"]))
+    cluster.retire_workers([one])
+    train(fewer, parts_of(X, y), client=cluster, **settings)
+    assert fewer.parameters.tobytes() == spread.parameters.tobytes()
+    settings["batch_size"] = batch_size or len(X)
+    here = fl.train(alone, X, y, engine="numpy", **settings)
+    np.testing.assert_allclose(spread.parameters, alone.parameters, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(there.loss, here.loss, rtol=1e-12)
+
+
+def test_a_checkpoint_goes_on_to_the_same_bits(cluster, problem, tmp_path) -> None:
+    X, y = problem
+    nets = [fl.Network([3, 4, 1], loss="binary_cross_entropy", seed=2) for _ in range(3)]
+    common = {"client": cluster, "batch_size": 20, "seed": 4}
+    train(nets[0], parts_of(X, y), epochs=6, **common)
+    checkpoint = fl.Checkpoint(tmp_path / "run.safetensors", every=2)
+    stop = lambda history: history.epochs_done == 4  # noqa: E731
+    train(nets[1], parts_of(X, y), epochs=6, checkpoint=checkpoint, callback=stop, **common)
+    train(nets[2], parts_of(X, y), epochs=6, checkpoint=checkpoint, **common)
+    assert nets[2].parameters.tobytes() == nets[0].parameters.tobytes()
+
+
+def test_a_worker_dies_while_training(cluster, problem) -> None:
+    X, y = problem
+    nets = [fl.Network([3, 4, 1], loss="binary_cross_entropy", seed=2) for _ in range(2)]
+    train(nets[0], parts_of(X, y), client=cluster, epochs=12)
+    killed = []
+
+    def kill_one(history: fl.History) -> None:
+        if not killed:
+            info = cluster.scheduler_info()["workers"]
+            killed.append(cluster.run(os.getpid, workers=[next(iter(info))]).popitem()[1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    train(nets[1], parts_of(X, y), client=cluster, epochs=12, callback=kill_one)
+    assert len(killed) == 1
+    assert nets[1].parameters.tobytes() == nets[0].parameters.tobytes()
+
+
+def test_parts_that_do_not_fit(cluster, problem) -> None:
+    X, y = problem
+    net = fl.Network([3, 4, 1], loss="binary_cross_entropy")
+    with pytest.raises(ShapeError, match="one column per input"):
+        train(net, [(X, y), (X[:, :2], y)], client=cluster, epochs=1)
+    with pytest.raises(ParameterError, match="list of pairs"):
+        train(net, [(X, y, y)], client=cluster, epochs=1)
+    with pytest.raises(ShapeError, match="no rows"):
+        train(net, [], client=cluster, epochs=1)
+
+
+def test_dask_arrays(cluster, problem) -> None:
+    array = pytest.importorskip("dask.array", reason="dask.array is not installed")
+    X, y = problem
+    nets = [fl.Network([3, 4, 1], loss="binary_cross_entropy", seed=2) for _ in range(2)]
+    train(
+        nets[0],
+        [(X[:25], y[:25]), (X[25:50], y[25:50]), (X[50:], y[50:])],
+        client=cluster,
+        epochs=5,
+    )
+    X_there, y_there = array.from_array(X, chunks=(25, 3)), array.from_array(y, chunks=25)
+    train(nets[1], X_there, y_there, client=cluster, epochs=5)
+    assert nets[1].parameters.tobytes() == nets[0].parameters.tobytes()
+    with pytest.raises(ShapeError, match="rechunk"):
+        train(nets[1], X_there, y_there.rechunk(20), client=cluster, epochs=5)
+    with pytest.raises(ParameterError, match="Dask arrays"):
+        train(nets[1], X, y, client=cluster, epochs=5)

@@ -249,7 +249,7 @@ def spreader(client: Any) -> "Spreader":
     """What spreads runs over a cluster; loaded where one is wanted."""
     from importlib import import_module
 
-    module = import_module("fallline.distributed")
+    module = import_module("fallline.cluster")
     return partial(module.spread_over, client)
 
 

@@ -87,7 +87,7 @@ def run(
 
 def client_at(address: str) -> Any:
     """A client of the cluster; Dask is loaded only where one is named."""
-    from fallline.distributed import connect
+    from fallline.cluster import connect
 
     return connect(address)
 

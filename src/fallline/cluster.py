@@ -1,0 +1,98 @@
+"""Sweeps on a Dask cluster: runs are spread over the workers, the data is sent once.
+
+A group of runs that differ in seed and learning rate only is cut into pieces of about a second;
+each is one task. A worker that dies loses the pieces it was at, which run elsewhere.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fallline import __version__
+from fallline.errors import ClusterError
+from fallline.sweeps import Problem, run_jobs
+
+__all__ = ["connect", "spread_over"]
+
+TRIES = 5  # of a piece whose worker died
+PIECE = 16  # runs
+
+
+def connect(address: str, seconds: float = 10.0) -> Any:
+    """A client of the scheduler at ``address``, such as "tcp://10.0.0.1:8786".
+
+    Raises ClusterError where nobody answers within ``seconds``.
+    """
+    distributed = load_dask()
+    try:
+        return distributed.Client(address, timeout=seconds, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} within {seconds:g} s ({reason}); "
+            "is it running, and is the address right? (dask scheduler prints it)"
+        ) from error
+
+
+def load_dask() -> Any:
+    """Dask's distributed, or a word on how to get it."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise ClusterError("a cluster needs Dask: pip install 'fallline[dask]'") from error
+    return distributed
+
+
+def spread_over(
+    client: Any, problem: Problem, groups: list[list[dict[str, Any]]]
+) -> Iterator[list[dict[str, Any]]]:
+    """The results of all runs, piece by piece as they end. Raises ClusterError."""
+    distributed = load_dask()
+    check_versions(client)
+    data = client.scatter(problem, broadcast=True)
+    pieces = [group[i : i + PIECE] for group in groups for i in range(0, len(group), PIECE)]
+    futures = [
+        client.submit(run_jobs, data, piece, 1, pure=False, retries=TRIES) for piece in pieces
+    ]
+    try:
+        for future in distributed.as_completed(futures, loop=client.loop):
+            yield result_of(future)
+    finally:
+        client.cancel(futures)
+
+
+def result_of(future: Any) -> list[dict[str, Any]]:
+    try:
+        results: list[dict[str, Any]] = future.result()
+    except Exception as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise ClusterError(f"a piece of the sweep failed on the cluster: {error}") from error
+    return results
+
+
+def version_there() -> str | None:
+    """What version of Fallline a worker has."""
+    try:
+        import fallline
+    except ImportError:
+        return None
+    return fallline.__version__
+
+
+def check_versions(client: Any) -> None:
+    """Every worker has this version of Fallline. Raises ClusterError."""
+    try:
+        found = client.run(version_there)
+    except Exception as error:  # without the package, the function itself cannot be read there
+        raise ClusterError(
+            f"the workers cannot run Fallline ({error}); install fallline=={__version__} on each"
+        ) from error
+    if not found:
+        raise ClusterError("the cluster has no workers yet; start some with: dask worker ADDRESS")
+    for worker, version in found.items():
+        if version != __version__:
+            has = "no Fallline" if version is None else f"Fallline {version}"
+            raise ClusterError(
+                f"worker {worker} has {has}, this is {__version__}; "
+                "install the same version on every worker"
+            )
