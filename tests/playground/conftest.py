@@ -60,7 +60,7 @@ class Client:
         while True:
             message = self.next()
             assert kind == "error" or message["type"] != "error", message
-            if message["type"] == kind:
+            if message["type"] == kind or (kind == "problem" and message["type"] == "same"):
                 return message
 
     def begin(self, **parts: dict[str, Any]) -> Any:

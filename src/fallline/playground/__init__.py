@@ -109,7 +109,8 @@ def play(
 def listening(host: str, port: int) -> socket.socket:
     """A socket bound to the address. Raises FalllineError where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # with the protocol named, asyncio sends at once (TCP_NODELAY); else a frame may wait 40 ms
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))

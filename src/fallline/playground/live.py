@@ -56,6 +56,7 @@ class Live:
         self.going: asyncio.Task[None] | None = None  # playing, or a whole run
         self.seeds: asyncio.Task[None] | None = None
         self.under_way = 0
+        self.known: dict[str, Any] | None = None  # the problem that the page was told
         self.answers: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
             "setup": self.on_setup,
             "reset": self.on_reset,
@@ -137,7 +138,12 @@ class Live:
         await self.send(await self.work(self.session.frame, playing=playing))
 
     async def send_problem(self, message: dict[str, Any]) -> None:
-        await self.send({**self.session.problem_facts(), "id": message.get("id")})
+        """The problem, if it is another than the page knows; else only its setup."""
+        facts, setup = self.session.problem_facts(), self.session.there().setup.as_dict()
+        known, self.known = self.known, facts
+        if facts == known:
+            facts = {"type": "same"}
+        await self.send({**facts, "setup": setup, "id": message.get("id")})
 
     # ---- messages
 

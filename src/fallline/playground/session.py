@@ -101,7 +101,6 @@ class Session:
         columns = [] if self.table is None else self.table.columns
         return frames.problem_facts(descent) | {
             "type": "problem",
-            "setup": descent.setup.as_dict(),
             "columns": columns,
         }
 

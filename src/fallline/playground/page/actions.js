@@ -1,7 +1,7 @@
 // What a person can do: each action changes the state and tells the server.
 
 import { ask, askRun, send, upload } from "./server.js";
-import { remember, state, tell, travel, writeAddress } from "./state.js";
+import { on, remember, state, tell, travel } from "./state.js";
 
 export const clone = (value) => JSON.parse(JSON.stringify(value));
 
@@ -46,21 +46,22 @@ export async function retrain() {
     wanted = false;
     try {
       await askRun({ type: "retrain", setup: state.setup });
-      state.error = "";
-      const now = performance.now();
-      finished.push(now);
-      while (finished[0] < now - 1000) finished.shift();
-      state.retrainings += 1;
-      state.rate = finished.length;
-      tell("retrained");
-      if (finished.length === 1) tell("error");
+      if (state.error) { state.error = ""; tell("error"); }
     } catch {
       await new Promise((resolve) => { setTimeout(resolve, 50); });
     }
   }
   running = false;
-  writeAddress();
 }
+
+on("run-done", () => {
+  const now = performance.now();
+  finished.push(now);
+  while (finished[0] < now - 1000) finished.shift();
+  state.retrainings += 1;
+  state.rate = finished.length;
+  tell("retrained");
+});
 
 // ---- the descent
 

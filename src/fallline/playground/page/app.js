@@ -46,7 +46,16 @@ window.addEventListener("hashchange", () => {
   if (location.hash !== written) begin(readAddress());
 });
 
+let usual = null;  // the setup that the server began with
+
+/** Whether an address holds all fields of a setup; the server checks what is in them. */
+function isWhole(setup) {
+  return Object.keys(usual).every((part) => setup && typeof setup[part] === "object" && setup[part]
+    && Object.keys(usual[part]).every((name) => name in setup[part]));
+}
+
 async function begin(found, otherwise = null) {
+  if (found && !isWhole(found.setup)) { await begin(null, otherwise); return; }
   const setup = found ? found.setup : otherwise;
   if (!setup) return;
   state.setup = setup;
@@ -64,6 +73,7 @@ async function begin(found, otherwise = null) {
 
 connect((hello) => {
   const again = state.setup;
+  usual = hello.setup;
   begin(again ? { setup: again } : readAddress(), hello.setup);
 });
 

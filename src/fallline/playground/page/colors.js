@@ -30,11 +30,14 @@ export function diverging(t) {
 
 let ramp = null, rampFor = "";
 
-/** The diverging scale at 256 places. */
+/** A colour as the four bytes of a canvas in one number. */
+export const word = ([r, g, b]) => ((255 << 24) | (Math.round(b) << 16) | (Math.round(g) << 8) | Math.round(r)) >>> 0;
+
+/** The diverging scale at 256 places, as words. */
 export function scale() {
   const key = color("low") + color("middle") + color("high");
   if (rampFor !== key) {
-    ramp = Array.from({ length: 256 }, (_, i) => diverging(i / 255).map(Math.round));
+    ramp = Uint32Array.from({ length: 256 }, (_, i) => word(diverging(i / 255)));
     rampFor = key;
   }
   return ramp;
@@ -46,9 +49,7 @@ export function paint(canvas, bytes, size) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(size, size);
   const table = scale();
-  for (let i = 0; i < size * size; i++) {
-    const [r, g, b] = table[bytes[i]];
-    image.data.set([r, g, b, 255], 4 * i);
-  }
+  const words = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < words.length; i++) words[i] = table[bytes[i]];
   context.putImageData(image, 0, 0);
 }

@@ -14,17 +14,24 @@ export function curvesView() {
     const { frame, problem } = state;
     if (!frame || !problem) return;
     const { epoch, train, test, train_score: a, test_score: b } = frame.curve;
-    plot(loss, 170, epoch, [[train, "high"], [test, "low"]], { log: log.checked, name: T.curves.loss, epochs: true });
+    const stacked = loss.parentElement.offsetTop !== score.parentElement.offsetTop;
+    plot(loss, stacked ? 150 : 170, epoch, [[train, "high"], [test, "low"]], { log: log.checked, name: T.curves.loss, epochs: true });
     const top = problem.task === "numbers" ? { low: 0, high: 1, name: T.bar.r2 } : { low: 0, high: 1, name: T.bar.accuracy.toLowerCase() };
-    plot(score, 170, epoch, [[a, "high"], [b, "low"]], { ...top, epochs: true });
+    plot(score, stacked ? 104 : 170, epoch, [[a, "high"], [b, "low"]], { ...top, epochs: true });
   };
   on("frame", draw);
-  return h("section", { class: "card", "aria-labelledby": "curves-title" },
+  // beside a table of predictions there is room below the network, else below the output
+  on("problem", ({ problem }) => {
+    const place = document.getElementById(problem.n_train <= 40 ? "middle" : "right");
+    if (card.parentElement !== place) place.append(card);
+  });
+  const card = h("section", { class: "card", "aria-labelledby": "curves-title" },
     h("div", { class: "head" }, h("h2", { id: "curves-title" }, T.curves.title),
       h("span", { class: "legend" }, h("span", {}, h("span", { class: "dash class-1" }), T.output.train),
         h("span", {}, h("span", { class: "dash class-0" }), T.output.test)),
       h("div", { class: "check" }, log, h("label", { for: "log" }, T.curves.log))),
     h("div", { class: "curves" }, h("div", {}, loss), h("div", {}, score)));
+  return card;
 }
 
 function plot(canvas, tall, epochs, series, { log = false, low, high, name, epochs: withEpochs }) {

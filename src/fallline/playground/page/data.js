@@ -8,6 +8,7 @@ import { T } from "./text.js";
 
 const SIZED = ["circles", "moons", "spirals", "gaussians", "plane", "bump"];
 const LOGIC = ["and", "or", "xor"];
+const VIEWS = { truth_table: [0, 2], iris: [2, 3] };
 const FIRST_POINTS = [[-0.8, -0.8, 0], [0.8, 0.8, 0], [-0.8, 0.8, 1], [0.8, -0.8, 1]];
 
 // What suits a data set: the network and training it starts with.
@@ -26,7 +27,7 @@ function hintFor(kind) {
 }
 
 export function chooseData(kind) {
-  const data = { kind, view: kind === "truth_table" ? [0, 2] : [0, 1] };
+  const data = { kind, view: VIEWS[kind] || [0, 1] };
   if (kind === "drawn" && state.setup.data.points.length < 2) data.points = FIRST_POINTS;
   if (LOGIC.includes(kind)) data.noise = 0;
   else if (LOGIC.includes(state.setup.data.kind)) data.noise = 0.1;

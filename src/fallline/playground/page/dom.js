@@ -51,7 +51,9 @@ export function short(x, digits = 4) {
 /** All the digits that matter, for formulas and titles. */
 export function exact(x) {
   if (x === null || x === undefined) return "–";
-  return String(Number(x.toPrecision(8))).replace(/-/g, "−");
+  const rounded = Number(x.toPrecision(8));
+  const text = x !== 0 && Math.abs(x) < 1e-3 ? rounded.toExponential() : String(rounded);
+  return text.replace(/-/g, "−").replace("e+", "e");
 }
 
 export const whole = (n) => Math.floor(n).toLocaleString("en");

@@ -2,6 +2,7 @@
 
 import { exact } from "./dom.js";
 
+const row = (t, i) => t.rows[i] + 1;  // as the page counts rows, from 1
 const signed = (x) => (x < 0 ? `(${exact(x)})` : exact(x));
 const MOST_TERMS = 8;
 
@@ -54,15 +55,15 @@ export const formulas = {
   Z: (t, l, i, j) => {
     const { A_prev: A, W, b, Z } = t.layers[l];
     const terms = A[i].map((a, k) => `${exact(a)} · ${signed(W[k][j])}`);
-    return [`Z[${i + 1},${j + 1}] = Σ A_prev · W + b`, `${sum([...terms, signed(b[j])])} = ${exact(Z[i][j])}`];
+    return [`Z[${row(t, i)}, ${j + 1}] = Σ A_prev · W + b`, `${sum([...terms, signed(b[j])])} = ${exact(Z[i][j])}`];
   },
   A: (t, l, i, j) => {
     const { activation, Z, A } = t.layers[l];
     if (activation === "softmax")
       return ["A = softmax(Z)", `e^${signed(Z[i][j])} / (${sum(Z[i].map((z) => `e^${signed(z)}`))}) = ${exact(A[i][j])}`];
-    return [`A[${i + 1},${j + 1}] = ${activation}(Z)`, `${VALUE[activation](Z[i][j])} = ${exact(A[i][j])}`];
+    return [`A[${row(t, i)}, ${j + 1}] = ${activation}(Z)`, `${VALUE[activation](Z[i][j])} = ${exact(A[i][j])}`];
   },
-  loss: (t, i) => [`loss of row ${i + 1}, ${t.loss_name.replaceAll("_", " ")}`,
+  loss: (t, i) => [`loss of row ${row(t, i)}, ${t.loss_name.replaceAll("_", " ")}`,
     `${(LOSS[t.loss_name] || (() => ""))(t.Y[i], t.layers[t.layers.length - 1].A[i])} = ${exact(t.losses[i])}`],
   mean: (t) => {
     const terms = t.losses.map((v) => exact(v));
@@ -84,10 +85,10 @@ export const formulas = {
   dW1: (t, l, i, k, j) => {
     const { A_prev: A, delta, W, dW_per_sample: G } = t.layers[l];
     const penalty = t.l2 ? ` + ${exact(t.l2)} · ${signed(W[k][j])}` : "";
-    return [`dW[${k + 1},${j + 1}] of row ${i + 1} = A_prev · delta`, `${exact(A[i][k])} · ${signed(delta[i][j])}${penalty} = ${exact(G[i][k][j])}`];
+    return [`dW[${k + 1}, ${j + 1}] of row ${row(t, i)} = A_prev · delta`, `${exact(A[i][k])} · ${signed(delta[i][j])}${penalty} = ${exact(G[i][k][j])}`];
   },
-  db1: (t, l, i, j) => [`db[${j + 1}] of row ${i + 1} = delta`, `${exact(t.layers[l].delta[i][j])} = ${exact(t.layers[l].db_per_sample[i][j])}`],
-  dW: (t, l, k, j) => mean(t, `dW[${k + 1},${j + 1}]`, t.layers[l].dW_per_sample.map((g) => g[k][j]), t.layers[l].dW[k][j]),
+  db1: (t, l, i, j) => [`db[${j + 1}] of row ${row(t, i)} = delta`, `${exact(t.layers[l].delta[i][j])} = ${exact(t.layers[l].db_per_sample[i][j])}`],
+  dW: (t, l, k, j) => mean(t, `dW[${k + 1}, ${j + 1}]`, t.layers[l].dW_per_sample.map((g) => g[k][j]), t.layers[l].dW[k][j]),
   db: (t, l, j) => mean(t, `db[${j + 1}]`, t.layers[l].db_per_sample.map((g) => g[j]), t.layers[l].db[j]),
   step: (t, l, kind, k, j) => {
     const pick = (m) => (kind === "W" ? m[k][j] : m[j]);

@@ -1,7 +1,7 @@
 // The loss around the present point, and the path walked so far.
 
-import { color, rgb } from "./colors.js";
-import { button, fitted, h, short } from "./dom.js";
+import { color, rgb, word } from "./colors.js";
+import { fitted, h, short } from "./dom.js";
 import { ask } from "./server.js";
 import { on, state } from "./state.js";
 import { T } from "./text.js";
@@ -36,8 +36,34 @@ export function landscapeView() {
   on("tab", soon);
   on("frame", soon);
   on("theme", draw);
-  return [h("p", {}, T.landscape.intro), button(T.landscape.draw, load, { id: "draw-landscape" }),
+  return [h("p", {}, T.landscape.intro),
     h("div", { class: "landscape" }, canvas), note];
+}
+
+const FINE = 8, BANDS = 15;
+
+/** Bands of equal steps of the logarithm, between the grid's values by straight lines. */
+function bands(logs, low, high, size) {
+  const n = (size - 1) * FINE + 1;
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = n;
+  const image = canvas.getContext("2d").createImageData(n, n);
+  const words = new Uint32Array(image.data.buffer);
+  const [deep, top] = [rgb("deep"), rgb("peak")];
+  const tones = Array.from({ length: BANDS + 1 }, (_, k) => word(deep.map((v, c) => v + ((top[c] - v) * k) / BANDS)));
+  const value = (i, j) => logs[Math.min(i, size - 1)][Math.min(j, size - 1)] ?? high;
+  for (let y = 0; y < n; y++) {
+    const [i, u] = [Math.floor(y / FINE), (y % FINE) / FINE];
+    for (let x = 0; x < n; x++) {
+      const [j, v] = [Math.floor(x / FINE), (x % FINE) / FINE];
+      const upper = value(i, j) * (1 - v) + value(i, j + 1) * v;
+      const lower = value(i + 1, j) * (1 - v) + value(i + 1, j + 1) * v;
+      const t = (upper * (1 - u) + lower * u - low) / (high - low || 1);
+      words[y * n + x] = tones[Math.round(t * BANDS)];
+    }
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
 }
 
 function picture(canvas, { size, loss, path, reach }) {
@@ -47,16 +73,7 @@ function picture(canvas, { size, loss, path, reach }) {
   const logs = loss.map((row) => row.map((v) => (v === null ? null : Math.log10(v + 1e-12))));
   const all = logs.flat().filter((v) => v !== null);
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  const small = document.createElement("canvas");
-  small.width = small.height = size;
-  const image = small.getContext("2d").createImageData(size, size);
-  const [deep, top] = [rgb("deep"), rgb("peak")];
-  logs.flat().forEach((v, i) => {
-    const t = v === null ? 1 : Math.round(14 * ((v - low) / (high - low || 1))) / 14;
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = deep[c] + (top[c] - deep[c]) * t;
-    image.data[4 * i + 3] = 255;
-  });
-  small.getContext("2d").putImageData(image, 0, 0);
+  const small = bands(logs, low, high, size);
   const left = (width - side) / 2;
   context.imageSmoothingEnabled = true;
   context.drawImage(small, left, 0, side, side);

@@ -19,14 +19,13 @@ export function networkView() {
   const inspector = h("div", { class: "inspector", id: "inspector" });
   const hint = h("p", { class: "quiet" }, T.network.hint);
   const init = select(INITS, "", (value) => actions.change({ network: { init: value } }), { id: "init" });
-  const row = h("input", { type: "number", min: 0, step: 1, value: 0, class: "number", id: "row",
-    onchange: () => actions.look(state.parameter, Math.max(0, Math.min(Number(row.value) || 0, state.problem.n_train - 1))) });
+  const row = h("input", { type: "number", min: 1, step: 1, value: 1, class: "number", id: "row",
+    onchange: () => actions.look(state.parameter, Math.max(0, Math.min((Number(row.value) || 1) - 1, state.problem.n_train - 1))) });
   const view = { lines: [], boxes: [], key: "" };
 
   on("problem", ({ problem }) => {
     build(view, picture, heads, problem);
-    init.value = problem.setup.network.init;
-    row.max = problem.n_train - 1;
+    row.max = problem.n_train;
     if (state.parameter !== null && state.parameter >= problem.n_parameters) state.parameter = null;
     inspector.replaceChildren();
     view.inspected = null;
@@ -35,9 +34,10 @@ export function networkView() {
     if (!problem) return;
     update(view, frame, problem);
     inspect(view, inspector, frame, problem);
-    if (document.activeElement !== row) row.value = frame.row.index;
+    if (document.activeElement !== row) row.value = frame.row.index + 1;
     state.row = frame.row.index;
   });
+  on("setup", ({ setup }) => { init.value = setup.network.init; });
   on("look", () => { view.inspected = null; });
 
   const layers = (add) => () => {
@@ -101,7 +101,7 @@ function build(view, picture, heads, problem) {
       const canvas = h("canvas", { width: 1, height: 1 });
       const number = h("span", { class: "number-under" });
       const name = l === 0 ? problem.features[j] : l === sizes.length - 1 ? (problem.classes.length && sizes[l] > 1 ? problem.classes[j] : "") : "";
-      const inner = [l === 0 ? h("span", { class: "feature", title: name }, name) : canvas, number];
+      const inner = [l === 0 ? h("span", { class: "feature", title: name }, name.replaceAll("_", "_\u200b")) : canvas, number];
       const box = l === 0
         ? h("div", { class: "neuron input" }, inner)
         : h("button", { type: "button", class: "neuron", "data-neuron": `${l}-${j}`,

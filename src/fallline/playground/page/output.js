@@ -1,7 +1,7 @@
 // The output card: the surface over two features with the points, and predictions row by row.
 
 import * as actions from "./actions.js";
-import { classColor, color, diverging, rgb, scale, CLASSES } from "./colors.js";
+import { classColor, color, diverging, rgb, scale, word, CLASSES } from "./colors.js";
 import { field, fitted, h, select, short } from "./dom.js";
 import { on, state } from "./state.js";
 import { T } from "./text.js";
@@ -40,7 +40,7 @@ export function outputView() {
   });
 
   drawing(canvas);
-  return h("section", { class: "card", "aria-labelledby": "output-title" },
+  return h("section", { class: "card output", "aria-labelledby": "output-title" },
     h("h2", { id: "output-title" }, T.output.title),
     h("div", { class: "surface" }, canvas), legend, axes, others,
     h("div", { class: "checks" },
@@ -75,14 +75,14 @@ function draw(canvas, small, sharp, withTest) {
   const shown = problem.sizes.slice(1).map((k) => Math.min(k, 12));
   const first = shown.slice(0, -1).reduce((a, b) => a + b, 0) * size * size;
   const bytes = frame.maps.subarray(first);
-  small.width = small.height = size;
+  if (small.width !== size) small.width = small.height = size;
   const image = small.getContext("2d").createImageData(size, size);
   const table = scale();
+  const words = new Uint32Array(image.data.buffer);
   if (n === 1) {
     for (let i = 0; i < size * size; i++) {
       const value = sharp && problem.task !== "numbers" ? (bytes[i] > 127 ? 235 : 20) : bytes[i];
-      image.data.set(table[value], 4 * i);
-      image.data[4 * i + 3] = 255;
+      words[i] = table[value];
     }
   } else {
     const colors = Array.from({ length: Math.min(n, 12) }, (_, k) => rgb(CLASSES[k % CLASSES.length]));
@@ -91,8 +91,7 @@ function draw(canvas, small, sharp, withTest) {
       let best = 0;
       for (let k = 1; k < colors.length; k++) if (bytes[k * size * size + i] > bytes[best * size * size + i]) best = k;
       const sure = sharp ? 0.85 : Math.max(0, (bytes[best * size * size + i] / 255 - 1 / n) / (1 - 1 / n));
-      for (let c = 0; c < 3; c++) image.data[4 * i + c] = paper[c] + (colors[best][c] - paper[c]) * 0.8 * sure;
-      image.data[4 * i + 3] = 255;
+      words[i] = word(paper.map((v, c) => v + (colors[best][c] - v) * 0.8 * sure));
     }
   }
   small.getContext("2d").putImageData(image, 0, 0);

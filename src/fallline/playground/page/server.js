@@ -59,12 +59,13 @@ function receive(data) {
     if (waiter) waiter.reject(new Error(message.message));
     return undefined;
   }
+  if (message.type === "retrained" && message.done) tell("run-done");
+  const problem = message.type === "problem" || message.type === "same";
   if (message.type === "problem") {
     state.problem = message;
     tell("problem");
-    if (waiter && waiter.until === "retrained") return undefined;
   }
-  if (waiter && !(message.type === "problem" && waiter.later)) {
+  if (waiter && !(problem && waiter.later)) {
     if (!waiter.stays) waiting.delete(message.id);
     waiter.resolve(message);
   }

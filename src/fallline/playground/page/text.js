@@ -74,7 +74,7 @@ export const T = {
     stack: (l) => `Gradients of each row, layer ${l}`, update: (l) => `Update, layer ${l}`,
     result: "After the update", before: "loss before", after: "loss after", mean: "mean",
     point: "Point at a number, or move to it with Tab.",
-    ofRow: (i) => `row ${i}`, check: "Check every gradient", method: "against",
+    ofRow: (i) => `row ${i + 1}`, check: "Check every gradient", method: "against",
     methods: { complex_step: "the complex step", central: "finite differences" },
     passed: "The check passes", failed: "The check FAILS",
     worst: "worst entry", analytic: "gradient", numeric: "numeric", error: "relative error",
@@ -91,8 +91,8 @@ export const T = {
   },
   landscape: {
     intro: "The training loss around the present point, in the two directions in which the path spreads most.",
-    draw: "Draw the landscape", path: "path", here: "here", start: "start",
-    aria: "Map of the loss with the path walked so far", low: "low", high: "high",
+    here: "here", start: "start",
+    aria: "Map of the loss with the path walked so far",
     rows: (n) => `loss of ${n} rows; colours by its logarithm`,
   },
   away: {

@@ -47,7 +47,7 @@ export function trainingView() {
     slipsBox.hidden = problem.activations.some((name) => name !== "sigmoid");
   });
   on("retrained", () => {
-    speed.textContent = T.training.perSecond(state.rate);
+    speed.textContent = state.rate > 1 ? T.training.perSecond(state.rate) : "";
     document.body.dataset.retrainings = state.retrainings;
     document.body.dataset.rate = Math.max(state.rate, Number(document.body.dataset.rate || 0));
   });
@@ -56,7 +56,7 @@ export function trainingView() {
     h("h2", { id: "training-title" }, T.training.title),
     h("div", { class: "check" }, dragging, h("label", { for: "dragging" }, T.training.dragging)), speed,
     rate.box, epochs.box, seed.box, l2.box, momentum.box,
-    h("div", { class: "pair" }, field(T.training.optimizer, optimizer), field(T.training.schedule, schedule)),
-    h("div", { class: "pair" }, field(T.training.batch, batch), field(T.training.loss, loss)),
+    h("div", { class: "rows" }, field(T.training.optimizer, optimizer), field(T.training.schedule, schedule),
+      field(T.training.batch, batch), field(T.training.loss, loss)),
     slipsBox);
 }
