@@ -92,6 +92,8 @@ class Live:
             pass
         finally:
             await self.stop(self.going, self.seeds)
+            self.answers.clear()  # they refer to this object: memory returns at once
+            self.session.descent = self.known = None
 
     async def answer(self, text: str | bytes) -> None:
         """Do what a message asks; an error is told, and has changed nothing."""
