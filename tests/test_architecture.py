@@ -32,6 +32,7 @@ LEVELS = [
     {"table_model", "advice", "cluster"},
     {"crossvalidation", "distributed", "predicting", "importance", "large"},
     {"report"},
+    {"playground"},
     {"cli", "__main__"},
 ]
 SAME_LEVEL = {  # one module of a level may use another only as listed here
@@ -63,6 +64,8 @@ ROOMS = {
     "distributed": {"distributed", "cluster"},
     "onnx": {"onnx"},
     "starlette": {"playground"},
+    "uvicorn": {"playground"},
+    "websockets": {"playground"},
     "safetensors": {"modelfile"},
     "typer": {"cli"},
     "rich": {"cli"},

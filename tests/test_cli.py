@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -514,3 +515,37 @@ def test_a_grid_that_cannot_be_read(grid: str, message: str, cli, tmp_path: Path
     assert done.returncode != 0
     assert message in done.stderr
     assert done.stderr.count("\n") <= 2
+
+
+# ---- play
+
+
+def test_play_serves_its_page_until_it_is_interrupted(tmp_path) -> None:
+    import http.client
+
+    command = [sys.executable, "-m", "fallline", "play", "--no-browser"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        host, _, query = process.stdout.readline().split("http://")[1].strip().partition("/")
+        page = http.client.HTTPConnection(host, timeout=20)
+        page.request("GET", f"/{query}")
+        assert b"Fallline playground" in page.getresponse().read()
+        page.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_play_says_what_is_wrong(cli) -> None:
+    for arguments, message in [
+        (["--host", "0.0.0.0"], "add --allow-others"),
+        (["--port", "70000"], "--port must be a whole number from 0 to 65535"),
+        (["none.csv", "--target", "y"], "there is no such file"),
+    ]:
+        result = cli("play", "--no-browser", *arguments)
+        assert result.returncode in (1, 2)
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr

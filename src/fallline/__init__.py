@@ -51,6 +51,7 @@ _WHERE = {
     "load": "modelfile",
     "loss_and_gradient": "gradients",
     "per_sample_gradients": "gradients",
+    "play": "playground",
     "read_table": "reading",
     "save": "modelfile",
     "to_sklearn": "estimators",
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
     from fallline.optimizers import AdamW as AdamW
     from fallline.optimizers import GradientDescent as GradientDescent
     from fallline.optimizers import RMSProp as RMSProp
+    from fallline.playground import play as play
     from fallline.reading import read_table as read_table
     from fallline.schedules import Constant as Constant
     from fallline.schedules import Cosine as Cosine

@@ -1,5 +1,6 @@
 """One update with every number named: forward, loss, backward, per-sample gradients, update."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,10 +155,13 @@ def trace(
     *,
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
+    state: Mapping[str, Array] | None = None,
+    step: int = 0,
 ) -> Trace:
     """One update of the network on all rows of X and y, with every number; the network stays as is.
 
-    ``optimizer`` starts from its initial state; GradientDescent(0.1) by default. The other
+    ``optimizer`` is GradientDescent(0.1) by default. It starts from its initial state at step 0,
+    or from ``state`` (as its ``start`` gives it; not changed) at the given ``step``. The other
     parameters are those of :func:`fallline.train`. Raises ParameterError, ShapeError or DataError
     for bad input.
     """
@@ -166,22 +170,25 @@ def trace(
     check_number("l2", l2)
     samples = network.samples(X, y, sample_weight)
     old, new = network.copy(), network.copy()
-    step, loss = pass_over(new, samples, l2)
-    gradient, step_taken = step.gradient.copy(), step.gradient
-    optimizer.update(new.parameters, step_taken, optimizer.start(old.parameters), 0, new.is_weight)
+    passed, loss = pass_over(new, samples, l2)
+    gradient, step_taken = passed.gradient.copy(), passed.gradient
+    own_state = optimizer.start(old.parameters)
+    for name, values in (state or {}).items():
+        own_state[name] = np.array(values, dtype=new.dtype)
+    optimizer.update(new.parameters, step_taken, own_state, step, new.is_weight)
     after = pass_over(new, samples, l2)
     return Trace(
         X=samples.X,
         Y=samples.Y,
-        shares=step.shares[:, 0],
-        losses=network.loss.value(step.Z[-1], samples.Y),
+        shares=passed.shares[:, 0],
+        losses=network.loss.value(passed.Z[-1], samples.Y),
         loss=loss,
         new_loss=after[1],
         l2=l2,
         loss_name=network.loss.name,
         optimizer=repr(optimizer),
-        learning_rate=rate_at(optimizer, 0),
-        layers=layer_traces(old, new, samples, step, gradient, step_taken, l2),
+        learning_rate=rate_at(optimizer, step),
+        layers=layer_traces(old, new, samples, passed, gradient, step_taken, l2),
     )
 
 

@@ -526,6 +526,40 @@ def check(
 
 
 @app.command()
+def play(
+    table: OptionalTable = None,
+    target: OptionalTarget = None,
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; beyond this machine see --allow-others.")
+    ] = "127.0.0.1",
+    allow_others: Annotated[
+        bool, typer.Option("--allow-others", help="Let other machines in, without encryption.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+    no_header: NoHeader = False,
+    names: Names = None,
+    missing: Missing = None,
+    encoding: Encoding = None,
+) -> None:
+    """Open the playground: a page on which a network descends, with every number.
+
+    Example: fallline play housing.csv --target median_house_value
+    """
+    from fallline.cli.play import run
+
+    run(
+        table,
+        target,
+        reading=reading_options(no_header, names, missing, encoding),
+        port=port,
+        host=host,
+        allow_others=allow_others,
+        browser=browser,
+    )
+
+
+@app.command()
 def info(model: ModelPath, json: Json = False) -> None:
     """Show what a model file holds.
 

@@ -1,0 +1,150 @@
+"""The next update under the microscope, and the gradient check, as plain data."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.errors import ParameterError
+from fallline.gradcheck import check_gradients
+from fallline.optimizers import Adam, RMSProp
+from fallline.playground.descent import Descent
+from fallline.playground.frames import clean
+from fallline.tracing import LayerTrace, Trace, trace
+
+__all__ = ["check", "next_update", "traced"]
+
+ROWS_SHOWN = 12
+MOST_SHOWN = 40_000  # numbers in a stack of per-sample gradients
+MOST_TRACED = 4_000_000
+ROWS_CHECKED = 200
+PARAMETERS_CHECKED = 400
+
+
+def traced(descent: Descent, kind: str) -> tuple[Trace, Array]:
+    """:func:`fallline.trace` of the next update, and its rows (m,)."""
+    if kind not in ("sample", "batch"):
+        raise ParameterError(f"the microscope shows one sample or one batch, not {kind!r:.40}")
+    rows = descent.next_rows(kind)
+    if len(rows) * descent.network.n_parameters > MOST_TRACED:
+        raise ParameterError(
+            f"a batch of {len(rows):,} rows has {len(rows) * descent.network.n_parameters:,} "
+            "per-sample gradients, too many to show; choose one sample, or a smaller batch size"
+        )
+    result = trace(
+        descent.network,
+        descent.rows.X[rows],
+        descent.rows.Y[rows],
+        descent.optimizer,
+        l2=descent.setup.training.l2,
+        state=descent.position.state,
+        step=descent.position.step,
+    )
+    return (published(descent, result, rows) if descent.setup.training.slips else result), rows
+
+
+def published(descent: Descent, right: Trace, rows: Array) -> Trace:
+    """The same update with the published gradient."""
+    network = descent.network
+    gradient = descent.published_gradient(rows)
+    theta, change = network.parameters.copy(), gradient.copy()
+    state = {name: values.copy() for name, values in descent.position.state.items()}
+    descent.optimizer.update(theta, change, state, descent.position.step, network.is_weight)
+    new = network.copy()
+    new.parameters = theta
+    parts = zip(
+        right.layers, network.views(gradient), network.views(change), new.layers, strict=True
+    )
+    layers = tuple(
+        replace(
+            layer,
+            dW=mean.W,
+            db=mean.b,
+            step_W=step.W,
+            step_b=step.b,
+            new_W=after.W,
+            new_b=after.b,
+        )
+        for layer, mean, step, after in parts
+    )
+    Z = new.forward(right.X).Z[-1]
+    loss = float(new.loss.value(Z, right.Y).mean())
+    return replace(right, layers=layers, new_loss=loss)
+
+
+def next_update(descent: Descent, kind: str) -> dict[str, Any]:
+    """The trace of the next update with the first rows of what there is a row of."""
+    result, rows = traced(descent, kind)
+    most = max(1, min(ROWS_SHOWN, MOST_SHOWN // descent.network.n_parameters))
+    facts = result.as_dict()
+    for name in ("X", "Y", "shares", "losses"):
+        facts[name] = facts[name][:most]
+    facts["layers"] = [shortened(layer, most) for layer in result.layers]
+    facts |= {
+        "rows": rows[:most],
+        "n_rows": len(rows),
+        "kind": kind,
+        "step": descent.position.step,
+        "slips": descent.setup.training.slips,
+        "state": state_terms(descent),
+        "constants": constants(descent.optimizer),
+    }
+    cleaned: dict[str, Any] = clean(facts)
+    return cleaned
+
+
+def shortened(layer: LayerTrace, most: int) -> dict[str, Any]:
+    per_row = ("A_prev", "Z", "A", "delta", "dW_per_sample", "db_per_sample")
+    return {
+        name: value[:most].tolist() if name in per_row else clean(value)
+        for name, value in vars(layer).items()
+    }
+
+
+def state_terms(descent: Descent) -> dict[str, Any]:
+    """The optimiser's own averages before the update, layer by layer."""
+    return {
+        name: [
+            {"W": part.W.tolist(), "b": part.b.tolist()} for part in descent.network.views(values)
+        ]
+        for name, values in descent.position.state.items()
+    }
+
+
+def constants(optimizer: Any) -> dict[str, Any]:
+    """The optimiser's name and the numbers in its formula."""
+    names = ("momentum", "nesterov", "decay", "beta_1", "beta_2", "epsilon", "weight_decay")
+    found = {name: getattr(optimizer, name) for name in names if hasattr(optimizer, name)}
+    kind = "adam" if isinstance(optimizer, Adam) else "rmsprop"
+    if not isinstance(optimizer, Adam | RMSProp):
+        kind = "momentum" if optimizer.momentum > 0 else "descent"
+    return {"kind": kind, **found}
+
+
+def check(descent: Descent, method: Any) -> dict[str, Any]:
+    """The gradient in use against numeric derivatives, on the first training rows."""
+    if method not in ("complex_step", "central"):
+        raise ParameterError(f"method must be complex_step or central, not {method!r:.40}")
+    rows = np.arange(min(len(descent.rows), ROWS_CHECKED))
+    gradient = descent.published_gradient(rows) if descent.setup.training.slips else None
+    result = check_gradients(
+        descent.network,
+        descent.rows.X[rows],
+        descent.rows.Y[rows],
+        l2=descent.setup.training.l2,
+        gradient=gradient,
+        method=method,
+        max_parameters=PARAMETERS_CHECKED,
+    )
+    cleaned: dict[str, Any] = clean(
+        {
+            "passed": result.passed,
+            "tolerance": result.tolerance,
+            "error": result.error,
+            "worst": asdict(result.worst),
+            "parts": [asdict(part) for part in result.parts],
+            "rows": len(rows),
+        }
+    )
+    return cleaned

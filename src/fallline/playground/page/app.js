@@ -1,0 +1,139 @@
+// The entry: connects, builds the views, and keeps keys and theme.
+
+import * as actions from "./actions.js";
+import { barView } from "./bar.js";
+import { forget } from "./colors.js";
+import { curvesView } from "./curves.js";
+import { dataView } from "./data.js";
+import { networkView } from "./network.js";
+import { outputView } from "./output.js";
+import { connect, ask, send } from "./server.js";
+import { on, readAddress, state, tell, writeAddress } from "./state.js";
+import { tabsView } from "./tabs.js";
+import { T } from "./text.js";
+import { trainingView } from "./training.js";
+
+const place = (id) => document.getElementById(id);
+
+place("skip").textContent = T.skip;
+place("bar").append(...barView());
+place("left").append(dataView(), trainingView());
+place("middle").append(networkView(), curvesView());
+place("right").append(outputView());
+place("below").append(...tabsView());
+
+const notice = place("notice");
+on("error", () => {
+  notice.textContent = state.error || "";
+  notice.hidden = !state.error;
+});
+on("lost", () => { notice.textContent = T.lost; notice.hidden = false; });
+
+// ---- the address: without the token, with the setup
+
+if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+
+let writing = 0;
+function soon() {
+  clearTimeout(writing);
+  writing = setTimeout(() => { if (!actions.playing()) writeAddress(); }, 250);
+}
+on("setup", soon);
+on("frame", soon);
+
+let written = "";
+window.addEventListener("hashchange", () => {
+  if (location.hash !== written) begin(readAddress());
+});
+
+let usual = null;  // the setup that the server began with
+
+/** Whether an address holds all fields of a setup; the server checks what is in them. */
+function isWhole(setup) {
+  return Object.keys(usual).every((part) => setup && typeof setup[part] === "object" && setup[part]
+    && Object.keys(usual[part]).every((name) => name in setup[part]));
+}
+
+async function begin(found, otherwise = null) {
+  if (found && !isWhole(found.setup)) { await begin(null, otherwise); return; }
+  const setup = found ? found.setup : otherwise;
+  if (!setup) return;
+  state.setup = setup;
+  try {
+    await ask({ type: "setup", setup });
+    if (found && found.restore) send({ type: "restore", ...found.restore });
+    state.error = "";
+    tell("error");
+  } catch {
+    if (otherwise && found) { await begin(null, otherwise); return; }
+  }
+  tell("setup");
+  written = location.hash;
+}
+
+connect((hello) => {
+  const again = state.setup;
+  usual = hello.setup;
+  begin(again ? { setup: again } : readAddress(), hello.setup);
+});
+
+// ---- the theme
+
+const media = window.matchMedia("(prefers-color-scheme: dark)");
+function applyTheme(choice) {
+  document.documentElement.dataset.theme = choice || (media.matches ? "dark" : "light");
+  forget();
+  if (state.frame) tell("frame");
+  tell("theme");
+}
+media.addEventListener("change", () => applyTheme(sessionStorage.getItem("theme")));
+on("switch-theme", () => {
+  const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+  sessionStorage.setItem("theme", next);
+  applyTheme(next);
+});
+applyTheme(sessionStorage.getItem("theme"));
+
+// ---- keys, and tables dropped or pasted anywhere
+
+const KEYS = {
+  " ": actions.play, s: () => actions.step(), b: actions.back, r: actions.reset, w: actions.retrain,
+};
+
+document.addEventListener("keydown", (event) => {
+  const key = event.key.toLowerCase();
+  const writing_ = event.target.closest("input, select, textarea");
+  if ((event.ctrlKey || event.metaKey) && ["z", "y"].includes(key) && !(writing_ && writing_.type === "text")) {
+    event.preventDefault();
+    actions.time(key === "z" && !event.shiftKey);
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || writing_) return;
+  if (key === " " && event.target.closest("button, summary")) return;
+  if (KEYS[key]) { event.preventDefault(); KEYS[key](); }
+});
+
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  const file = event.dataTransfer.files[0];
+  if (file) actions.takeTable(file.name, file);
+});
+document.addEventListener("paste", (event) => {
+  if (event.target.closest("input, textarea")) return;
+  const text = event.clipboardData.getData("text");
+  if (text.includes("\n")) actions.takeTable("pasted", text);
+});
+
+let resizing = 0;
+window.addEventListener("resize", () => {
+  cancelAnimationFrame(resizing);
+  resizing = requestAnimationFrame(() => { tell("problem"); if (state.frame) tell("frame"); });
+});

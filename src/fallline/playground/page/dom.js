@@ -1,0 +1,74 @@
+// Making elements, and numbers as text.
+
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined)
+      element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+let labels = 0;
+
+/** A control under its label; the label names it for screen readers too. */
+export function field(label, control, extra = null, hidden = false) {
+  control.id ||= `control-${++labels}`;
+  return h("div", { class: "field" },
+    h("label", { for: control.id, class: hidden ? "unseen" : "" }, label), control, extra);
+}
+
+export function select(options, value, onchange, attributes = {}) {
+  const element = h("select", { ...attributes, onchange: () => onchange(element.value) },
+    Object.entries(options).map(([key, text]) => h("option", { value: key }, text)));
+  element.value = value;
+  return element;
+}
+
+export function button(text, onclick, attributes = {}) {
+  return h("button", { type: "button", ...attributes, onclick }, text);
+}
+
+/** A number in few characters: 0.1234, 12.3, 1.2e-5. */
+export function short(x, digits = 4) {
+  if (x === null || x === undefined || Number.isNaN(x)) return "–";
+  if (Number.isInteger(x) && Math.abs(x) < 1e5) return String(x).replace("-", "−");
+  const size = Math.abs(x);
+  if (size >= 1e5 || size < 1e-3) return x.toExponential(Math.max(digits - 3, 1)).replace("e-", "e−").replace(/^-/, "−").replace("e+", "e");
+  return x.toPrecision(digits).replace(/^-/, "−");
+}
+
+/** All the digits that matter, for formulas and titles. */
+export function exact(x) {
+  if (x === null || x === undefined) return "–";
+  const rounded = Number(x.toPrecision(8));
+  const text = x !== 0 && Math.abs(x) < 1e-3 ? rounded.toExponential() : String(rounded);
+  return text.replace(/-/g, "−").replace("e+", "e");
+}
+
+export const whole = (n) => Math.floor(n).toLocaleString("en");
+
+/** A canvas as large as its place on the page, in device pixels; gives its 2D context and size. */
+export function fitted(canvas, height) {
+  const scale = Math.min(window.devicePixelRatio || 1, 3);
+  const width = Math.max(1, canvas.parentElement.clientWidth);
+  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  return [context, width, height];
+}

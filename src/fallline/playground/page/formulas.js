@@ -1,0 +1,141 @@
+// The formula behind each number of the microscope, with the numbers put in.
+
+import { exact } from "./dom.js";
+
+const row = (t, i) => t.rows[i] + 1;  // as the page counts rows, from 1
+const signed = (x) => (x < 0 ? `(${exact(x)})` : exact(x));
+const MOST_TERMS = 8;
+
+function sum(terms) {
+  if (terms.length <= MOST_TERMS) return terms.join(" + ");
+  return `${terms.slice(0, MOST_TERMS - 2).join(" + ")} + … + ${terms[terms.length - 1]}`;
+}
+
+const VALUE = {
+  sigmoid: (z) => `1 / (1 + e^(−${signed(z)}))`,
+  tanh: (z) => `tanh ${signed(z)}`,
+  relu: (z) => `max(${exact(z)}, 0)`,
+  leaky_relu: (z) => (z > 0 ? `${exact(z)}, since it is above 0` : `0.01 · ${signed(z)}`),
+  elu: (z) => (z > 0 ? `${exact(z)}, since it is above 0` : `e^${signed(z)} − 1`),
+  gelu: (z) => `${signed(z)} · Φ(${exact(z)})`,
+  silu: (z) => `${signed(z)} / (1 + e^(−${signed(z)}))`,
+  softplus: (z) => `log(1 + e^${signed(z)})`,
+  identity: (z) => exact(z),
+  exp: (z) => `e^${signed(z)}`,
+};
+
+const SLOPE = {
+  sigmoid: (z, a) => `${exact(a)} · (1 − ${exact(a)})`,
+  tanh: (z, a) => `(1 − ${signed(a)}²)`,
+  relu: (z) => (z > 0 ? "1" : "0"),
+  leaky_relu: (z) => (z > 0 ? "1" : "0.01"),
+  elu: (z, a) => (z > 0 ? "1" : `(${exact(a)} + 1)`),
+  identity: () => "1",
+};
+
+const slope = (name, z, a) => (SLOPE[name] ? SLOPE[name](z, a) : `${name}′(${exact(z)})`);
+
+const LOSS = {
+  binary_cross_entropy: (y, a) => `−(${y[0]} · log ${exact(a[0])} + (1 − ${y[0]}) · log(1 − ${exact(a[0])}))`,
+  cross_entropy: (y, a) => `−log ${exact(a[y.indexOf(Math.max(...y))])}, the share given to the right class`,
+  squared_error: (y, a) => sum(a.map((v, k) => `(${exact(v)} − ${signed(y[k])})² / 2`)),
+  absolute_error: (y, a) => sum(a.map((v, k) => `|${exact(v)} − ${signed(y[k])}|`)),
+  huber: (y, a) => sum(a.map((v, k) => `Huber(${exact(v)} − ${signed(y[k])})`)),
+};
+
+const OUTPUT_DELTA = {
+  binary_cross_entropy: (a, y) => `${exact(a)} − ${signed(y)}`,
+  cross_entropy: (a, y) => `${exact(a)} − ${signed(y)}`,
+  squared_error: (a, y) => `${exact(a)} − ${signed(y)}`,
+  absolute_error: (a, y) => `sign(${exact(a)} − ${signed(y)})`,
+  huber: (a, y) => `clip(${exact(a)} − ${signed(y)}, −1, 1)`,
+};
+
+export const formulas = {
+  Z: (t, l, i, j) => {
+    const { A_prev: A, W, b, Z } = t.layers[l];
+    const terms = A[i].map((a, k) => `${exact(a)} · ${signed(W[k][j])}`);
+    return [`Z[${row(t, i)}, ${j + 1}] = Σ A_prev · W + b`, `${sum([...terms, signed(b[j])])} = ${exact(Z[i][j])}`];
+  },
+  A: (t, l, i, j) => {
+    const { activation, Z, A } = t.layers[l];
+    if (activation === "softmax")
+      return ["A = softmax(Z)", `e^${signed(Z[i][j])} / (${sum(Z[i].map((z) => `e^${signed(z)}`))}) = ${exact(A[i][j])}`];
+    return [`A[${row(t, i)}, ${j + 1}] = ${activation}(Z)`, `${VALUE[activation](Z[i][j])} = ${exact(A[i][j])}`];
+  },
+  loss: (t, i) => [`loss of row ${row(t, i)}, ${t.loss_name.replaceAll("_", " ")}`,
+    `${(LOSS[t.loss_name] || (() => ""))(t.Y[i], t.layers[t.layers.length - 1].A[i])} = ${exact(t.losses[i])}`],
+  mean: (t) => {
+    const terms = t.losses.map((v) => exact(v));
+    const more = t.n_rows > t.losses.length ? " + …" : "";
+    const penalty = t.l2 ? ` + L2 / 2 · Σ W²` : "";
+    return ["loss = the mean over the rows", `(${sum(terms)}${more}) / ${t.n_rows}${penalty} = ${exact(t.loss)}`];
+  },
+  delta: (t, l, i, j) => {
+    const here = t.layers[l], next = t.layers[l + 1];
+    if (!next) {
+      const { A } = here;
+      const text = OUTPUT_DELTA[t.loss_name](A[i][j], t.Y[i][j]);
+      return ["delta = dLoss/dZ of the row's own loss", `${text} = ${exact(here.delta[i][j])}`];
+    }
+    const terms = next.delta[i].map((d, k) => `${exact(d)} · ${signed(next.W[j][k])}`);
+    return [`delta = (Σ delta_next · W_next) · ${here.activation}′(Z)`,
+      `(${sum(terms)}) · ${slope(here.activation, here.Z[i][j], here.A[i][j])} = ${exact(here.delta[i][j])}`];
+  },
+  dW1: (t, l, i, k, j) => {
+    const { A_prev: A, delta, W, dW_per_sample: G } = t.layers[l];
+    const penalty = t.l2 ? ` + ${exact(t.l2)} · ${signed(W[k][j])}` : "";
+    return [`dW[${k + 1}, ${j + 1}] of row ${row(t, i)} = A_prev · delta`, `${exact(A[i][k])} · ${signed(delta[i][j])}${penalty} = ${exact(G[i][k][j])}`];
+  },
+  db1: (t, l, i, j) => [`db[${j + 1}] of row ${row(t, i)} = delta`, `${exact(t.layers[l].delta[i][j])} = ${exact(t.layers[l].db_per_sample[i][j])}`],
+  dW: (t, l, k, j) => mean(t, `dW[${k + 1}, ${j + 1}]`, t.layers[l].dW_per_sample.map((g) => g[k][j]), t.layers[l].dW[k][j]),
+  db: (t, l, j) => mean(t, `db[${j + 1}]`, t.layers[l].db_per_sample.map((g) => g[j]), t.layers[l].db[j]),
+  step: (t, l, kind, k, j) => {
+    const pick = (m) => (kind === "W" ? m[k][j] : m[j]);
+    const layer = t.layers[l];
+    const [g, step, old] = [pick(kind === "W" ? layer.dW : layer.db), pick(kind === "W" ? layer.step_W : layer.step_b), pick(layer[kind])];
+    const kept = Object.fromEntries(Object.entries(t.state).map(([name, layers]) => [name, pick(layers[l][kind])]));
+    return optimizerLines(t, g, step, old, kept, kind);
+  },
+  fresh: (t, l, kind, k, j) => {
+    const pick = (m) => (kind === "W" ? m[k][j] : m[j]);
+    const layer = t.layers[l];
+    const [old, step, fresh] = [pick(layer[kind]), pick(layer[`step_${kind}`]), pick(layer[`new_${kind}`])];
+    return ["new = old + step", `${exact(old)} + ${signed(step)} = ${exact(fresh)}`];
+  },
+};
+
+function mean(t, name, terms, result) {
+  const more = t.n_rows > terms.length ? " + …" : "";
+  const by = t.slips && name.startsWith("dW") ? "as published: over n + 1 slices (and, in the output layer, the slope for the activation)" : "the mean over the rows";
+  return [`${name} = ${by}`, `(${sum(terms.map(exact))}${more}) / ${t.n_rows}${t.slips && name.startsWith("dW") ? " → " : " = "}${exact(result)}`];
+}
+
+/** The optimiser's own formula, term by term. */
+function optimizerLines(t, g, step, old, kept, kind) {
+  const { constants: c, learning_rate: eta, step: taken } = t;
+  const end = (text) => `${text} = ${exact(step)}`;
+  if (c.kind === "descent") return ["step = −η · gradient", end(`−${exact(eta)} · ${signed(g)}`)];
+  if (c.kind === "momentum") {
+    const v = c.momentum * kept.velocity - eta * g;
+    const first = `v = ${c.momentum} · ${signed(kept.velocity)} − ${exact(eta)} · ${signed(g)} = ${exact(v)}`;
+    return c.nesterov
+      ? ["v ← μ v − η · gradient, step = μ v − η · gradient", first, end(`${c.momentum} · ${signed(v)} − ${exact(eta)} · ${signed(g)}`)]
+      : ["v ← μ v − η · gradient, step = v", first, end("step")];
+  }
+  if (c.kind === "rmsprop") {
+    const s = c.decay * kept.mean_square + (1 - c.decay) * g * g;
+    return ["s ← ρ s + (1 − ρ) g², step = −η g / (√s + ε)",
+      `s = ${c.decay} · ${exact(kept.mean_square)} + ${exact(1 - c.decay)} · ${signed(g)}² = ${exact(s)}`,
+      end(`−${exact(eta)} · ${signed(g)} / (√${exact(s)} + ${c.epsilon})`)];
+  }
+  const m = c.beta_1 * kept.mean + (1 - c.beta_1) * g;
+  const v = c.beta_2 * kept.mean_square + (1 - c.beta_2) * g * g;
+  const u = taken + 1;
+  const [mh, vh] = [m / (1 - c.beta_1 ** u), v / (1 - c.beta_2 ** u)];
+  const decays = c.weight_decay && kind === "W" ? ` − ${exact(eta)} · ${c.weight_decay} · ${signed(old)}` : "";
+  return ["m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², step = −η m̂ / (√v̂ + ε)",
+    `m = ${c.beta_1} · ${signed(kept.mean)} + ${exact(1 - c.beta_1)} · ${signed(g)} = ${exact(m)};  m̂ = m / (1 − ${c.beta_1}^${u}) = ${exact(mh)}`,
+    `v = ${c.beta_2} · ${exact(kept.mean_square)} + ${exact(1 - c.beta_2)} · ${signed(g)}² = ${exact(v)};  v̂ = v / (1 − ${c.beta_2}^${u}) = ${exact(vh)}`,
+    end(`−${exact(eta)} · ${signed(mh)} / (√${exact(vh)} + ${c.epsilon})${decays}`)];
+}

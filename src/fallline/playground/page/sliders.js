@@ -1,0 +1,32 @@
+// A slider with a number beside it, on a linear or a logarithmic axis.
+
+import { h, field } from "./dom.js";
+
+/** onmove while dragging (first tells whether a drag begins), onset for a typed number. */
+export function slider(label, { low, high, log = false, integer = false, id, onmove, onset }) {
+  const toPlace = (x) => (log ? Math.log(Math.max(x, low) / low) / Math.log(high / low) : (x - low) / (high - low));
+  const fromPlace = (p) => {
+    const x = log ? low * (high / low) ** p : low + p * (high - low);
+    return integer ? Math.round(x) : Number(x.toPrecision(3));
+  };
+  const range = h("input", { type: "range", min: 0, max: 1, step: 0.001, id });
+  const number = h("input", { type: "number", class: "number", "aria-label": `${label}, as a number`, step: "any", id: `${id}-number` });
+  let dragging = false;
+  range.addEventListener("input", () => {
+    const value = fromPlace(Number(range.value));
+    number.value = value;
+    onmove(value, !dragging);
+    dragging = true;
+  });
+  range.addEventListener("change", () => { dragging = false; });
+  number.addEventListener("change", () => { if (number.value !== "") (onset || onmove)(Number(number.value), true); });
+  const box = field(label, range, number);
+  box.classList.add("slider");
+  return {
+    box,
+    show(value) {
+      if (document.activeElement !== range) range.value = toPlace(value);
+      if (document.activeElement !== number) number.value = value;
+    },
+  };
+}

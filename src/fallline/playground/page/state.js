@@ -1,0 +1,83 @@
+// The one place of the page's state: the setup (what is chosen), the problem (what came of it),
+// the frame (where the descent stands). Views subscribe and render; actions in actions.js change it.
+
+export const state = {
+  setup: null,       // chosen: {data, network, training}
+  problem: null,     // told by the server once per setup
+  frame: null,       // the newest frame
+  parameter: null,   // the weight or bias looked at
+  row: 0,            // the training row looked at
+  speed: 30,         // epochs a frame; 0 is as fast as it goes
+  stepKind: "epoch",
+  dragging: true,    // whether a dragged slider retrains
+  rate: 0,           // retrainings in the last second
+  retrainings: 0,    // in all
+  drawClass: 0,
+  tab: "microscope",
+};
+
+const listeners = {};
+
+export function on(topic, listener) { (listeners[topic] ||= []).push(listener); }
+
+export function tell(topic) { for (const listener of listeners[topic] || []) listener(state); }
+
+// ---- undo and redo, of setups
+
+const past = [], future = [];
+
+export function remember() {
+  if (!state.setup) return;
+  const text = JSON.stringify(state.setup);
+  if (past[past.length - 1] !== text) past.push(text);
+  if (past.length > 200) past.shift();
+  future.length = 0;
+}
+
+export function travel(back) {
+  const [from, to] = back ? [past, future] : [future, past];
+  const now = JSON.stringify(state.setup);
+  while (from.length && from[from.length - 1] === now) from.pop();
+  if (!from.length) return null;
+  to.push(now);
+  return JSON.parse(from.pop());
+}
+
+export const canTravel = () => [past.length > 0, future.length > 0];
+
+// ---- the address
+
+const toText = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+const fromText = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+const MOST_IN_ADDRESS = 400;
+
+/** Put the setup, and a small network's parameters, into the address. */
+export function writeAddress() {
+  if (!state.setup) return;
+  const parts = [`s=${toText(new TextEncoder().encode(JSON.stringify(state.setup)))}`];
+  const frame = state.frame;
+  if (frame && !frame.playing && frame.epoch > 0 && frame.theta.length <= MOST_IN_ADDRESS) {
+    parts.push(`e=${frame.epoch}`, `u=${frame.step}`,
+      `t=${toText(new Uint8Array(frame.theta.slice().buffer))}`);
+  }
+  history.replaceState(null, "", `${location.pathname}#${parts.join("&")}`);
+}
+
+/** The setup in the address, and the parameters to restore; null where there is none. */
+export function readAddress() {
+  const parts = new URLSearchParams(location.hash.slice(1));
+  try {
+    if (!parts.has("s")) return null;
+    const setup = JSON.parse(new TextDecoder().decode(fromText(parts.get("s"))));
+    let restore = null;
+    if (parts.has("t")) {
+      restore = {
+        parameters: Array.from(new Float64Array(fromText(parts.get("t")).buffer)),
+        epoch: Number(parts.get("e")), step: Number(parts.get("u")),
+      };
+    }
+    return { setup, restore };
+  } catch {
+    return null;
+  }
+}

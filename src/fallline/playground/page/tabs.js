@@ -1,0 +1,38 @@
+// The lower part: microscope, seeds, landscape, take away.
+
+import { button, h } from "./dom.js";
+import { awayView } from "./away.js";
+import { landscapeView } from "./landscape.js";
+import { microscopeView } from "./microscope.js";
+import { seedsView } from "./seeds.js";
+import { state, tell } from "./state.js";
+import { T } from "./text.js";
+
+export function tabsView() {
+  const views = { microscope: microscopeView(), seeds: seedsView(), landscape: landscapeView(), away: awayView() };
+  const names = Object.keys(views);
+  const heads = names.map((name) => button(T.tabs[name], () => show(name), {
+    role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}` }));
+  const panels = names.map((name) => h("div", { role: "tabpanel", id: `panel-${name}`,
+    "aria-labelledby": `tab-${name}`, class: "card" }, views[name]));
+  function show(name) {
+    state.tab = name;
+    names.forEach((other, k) => {
+      heads[k].setAttribute("aria-selected", String(other === name));
+      heads[k].tabIndex = other === name ? 0 : -1;
+      panels[k].hidden = other !== name;
+    });
+    tell("tab");
+  }
+  const list = h("div", { role: "tablist", class: "tabs" }, heads);
+  list.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    event.stopPropagation();
+    const next = (names.indexOf(state.tab) + by + names.length) % names.length;
+    show(names[next]);
+    heads[next].focus();
+  });
+  show(state.tab);
+  return [list, ...panels];
+}

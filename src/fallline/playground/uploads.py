@@ -1,0 +1,19 @@
+"""A table that the page uploads, as bytes: it never touches the file system."""
+
+import io
+
+from fallline.errors import TableError
+from fallline.reading import Reading, text_tables
+from fallline.sources import Source, kind_of
+from fallline.tables import Table
+
+__all__ = ["read_upload"]
+
+
+def read_upload(name: str, data: bytes) -> Table:
+    """CSV, TSV or JSON lines to a table. Raises TableError, naming the line, where it is none."""
+    kind = kind_of(data[:64])
+    if kind not in ("text", "json") or data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+        raise TableError(f"{name}: drop a text file: CSV, TSV or JSON lines, not packed")
+    source = Source(name, kind, io.BytesIO(data), seekable=False)
+    return next(text_tables(source, Reading(), None))
