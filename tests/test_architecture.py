@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "fallline"
 LEVELS = [
     {"arrays", "atomic", "dropout", "errors", "limits", "text"},
     {"activations", "losses", "initializers", "schedules", "optimizers", "metrics", "splits"},
-    {"samples", "network"},
+    {"custom", "samples", "network"},
     {"backprop", "engine"},
     {"gradcheck", "gradients", "history", "position", "steps", "stopping", "tracing", "training"},
     {"modelfile", "records", "sources", "tables"},

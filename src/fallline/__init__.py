@@ -52,6 +52,9 @@ _WHERE = {
     "loss_and_gradient": "gradients",
     "per_sample_gradients": "gradients",
     "read_table": "reading",
+    "register_activation": "custom",
+    "register_initializer": "custom",
+    "register_loss": "custom",
     "save": "modelfile",
     "to_sklearn": "estimators",
     "trace": "tracing",
@@ -77,6 +80,9 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from fallline.custom import register_activation as register_activation
+    from fallline.custom import register_initializer as register_initializer
+    from fallline.custom import register_loss as register_loss
     from fallline.engine import Predictor as Predictor
     from fallline.errors import DataError as DataError
     from fallline.errors import DivergenceWarning as DivergenceWarning
