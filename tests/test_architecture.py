@@ -19,7 +19,7 @@ LEVELS = [
     {"modelfile", "records", "sources", "tables"},
     {"reading", "writing", "dates", "targets"},
     {"columns", "encoding"},
-    {"lesson", "estimators", "preparation", "scoring", "recipes", "checkpointing"},
+    {"lesson", "plots", "estimators", "preparation", "scoring", "recipes", "checkpointing"},
     {"baselines", "evaluation"},
     {"table_model", "advice"},
     {"crossvalidation", "predicting", "importance", "large"},
@@ -59,6 +59,7 @@ ROOMS = {
     "rich": {"cli"},
     "plotille": {"cli"},
     "vl_convert": {"report"},
+    "matplotlib": {"plots"},
 }
 
 
@@ -115,7 +116,7 @@ def loaded_by(*command: str) -> set[str]:
 
 def test_import_loads_nothing_heavy() -> None:
     loaded = loaded_by("import fallline")
-    assert not loaded & {"numpy", "scipy", "polars", "typer", "rich", "safetensors"}
+    assert not loaded & {"numpy", "scipy", "polars", "typer", "rich", "safetensors", "matplotlib"}
 
 
 def test_help_loads_no_numbers() -> None:

@@ -68,6 +68,8 @@ __all__ = ["__version__", *_CORE]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plots":  # a room of its own: fl.plots.loss_curves(...)
+        return import_module("fallline.plots")
     if name not in _WHERE:
         raise AttributeError(f"module 'fallline' has no attribute {name!r}")
     value = getattr(import_module(f"fallline.{_WHERE[name]}"), name)
@@ -76,10 +78,11 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return ["__version__", *_WHERE]
+    return ["__version__", "plots", *_WHERE]
 
 
 if TYPE_CHECKING:
+    from fallline import plots as plots
     from fallline.custom import register_activation as register_activation
     from fallline.custom import register_initializer as register_initializer
     from fallline.custom import register_loss as register_loss
