@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "fallline"
 LEVELS = [
     {"arrays", "atomic", "dropout", "errors", "limits", "text"},
     {"activations", "losses", "initializers", "schedules", "optimizers", "metrics", "splits"},
-    {"samples", "network"},
+    {"custom", "samples", "network"},
     {"backprop", "engine"},
     {"gradcheck", "gradients", "history", "position", "steps", "stopping", "tracing", "training"},
     {"modelfile", "records", "sources", "tables"},
@@ -21,6 +21,7 @@ LEVELS = [
     {"columns", "encoding"},
     {
         "lesson",
+        "plots",
         "estimators",
         "sweeps",
         "preparation",
@@ -71,6 +72,7 @@ ROOMS = {
     "rich": {"cli"},
     "plotille": {"cli"},
     "vl_convert": {"report"},
+    "matplotlib": {"plots"},
 }
 
 
@@ -127,7 +129,7 @@ def loaded_by(*command: str) -> set[str]:
 
 def test_import_loads_nothing_heavy() -> None:
     loaded = loaded_by("import fallline")
-    assert not loaded & {"numpy", "scipy", "polars", "typer", "rich", "safetensors"}
+    assert not loaded & {"numpy", "scipy", "polars", "typer", "rich", "safetensors", "matplotlib"}
 
 
 def test_help_loads_no_numbers() -> None:

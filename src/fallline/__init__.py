@@ -53,6 +53,9 @@ _WHERE = {
     "per_sample_gradients": "gradients",
     "play": "playground",
     "read_table": "reading",
+    "register_activation": "custom",
+    "register_initializer": "custom",
+    "register_loss": "custom",
     "save": "modelfile",
     "to_sklearn": "estimators",
     "trace": "tracing",
@@ -67,6 +70,8 @@ __all__ = ["__version__", *_CORE]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plots":  # a room of its own: fl.plots.loss_curves(...)
+        return import_module("fallline.plots")
     if name not in _WHERE:
         raise AttributeError(f"module 'fallline' has no attribute {name!r}")
     value = getattr(import_module(f"fallline.{_WHERE[name]}"), name)
@@ -75,10 +80,14 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return ["__version__", *_WHERE]
+    return ["__version__", "plots", *_WHERE]
 
 
 if TYPE_CHECKING:
+    from fallline import plots as plots
+    from fallline.custom import register_activation as register_activation
+    from fallline.custom import register_initializer as register_initializer
+    from fallline.custom import register_loss as register_loss
     from fallline.engine import Predictor as Predictor
     from fallline.errors import DataError as DataError
     from fallline.errors import DivergenceWarning as DivergenceWarning

@@ -45,13 +45,17 @@ SQRT_2_PI = math.sqrt(2.0 * math.pi)  # a Python float: it leaves float32 as it 
 
 @dataclass(frozen=True)
 class Activation:
-    """A named function with its slope, and the points where its pieces meet."""
+    """A named function with its slope, and the points where its pieces meet.
+
+    ``analytic``: it takes complex Z, so that its derivative can be had by the complex step.
+    """
 
     name: str
     value: Callable[..., Array]
     slope: Callable[..., Array]
     seams: tuple[float, ...] = ()
     kinks: tuple[float, ...] = ()
+    analytic: bool = True
 
 
 def largest(dtype: np.dtype) -> float:

@@ -148,7 +148,8 @@ def check_gradients(
     gradient : what to check instead of Fallline's own gradient: a vector (n_parameters,) in the
         layout of ``network.parameters``, or a function of (network, X, Y) that gives one, with Y
         (n_samples, n_outputs).
-    method : "complex_step", "central", or "auto" (the former).
+    method : "complex_step", "central", or "auto" (the former, unless the network has an activation
+        or loss of one's own that does not take complex numbers).
     tolerance : the relative error that passes; 1e-10 for the complex step, 1e-6 for differences.
         The error of one entry is |analytic - numeric| over the larger of the two, but over no
         less than a thousandth of the largest entry of the whole gradient.
@@ -159,7 +160,7 @@ def check_gradients(
     """
     check_choice("method", method, ("auto", "complex_step", "central"))
     check_number("l2", l2)
-    method = "complex_step" if method == "auto" else method
+    method = best_method(network) if method == "auto" else method
     limit = TOLERANCE[method] if tolerance is None else check_number("tolerance", tolerance)
     network = in_float64(network)
     samples = network.samples(X, y, sample_weight)
@@ -168,6 +169,12 @@ def check_gradients(
     with np.errstate(over="ignore", invalid="ignore"):
         numeric = numeric_gradient(network, samples, l2, method, chosen)
     return GradientCheck(tuple(compare(network, analytic, numeric, chosen, limit)), method, limit)
+
+
+def best_method(network: Network) -> str:
+    """The complex step, where every function of the network takes complex numbers."""
+    hidden = all(activations.get(name).analytic for name in network.hidden)
+    return "complex_step" if hidden and network.loss.analytic else "central"
 
 
 def in_float64(network: Network) -> Network:

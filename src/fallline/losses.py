@@ -36,7 +36,8 @@ class Loss:
     """A named loss: value per sample, gradient with respect to the logits, output activation.
 
     ``task`` is "binary", "classes" or "numbers". ``seams`` are the errors a - y where two formulas
-    meet, ``kinks`` those of them at which the loss has no derivative.
+    meet, ``kinks`` those of them at which the loss has no derivative; ``analytic`` as for
+    :class:`fallline.activations.Activation`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Loss:
     delta: Callable[..., Array]
     seams: tuple[float, ...] = ()
     kinks: tuple[float, ...] = ()
+    analytic: bool = True
 
     @property
     def output(self) -> Callable[..., Array]:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from fallline import activations, initializers, losses
 from fallline.arrays import Array
 from fallline.atomic import write_bytes
 from fallline.errors import FalllineError, ModelFileError, ParameterError
@@ -272,6 +273,7 @@ def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
                     f"layers.{number}.{kind} is {tensor.dtype} of shape {tensor.shape}, "
                     f"but the architecture says {dtype} of {shape}"
                 )
+    check_known(facts)
     network = Network(
         sizes,
         hidden=facts["hidden"],
@@ -284,6 +286,22 @@ def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
         layer.W[:] = tensors.pop(f"layers.{layer.number}.W")
         layer.b[:] = tensors.pop(f"layers.{layer.number}.b")
     return network
+
+
+def check_known(facts: dict[str, Any]) -> None:
+    """Raise ModelFileError for the name of a part that is not there, before it is used."""
+    hidden = facts["hidden"]
+    asked: list[tuple[str, Any, Any]] = [
+        *(("activation", name, activations.ACTIVATIONS) for name in hidden),
+        ("loss", facts["loss"], losses.LOSSES),
+        ("initializer", facts["init"], initializers.INITIALIZERS),
+    ]
+    for kind, name, table in asked:
+        if isinstance(name, str) and name.isidentifier() and name not in table:
+            raise ModelFileError(
+                f"its {kind} {name!r} is not one of this version's; if it is one of your own, "
+                f"call fallline.register_{kind}({name!r}, ...) before loading"
+            )
 
 
 def build_history(facts: dict[str, Any] | None, tensors: dict[str, Array]) -> History | None:

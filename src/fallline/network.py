@@ -92,10 +92,10 @@ class Network:
         self.sizes = check_sizes(sizes)
         self.hidden = check_hidden(hidden, len(self.sizes) - 2)
         self.loss = losses.get(loss)
-        if self.loss.name == "cross_entropy" and self.sizes[-1] < 2:
+        if self.loss.task == "classes" and self.sizes[-1] < 2:
             raise ParameterError(
-                "loss 'cross_entropy' needs one output per class, at least 2; for two classes and "
-                "one output use 'binary_cross_entropy'"
+                f"loss {self.loss.name!r} needs one output per class, at least 2; for two "
+                "classes and one output use 'binary_cross_entropy'"
             )
         self.init = init
         self.seed = check_integer("seed", seed)

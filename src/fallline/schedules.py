@@ -182,13 +182,29 @@ SCHEDULES: dict[str, type] = {
 def as_schedule(rate: "float | Schedule") -> Schedule:
     """A schedule as it is; a number as ``Constant``.
 
-    Raises ParameterError for anything else, and for a number out of range.
+    Raises ParameterError for anything else, for a number out of range, and for a schedule of one's
+    own whose first rate is not a number of at least 0.
     """
     if callable(rate):
-        return rate
+        return rate if type(rate) in SCHEDULES.values() else tried(rate)
     if isinstance(rate, str):
         raise ParameterError(
             "learning_rate must be a number or a schedule such as Cosine(0.1, steps=1000), "
             f"not {rate!r}"
         )
     return Constant(check_number("learning_rate", rate))
+
+
+def tried(schedule: Schedule) -> Schedule:
+    """A schedule of one's own, once it has given a rate for step 0."""
+    try:
+        first = schedule(0)
+        usable = math.isfinite(first) and first >= 0
+    except Exception as reason:  # whatever the user's own code raises
+        raise ParameterError(f"the schedule {schedule!r} fails at step 0: {reason!r}") from reason
+    if not usable:
+        raise ParameterError(
+            f"the schedule {schedule!r} must give a learning rate of at least 0, "
+            f"but at step 0 it gives {first!r}"
+        )
+    return schedule

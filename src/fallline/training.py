@@ -13,7 +13,7 @@ import numpy as np
 from fallline import metrics
 from fallline.arrays import Array, ArrayLike
 from fallline.backprop import loss_and_gradient
-from fallline.engine import serves, threads_allowed
+from fallline.engine import codes, serves, threads_allowed
 from fallline.errors import DivergenceWarning, InterruptedWarning, ParameterError
 from fallline.history import History
 from fallline.limits import check_choice, check_integer, check_number
@@ -130,8 +130,8 @@ def train(
     check_optimizer(settings.optimizer)
     if engine == "compiled" and not serves(network, settings.optimizer):
         raise ParameterError(
-            f"engine='compiled' does not serve {type(settings.optimizer).__name__} with "
-            f"{', '.join(network.activations)}; use engine='auto' or 'numpy'"
+            f"engine='compiled' does not have {', '.join(not_compiled(network, optimizer))}; "
+            "use engine='auto' or 'numpy'"
         )
     if settings.keep == "best" and validation is None:
         raise ParameterError("keep='best' needs validation=(X, y) to tell which epoch is best")
@@ -202,6 +202,16 @@ def check_optimizer(optimizer: Any) -> None:
             "optimizer must be an optimiser such as GradientDescent(learning_rate=0.1) or "
             f"Adam(), not {optimizer!r}"
         )
+
+
+def not_compiled(network: Network, optimizer: Any) -> list[str]:
+    """What of a run the compiled engine does not have."""
+    parts = [f"the activation {name!r}" for name in network.hidden if name not in codes.ACTIVATIONS]
+    if network.loss.name not in codes.LOSSES:
+        parts.append(f"the loss {network.loss.name!r}")
+    if not parts:
+        parts.append(f"the optimiser {type(optimizer).__name__}")
+    return list(dict.fromkeys(parts))
 
 
 def check_pair(validation: Any) -> tuple[ArrayLike, ArrayLike]:

@@ -8,6 +8,7 @@ from fallline.arrays import Array, ArrayLike
 from fallline.engine.codes import ACTIVATIONS, LOSSES
 from fallline.engine.config import drop_stale
 from fallline.engine.layout import aligned, padded
+from fallline.errors import ParameterError
 from fallline.network import Network
 from fallline.samples import check_X
 
@@ -19,7 +20,8 @@ class Predictor:
 
     Later changes of the network are not seen. Not for several threads at once: each takes its own.
     Many rows at a time are the matter of :meth:`fallline.Network.predict_proba`, which takes half
-    the time a row from a few dozen rows on.
+    the time a row from a few dozen rows on. Raises ParameterError for an activation or loss that
+    the engine does not have.
 
     >>> import fallline as fl
     >>> net = fl.Network([2, 3, 1], loss="binary_cross_entropy", seed=0)
@@ -29,6 +31,7 @@ class Predictor:
     """
 
     def __init__(self, network: Network) -> None:
+        check_compiled(network)
         drop_stale()
         from fallline.engine.rows import predict_rows
 
@@ -81,3 +84,14 @@ class Predictor:
         output = self.predict_proba(X)
         decided = self.network.decide(np.atleast_2d(output))
         return decided[0] if output.ndim == 1 else decided
+
+
+def check_compiled(network: Network) -> None:
+    """Raise ParameterError where the network has a function that is not compiled."""
+    names = [name for name in network.hidden if name not in ACTIVATIONS]
+    names += [] if network.loss.name in LOSSES else [network.loss.name]
+    if names:
+        raise ParameterError(
+            f"the compiled engine does not have {', '.join(map(repr, names))}, which this network "
+            "uses: predict with the network itself"
+        )

@@ -1,0 +1,124 @@
+"""A descent as a moving picture: the point on the loss landscape, and the loss beside it."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array, ArrayLike
+from fallline.atomic import write_bytes
+from fallline.backprop import loss_at
+from fallline.errors import ParameterError
+from fallline.limits import check_integer
+from fallline.network import Network
+from fallline.plots.landscape import PathRecorder, as_points, loss_landscape
+from fallline.plots.style import BLUE, ORANGE, check_installed, open_frame
+
+__all__ = ["animate_descent"]
+
+DOTS_PER_INCH = 80
+LAST_FRAME = 2.0  # seconds that the end stays
+
+
+def animate_descent(
+    network: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    path: PathRecorder | ArrayLike,
+    file: str | os.PathLike[str],
+    *,
+    frames: int = 40,
+    frames_per_second: int = 10,
+    **settings: Any,
+) -> Path:
+    """Write a GIF of the path's points moving over the loss landscape, with the loss so far.
+
+    ``path`` as for :func:`loss_landscape`, which also takes the ``settings``. At most ``frames``
+    points are shown, evenly over the path. The file is written atomically and its path returned.
+    Raises ParameterError for a name that does not end in .gif, FileWriteError where the file cannot
+    be written, and what :func:`loss_landscape` raises.
+    """
+    target = Path(file)
+    if target.suffix.lower() != ".gif":
+        raise ParameterError(f"the file of an animation must end in .gif, not {target.name!r}")
+    check_integer("frames", frames, limit="rows")
+    check_integer("frames_per_second", frames_per_second, limit="rows")
+    points = as_points(network, path)
+    if points is None or len(points) < 2:
+        raise ParameterError("path must have at least two points")
+    check_installed()
+    samples = network.samples(X, y)
+    losses = np.array([loss_at(network, samples.X, samples.Y, theta=theta) for theta in points])
+    film = Film(network, X, y, points, losses, settings)
+    shown = np.unique(np.linspace(0, len(points) - 1, frames).round().astype(int))
+    write_bytes(target, as_gif([film.frame(int(i)) for i in shown], frames_per_second))
+    return target
+
+
+class Film:
+    """The two pictures: what stays is drawn once, what moves anew in every frame."""
+
+    def __init__(
+        self,
+        network: Network,
+        X: ArrayLike,
+        y: ArrayLike,
+        points: Array,
+        losses: Array,
+        settings: dict[str, Any],
+    ) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8.4, 3.6), dpi=DOTS_PER_INCH, layout="constrained")
+        self.canvas: Any = FigureCanvasAgg(figure)
+        left, right = figure.subplots(1, 2)
+        loss_landscape(network, X, y, path=points, ax=left, **settings)
+        left.get_legend().remove()
+        self.way, start, self.end = left.get_lines()
+        start.remove()
+        self.walked, self.losses = np.column_stack(self.way.get_data()), losses
+        right.plot(losses, color=BLUE, linewidth=1, alpha=0.35)
+        (self.so_far,) = right.plot([], [], color=BLUE, linewidth=2)
+        (self.dot,) = right.plot([], [], "o", color=ORANGE)
+        right.set(yscale="log", xlabel="point of the path", ylabel="loss")
+        open_frame(right)
+        self.label = right.text(
+            0.97, 0.95, "", transform=right.transAxes, ha="right", va="top", fontsize="medium"
+        )
+        self.moving = [self.way, self.end, self.so_far, self.dot, self.label]
+        for artist in self.moving:
+            artist.set_animated(True)
+        self.canvas.draw()
+        self.still = self.canvas.copy_from_bbox(figure.bbox)
+
+    def frame(self, i: int) -> Any:
+        """The picture (a Pillow image) with the path as far as point i."""
+        from PIL import Image
+
+        self.way.set_data(*self.walked[: i + 1].T)
+        self.end.set_data(*self.walked[i : i + 1].T)
+        self.so_far.set_data(range(i + 1), self.losses[: i + 1])
+        self.dot.set_data([i], self.losses[i : i + 1])
+        self.label.set_text(f"point {i}\nloss {self.losses[i]:.4g}")
+        self.canvas.restore_region(self.still)
+        for artist in self.moving:
+            artist.axes.draw_artist(artist)
+        picture = Image.fromarray(np.array(self.canvas.buffer_rgba()))
+        return picture.convert("RGB").quantize(256)
+
+
+def as_gif(pictures: list[Any], frames_per_second: int) -> bytes:
+    file = io.BytesIO()
+    each = round(1000 / frames_per_second)
+    pictures[0].save(
+        file,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[*[each] * (len(pictures) - 1), round(1000 * LAST_FRAME)],
+        loop=0,
+    )
+    return file.getvalue()
