@@ -163,7 +163,7 @@ def test_the_engine_says_what_it_cannot_serve() -> None:
     net = Network([2, 1], loss="huber")
     assert serves(net, fl.Adam())
     assert not serves(net, fl.LBFGS())
-    with pytest.raises(ParameterError, match="does not serve LBFGS"):
+    with pytest.raises(ParameterError, match="does not have the optimiser LBFGS"):
         fl.train(net, [[0.0, 1.0]], [1.0], optimizer=fl.LBFGS(), engine="compiled")
 
 
