@@ -62,8 +62,9 @@ def test_two_hundred_pages() -> None:
             frames = [count for count, _ in results]
             epochs = [epoch for _, epoch in results]
             print(f"frames {min(frames)} to {max(frames)}, epochs {min(epochs)} to {max(epochs)}")
-            assert min(frames) > statistics.median(frames) / 3
-            assert min(epochs) > statistics.median(epochs) / 3
+            if seconds == SECONDS:  # in the short rounds most of the time goes to connecting
+                assert min(frames) > statistics.median(frames) / 3
+                assert min(epochs) > statistics.median(epochs) / 3
             sizes.append(memory(process.pid))
         print(f"memory {sizes} kB")
         assert sizes[2] < 1.1 * sizes[1]
