@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import time
 
 import numpy as np
@@ -10,7 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from fallline.playground import Playground
+from fallline.playground import Playground, names_of
 from fallline.playground.limits import MOST_MESSAGE_BYTES
 
 from .conftest import Client
@@ -158,6 +159,14 @@ def test_no_path_reaches_the_file_system(playground: Playground, path: str) -> N
     assert status == 404
     assert b"import" not in body
     assert b"root" not in body
+
+
+def test_the_names_of_a_server() -> None:
+    assert names_of("127.0.0.1") == ["127.0.0.1", "localhost"]
+    assert names_of("::1")[0] == "::1"
+    everywhere = names_of("0.0.0.0")
+    assert "0.0.0.0" not in everywhere
+    assert {"127.0.0.1", "localhost", socket.gethostname()} <= set(everywhere)
 
 
 # ---- messages

@@ -34,9 +34,8 @@ class Playground:
         self.socket = listening(host, port)
         self.port = self.socket.getsockname()[1]
         self.token = secrets.token_urlsafe(24)
-        names = {"127.0.0.1", "localhost", host}
-        self.hosts = [f"{name}:{self.port}" for name in sorted(names - {"0.0.0.0", "::"})]  # noqa: S104
-        self.url = f"http://{shown_host(host)}:{self.port}/?token={self.token}"
+        self.hosts = [f"{shown_host(name)}:{self.port}" for name in names_of(host)]
+        self.url = f"http://{self.hosts[0]}/?token={self.token}"
         self.server = Server(start, self.hosts, self.port, self.token)
         self.web = uvicorn.Server(
             uvicorn.Config(
@@ -122,6 +121,27 @@ def listening(host: str, port: int) -> socket.socket:
             f"{host}:{port} cannot be used ({text}); choose another --port, or 0 for a free one"
         ) from None
     return made
+
+
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
+
+
+def names_of(host: str) -> list[str]:
+    """The names by which a page may ask for this server, the one to print first."""
+    names = [host]
+    if host in EVERY_ADDRESS:
+        names = [*own_addresses(), socket.gethostname()]
+    return list(dict.fromkeys([*names, "127.0.0.1", "localhost"]))
+
+
+def own_addresses() -> list[str]:
+    """This machine's address on its network, where it has one; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
+        except OSError:
+            return []
+        return [probe.getsockname()[0]]
 
 
 def shown_host(host: str) -> str:

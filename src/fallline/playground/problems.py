@@ -19,7 +19,8 @@ from fallline.targets import guess_task, strata
 
 __all__ = ["Problem", "make_problem", "table_problem"]
 
-IRIS = Path(__file__).parent / "data" / "iris.csv"
+HERE = Path(__file__).parent / "data"  # its README.md names the sources
+FILES = {"iris": ("iris.csv", "species"), "digits": ("digits.csv.gz", "digit")}
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def make_problem(data: DataSetup, table: Table | None, given: Problem | None) ->
         if table is None:
             raise ParameterError("no table is here yet: drop a CSV file on the page, or paste one")
         return table_problem(table, data)
-    if data.kind == "iris":
-        return iris(data)
+    if data.kind in FILES:
+        return kept_table(data)
     if data.kind == "drawn":
         return drawn(data)
     if data.kind == "truth_table":
@@ -194,14 +195,17 @@ def split(data: DataSetup, X: Array, y: Array, task: str = "binary") -> Problem:
 # ---- tables
 
 
-def iris(data: DataSetup) -> Problem:
-    """Fisher's irises, from the package's own file."""
+def kept_table(data: DataSetup) -> Problem:
+    """Irises or digits, from the package's own files."""
     from fallline.reading import read_table
 
-    return table_problem(read_table(IRIS), data, target="species")
+    name, target = FILES[data.kind]
+    return table_problem(read_table(HERE / name), data, target, task="classes")
 
 
-def table_problem(table: Table, data: DataSetup, target: str = "") -> Problem:
+def table_problem(
+    table: Table, data: DataSetup, target: str = "", task: str | None = None
+) -> Problem:
     """A table's rows, encoded as for training; the target is the last column unless named."""
     target = target or data.target or table.columns[-1]
     table.require([target])
@@ -209,7 +213,7 @@ def table_problem(table: Table, data: DataSetup, target: str = "") -> Problem:
     everything = np.arange(len(usable))
     if len(usable) < 2:
         raise TableError(f"{table.source}: fewer than 2 rows have a value in {target!r}")
-    task = guess_task(usable, target, everything)
+    task = task or guess_task(usable, target, everything)
     kept, held = everything, np.arange(0)
     if data.test > 0:
         groups = strata(usable, target, everything, task)

@@ -43,6 +43,7 @@ DATA_KINDS = (
     "spirals",
     "gaussians",
     "iris",
+    "digits",
     "plane",
     "bump",
     "drawn",

@@ -8,7 +8,7 @@ import { T } from "./text.js";
 
 const SIZED = ["circles", "moons", "spirals", "gaussians", "plane", "bump"];
 const LOGIC = ["and", "or", "xor"];
-const VIEWS = { truth_table: [0, 2], iris: [2, 3] };
+const VIEWS = { truth_table: [0, 2], iris: [2, 3], digits: [27, 36] };
 const FIRST_POINTS = [[-0.8, -0.8, 0], [0.8, 0.8, 0], [-0.8, 0.8, 1], [0.8, -0.8, 1]];
 
 // What suits a data set: the network and training it starts with.
@@ -17,11 +17,12 @@ const HINTS = {
   logic: [[2], "tanh", "", { optimizer: "gradient_descent", learning_rate: 0.5, batch_size: 0, epochs: 2000 }],
   xor: [[4], "tanh", "", { optimizer: "gradient_descent", learning_rate: 0.5, batch_size: 0, epochs: 2000 }],
   plain: [[6], "tanh", "", { optimizer: "adam", learning_rate: 0.03, batch_size: 16, epochs: 100 }],
+  digits: [[32], "relu", "", { optimizer: "adam", learning_rate: 0.005, batch_size: 32, epochs: 30 }],
   hard: [[8, 8], "tanh", "", { optimizer: "adam", learning_rate: 0.02, batch_size: 16, epochs: 300 }],
 };
 
 function hintFor(kind) {
-  if (kind === "truth_table" || kind === "xor") return HINTS[kind];
+  if (HINTS[kind]) return HINTS[kind];
   if (LOGIC.includes(kind)) return HINTS.logic;
   return kind === "spirals" || kind === "bump" ? HINTS.hard : HINTS.plain;
 }

@@ -20,7 +20,7 @@ export const T = {
     kinds: {
       truth_table: "first AND last (truth table)", and: "AND", or: "OR", xor: "XOR",
       circles: "circles", moons: "moons", spirals: "spirals", gaussians: "three gaussians",
-      iris: "iris (4 features)", plane: "a plane (numbers)", bump: "hill and hollow (numbers)",
+      iris: "iris (4 features)", digits: "digits (64 pixels)", plane: "a plane (numbers)", bump: "hill and hollow (numbers)",
       drawn: "drawn by hand", table: "a table", given: "given from Python",
     },
   },
