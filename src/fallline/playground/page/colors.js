@@ -15,7 +15,7 @@ export function rgb(name) {
   return [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16));
 }
 
-export const CLASSES = ["low", "high", "third", "fourth", "fifth", "sixth"];
+export const CLASSES = ["low", "high", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
 export const classColor = (k) => color(CLASSES[k % CLASSES.length]);
 
 const SOFT = 0.8;  // so that a point stands out from a surface of its own colour

@@ -51,8 +51,8 @@ export function outputView() {
 
 function legendParts(problem) {
   if (problem.task === "numbers") return [];
-  return problem.classes.slice(0, 6).map((name, k) => {
-    const spot = h("span", { class: `spot class-${k}` });
+  return problem.classes.slice(0, 30).map((name, k) => {
+    const spot = h("span", { class: `spot class-${k % CLASSES.length}` });
     return h("span", {}, spot, name);
   });
 }
