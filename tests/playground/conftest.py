@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def playground() -> Iterator[Playground]:
     made = Playground(Start())
     made.start()
     while not made.web.started:
-        pass
+        time.sleep(0.01)
     yield made
     made.close()
 
