@@ -67,7 +67,7 @@ def problem_of(network: Network, X: ArrayLike, y: ArrayLike) -> Problem:
 def start_from_table(table: Table, target: str) -> Start:
     """A start with a table, whose column ``target`` is predicted."""
     setup = Setup(
-        DataSetup(kind="table", target=target),
+        DataSetup(kind="table", target=target, view=(0, 1)),
         NetworkSetup((8,), ("tanh",), ""),
         TrainingSetup(optimizer="adam", learning_rate=0.01, batch_size=32, epochs=50),
     )

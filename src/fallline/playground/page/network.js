@@ -80,7 +80,7 @@ function build(view, picture, heads, problem) {
   for (let l = 1; l < sizes.length; l++) {
     for (let i = 0; i < Math.min(sizes[l - 1], SHOWN); i++) {
       for (let j = 0; j < Math.min(sizes[l], SHOWN); j++) {
-        const [x1, y1] = [at.x(l - 1) + BOX, at.y(l - 1, i) + BOX / 2];
+        const [x1, y1] = [at.x(l - 1) + BOX + (l === 1 ? 8 : 0), at.y(l - 1, i) + BOX / 2];
         const [x2, y2] = [at.x(l), at.y(l, j) + BOX / 2];
         const bend = (x2 - x1) * 0.4;
         const d = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;

@@ -57,7 +57,7 @@ function legendParts(problem) {
   });
 }
 
-const SIDE = 330;
+const SIDE = 420;
 
 function geometry(canvas) {
   const width = Math.max(120, canvas.parentElement.clientWidth);
