@@ -57,12 +57,12 @@ function legendParts(problem) {
   });
 }
 
-const SIDE = 420;
+const SIDE = 420, MARGIN = 44;
 
 function geometry(canvas) {
   const width = Math.max(120, canvas.parentElement.clientWidth);
-  const side = Math.min(width - 34, SIDE);
-  return { width, side, left: 34 + Math.max(0, (width - 34 - side) / 2), top: 4, height: side + 28 };
+  const side = Math.min(width - MARGIN, SIDE);
+  return { width, side, left: MARGIN + Math.max(0, (width - MARGIN - side) / 2), top: 4, height: side + 28 };
 }
 
 function draw(canvas, small, sharp, withTest) {
@@ -134,7 +134,7 @@ function axisLabels(context, problem, { left, top, side }) {
   context.textAlign = "center";
   context.fillText(problem.features[problem.view[0]], left + side / 2, top + side + 15);
   context.save();
-  context.translate(left - 9, top + side / 2);
+  context.translate(left - 10, top + side / 2);
   context.rotate(-Math.PI / 2);
   if (problem.features.length > 1) context.fillText(problem.features[problem.view[1]], 0, 0);
   context.restore();
