@@ -162,6 +162,14 @@ def test_the_check_passes_where_the_gradient_is_right(method: str) -> None:
     assert microscope.check(descent("iris"), method)["passed"]
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 10, 1000, 20_000])
+def test_the_records_of_a_run(epochs: int) -> None:
+    marks = whole_runs.records(epochs)
+    assert marks[-1] == epochs
+    assert marks[0] >= 1
+    assert marks == sorted(set(marks))
+
+
 def test_divergence_stops_with_advice() -> None:
     made = descent("bump", optimizer="gradient_descent", learning_rate=1000.0)
     made.advance(1000, 60.0)
