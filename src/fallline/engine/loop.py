@@ -25,6 +25,7 @@ PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
 PAYS_TO_SHARE = 10e-6  # seconds of a step; two meetings of the crew take about one millionth
 TRY_AGAIN = 16  # calls
+SECONDS_PER_TRIAL = 0.004
 MOST_DRAWN = 4_000_000  # rows of orders drawn ahead for one call, 32 MB
 WORTH_A_CREW = 2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
@@ -71,7 +72,7 @@ class Loop:
         self.states = [state[name] for name in names if name]
         self.everything = np.arange(len(rows))
         self.pace: dict[int, float] = {}  # seconds a step, by size of the crew
-        self.calls = 0
+        self.calls, self.crew_now = 0, 1
         self.threads = threads
         self._lay_out([bool(name) for name in names])
 
@@ -141,22 +142,27 @@ class Loop:
         """How many of these steps to take before Python, and Ctrl-C, are heard again."""
         if not self.pace:
             return min(steps, 20)
-        return min(steps, max(1, int(SECONDS_PER_CALL / min(self.pace.values()))))
+        seconds = self.choose_crew(steps)
+        return min(steps, max(1, int(seconds / min(self.pace.values()))))
 
-    def crew_of_call(self, steps: int) -> int:
-        """One thread or the whole crew, whichever was quicker lately.
+    def choose_crew(self, steps: int) -> float:
+        """One thread or all, whichever was quicker lately; returns the seconds of the next call.
 
         A crew is slower where other programs want the cores too: its threads then wait for each
         other. The bits are the same, so it may change from call to call; now and then the slower
-        one is tried again.
+        one is tried again, for a moment.
         """
-        if self.crew == 1 or not self.pace or steps * self.pace[1] < WORTH_A_CREW:
-            return 1
+        self.crew_now = 1
+        if self.crew == 1 or steps * self.pace[1] < WORTH_A_CREW:
+            return SECONDS_PER_CALL
         if self.crew not in self.pace:
-            return self.crew
+            self.crew_now = self.crew
+            return SECONDS_PER_TRIAL
         self.calls += 1
         quicker, slower = sorted(self.pace, key=self.pace.__getitem__)
-        return slower if self.calls % TRY_AGAIN == 0 else quicker
+        again = self.calls % TRY_AGAIN == 0
+        self.crew_now = slower if again else quicker
+        return SECONDS_PER_TRIAL if again else SECONDS_PER_CALL
 
     def call(
         self,
@@ -178,7 +184,7 @@ class Loop:
             twin[:n] = values
         n_rows = min(len(order), len(self.rows))
         steps = epochs * -(-n_rows // self.batch_size)
-        crew = self.crew_of_call(steps)
+        crew = self.crew_now
         total, mass, done = self.together(
             crew,
             (self.rows.X, self.rows.Y, self.weights_of(self.rows), order, n_rows),
