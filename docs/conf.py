@@ -1,0 +1,70 @@
+"""The documentation site: `make docs` builds it, offline, with warnings as errors."""
+
+import re
+from typing import Any
+
+import fallline
+
+project = "Fallline"
+author = "the Fallline contributors"
+version = release = fallline.__version__
+copyright = "the Fallline contributors, MIT licence"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "Fallline"
+html_show_sourcelink = True
+mathjax_path = "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings give shapes, which types cannot
+
+# links to files beside docs/ (benchmarks/RESULTS.md): tests/test_docs.py checks that they are there
+suppress_warnings = ["myst.xref_missing"]
+
+LITERAL = re.compile(r"(``.*?``|:\w+:`.*?`)")
+ITEM = re.compile(r"^(\S.*?) : (.*)$")
+
+
+def as_list(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """A docstring's section of ``name : meaning`` lines as a list; its heading in bold."""
+    inside, made = False, []
+    for i, line in enumerate(lines):
+        following = lines[i + 1] if i + 1 < len(lines) else ""
+        if following and set(following) == {"-"}:
+            inside, made = True, [*made, f"**{line}**", ""]
+        elif line and set(line) == {"-"}:
+            continue
+        elif inside and (item := ITEM.match(line)):
+            made.append(f"- **{item[1]}**: {item[2]}".replace("**: ", "** : "))
+        elif inside and line.startswith("    "):
+            made.append("  " + line.strip())
+        else:
+            inside = inside and not line
+            made.append(line)
+    lines[:] = escaped(made)
+
+
+def escaped(lines: list[str]) -> list[str]:
+    """Plain text's |a| and coefs_ as they are, where they would be reStructuredText's marks."""
+    made, in_math = [], False
+    for line in lines:
+        in_math = line.lstrip().startswith(".. math::") or (in_math and line[:1] in ("", " "))
+        parts = LITERAL.split(line)
+        if not in_math:
+            parts[::2] = [re.sub(r"\||(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
+        made.append("".join(parts))
+    return made
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", as_list)
