@@ -10,12 +10,11 @@ author = "the Fallline contributors"
 version = release = fallline.__version__
 copyright = "the Fallline contributors, MIT licence"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx-mathjax-offline"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "Fallline"
 html_show_sourcelink = True
-mathjax_path = "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
