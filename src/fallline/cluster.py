@@ -64,8 +64,6 @@ def result_of(future: Any) -> list[dict[str, Any]]:
     try:
         results: list[dict[str, Any]] = future.result()
     except Exception as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
         raise ClusterError(f"a piece of the sweep failed on the cluster: {error}") from error
     return results
 

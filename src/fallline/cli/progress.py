@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from fallline.engine import compiled_before
 from fallline.table_model import Run
@@ -14,17 +14,17 @@ from fallline.training import Progress
 __all__ = ["Bar", "Counter", "terminate_as_interrupt"]
 
 
-class Bar:
-    """Epoch, loss, validation score and time left; nothing where standard error is no terminal."""
+class Display:
+    """A bar on standard error while the work lasts; nothing where that is no terminal."""
 
-    def __init__(self, *, shown: bool) -> None:
+    def __init__(self, count: str, *, shown: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichBar
 
         console = Console(file=sys.stderr)
         self.bar = RichBar(
-            TextColumn("{task.description}epoch {task.completed:.0f}/{task.total:.0f}"),
+            TextColumn(f"{count} {{task.completed:.0f}}/{{task.total:.0f}}"),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(compact=True),
@@ -33,9 +33,8 @@ class Bar:
             transient=True,
             disable=not (shown and console.is_terminal),
         )
-        self.job: Any = None
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> Self:
         self.bar.start()
         return self
 
@@ -47,13 +46,25 @@ class Bar:
     ) -> None:
         self.bar.stop()
 
+    def add(self, which: str, total: int) -> Any:
+        """Begin one line."""
+        waiting = "" if compiled_before() else "compiling (once per machine)"
+        return self.bar.add_task(which, total=total, numbers=waiting)
+
+
+class Bar(Display):
+    """Epoch, loss, validation score and time left."""
+
+    def __init__(self, *, shown: bool) -> None:
+        super().__init__("{task.description}epoch", shown=shown)
+        self.job: Any = None
+
     def on_run(self, run: Run, label: str = "run") -> None:
         """Begin the bar of one run."""
-        waiting = "" if compiled_before() else "compiling (once per machine)"
         if self.job is not None:
             self.bar.remove_task(self.job)
         which = f"{label} {run.number}/{run.of} " if run.of > 1 else ""
-        self.job = self.bar.add_task(which, total=run.recipe.epochs, numbers=waiting)
+        self.job = self.add(which, run.recipe.epochs)
 
     def after_epoch(self, progress: Progress) -> None:
         """Show where the run stands."""
@@ -65,39 +76,12 @@ class Bar:
         self.bar.update(self.job, completed=progress.epoch + 1, numbers=numbers)
 
 
-class Counter:
-    """How many of many runs are done; nothing where standard error is no terminal."""
+class Counter(Display):
+    """How many of many runs are done."""
 
     def __init__(self, what: str, *, shown: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichBar
-
-        console = Console(file=sys.stderr)
-        self.bar = RichBar(
-            TextColumn(f"{what} {{task.completed:.0f}}/{{task.total:.0f}}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
-            console=console,
-            transient=True,
-            disable=not (shown and console.is_terminal),
-        )
-        waiting = "" if compiled_before() else "compiling (once per machine)"
-        self.job = self.bar.add_task("", total=1, numbers=waiting)
-
-    def __enter__(self) -> "Counter":
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.bar.stop()
+        super().__init__(what, shown=shown)
+        self.job = self.add("", 1)
 
     def at(self, done: int, of: int) -> None:
         """So many are done."""

@@ -92,33 +92,3 @@ def cross_entropy(Z, Y, D, k, row, r, share, want_loss):
     for i in range(r, r + k * row, row):
         store(D, i, (load(D, i) * inverse - load(Y, i)) * share)
     return lost
-
-
-@kernel
-def transform(code, Z, k, row, count):
-    """Z <- the loss's own output of Z: probabilities, rates, or Z itself."""
-    for r in range(0, count, lanes(Z)):
-        if code == 2:
-            softmax(Z, k, row, r)
-        elif code == 1:
-            for i in range(r, r + k * row, row):
-                store(Z, i, sigmoid(load(Z, i)))
-        elif code == 5:
-            for i in range(r, r + k * row, row):
-                store(Z, i, exp(least(load(Z, i), HIGHEST)))
-
-
-@kernel
-def softmax(Z, k, row, r):
-    """e^(z - max z) over its sum, for the rows r, r + 1, ..."""
-    highest = load(Z, r)
-    for i in range(r + row, r + k * row, row):
-        z = load(Z, i)
-        highest = select(z > highest, z, highest)
-    powers = fill(Z, 0.0)
-    for i in range(r, r + k * row, row):
-        e = exp_bounded(load(Z, i) - highest)
-        powers = powers + e
-        store(Z, i, e)
-    for i in range(r, r + k * row, row):
-        store(Z, i, load(Z, i) / powers)

@@ -33,7 +33,6 @@ __all__ = [
     "at",
     "count_up",
     "fill",
-    "fused",
     "lanes",
     "load",
     "number",
@@ -227,22 +226,6 @@ def unary(name: str) -> Any:
 
 square_root = unary("sqrt")
 absolute = unary("fabs")
-
-
-@intrinsic
-def fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a b + c with one rounding."""
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        values = [
-            as_vector(context, builder, value, each, a)
-            for value, each in zip(args, sig.args, strict=True)
-        ]
-        name = f"llvm.fma.v{a.lanes}f{a.dtype.bitwidth}"
-        kind = ir.FunctionType(a.llvm, [a.llvm] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
-
-    return a(a, b, c), code
 
 
 @intrinsic
