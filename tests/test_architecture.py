@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "fallline"
 
 # docs/design.md, section "The house"
 LEVELS = [
-    {"arrays", "atomic", "dropout", "errors", "limits", "text"},
+    {"arrays", "atomic", "blas", "dropout", "errors", "limits", "text"},
     {"activations", "losses", "initializers", "schedules", "optimizers", "metrics", "splits"},
     {"custom", "samples", "network"},
     {"backprop", "engine"},
@@ -60,7 +60,7 @@ ROOMS = {
     "numba": {"engine"},
     "sklearn": {"estimators"},
     "joblib": {"estimators"},
-    "threadpoolctl": {"estimators", "baselines"},
+    "threadpoolctl": {"blas"},
     "dask": {"distributed", "cluster"},
     "distributed": {"distributed", "cluster"},
     "onnx": {"onnx"},

@@ -11,6 +11,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.backprop import shares_of
+from fallline.blas import one_blas_thread
 from fallline.encoding import Encoding
 from fallline.network import Network
 
@@ -76,7 +77,6 @@ def fit_linear(
 def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Array | None:
     """The parameters of least loss, by L-BFGS from zero; None where Ctrl-C ended the search."""
     from scipy.optimize import minimize
-    from threadpoolctl import threadpool_limits
 
     rows = network.samples(X, y, weight)
     shares = shares_of(len(rows), rows.weight)
@@ -91,8 +91,7 @@ def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Arra
         return value, gradient.ravel()
 
     try:
-        # One thread: for products so slender, BLAS's threads cost more than they bring.
-        with np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, user_api="blas"):
+        with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
             result = minimize(
                 loss_and_gradient,
                 np.zeros(network.n_parameters),

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def compiled_before(dtype: Any = None) -> bool:
     return any(rows in path.read_bytes() for path in known if path.suffix == ".nbi")
 
 
+@cache
 def drop_stale() -> None:
     """Remove cached code that is older than any of the engine's sources.
 

@@ -13,9 +13,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fallline.arrays import Array
+from fallline.blas import one_blas_thread
 from fallline.engine import threads_allowed
 from fallline.estimators import drawing
-from fallline.estimators.blas import one_blas_thread
 from fallline.estimators.fitting import as_numbers, solve
 from fallline.estimators.forward import ROWS_AT_ONCE, by_pieces, is_plain, one_piece, values
 from fallline.estimators.layers import cut, hidden_names, hidden_sizes

@@ -1,17 +1,18 @@
-"""BLAS on one thread while a network is fitted, or predicts many rows."""
+"""BLAS on one thread: while L-BFGS runs, an estimator is fitted, or predicts many rows."""
 
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
-
 __all__ = ["one_blas_thread"]
 
 
 @cache
-def blas() -> ThreadpoolController:
-    """The BLAS libraries of this process, looked up once; scikit-learn has loaded them all."""
+def blas() -> Any:
+    """NumPy's and SciPy's BLAS, looked up once."""
+    import scipy.linalg  # noqa: F401  loads SciPy's
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController()
 
 
