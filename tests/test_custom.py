@@ -186,8 +186,6 @@ def test_the_compiled_engine_says_what_it_lacks() -> None:
     net = network(hidden="mish", loss="half")
     with pytest.raises(ParameterError, match="the activation 'mish', the loss 'half'"):
         fl.train(net, X, y, engine="compiled")
-    with pytest.raises(ParameterError, match="does not have the optimiser SignDescent"):
-        fl.train(network(), X, y, optimizer=SignDescent(), engine="compiled")
     with pytest.raises(ParameterError, match="does not have 'mish', 'half'"):
         fl.Predictor(net)
     fl.train(net, X, y, epochs=2)  # auto: the reference

@@ -11,7 +11,8 @@ from conftest import shaken, targets_for
 
 import fallline as fl
 from fallline.activations import ACTIVATIONS
-from fallline.engine import compiled_before, serves
+from fallline.backprop import loss_and_gradient
+from fallline.engine import Gradient, compiled_before, serves
 from fallline.errors import DivergenceWarning, ParameterError
 from fallline.losses import LOSSES
 from fallline.network import Network
@@ -159,12 +160,68 @@ def test_a_nan_comes_through(hidden: str) -> None:
     assert history.epochs_done == 1
 
 
+def test_lbfgs_goes_by_the_engines_gradient(rng: np.random.Generator) -> None:
+    X, y, weight = rng.normal(size=(300, 4)), rng.normal(size=300), rng.random(300)
+
+    def make() -> Network:
+        return Network([4, 6, 1], hidden="tanh", loss="squared_error", seed=1)
+
+    slow, fast, slow_history, fast_history = both(
+        make, X, y, optimizer=fl.LBFGS(), epochs=8, l2=0.01, sample_weight=weight
+    )
+    np.testing.assert_allclose(fast_history.loss, slow_history.loss, rtol=1e-6)
+    np.testing.assert_allclose(fast.parameters, slow.parameters, rtol=1e-4, atol=1e-5)
+
+
+class Signs:
+    """An optimiser of one's own: steps by the sign of the gradient, smaller and smaller."""
+
+    learning_rate = 0.01
+
+    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        return {}
+
+    def update(self, theta, gradient, state, step, is_weight) -> None:
+        gradient[:] = -self.learning_rate * np.tanh(20 * gradient) / (1 + step)
+        theta += gradient
+
+
+def test_an_optimiser_of_ones_own_steps_on_the_engines_gradients(rng: np.random.Generator) -> None:
+    X, y = rng.normal(size=(150, 4)), rng.integers(0, 3, 150)
+
+    def make() -> Network:
+        return Network([4, 6, 3], loss="cross_entropy", seed=1)
+
+    common = {"optimizer": Signs(), "l2": 0.01, "dropout": 0.2}
+    assert_same(make, X, y, epochs=4, batch_size=40, **common)
+    assert_same(make, X, y, epochs=7, batch_size=150, record_every=3, **common)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_gradient_equals_the_reference(dtype: str, rng: np.random.Generator) -> None:
+    net = Network([5, 7, 3], hidden="elu", loss="cross_entropy", seed=2, dtype=dtype)
+    rows = net.samples(rng.normal(size=(400, 5)), rng.integers(0, 3, 400), rng.random(400))
+    gradient = Gradient(net, rows)
+    batch = rng.permutation(400)[:130]
+    for order, part in ((None, slice(None)), (batch, batch), (batch[:7], batch[:7])):
+        loss, found = gradient(order)
+        expected_loss, expected = loss_and_gradient(
+            net, rows.X[part], rows.Y[part], rows.weight[part]
+        )
+        np.testing.assert_allclose(loss, expected_loss, **TOLERANCE[dtype])
+        np.testing.assert_allclose(found, expected, **TOLERANCE[dtype])
+    loss, found = gradient(batch[:0])
+    assert loss == 0.0
+    assert not found.any()
+
+
 def test_the_engine_says_what_it_cannot_serve() -> None:
     net = Network([2, 1], loss="huber")
     assert serves(net, fl.Adam())
     assert not serves(net, fl.LBFGS())
-    with pytest.raises(ParameterError, match="does not have the optimiser LBFGS"):
-        fl.train(net, [[0.0, 1.0]], [1.0], optimizer=fl.LBFGS(), engine="compiled")
+    net = Network([2, 1], loss="quantile(0.9)")
+    with pytest.raises(ParameterError, match="does not have the loss 'quantile"):
+        fl.train(net, [[0.0, 1.0]], [1.0], engine="compiled")
 
 
 def test_short_runs_do_without_numba() -> None:

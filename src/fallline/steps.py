@@ -17,7 +17,7 @@ from fallline.network import Network
 from fallline.position import Position
 from fallline.samples import Samples
 
-__all__ = ["CompiledSteps", "Descent", "ReferenceSteps", "Steps", "measured"]
+__all__ = ["CompiledGradients", "CompiledSteps", "Descent", "ReferenceSteps", "Steps", "measured"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ReferenceSteps:
 
     def __init__(self, descent: Descent) -> None:
         self.descent, self.full = descent, descent.full
-        self.is_weight = descent.network.is_weight
+        self.position, self.is_weight = descent.position, descent.network.is_weight
         self.passes: dict[int, Backprop] = {}
 
     def epoch(self, *, want_loss: bool) -> float:
@@ -115,7 +115,7 @@ class ReferenceSteps:
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
         """Forward, backward, update; on all rows where ``batch`` is None."""
-        rows, position = self.descent.rows, self.descent.position
+        rows, position = self.descent.rows, self.position
         weight = rows.weight
         if batch is None:
             Y = rows.Y
@@ -130,15 +130,20 @@ class ReferenceSteps:
         step.forward(self.masks(step, position.step))
         loss = step.loss(Y) if want_loss else 0.0
         step.backward(Y)
+        self.update(step.gradient)
+        return loss
+
+    def update(self, gradient: Array) -> None:
+        """One step of the optimiser."""
+        position = self.position
         self.descent.optimizer.update(
             self.descent.network.parameters,
-            step.gradient,
+            gradient,
             position.state,
             position.step,
             self.is_weight,
         )
         position.step += 1
-        return loss
 
     def masks(self, batch: Backprop, step: int) -> list[Array] | None:
         """Dropout's mask of each hidden layer; None without dropout."""
@@ -203,3 +208,29 @@ class CompiledSteps:
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         return self.loop.measure(rows, every)
+
+
+class CompiledGradients(ReferenceSteps):
+    """Gradients by :class:`fallline.engine.Gradient`, and the optimiser's own update in Python."""
+
+    def __init__(self, descent: Descent) -> None:
+        from fallline.engine import Gradient
+
+        super().__init__(descent)
+        self.gradient = Gradient(
+            descent.network,
+            descent.rows,
+            l2=descent.l2,
+            l2_per_mass=descent.l2_per_mass,
+            dropout=descent.dropout,
+            seed=descent.seed,
+            threads=descent.threads,
+        )
+
+    def step(self, batch: Array | None, *, want_loss: bool) -> float:
+        loss, gradient = self.gradient(batch, self.position.step)
+        self.update(gradient)
+        return loss
+
+    def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
+        return self.gradient.loop.measure(rows, every)

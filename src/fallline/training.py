@@ -13,7 +13,7 @@ import numpy as np
 from fallline import metrics
 from fallline.arrays import Array, ArrayLike
 from fallline.backprop import loss_and_gradient
-from fallline.engine import codes, serves, threads_allowed
+from fallline.engine import Gradient, codes, computes, serves, threads_allowed
 from fallline.errors import DivergenceWarning, InterruptedWarning, ParameterError
 from fallline.history import History
 from fallline.limits import check_choice, check_integer, check_number
@@ -21,7 +21,14 @@ from fallline.network import Network
 from fallline.optimizers import LBFGS, Adam, Optimizer, rate_at
 from fallline.position import Position
 from fallline.samples import Samples
-from fallline.steps import CompiledSteps, Descent, ReferenceSteps, Steps, measured
+from fallline.steps import (
+    CompiledGradients,
+    CompiledSteps,
+    Descent,
+    ReferenceSteps,
+    Steps,
+    measured,
+)
 from fallline.stopping import StopRule
 
 __all__ = ["Progress", "train"]
@@ -128,9 +135,9 @@ def train(
         threads=threads if threads is None else check_integer("threads", threads),
     )
     check_optimizer(settings.optimizer)
-    if engine == "compiled" and not serves(network, settings.optimizer):
+    if engine == "compiled" and not computes(network):
         raise ParameterError(
-            f"engine='compiled' does not have {', '.join(not_compiled(network, optimizer))}; "
+            f"engine='compiled' does not have {', '.join(not_compiled(network))}; "
             "use engine='auto' or 'numpy'"
         )
     if settings.keep == "best" and validation is None:
@@ -171,7 +178,7 @@ class Settings:
         """Whether to run in the compiled engine: where it is asked for, or serves and pays."""
         if self.engine == "auto":
             pays = self.reference_seconds(network, rows) > PAYS_ABOVE
-            return pays and serves(network, self.optimizer)
+            return pays and computes(network)
         return self.engine == "compiled"
 
     def reference_seconds(self, network: Network, rows: Samples) -> float:
@@ -204,13 +211,11 @@ def check_optimizer(optimizer: Any) -> None:
         )
 
 
-def not_compiled(network: Network, optimizer: Any) -> list[str]:
-    """What of a run the compiled engine does not have."""
+def not_compiled(network: Network) -> list[str]:
+    """What of a network the compiled engine does not have."""
     parts = [f"the activation {name!r}" for name in network.hidden if name not in codes.ACTIVATIONS]
     if network.loss.name not in codes.LOSSES:
         parts.append(f"the loss {network.loss.name!r}")
-    if not parts:
-        parts.append(f"the optimiser {type(optimizer).__name__}")
     return list(dict.fromkeys(parts))
 
 
@@ -328,7 +333,10 @@ class Run:
         return 0.5 * self.settings.l2 * float(np.dot(weights, weights))
 
     def steps(self) -> Steps:
-        """The reference's steps, or the engine's where that serves and pays."""
+        """The reference's steps, or the engine's where that serves and pays.
+
+        An optimiser of one's own takes its own steps on the engine's gradients.
+        """
         descent = Descent(
             self.network,
             self.rows,
@@ -340,8 +348,10 @@ class Run:
             seed=self.settings.seed,
             threads=self.settings.threads or threads_allowed(),
         )
-        compiled = self.settings.compiled(self.network, self.rows)
-        return CompiledSteps(descent) if compiled else ReferenceSteps(descent)
+        if not self.settings.compiled(self.network, self.rows):
+            return ReferenceSteps(descent)
+        whole = serves(self.network, self.settings.optimizer)
+        return CompiledSteps(descent) if whole else CompiledGradients(descent)
 
     # ---- what happens after a recorded epoch
 
@@ -397,16 +407,22 @@ class Run:
 
     # ---- L-BFGS, by SciPy
 
+    def gradient(self) -> Callable[[], tuple[float, Array]]:
+        """Loss and gradient of all rows where the network stands, by engine or reference."""
+        network, rows, l2 = self.network, self.rows, self.settings.l2
+        if not self.settings.compiled(network, rows):
+            return lambda: loss_and_gradient(network, rows.X, rows.Y, rows.weight, l2)
+        threads = self.settings.threads or threads_allowed()
+        return Gradient(network, rows, l2=l2, threads=threads)
+
     def lbfgs(self) -> None:
         from scipy.optimize import minimize
 
-        rows, optimizer = self.rows, self.settings.optimizer
+        optimizer, evaluate = self.settings.optimizer, self.gradient()
 
         def loss_at_theta(theta: Array) -> tuple[float, Array]:
             self.network.parameters = theta
-            loss, gradient = loss_and_gradient(
-                self.network, rows.X, rows.Y, rows.weight, self.settings.l2
-            )
+            loss, gradient = evaluate()
             return loss, gradient.astype(float)
 
         def after_iteration(intermediate_result: Any) -> None:

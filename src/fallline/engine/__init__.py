@@ -6,16 +6,19 @@ epochs and batches), and the inner loops of ``passes``, ``tiles``, ``functions``
 """
 
 from fallline.engine.config import compiled_before
+from fallline.engine.gradient import Gradient
 from fallline.engine.helpers import threads_allowed
-from fallline.engine.loop import Loop, serves
+from fallline.engine.loop import Loop, computes, serves
 from fallline.engine.many import Course, train_many
 from fallline.engine.predictor import Predictor
 
 __all__ = [
     "Course",
+    "Gradient",
     "Loop",
     "Predictor",
     "compiled_before",
+    "computes",
     "serves",
     "threads_allowed",
     "train_many",

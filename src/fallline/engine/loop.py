@@ -18,7 +18,7 @@ from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.samples import Samples
 from fallline.schedules import Constant
 
-__all__ = ["Loop", "serves"]
+__all__ = ["Loop", "computes", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
 PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
@@ -31,13 +31,14 @@ WORTH_A_CREW = 2e-3  # seconds of a call; starting a thread takes about a tenth 
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
 
 
+def computes(network: Network) -> bool:
+    """Whether the engine has this network's functions."""
+    return all(name in ACTIVATIONS for name in network.hidden) and network.loss.name in LOSSES
+
+
 def serves(network: Network, optimizer: Any) -> bool:
-    """Whether the engine has this network's functions and this optimiser."""
-    return (
-        all(name in ACTIVATIONS for name in network.hidden)
-        and network.loss.name in LOSSES
-        and type(optimizer) in (GradientDescent, RMSProp, Adam, AdamW)
-    )
+    """Whether the engine takes the steps of this optimiser too, with this network's functions."""
+    return computes(network) and type(optimizer) in (GradientDescent, RMSProp, Adam, AdamW)
 
 
 class Loop:

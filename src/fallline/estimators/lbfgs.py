@@ -21,7 +21,6 @@ from fallline.estimators.rows import SparseRows
 from fallline.estimators.sparse import SparsePass
 from fallline.estimators.watching import Watchers
 from fallline.network import Network
-from fallline.optimizers import GradientDescent
 from fallline.samples import Samples
 
 __all__ = ["Objective", "minimise"]
@@ -42,8 +41,13 @@ class Objective:
         self.network, self.rows = network, rows
         mass = len(rows) if rows.weight is None else float(rows.weight.sum())
         self.l2 = alpha / mass
-        self.evaluate = by_engine(self, threads) if compiled else by_reference(self)
+        self.evaluate = self.by_engine(threads) if compiled else by_reference(self)
         self.order = pack_order(network.sizes)
+
+    def by_engine(self, threads: int) -> Callable[[], tuple[float, Array]]:
+        from fallline.engine import Gradient
+
+        return Gradient(self.network, self.rows, l2=self.l2, threads=threads)
 
     def packed(self) -> Array:
         return self.network.parameters[self.order]
@@ -74,20 +78,6 @@ def by_reference(objective: Objective) -> Callable[[], tuple[float, Array]]:
         loss = step.loss(rows.Y)
         step.backward(rows.Y)
         return loss, step.gradient
-
-    return evaluate
-
-
-def by_engine(objective: Objective, threads: int) -> Callable[[], tuple[float, Array]]:
-    """The same by the compiled loop: one full-batch step of length 0."""
-    from fallline.engine import Loop
-
-    rows, stay = objective.rows, GradientDescent(lambda step: 0.0)
-    loop = Loop(objective.network, rows, stay, {}, len(rows), objective.l2, threads=threads)
-
-    def evaluate() -> tuple[float, Array]:
-        loss, _ = loop.epoch(None, 0, want_loss=True)
-        return loss, loop.gradient
 
     return evaluate
 
