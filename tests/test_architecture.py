@@ -12,7 +12,16 @@ SOURCE = Path(__file__).parents[1] / "src" / "fallline"
 # docs/design.md, section "The house"
 LEVELS = [
     {"arrays", "atomic", "blas", "dropout", "errors", "limits", "text"},
-    {"activations", "losses", "initializers", "schedules", "optimizers", "metrics", "splits"},
+    {
+        "activations",
+        "losses",
+        "initializers",
+        "schedules",
+        "optimizers",
+        "metrics",
+        "splits",
+        "penalties",
+    },
     {"custom", "samples", "network"},
     {"backprop", "engine"},
     {"gradcheck", "gradients", "history", "position", "steps", "stopping", "tracing", "training"},

@@ -10,6 +10,7 @@ from fallline.activations import ACTIVATIONS
 from fallline.backprop import loss_at
 from fallline.losses import LOSSES
 from fallline.network import Network
+from fallline.penalties import Penalty
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -34,7 +35,7 @@ def test_equals_the_naive_reference(hidden: str, loss: str, rng: np.random.Gener
         np.testing.assert_allclose(
             fl.per_sample_gradients(net, X, Y), stack, rtol=1e-10, atol=1e-13
         )
-        assert loss_at(net, X, Y, weight, 0.3) == pytest.approx(value, rel=1e-13)
+        assert loss_at(net, X, Y, weight, Penalty(0.3)) == pytest.approx(value, rel=1e-13)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

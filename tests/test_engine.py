@@ -16,6 +16,7 @@ from fallline.engine import Gradient, compiled_before, serves
 from fallline.errors import DivergenceWarning, ParameterError
 from fallline.losses import LOSSES
 from fallline.network import Network
+from fallline.penalties import Penalty
 from fallline.schedules import Cosine
 
 TOLERANCE = {"float64": {"rtol": 1e-9, "atol": 1e-12}, "float32": {"rtol": 2e-3, "atol": 2e-5}}
@@ -50,7 +51,12 @@ def test_every_activation_and_loss(hidden: str, loss: str, rng: np.random.Genera
 
             X, Y = rng.normal(size=(11, sizes[0])), targets_for(make(), 11, rng)
             weight = rng.random(11)
-            common = {"optimizer": fl.GradientDescent(0.05), "sample_weight": weight, "l2": 0.01}
+            common = {
+                "optimizer": fl.GradientDescent(0.05),
+                "sample_weight": weight,
+                "l2": 0.01,
+                "l1": 0.02,
+            }
             assert_same(make, X, Y, epochs=4, batch_size=4, **common)
             assert_same(make, X, Y, epochs=5, record_every=3, **common)
 
@@ -192,7 +198,7 @@ def test_an_optimiser_of_ones_own_steps_on_the_engines_gradients(rng: np.random.
     def make() -> Network:
         return Network([4, 6, 3], loss="cross_entropy", seed=1)
 
-    common = {"optimizer": Signs(), "l2": 0.01, "dropout": 0.2}
+    common = {"optimizer": Signs(), "l2": 0.01, "l1": 0.01, "dropout": 0.2}
     assert_same(make, X, y, epochs=4, batch_size=40, **common)
     assert_same(make, X, y, epochs=7, batch_size=150, record_every=3, **common)
 
@@ -234,7 +240,7 @@ def test_short_runs_do_without_numba() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_l2_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -> None:
+def test_a_penalty_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -> None:
     from fallline.position import Position
     from fallline.steps import CompiledSteps, Descent, ReferenceSteps
 
@@ -250,7 +256,9 @@ def test_l2_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -> None:
         optimizer = fl.GradientDescent(0.1)
         rows = net.samples(X, y, weight)
         position = Position(generator=np.random.default_rng(1))
-        descent = Descent(net, rows, optimizer, position, 12, l2=3.0, l2_per_mass=True)
+        descent = Descent(
+            net, rows, optimizer, position, 12, Penalty(3.0, 2.0), penalty_per_mass=True
+        )
         losses = [kind(descent).epoch(want_loss=True) for _ in range(3)]
         ends.append(np.append(net.parameters, losses))
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)
@@ -301,6 +309,7 @@ def test_any_number_of_threads_gives_the_same_bits(
             batch_size=batch_size,
             sample_weight=weight,
             l2=0.01,
+            l1=0.001,
             dropout=0.1,
             validation=(X, y),
             keep="last",
@@ -338,6 +347,7 @@ ALLOCATIONS = """
 import numpy as np, fallline as fl
 from numba.core.runtime import _nrt_python, rtsys
 from fallline.engine import Loop
+from fallline.penalties import Penalty
 
 rtsys.initialize(__import__("numba").core.registry.cpu_target.target_context)
 _nrt_python.memsys_enable_stats()
@@ -346,7 +356,7 @@ net = fl.Network([5, 9, 3], hidden="tanh", loss="cross_entropy", seed=1)
 rng = np.random.default_rng(0)
 rows = net.samples(rng.normal(size=(300, 5)), rng.integers(0, 3, 300))
 adam = fl.Adam()
-loop = Loop(net, rows, adam, adam.start(net.parameters), 30, 0.01, dropout=0.1)
+loop = Loop(net, rows, adam, adam.start(net.parameters), 30, Penalty(0.01), dropout=0.1)
 counts = []
 for epochs in (1, 1, 50):
     before = rtsys.get_allocation_stats().alloc

@@ -108,3 +108,15 @@ def test_bad_input_is_refused() -> None:
         fl.check_gradients(net, X, y, gradient=np.zeros(3))
     with pytest.raises(ParameterError, match="l2 must be a number at least 0"):
         fl.check_gradients(net, X, y, l2=-1)
+
+
+@pytest.mark.parametrize("method", ["complex_step", "central"])
+def test_l1_passes_and_its_kinks_are_left_out(method: str, rng: np.random.Generator) -> None:
+    net = Network([3, 4, 2], hidden="tanh", loss="squared_error", seed=4)
+    net.layers[0].W[1, 2] = 0.0
+    X, Y = rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
+    result = fl.check_gradients(net, X, Y, l1=0.3, l2=0.1, method=method)
+    assert result.passed
+    assert [part.at_kink for part in result.parts] == [1, 0, 0, 0]
+    half = fl.loss_and_gradient(net, X, Y, l1=0.15, l2=0.1)[1]
+    assert not fl.check_gradients(net, X, Y, l1=0.3, l2=0.1, gradient=half, method=method).passed

@@ -19,6 +19,7 @@ from fallline.checkpointing import RunCheckpoint
 from fallline.crossvalidation import cross_validate
 from fallline.errors import DataError, ParameterError, TableError
 from fallline.history import History
+from fallline.penalties import Penalty
 from fallline.preparation import prepare
 from fallline.recipes import PRESETS, SCHEDULE_NAMES, Recipe, recipes
 from fallline.splits import folds
@@ -132,7 +133,7 @@ def test_the_linear_model_is_at_its_minimum(target: str) -> None:
     assert network is not None
     rows = network.samples(X, y, weight)
     l2 = 1.0 / len(X)
-    _, gradient = loss_and_gradient(network, rows.X, rows.Y, rows.weight, l2)
+    _, gradient = loss_and_gradient(network, rows.X, rows.Y, rows.weight, Penalty(l2))
     np.testing.assert_allclose(gradient, 0.0, atol=2e-5)
 
 
@@ -326,3 +327,12 @@ def test_sigterm_ends_as_ctrl_c_does() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         wait()
+
+
+def test_l1_draws_weights_towards_zero() -> None:
+    sizes = []
+    for l1 in (0.0, 0.05):
+        model = quick("number", l1=l1, baseline=False)
+        assert model.facts["l1"] == l1
+        sizes.append(np.abs(model.network.parameters).sum())
+    assert sizes[1] < 0.5 * sizes[0]

@@ -119,3 +119,14 @@ def test_plain_data_and_text(trace: fl.Trace) -> None:
         assert part in text
     assert "0.517591" in text
     assert max(len(line) for line in text.split("\n")) <= 80
+
+
+def test_l1_is_named_in_the_loss_and_felt_in_the_update(net: Network) -> None:
+    plain = fl.trace(net, X, Y, fl.GradientDescent(0.1))
+    penalised = fl.trace(net, X, Y, fl.GradientDescent(0.1), l1=0.01)
+    assert "l1 sum |W| (l1 = 0.01)" in str(penalised)
+    size = sum(np.abs(layer.W).sum() for layer in net.layers)
+    assert penalised.loss == pytest.approx(plain.loss + 0.01 * size)
+    for before, after in zip(plain.layers, penalised.layers, strict=True):
+        np.testing.assert_allclose(after.dW - before.dW, 0.01 * np.sign(before.W), rtol=1e-9)
+        np.testing.assert_array_equal(after.db, before.db)

@@ -11,6 +11,7 @@ from fallline import lesson
 from fallline.backprop import loss_and_gradient, loss_at
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, ParameterError
 from fallline.network import Network
+from fallline.penalties import Penalty
 
 
 @pytest.fixture
@@ -45,7 +46,9 @@ def test_equals_a_loop_typed_by_hand(problem) -> None:
         total = 0.0
         for start in range(0, 60, 16):
             rows = order[start : start + 16]
-            loss, g = loss_and_gradient(slow, X[rows], y[rows][:, None], weight[rows], 0.01)
+            loss, g = loss_and_gradient(
+                slow, X[rows], y[rows][:, None], weight[rows], Penalty(0.01)
+            )
             total += loss * weight[rows].sum()
             velocity = 0.9 * velocity - 0.05 * g
             slow.parameters = slow.parameters + velocity

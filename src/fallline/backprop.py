@@ -3,13 +3,14 @@ r"""Backpropagation, the readable reference: what every faster routine is held a
 For one batch X (n, n_features), Y (n, k) and shares w_i of its samples (summing to 1; 1/n without
 sample weights), the loss is
 
-.. math:: L = \sum_i w_i \, \ell(z_i, y_i) + \tfrac{l2}{2} \sum_l \lVert W_l \rVert^2
+.. math:: L = \sum_i w_i \, \ell(z_i, y_i) + P(W)
 
-and its gradient follows from the chain rule, from the last layer to the first:
+with the penalty P of :mod:`fallline.penalties`, and its gradient follows from the chain rule, from
+the last layer to the first:
 
 .. math::
     \delta_L &= w \odot \partial\ell/\partial Z_L \\
-    dW_l &= A_{l-1}^T \delta_l + l2 \, W_l, \qquad db_l = \sum_i \delta_{l,i} \\
+    dW_l &= A_{l-1}^T \delta_l + P'(W_l), \qquad db_l = \sum_i \delta_{l,i} \\
     \delta_{l-1} &= (\delta_l W_l^T) \odot f'(Z_{l-1})
 
 A layer's activation carries one more column of ones, and W stands over b in the flat vector, so
@@ -25,6 +26,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.network import Network
+from fallline.penalties import NO_PENALTY, Penalty
 
 __all__ = ["Backprop", "loss_and_gradient", "loss_at", "per_sample_gradients"]
 
@@ -37,9 +39,9 @@ class Backprop:
     the batch for the commoner activations.
     """
 
-    def __init__(self, network: Network, n_rows: int, l2: float = 0.0) -> None:
+    def __init__(self, network: Network, n_rows: int, penalty: Penalty = NO_PENALTY) -> None:
         self.network = network
-        self.l2 = l2
+        self.penalty = penalty
         self.gradient: Array = np.zeros_like(network.parameters)
         self.is_weight = network.is_weight
         self.shares: Array = np.full((n_rows, 1), 1.0 / n_rows, network.dtype)
@@ -115,12 +117,12 @@ class Backprop:
             np.dot(delta, W_T, out=below)
             np.multiply(below, slope if self._masks else slope_of(Z, A, out=slope), out=below)
             np.dot(A_and_1_T, below, out=gradient)
-        if self.l2 > 0:
-            self.gradient += self.l2 * self.is_weight * self.network.parameters
+        if self.penalty:
+            self.gradient += self.penalty.slope(self.is_weight * self.network.parameters)
 
     def loss(self, Y: Array) -> float:
         """The loss of the batch after :meth:`forward`, added up in float64."""
-        return mean_loss(self.network, self.Z[-1], Y, self.shares[:, 0], self.l2)
+        return mean_loss(self.network, self.Z[-1], Y, self.shares[:, 0], self.penalty)
 
 
 def mean_loss(
@@ -128,15 +130,15 @@ def mean_loss(
     Z: Array,
     Y: Array,
     shares: Array,
-    l2: float = 0.0,
+    penalty: Penalty = NO_PENALTY,
     theta: Array | None = None,
 ) -> float:
-    """sum_i w_i loss(z_i, y_i), plus l2 / 2 times the sum of squared weights."""
+    """sum_i w_i loss(z_i, y_i), plus the penalty on the weights."""
     wide = np.promote_types(Z.dtype, np.float64)
     total = np.dot(shares.astype(wide), network.loss.value(Z, Y).astype(wide))
-    if l2 > 0:
-        layers = network.layers if theta is None else network.views(theta)
-        total = total + 0.5 * l2 * sum(np.sum(np.square(layer.W)) for layer in layers)
+    if penalty:
+        theta = network.parameters if theta is None else theta
+        total = total + penalty.value(network.is_weight * theta)
     return total if np.iscomplexobj(total) else float(total)
 
 
@@ -150,7 +152,7 @@ def loss_at(
     X: Array,
     Y: Array,
     weight: Array | None = None,
-    l2: float = 0.0,
+    penalty: Penalty = NO_PENALTY,
     theta: Array | None = None,
 ) -> float:
     """The loss of checked samples at the parameters ``theta`` (default: the network's own).
@@ -159,14 +161,18 @@ def loss_at(
     loss, for the complex-step derivative.
     """
     Z = network.forward(X, theta).Z[-1]
-    return mean_loss(network, Z, Y, shares_of(len(X), weight), l2, theta)
+    return mean_loss(network, Z, Y, shares_of(len(X), weight), penalty, theta)
 
 
 def loss_and_gradient(
-    network: Network, X: Array, Y: Array, weight: Array | None = None, l2: float = 0.0
+    network: Network,
+    X: Array,
+    Y: Array,
+    weight: Array | None = None,
+    penalty: Penalty = NO_PENALTY,
 ) -> tuple[float, Array]:
     """The loss of checked samples and its gradient (n_parameters,)."""
-    step = Backprop(network, len(X), l2)
+    step = Backprop(network, len(X), penalty)
     step.load(X, weight)
     step.forward()
     loss = step.loss(Y)
@@ -174,13 +180,15 @@ def loss_and_gradient(
     return loss, step.gradient
 
 
-def per_sample_gradients(network: Network, X: Array, Y: Array, l2: float = 0.0) -> Array:
+def per_sample_gradients(
+    network: Network, X: Array, Y: Array, penalty: Penalty = NO_PENALTY
+) -> Array:
     """The gradient of each sample's own loss, (n_samples, n_parameters).
 
-    Their mean (weighted by the sample weights) is the gradient; each holds the whole L2 term.
+    Their mean (weighted by the sample weights) is the gradient; each holds the whole penalty.
     ``network.views(row)`` shows one of them by layer, :func:`by_layer` all of them.
     """
-    step = Backprop(network, len(X), l2)
+    step = Backprop(network, len(X), penalty)
     step.shares[:] = 1.0
     step.load(X)
     step.forward()
@@ -190,8 +198,8 @@ def per_sample_gradients(network: Network, X: Array, Y: Array, l2: float = 0.0) 
         step.A_and_1, step.delta, by_layer(network, stack), strict=True
     ):
         np.einsum("ni,no->nio", A_and_1, delta, out=block)
-    if l2 > 0:
-        stack += l2 * step.is_weight * network.parameters
+    if penalty:
+        stack += penalty.slope(step.is_weight * network.parameters)
     return stack
 
 

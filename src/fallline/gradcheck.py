@@ -25,6 +25,7 @@ from fallline.backprop import loss_and_gradient, loss_at
 from fallline.errors import ShapeError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.network import Layer, Network
+from fallline.penalties import Penalty, check_penalty
 from fallline.samples import Samples
 from fallline.text import matrix_index, table
 
@@ -134,6 +135,7 @@ def check_gradients(
     *,
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
+    l1: float = 0.0,
     gradient: GradientFunction | ArrayLike | None = None,
     method: str = "auto",
     tolerance: float | None = None,
@@ -144,7 +146,7 @@ def check_gradients(
 
     Parameters
     ----------
-    network, X (n_samples, n_features), y, sample_weight, l2 : as for :func:`fallline.train`.
+    network, X (n_samples, n_features), y, sample_weight, l2, l1 : as for :func:`fallline.train`.
     gradient : what to check instead of Fallline's own gradient: a vector (n_parameters,) in the
         layout of ``network.parameters``, or a function of (network, X, Y) that gives one, with Y
         (n_samples, n_outputs).
@@ -159,15 +161,15 @@ def check_gradients(
     ParameterError for bad input.
     """
     check_choice("method", method, ("auto", "complex_step", "central"))
-    check_number("l2", l2)
+    penalty = check_penalty(l2, l1)
     method = best_method(network) if method == "auto" else method
     limit = TOLERANCE[method] if tolerance is None else check_number("tolerance", tolerance)
     network = in_float64(network)
     samples = network.samples(X, y, sample_weight)
-    analytic = gradient_under_test(network, samples, l2, gradient)
+    analytic = gradient_under_test(network, samples, penalty, gradient)
     chosen = choose(network.n_parameters, check_integer("max_parameters", max_parameters), seed)
     with np.errstate(over="ignore", invalid="ignore"):
-        numeric = numeric_gradient(network, samples, l2, method, chosen)
+        numeric = numeric_gradient(network, samples, penalty, method, chosen)
     return GradientCheck(tuple(compare(network, analytic, numeric, chosen, limit)), method, limit)
 
 
@@ -187,10 +189,13 @@ def in_float64(network: Network) -> Network:
 
 
 def gradient_under_test(
-    network: Network, samples: Samples, l2: float, gradient: GradientFunction | ArrayLike | None
+    network: Network,
+    samples: Samples,
+    penalty: Penalty,
+    gradient: GradientFunction | ArrayLike | None,
 ) -> Array:
     if gradient is None:
-        return loss_and_gradient(network, samples.X, samples.Y, samples.weight, l2)[1]
+        return loss_and_gradient(network, samples.X, samples.Y, samples.weight, penalty)[1]
     given = gradient(network, samples.X, samples.Y) if callable(gradient) else gradient
     vector = np.asarray(given, dtype=float)
     if vector.shape != (network.n_parameters,):
@@ -210,38 +215,47 @@ def choose(n_parameters: int, most: int, seed: int) -> Array:
 
 
 def numeric_gradient(
-    network: Network, samples: Samples, l2: float, method: str, chosen: Array
+    network: Network, samples: Samples, penalty: Penalty, method: str, chosen: Array
 ) -> Array:
     """The derivative of the loss by each chosen parameter; NaN at a kink and where not chosen."""
     derivative = complex_step if method == "complex_step" else central_difference
     numeric = np.full(network.n_parameters, np.nan)
     for j in np.flatnonzero(chosen):
-        numeric[j] = derivative(network, samples, l2, int(j))
+        numeric[j] = derivative(network, samples, penalty, int(j))
     return numeric
 
 
-def complex_step(network: Network, samples: Samples, l2: float, j: int) -> float:
+def complex_step(network: Network, samples: Samples, penalty: Penalty, j: int) -> float:
     """Im L(theta + i h e_j) / h; NaN where a pre-activation that depends on it sits on a kink."""
+    if at_zero(network, penalty, j, 0.0):
+        return float("nan")
     theta = network.parameters.astype(complex)
     theta[j] += 1j * COMPLEX_STEP
     if on_kink(network, samples, theta):
         return float("nan")
-    loss: Any = loss_at(network, samples.X, samples.Y, samples.weight, l2, theta)
+    loss: Any = loss_at(network, samples.X, samples.Y, samples.weight, penalty, theta)
     return float(loss.imag / COMPLEX_STEP)
 
 
-def central_difference(network: Network, samples: Samples, l2: float, j: int) -> float:
+def central_difference(network: Network, samples: Samples, penalty: Penalty, j: int) -> float:
     """The five-point difference; over a thousandth of its width where that straddles a seam."""
     for h in (DIFFERENCE_STEP, DIFFERENCE_STEP / 1000):
+        if at_zero(network, penalty, j, 2 * h):
+            continue
         points = [shifted(network.parameters, j, k * h) for k in (-2, -1, 1, 2)]
         first, *others = (sides(network, samples, theta) for theta in points)
         if all(all(map(np.array_equal, first, other)) for other in others):
             low2, low, high, high2 = (
-                loss_at(network, samples.X, samples.Y, samples.weight, l2, theta)
+                loss_at(network, samples.X, samples.Y, samples.weight, penalty, theta)
                 for theta in points
             )
             return (8.0 * (high - low) - (high2 - low2)) / (12.0 * h)
     return float("nan")
+
+
+def at_zero(network: Network, penalty: Penalty, j: int, reach: float) -> bool:
+    """Whether L1's kink at a weight of 0 lies within reach of parameter j."""
+    return bool(penalty.l1 > 0 and network.is_weight[j] and abs(network.parameters[j]) <= reach)
 
 
 def shifted(theta: Array, j: int, by: float) -> Array:

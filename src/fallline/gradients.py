@@ -2,8 +2,8 @@
 
 from fallline import backprop
 from fallline.arrays import Array, ArrayLike
-from fallline.limits import check_number
 from fallline.network import Network
+from fallline.penalties import check_penalty
 
 __all__ = ["by_layer", "loss_and_gradient", "per_sample_gradients"]
 
@@ -15,25 +15,28 @@ def loss_and_gradient(
     *,
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
+    l1: float = 0.0,
 ) -> tuple[float, Array]:
     """The loss on X, y and its gradient (n_parameters,), in the layout of ``network.parameters``.
 
     ``network.views(gradient)`` shows it by layer. The parameters are those of
     :func:`fallline.train`. Raises ParameterError, ShapeError or DataError for bad input.
     """
-    check_number("l2", l2)
+    penalty = check_penalty(l2, l1)
     samples = network.samples(X, y, sample_weight)
-    return backprop.loss_and_gradient(network, samples.X, samples.Y, samples.weight, l2)
+    return backprop.loss_and_gradient(network, samples.X, samples.Y, samples.weight, penalty)
 
 
-def per_sample_gradients(network: Network, X: ArrayLike, y: ArrayLike, *, l2: float = 0.0) -> Array:
+def per_sample_gradients(
+    network: Network, X: ArrayLike, y: ArrayLike, *, l2: float = 0.0, l1: float = 0.0
+) -> Array:
     """The gradient of each sample's own loss, (n_samples, n_parameters).
 
-    Their mean is the gradient. Each holds the whole L2 term. Raises as :func:`loss_and_gradient`.
+    Their mean is the gradient. Each holds the whole penalty. Raises as :func:`loss_and_gradient`.
     """
-    check_number("l2", l2)
+    penalty = check_penalty(l2, l1)
     samples = network.samples(X, y)
-    return backprop.per_sample_gradients(network, samples.X, samples.Y, l2)
+    return backprop.per_sample_gradients(network, samples.X, samples.Y, penalty)
 
 
 def by_layer(network: Network, stack: Array) -> list[tuple[Array, Array]]:

@@ -417,6 +417,7 @@ class Passes:
                 batch_size=self.recipe.batch_size,
                 seed=self.blocks.seed,
                 l2=self.recipe.l2 or 0.0,
+                l1=self.recipe.l1,
                 dropout=self.recipe.dropout,
                 sample_weight=self.weigh(table, y),
                 checkpoint=self.carry,

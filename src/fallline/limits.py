@@ -52,6 +52,7 @@ LIMITS: dict[str, Limit] = {
     "decay": SHARE,
     "epsilon": POSITIVE,
     "weight_decay": NOT_NEGATIVE,
+    "l1": NOT_NEGATIVE,
     "l2": NOT_NEGATIVE,
     "dropout": SHARE,
     "threads": COUNT,

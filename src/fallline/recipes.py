@@ -53,6 +53,7 @@ class Recipe:
     epochs: int = 100
     batch_size: int | None = None
     l2: float | None = None
+    l1: float = 0.0
     dropout: float = 0.0
     patience: int = 20
 

@@ -14,6 +14,7 @@ from fallline.arrays import Array
 from fallline.backprop import Backprop, mean_loss, shares_of
 from fallline.dropout import keys_of, mask
 from fallline.network import Network
+from fallline.penalties import NO_PENALTY, Penalty
 from fallline.position import Position
 from fallline.samples import Samples
 
@@ -24,7 +25,8 @@ __all__ = ["CompiledGradients", "CompiledSteps", "Descent", "ReferenceSteps", "S
 class Descent:
     """What the steps of a run are taken with and from.
 
-    With ``l2_per_mass`` the l2 of a step is divided by its batch's mass (rows, or sum of weights).
+    With ``penalty_per_mass`` the penalty of a step is divided by its batch's mass (rows, or sum of
+    weights).
     ``dropout`` is the share of hidden neurons that is silenced, by masks drawn from ``seed``.
     """
 
@@ -33,8 +35,8 @@ class Descent:
     optimizer: Any
     position: Position
     batch_size: int
-    l2: float
-    l2_per_mass: bool = False
+    penalty: Penalty = NO_PENALTY
+    penalty_per_mass: bool = False
     dropout: float = 0.0
     seed: int = 0
     threads: int = 1
@@ -67,7 +69,7 @@ class Steps(Protocol):
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         """The loss of every such sample at the network's parameters, and their logits.
 
-        Without L2; ``every`` 3 looks at the samples 0, 3, 6, ...
+        Without the penalty; ``every`` 3 looks at the samples 0, 3, 6, ...
         """
 
 
@@ -124,9 +126,9 @@ class ReferenceSteps:
             Y = rows.Y[batch]
             step = self.passes.get(len(batch)) or self.new_pass(len(batch))
             step.load(rows.X[batch], None if weight is None else weight[batch])
-        if self.descent.l2_per_mass:
+        if self.descent.penalty_per_mass:
             mass = self.mass(batch)
-            step.l2 = self.descent.l2 / (mass if mass > np.finfo(float).tiny else 1.0)
+            step.penalty = self.descent.penalty.over(mass if mass > np.finfo(float).tiny else 1.0)
         step.forward(self.masks(step, position.step))
         loss = step.loss(Y) if want_loss else 0.0
         step.backward(Y)
@@ -160,14 +162,14 @@ class ReferenceSteps:
         self, n_rows: int, X: Array | None = None, weight: Array | None = None
     ) -> Backprop:
         """Buffers for batches of this size, made once; the rows of a full batch are loaded once."""
-        self.passes[n_rows] = Backprop(self.descent.network, n_rows, self.descent.l2)
+        self.passes[n_rows] = Backprop(self.descent.network, n_rows, self.descent.penalty)
         if X is not None:
             self.passes[n_rows].load(X, weight)
         return self.passes[n_rows]
 
 
 def measured(network: Network, rows: Samples, every: int = 1) -> tuple[float, Array]:
-    """The loss of every such sample without L2, and their logits, by the reference."""
+    """The loss of every such sample without the penalty, and their logits, by the reference."""
     weight = None if rows.weight is None else rows.weight[::every]
     logits, Y = network.logits(rows.X[::every]), rows.Y[::every]
     return mean_loss(network, logits, Y, shares_of(len(Y), weight)), logits
@@ -186,8 +188,8 @@ class CompiledSteps:
             descent.optimizer,
             descent.position.state,
             descent.batch_size,
-            descent.l2,
-            l2_per_mass=descent.l2_per_mass,
+            descent.penalty,
+            penalty_per_mass=descent.penalty_per_mass,
             dropout=descent.dropout,
             seed=descent.seed,
             threads=descent.threads,
@@ -220,8 +222,8 @@ class CompiledGradients(ReferenceSteps):
         self.gradient = Gradient(
             descent.network,
             descent.rows,
-            l2=descent.l2,
-            l2_per_mass=descent.l2_per_mass,
+            penalty=descent.penalty,
+            penalty_per_mass=descent.penalty_per_mass,
             dropout=descent.dropout,
             seed=descent.seed,
             threads=descent.threads,

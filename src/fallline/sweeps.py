@@ -25,6 +25,7 @@ from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.network import Network
 from fallline.optimizers import LBFGS, OPTIMIZERS
+from fallline.penalties import Penalty
 from fallline.samples import Samples
 from fallline.splits import folds as fold_numbers
 from fallline.splits import holdout
@@ -421,7 +422,7 @@ def train_group(
     optimizers, first = [optimizer_of(run) for run in runs], runs[0]
     batch = first["batch_size"] or batch_size_for_rows(len(rows))
     if serves(networks[0], optimizers[0]):
-        course = Course(batch, first["epochs"], first["l2"], first["dropout"])
+        course = Course(batch, first["epochs"], Penalty(first["l2"]), first["dropout"])
         return train_many(networks, rows, optimizers, [r["seed"] for r in runs], course, threads)
     return [alone(*each, rows) for each in zip(networks, optimizers, runs, strict=True)]
 

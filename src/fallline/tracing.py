@@ -8,9 +8,9 @@ import numpy as np
 
 from fallline.arrays import Array, ArrayLike
 from fallline.backprop import Backprop, by_layer, per_sample_gradients
-from fallline.limits import check_number
 from fallline.network import Network
 from fallline.optimizers import GradientDescent, Optimizer, rate_at
+from fallline.penalties import Penalty, check_penalty
 from fallline.samples import Samples
 from fallline.text import matrix, side_by_side
 from fallline.training import check_optimizer
@@ -62,6 +62,7 @@ class Trace:
     loss: float
     new_loss: float
     l2: float
+    l1: float
     loss_name: str
     optimizer: str
     learning_rate: float
@@ -92,6 +93,7 @@ class Trace:
 
     def _losses(self) -> str:
         penalty = f" + l2 / 2 sum W^2 (l2 = {self.l2:g})" if self.l2 else ""
+        penalty += f" + l1 sum |W| (l1 = {self.l1:g})" if self.l1 else ""
         return (
             f"LOSS  {self.loss_name}, one number per row, then their mean{penalty}\n"
             f"{matrix(self.losses[:, None])}\nmean = {self.loss:.10g}"
@@ -155,6 +157,7 @@ def trace(
     *,
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
+    l1: float = 0.0,
     state: Mapping[str, Array] | None = None,
     step: int = 0,
 ) -> Trace:
@@ -167,16 +170,16 @@ def trace(
     """
     optimizer = GradientDescent(learning_rate=0.1) if optimizer is None else optimizer
     check_optimizer(optimizer)
-    check_number("l2", l2)
+    penalty = check_penalty(l2, l1)
     samples = network.samples(X, y, sample_weight)
     old, new = network.copy(), network.copy()
-    passed, loss = pass_over(new, samples, l2)
+    passed, loss = pass_over(new, samples, penalty)
     gradient, step_taken = passed.gradient.copy(), passed.gradient
     own_state = optimizer.start(old.parameters)
     for name, values in (state or {}).items():
         own_state[name] = np.array(values, dtype=new.dtype)
     optimizer.update(new.parameters, step_taken, own_state, step, new.is_weight)
-    after = pass_over(new, samples, l2)
+    after = pass_over(new, samples, penalty)
     return Trace(
         X=samples.X,
         Y=samples.Y,
@@ -185,16 +188,17 @@ def trace(
         loss=loss,
         new_loss=after[1],
         l2=l2,
+        l1=l1,
         loss_name=network.loss.name,
         optimizer=repr(optimizer),
         learning_rate=rate_at(optimizer, step),
-        layers=layer_traces(old, new, samples, passed, gradient, step_taken, l2),
+        layers=layer_traces(old, new, samples, passed, gradient, step_taken, penalty),
     )
 
 
-def pass_over(network: Network, samples: Samples, l2: float) -> tuple[Backprop, float]:
+def pass_over(network: Network, samples: Samples, penalty: Penalty) -> tuple[Backprop, float]:
     """Forward and backward pass over all rows, and the loss."""
-    step = Backprop(network, len(samples), l2)
+    step = Backprop(network, len(samples), penalty)
     step.load(samples.X, samples.weight)
     step.forward()
     loss = step.loss(samples.Y)
@@ -209,10 +213,10 @@ def layer_traces(
     step: Backprop,
     gradient: Array,
     step_taken: Array,
-    l2: float,
+    penalty: Penalty,
 ) -> tuple[LayerTrace, ...]:
     """Cut the flat vectors of an update into layers."""
-    stack = per_sample_gradients(old, samples.X, samples.Y, l2)
+    stack = per_sample_gradients(old, samples.X, samples.Y, penalty)
     own = own_deltas(old, samples)
     parts = zip(
         old.layers,

@@ -19,6 +19,7 @@ from fallline.history import History
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.network import Network
 from fallline.optimizers import LBFGS, Adam, Optimizer, rate_at
+from fallline.penalties import Penalty, check_penalty
 from fallline.position import Position
 from fallline.samples import Samples
 from fallline.steps import (
@@ -74,6 +75,7 @@ def train(
     batch_size: int | None = None,
     seed: int = 0,
     l2: float = 0.0,
+    l1: float = 0.0,
     sample_weight: ArrayLike | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     keep: str | None = None,
@@ -97,6 +99,7 @@ def train(
     seed : of the shuffling, which draws one permutation of the rows per epoch; a full batch is
         not shuffled.
     l2 : adds l2 / 2 times the sum of squared weights (not biases) to the loss.
+    l1 : adds l1 times the sum of the weights' absolute values (see :mod:`fallline.penalties`).
     sample_weight : (n_samples,), at least 0; the loss of a batch is its weighted mean.
     validation : (X, y) to measure after each recorded epoch.
     keep : "best" keeps the parameters of the recorded epoch with the lowest validation loss,
@@ -125,7 +128,7 @@ def train(
         epochs=check_integer("epochs", epochs),
         batch_size=batch_size if batch_size is None else check_integer("batch_size", batch_size),
         seed=check_integer("seed", seed),
-        l2=check_number("l2", l2),
+        penalty=check_penalty(l2, l1),
         keep=check_choice("keep", keep or ("last" if validation is None else "best"), KEEP),
         record_every=check_integer("record_every", record_every),
         stop=tuple(stop) if isinstance(stop, Sequence) else (stop,),
@@ -165,7 +168,7 @@ class Settings:
     epochs: int
     batch_size: int | None
     seed: int
-    l2: float
+    penalty: Penalty
     keep: str
     record_every: int
     stop: tuple[StopRule, ...]
@@ -196,7 +199,8 @@ class Settings:
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "seed": self.seed,
-            "l2": self.l2,
+            "l2": self.penalty.l2,
+            **({"l1": self.penalty.l1} if self.penalty.l1 > 0 else {}),
             "dropout": self.dropout,
             "keep": self.keep,
             "record_every": self.record_every,
@@ -328,9 +332,8 @@ class Run:
         return min(stops) - epoch
 
     def penalty(self) -> float:
-        """l2 / 2 times the sum of squared weights."""
-        weights = self.network.parameters * self.network.is_weight
-        return 0.5 * self.settings.l2 * float(np.dot(weights, weights))
+        """What the weights cost."""
+        return float(self.settings.penalty.value(self.network.parameters * self.network.is_weight))
 
     def steps(self) -> Steps:
         """The reference's steps, or the engine's where that serves and pays.
@@ -343,7 +346,7 @@ class Run:
             self.settings.optimizer,
             self.position,
             self.batch_size,
-            self.settings.l2,
+            self.settings.penalty,
             dropout=self.settings.dropout,
             seed=self.settings.seed,
             threads=self.settings.threads or threads_allowed(),
@@ -409,11 +412,11 @@ class Run:
 
     def gradient(self) -> Callable[[], tuple[float, Array]]:
         """Loss and gradient of all rows where the network stands, by engine or reference."""
-        network, rows, l2 = self.network, self.rows, self.settings.l2
+        network, rows, penalty = self.network, self.rows, self.settings.penalty
         if not self.settings.compiled(network, rows):
-            return lambda: loss_and_gradient(network, rows.X, rows.Y, rows.weight, l2)
+            return lambda: loss_and_gradient(network, rows.X, rows.Y, rows.weight, penalty)
         threads = self.settings.threads or threads_allowed()
-        return Gradient(network, rows, l2=l2, threads=threads)
+        return Gradient(network, rows, penalty=penalty, threads=threads)
 
     def lbfgs(self) -> None:
         from scipy.optimize import minimize

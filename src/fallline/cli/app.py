@@ -85,6 +85,7 @@ TrainEpochs = Annotated[int | None, typer.Option(help="Passes over the rows.  [p
 BatchSize = Annotated[
     int | None, typer.Option(help="Rows per step.  [default: 128; 32 below 2,000 rows]")
 ]
+L1 = Annotated[float | None, typer.Option("--l1", help="Penalty on the weights' absolute values.")]
 L2 = Annotated[
     float | None,
     typer.Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
@@ -157,6 +158,7 @@ def train(
     epochs: TrainEpochs = None,
     batch_size: BatchSize = None,
     l2: L2 = None,
+    l1: L1 = None,
     dropout: Dropout = None,
     patience: Patience = None,
     validation: Annotated[
@@ -216,6 +218,7 @@ def train(
             "epochs": epochs,
             "batch_size": batch_size,
             "l2": l2,
+            "l1": l1,
             "dropout": dropout,
             "patience": patience,
             "validation": validation,
@@ -260,6 +263,7 @@ def cv(
     epochs: TrainEpochs = None,
     batch_size: BatchSize = None,
     l2: L2 = None,
+    l1: L1 = None,
     dropout: Dropout = None,
     patience: Patience = None,
     validation: Annotated[
@@ -304,6 +308,7 @@ def cv(
             "epochs": epochs,
             "batch_size": batch_size,
             "l2": l2,
+            "l1": l1,
             "dropout": dropout,
             "patience": patience,
             "validation": validation,

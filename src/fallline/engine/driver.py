@@ -67,9 +67,9 @@ def gradient_of_part(
 def steps(
     me, crew, counters,
     thetas, Gs, firsts, seconds, are_weights, segment, most_parts, least_rows,
-    all_lost, all_squares, Xs, Ys, weights, orders, n_rows, batch_size, epochs, one_block,
+    all_lost, all_costs, Xs, Ys, weights, orders, n_rows, batch_size, epochs, one_block,
     want_loss, sum_before, mass_before,
-    optimizer, rates, step, all_knobs, l2, l2_per_mass, learn, dropout, all_keys, n_layers, outs,
+    optimizer, rates, step, all_knobs, l2, l1, per_mass, learn, dropout, all_keys, n_layers, outs,
     rooms, plans, n_runs, results,
 ):  # fmt: skip
     """Run ``epochs`` passes of ``n_rows``; sum of losses, mass and steps go to ``results``.
@@ -96,11 +96,11 @@ def steps(
         address(counters),
     )
     X, Y, orders_, weight = address(Xs), address(Ys), address(orders), address(weights)
-    rates_, knobs, losses, squares = (
+    rates_, knobs, losses, costs = (
         address(rates),
         address(all_knobs),
         address(all_lost),
-        address(all_squares),
+        address(all_costs),
     )
     keys_, out, results_ = address(all_keys), address(outs), address(results)
     weighted, give = len(weights) > 0, len(outs) > 0
@@ -109,7 +109,7 @@ def steps(
     order_step = n_rows if n_orders > n_rows else 0
     rate_step = 1 if n_rates > 1 else 0
     n_segments = (size + segment - 1) // segment if learn else 0
-    block = at(plan, ROW)
+    block, penalised = at(plan, ROW), l2 > 0 or l1 > 0
     usual_length = part_length(batch_size, most_parts, least_rows)
     turns = 0
     for r in range(n_runs):
@@ -150,15 +150,15 @@ def steps(
                 if want_loss:
                     for p in range(n_parts):
                         loss += at(losses, p)
-                strength = l2 / part_mass if l2_per_mass and part_mass > 0 else l2
+                share = 1.0 / part_mass if per_mass and part_mass > 0 else 1.0
                 rate = at(rate_of, done * rate_step)
                 done += 1
                 for s in range(me, n_segments, crew):
                     low, high = s * segment, min(size, (s + 1) * segment)
-                    if crew > 1 or l2 > 0:
-                        put(squares, s, sum_of_parts(
+                    if crew > 1 or penalised:
+                        put(costs, s, sum_of_parts(
                             G, low, high, n_parts if crew > 1 else 1, size,
-                            theta, is_weight, strength,
+                            theta, is_weight, l2 * share, l1 * share,
                         ))  # fmt: skip
                     update(
                         optimizer, theta, G, first, second, is_weight, low, high,
@@ -167,11 +167,11 @@ def steps(
                 turns += 1
                 wait(counter, crew, turns)
                 if want_loss:
-                    if l2 > 0:
-                        lost = 0.0
+                    if penalised:
+                        cost = 0.0
                         for s in range(n_segments):
-                            lost += at(squares, s)
-                        loss += 0.5 * strength * lost
+                            cost += at(costs, s)
+                        loss += cost
                     if loss - loss != 0.0:  # infinite or NaN
                         total = loss
                         broken = True

@@ -20,13 +20,13 @@ class Gradient:
 
     It is one step of length 0. The buffers are made once, so that a call costs little more than
     its products; the bits do not depend on ``threads``. ``settings`` are those of
-    :class:`fallline.engine.Loop`: l2, l2_per_mass, dropout and its seed, threads.
+    :class:`fallline.engine.Loop`: penalty, penalty_per_mass, dropout and its seed, threads.
     """
 
     def __init__(self, network: Network, rows: Samples, **settings: Any) -> None:
         stay = GradientDescent(lambda step: 0.0)
         self.n = network.n_parameters
-        self.loop = Loop(network, rows, stay, {}, len(rows), settings.pop("l2", 0.0), **settings)
+        self.loop = Loop(network, rows, stay, {}, len(rows), **settings)
 
     def __call__(self, batch: Array | None = None, step: int = 0) -> tuple[float, Array]:
         """Of the rows numbered in ``batch``, or of all; the gradient (n_parameters,) is a copy.

@@ -15,6 +15,7 @@ from fallline.engine.helpers import helpers
 from fallline.engine.layout import BLOCK, Layout, aligned, padded
 from fallline.network import Network
 from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
+from fallline.penalties import NO_PENALTY, Penalty
 from fallline.samples import Samples
 from fallline.schedules import Constant
 
@@ -56,9 +57,9 @@ class Loop:
         optimizer: Any,
         state: dict[str, Array],
         batch_size: int,
-        l2: float,
+        penalty: Penalty = NO_PENALTY,
         *,
-        l2_per_mass: bool = False,
+        penalty_per_mass: bool = False,
         dropout: float = 0.0,
         seed: int = 0,
         threads: int = 1,
@@ -66,8 +67,9 @@ class Loop:
         self.network, self.rows, self.optimizer = network, rows, optimizer
         self.full = batch_size >= len(rows)
         self.batch_size = min(batch_size, len(rows))
-        self.l2, self.l2_per_mass = float(l2), l2_per_mass
+        self.penalty, self.penalty_per_mass = penalty, penalty_per_mass
         self.dropout, self.seed = float(dropout), seed
+        self.strengths = float(penalty.l2), float(penalty.l1)
         self.code, knobs, names = settings_of(optimizer)
         self.knobs = np.array([*knobs, 0.0, 0.0, 0.0, 0.0, 0.0])
         self.states = [state[name] for name in names if name]
@@ -94,7 +96,7 @@ class Loop:
         self.kept = [twin for twin, keep in zip(self.twins, kept, strict=True) if keep]
         self.gradient = aligned(size * (PARTS[0] if self.crew > 1 else 2), dtype)
         self.segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
-        self.losses, self.squares = np.zeros(PARTS[0]), np.zeros(-(-size // self.segment))
+        self.losses, self.costs = np.zeros(PARTS[0]), np.zeros(-(-size // self.segment))
         self.nothing = np.zeros(0, dtype)
 
     def seconds_of_products(self, n_rows: int) -> float:
@@ -190,7 +192,7 @@ class Loop:
             crew,
             (self.rows.X, self.rows.Y, self.weights_of(self.rows), order, n_rows),
             (self.batch_size, epochs, self.one_block, want_loss, *before, self.code),
-            (self.rates(step, steps), step, self.knobs, self.l2, self.l2_per_mass),
+            (self.rates(step, steps), step, self.knobs, *self.strengths, self.penalty_per_mass),
             (True, self.dropout, self.keys(step, steps), len(self.network.hidden), self.nothing),
         )
         self.network.parameters[:] = self.theta[:n]
@@ -209,7 +211,7 @@ class Loop:
             self.threads if worth else 1,
             (rows.X, rows.Y, self.weights_of(rows), order, len(order)),
             (len(order), 1, False, True, 0.0, 0.0, 0),
-            (np.zeros(1), 0, self.knobs, 0.0, False),
+            (np.zeros(1), 0, self.knobs, 0.0, 0.0, False),
             (False, 0.0, self.keys(0, 0), 0, logits.ravel()),
         )
         return total / mass if mass > 0 else 0.0, logits
@@ -221,7 +223,7 @@ class Loop:
         run, counter, results = driver(), np.zeros(1, np.int64), np.zeros(3)
         common = (
             self.theta, self.gradient, self.first, self.second, self.is_weight,
-            self.segment, *PARTS, self.losses, self.squares, *data, *course, *descent, *rest,
+            self.segment, *PARTS, self.losses, self.costs, *data, *course, *descent, *rest,
         )  # fmt: skip
 
         def work(me: int, crew: int) -> None:

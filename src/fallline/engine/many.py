@@ -12,6 +12,7 @@ from fallline.dropout import keys_of
 from fallline.engine.layout import aligned
 from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver
 from fallline.network import Network
+from fallline.penalties import NO_PENALTY, Penalty
 from fallline.samples import Samples
 
 __all__ = ["Course", "train_many"]
@@ -25,7 +26,7 @@ class Course:
 
     batch_size: int
     epochs: int
-    l2: float = 0.0
+    penalty: Penalty = NO_PENALTY
     dropout: float = 0.0
 
 
@@ -72,7 +73,7 @@ class Job:
         self.optimizers = optimizers
         first = networks[0]
         state = optimizers[0].start(first.parameters)
-        self.loop = Loop(first, rows, optimizers[0], state, course.batch_size, course.l2)
+        self.loop = Loop(first, rows, optimizers[0], state, course.batch_size, course.penalty)
         size, n = len(self.loop.theta), len(networks)
         self.thetas, self.firsts, self.seconds = (
             aligned(n * size, first.dtype).reshape(n, size) for _ in range(3)
@@ -105,10 +106,10 @@ class Job:
         driver()(
             0, 1, np.zeros(1, np.int64),
             self.thetas.ravel(), loop.gradient, self.firsts.ravel(), self.seconds.ravel(),
-            loop.is_weight, loop.segment, *PARTS, loop.losses, loop.squares,
+            loop.is_weight, loop.segment, *PARTS, loop.losses, loop.costs,
             rows.X, rows.Y, loop.weights_of(rows), self.orders(epochs), len(rows),
             loop.batch_size, epochs, loop.one_block, want_loss, 0.0, 0.0,
-            loop.code, rates, step, loop.knobs, loop.l2, False,
+            loop.code, rates, step, loop.knobs, *loop.strengths, False,
             True, self.course.dropout, self.keys(step, steps), len(loop.network.hidden),
             loop.nothing, loop.rooms[0], loop.layout.plan, n, results.ravel(),
         )  # fmt: skip

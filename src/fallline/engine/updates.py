@@ -3,7 +3,7 @@
 import math
 
 from fallline.engine.config import kernel, spliced
-from fallline.engine.vectors import at, lanes, load, number, square_root, store, wide_total
+from fallline.engine.vectors import at, lanes, load, number, select, square_root, store, wide_total
 
 
 @kernel
@@ -14,22 +14,23 @@ def add_part(G, part, size):
 
 
 @kernel
-def sum_of_parts(G, begin, end, n_parts, part, theta, is_weight, l2):
-    """G <- the sum of its parts in order, plus l2 W; returns the sum of squared weights.
+def sum_of_parts(G, begin, end, n_parts, part, theta, is_weight, l2, l1):
+    """G <- the sum of its parts in order, plus the penalty's slope; returns the penalty.
 
-    The parts lie ``part`` numbers apart; where l2 is 0 the squares are not asked for.
+    The parts lie ``part`` numbers apart.
     """
-    squares = 0.0
+    cost, half = 0.0, 0.5 * l2
     for i in range(begin, end, lanes(G)):
         g = load(G, i)
         for c in range(1, n_parts):
             g = g + load(G, c * part + i)
-        if l2 > 0:
+        if l2 > 0 or l1 > 0:
             w = load(theta, i) * load(is_weight, i)
-            g = g + w * l2
-            squares += wide_total(w * w)
+            sign = select(w > 0.0, w * 0.0 + 1.0, select(w < 0.0, w * 0.0 - 1.0, w))
+            g = g + (w * l2 + sign * l1)
+            cost += half * wide_total(w * w) + l1 * wide_total(w * sign)
         store(G, i, g)
-    return squares
+    return cost
 
 
 @spliced

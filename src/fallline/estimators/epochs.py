@@ -88,9 +88,9 @@ class Epochs:
         return float(len(batch) if weight is None else weight[batch].sum())
 
     def penalty(self, mass: float) -> float:
-        """The L2 term of a batch's loss."""
+        """What the weights cost in a batch's loss."""
         W = self.descent.network.parameters * self.is_weight
-        return float(0.5 * self.descent.l2 / mass * np.dot(W, W))
+        return float(self.descent.penalty.over(mass).value(W))
 
     def batch_loss(self, batch: Array) -> float:
         """One step on a batch; its loss before the step."""

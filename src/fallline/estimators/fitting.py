@@ -17,6 +17,7 @@ from fallline.estimators.solver import Solver, is_stochastic
 from fallline.estimators.watching import Watchers
 from fallline.network import Network
 from fallline.optimizers import GradientDescent
+from fallline.penalties import Penalty
 from fallline.position import Position
 from fallline.samples import Samples
 from fallline.training import Settings
@@ -80,8 +81,8 @@ def descend(
         optimizer=model._optimizer.optimizer,
         position=position,
         batch_size=size,
-        l2=float(model.alpha),
-        l2_per_mass=True,
+        penalty=Penalty(float(model.alpha)),
+        penalty_per_mass=True,
         dropout=float(model.dropout),
         seed=int(model._random_state.randint(2**31)) if model.dropout > 0 else 0,
         threads=model._threads(),
@@ -193,7 +194,7 @@ def compiled(
         epochs=epochs,
         batch_size=batch_size,
         seed=0,
-        l2=float(model.alpha),
+        penalty=Penalty(float(model.alpha)),
         keep="last",
         record_every=1,
         stop=(),

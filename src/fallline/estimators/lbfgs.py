@@ -21,6 +21,7 @@ from fallline.estimators.rows import SparseRows
 from fallline.estimators.sparse import SparsePass
 from fallline.estimators.watching import Watchers
 from fallline.network import Network
+from fallline.penalties import Penalty
 from fallline.samples import Samples
 
 __all__ = ["Objective", "minimise"]
@@ -40,14 +41,14 @@ class Objective:
     ) -> None:
         self.network, self.rows = network, rows
         mass = len(rows) if rows.weight is None else float(rows.weight.sum())
-        self.l2 = alpha / mass
+        self.penalty = Penalty(alpha / mass)
         self.evaluate = self.by_engine(threads) if compiled else by_reference(self)
         self.order = pack_order(network.sizes)
 
     def by_engine(self, threads: int) -> Callable[[], tuple[float, Array]]:
         from fallline.engine import Gradient
 
-        return Gradient(self.network, self.rows, l2=self.l2, threads=threads)
+        return Gradient(self.network, self.rows, penalty=self.penalty, threads=threads)
 
     def packed(self) -> Array:
         return self.network.parameters[self.order]
@@ -62,7 +63,7 @@ class Objective:
 
     def reported(self, loss: float, scale: float) -> float:
         """The loss with its data part times ``scale``, at the network's parameters."""
-        penalty = 0.5 * self.l2 * sum(np.vdot(l.W, l.W) for l in self.network.layers)
+        penalty = self.penalty.value(self.network.parameters * self.network.is_weight)
         return float(scale * (loss - penalty) + penalty)
 
 
@@ -70,7 +71,7 @@ def by_reference(objective: Objective) -> Callable[[], tuple[float, Array]]:
     """Loss and gradient where the network stands, by :class:`fallline.backprop.Backprop`."""
     rows = objective.rows
     kind = SparsePass if isinstance(rows.X, SparseRows) else Backprop
-    step = kind(objective.network, len(rows), objective.l2)
+    step = kind(objective.network, len(rows), objective.penalty)
     step.load(rows.X, rows.weight)
 
     def evaluate() -> tuple[float, Array]:

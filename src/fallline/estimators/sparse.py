@@ -8,6 +8,7 @@ from fallline.arrays import Array
 from fallline.backprop import mean_loss
 from fallline.estimators.rows import SparseRows
 from fallline.network import Network
+from fallline.penalties import Penalty
 from fallline.steps import ReferenceSteps
 
 __all__ = ["SparsePass", "SparseSteps"]
@@ -16,8 +17,8 @@ __all__ = ["SparsePass", "SparseSteps"]
 class SparsePass:
     """Forward and backward pass of a sparse batch, as :class:`fallline.backprop.Backprop`'s."""
 
-    def __init__(self, network: Network, n_rows: int, l2: float) -> None:
-        self.network, self.l2 = network, l2
+    def __init__(self, network: Network, n_rows: int, penalty: Penalty) -> None:
+        self.network, self.penalty = network, penalty
         self.gradient: Array = np.zeros_like(network.parameters)
         self.parts, self.is_weight = network.views(self.gradient), network.is_weight
         self.shares: Array = np.full((n_rows, 1), 1.0 / n_rows, network.dtype)
@@ -45,7 +46,7 @@ class SparsePass:
 
     def loss(self, Y: Array) -> float:
         """The loss of the batch after :meth:`forward`."""
-        return mean_loss(self.network, self.logits, Y, self.shares[:, 0], self.l2)
+        return mean_loss(self.network, self.logits, Y, self.shares[:, 0], self.penalty)
 
     def backward(self, Y: Array) -> None:
         """dW and db of every layer, from the last to the first."""
@@ -55,15 +56,15 @@ class SparsePass:
             self.parts[l].b[:] = delta.sum(axis=0)
             if l > 0:
                 delta = (delta @ self.network.layers[l].W.T) * self.slopes[l - 1]
-        if self.l2 > 0:
-            self.gradient += self.l2 * self.is_weight * self.network.parameters
+        if self.penalty:
+            self.gradient += self.penalty.slope(self.is_weight * self.network.parameters)
 
 
 class SparseSteps(ReferenceSteps):
     """The reference's steps on :class:`SparseRows`."""
 
     def new_pass(self, n_rows: int, X: Any = None, weight: Array | None = None) -> Any:
-        made = SparsePass(self.descent.network, n_rows, self.descent.l2)
+        made = SparsePass(self.descent.network, n_rows, self.descent.penalty)
         if X is not None:
             made.load(X, weight)
         self.passes[n_rows] = made  # type: ignore[assignment]

@@ -22,6 +22,7 @@ from fallline.errors import ParameterError
 from fallline.lesson import with_slips
 from fallline.network import Network
 from fallline.optimizers import rate_at
+from fallline.penalties import Penalty
 from fallline.playground.limits import MOST_PARAMETERS
 from fallline.playground.problems import Problem
 from fallline.playground.setup import Setup, make_optimizer
@@ -44,7 +45,7 @@ def load_engine() -> None:
     network = Network([1, 1], loss="squared_error")
     rows = network.samples([[0.0], [1.0]], [0.0, 1.0])
     optimizer = make_optimizer(Setup().training, 1)
-    CompiledSteps(Steps(network, rows, optimizer, Position(), 2, 0.0)).epochs(1)
+    CompiledSteps(Steps(network, rows, optimizer, Position(), 2)).epochs(1)
     engine_ready.set()
 
 
@@ -145,11 +146,14 @@ class Descent:
         for made in ("plan", "reference", "compiled"):
             self.__dict__.pop(made, None)
 
+    @property
+    def penalty(self) -> Penalty:
+        return Penalty(self.setup.training.l2)
+
     @cached_property
     def plan(self) -> Steps:
-        training = self.setup.training
         return Steps(
-            self.network, self.rows, self.optimizer, self.position, self.batch_size, training.l2
+            self.network, self.rows, self.optimizer, self.position, self.batch_size, self.penalty
         )
 
     @cached_property
@@ -265,7 +269,7 @@ class Descent:
 
     def published_gradient(self, rows: Array | None) -> Array:
         part = slice(None) if rows is None else rows
-        step = Backprop(self.network, len(self.rows.X[part]), self.setup.training.l2)
+        step = Backprop(self.network, len(self.rows.X[part]), self.penalty)
         step.load(self.rows.X[part])
         step.forward()
         step.backward(self.rows.Y[part])
@@ -310,13 +314,14 @@ class Descent:
         self.network.parameters = self.track.theta[-1]
 
     def measured(self, rows: Samples) -> tuple[float, float]:
-        """Loss (with L2) and score: the share of classes predicted right, or R2."""
+        """Loss (with the penalty) and score: the share of classes predicted right, or R2."""
         with np.errstate(over="ignore", invalid="ignore"):
             output = self.network.forward(rows.X)
             terms = self.network.loss.value(output.Z[-1], rows.Y)
             weights = self.network.parameters * self.network.is_weight
-            penalty = 0.5 * self.setup.training.l2 * float(np.dot(weights, weights))
-            return float(terms.mean()) + penalty, self.score(output.A[-1], rows.Y)
+            return float(terms.mean() + self.penalty.value(weights)), self.score(
+                output.A[-1], rows.Y
+            )
 
     def score(self, output: Array, Y: Array) -> float:
         if self.problem.task == "numbers":
@@ -330,9 +335,7 @@ class Descent:
         if self.setup.training.slips:
             return self.published_gradient(None)
         with np.errstate(over="ignore", invalid="ignore"):
-            return loss_and_gradient(
-                self.network, self.rows.X, self.rows.Y, None, self.setup.training.l2
-            )[1]
+            return loss_and_gradient(self.network, self.rows.X, self.rows.Y, None, self.penalty)[1]
 
     # ---- going back, and by hand
 

@@ -42,7 +42,7 @@ def landscape(descent: Descent) -> dict[str, Any]:
                     X,
                     Y,
                     None,
-                    descent.setup.training.l2,
+                    descent.penalty,
                     theta + i * axes[0] + j * axes[1],
                 )
                 for i in a

@@ -126,7 +126,7 @@ def small(text: str) -> str:
 def training(model: TableModel) -> str:
     history = model.history
     caption = f"{history.epochs_done} epochs: {history.message}. "
-    caption += "The training loss holds the penalty on the weights (l2) too."
+    caption += "The training loss holds the penalty on the weights (l2, l1) too."
     drawing = charts.svg(charts.losses(history), "training and validation loss")
     return grid(figure(drawing, caption))
 
@@ -266,7 +266,8 @@ def repeat(model: TableModel, command: str) -> list[str]:
     installed = [f"{name} {found}" for name in PACKAGES if (found := version_of(name))]
     settings = [
         f"optimizer {facts['optimizer']}",
-        f"batch size {facts['batch_size']}, l2 {facts['l2']:g}, seed {facts['seed']}",
+        f"batch size {facts['batch_size']}, l2 {facts['l2']:g}, l1 {facts.get('l1', 0.0):g}",
+        f"seed {facts['seed']}",
         f"fallline {__version__}, Python {platform.python_version()}, {', '.join(installed)}",
         f"{platform.system()} on {platform.machine()}",
     ]
