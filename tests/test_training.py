@@ -328,3 +328,13 @@ def test_lbfgs_refuses_a_checkpoint(problem, tmp_path: Path) -> None:
     X, y = problem
     with pytest.raises(ParameterError, match="inner state of L-BFGS"):
         fl.train(regressor(), X, y, optimizer=fl.LBFGS(), checkpoint=fl.Checkpoint(tmp_path / "a"))
+
+
+def test_l1_draws_the_weights_of_noise_to_zero(rng: np.random.Generator) -> None:
+    X = rng.normal(size=(200, 6))
+    y = 2.0 * X[:, 0]
+    net = Network([6, 1], loss="squared_error", seed=0)
+    fl.train(net, X, y, optimizer=fl.GradientDescent(0.05), epochs=400, l1=0.1)
+    W = net.layers[0].W[:, 0]
+    assert W[0] == pytest.approx(1.9, abs=0.05)  # soft thresholding: 2 - l1
+    assert np.abs(W[1:]).max() <= 0.05 * 0.1 * 2  # within a step of zero
