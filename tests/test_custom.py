@@ -179,16 +179,74 @@ def test_a_schedule_of_ones_own_is_compiled_too() -> None:
     np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, rtol=1e-9)
 
 
-def test_the_compiled_engine_says_what_it_lacks() -> None:
+OWN_LOSSES = {
+    "quarter": (lambda Z, Y: (Z - Y) ** 2 / 4, lambda A, Y: (A - Y) / 2, "identity"),
+    "by_row": (lambda Z, Y: ((Z - Y) ** 2).sum(axis=1) / 4, lambda A, Y: (A - Y) / 2, "identity"),
+    "brier": (
+        lambda Z, Y: np.square(1 / (1 + np.exp(-Z)) - Y),
+        lambda A, Y: 2 * (A - Y) * A * (1 - A),
+        "sigmoid",
+    ),
+    "deviance": (lambda Z, Y: np.exp(Z) - Y * Z, lambda A, Y: A - Y, "exp"),
+    "nll": (
+        lambda Z, Y: np.log(np.exp(Z).sum(axis=1)) - (Y * Z).sum(axis=1),
+        lambda A, Y: A - Y,
+        "softmax",
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", OWN_LOSSES)
+def test_the_engine_takes_parts_of_ones_own(
+    loss: str, dtype: str, rng: np.random.Generator
+) -> None:
+    value, delta, output = OWN_LOSSES[loss]
     fl.register_activation("mish", mish, mish_slope)
-    fl.register_loss("half", lambda Z, Y: (Z - Y) ** 2 / 4, lambda A, Y: (A - Y) / 2)
+    fl.register_loss(loss, value, delta, output=output)
+    X, y = rng.normal(size=(70, 4)), rng.integers(0, 2, 70)
+    weight = rng.random(70)
+    outputs = 2 if output == "softmax" else 1
+    nets = []
+    for engine in ("numpy", "compiled"):
+        net = fl.Network([4, 7, outputs], hidden="mish", loss=loss, seed=1, dtype=dtype)
+        settings = {"optimizer": fl.Adam(0.01), "l2": 0.01, "dropout": 0.1, "engine": engine}
+        fl.train(net, X, y, epochs=4, batch_size=30, sample_weight=weight, **settings)
+        fl.train(net, X, y, epochs=4, batch_size=70, **settings)
+        nets.append(net)
+    same = 1e-9 if dtype == "float64" else 1e-3
+    np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, rtol=same, atol=same / 100)
+    np.testing.assert_allclose(
+        fl.Predictor(nets[1]).predict_proba(X), nets[1].predict_proba(X), rtol=same
+    )
+
+
+def test_the_engine_keeps_the_function_that_a_network_was_made_with(
+    rng: np.random.Generator,
+) -> None:
+    X, _ = data()
+    fl.register_activation("double", lambda Z: 2.0 * Z, lambda Z, A: np.full_like(Z, 2.0))
+    net = network(hidden="double")
+    fl.register_activation("double", lambda Z: 3.0 * Z, lambda Z, A: np.full_like(Z, 3.0))
+    assert_allclose = np.testing.assert_allclose
+    assert_allclose(fl.Predictor(net).predict_proba(X), net.predict_proba(X), rtol=1e-12)
+
+
+def helper(Z: np.ndarray) -> np.ndarray:
+    return np.tanh(Z)
+
+
+def test_the_compiled_engine_says_what_it_lacks_and_why() -> None:
+    fl.register_activation("mine", lambda Z: 2 * helper(Z), lambda Z, A: 2 - A**2 / 2)
+    fl.register_activation("centred", lambda Z: Z - np.mean(Z), lambda Z, A: np.full_like(Z, 0.9))
     X, y = data()
-    net = network(hidden="mish", loss="half")
-    with pytest.raises(ParameterError, match="the activation 'mish', the loss 'half'"):
-        fl.train(net, X, y, engine="compiled")
-    with pytest.raises(ParameterError, match="does not have 'mish', 'half'"):
-        fl.Predictor(net)
-    fl.train(net, X, y, epochs=2)  # auto: the reference
+    for name, why in (("mine", "helper"), ("centred", "other numbers than in plain Python")):
+        net = network(hidden=name)
+        with pytest.raises(ParameterError, match=f"the activation '{name}' .*{why}"):
+            fl.train(net, X, y, engine="compiled")
+        with pytest.raises(ParameterError, match=f"does not have the activation '{name}' .*{why}"):
+            fl.Predictor(net)
+        fl.train(net, X, y, epochs=2)  # auto: the reference
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@ r"""An activation, a loss or an initialiser of one's own, under a name like the 
 
 A part is a few plain NumPy functions. They are tried once when they are registered, so that a wrong
 signature or shape is reported there and not in the middle of a run; whether the slope is right is
-the matter of :func:`fallline.check_gradients`. Parts of one's own run in the NumPy reference; the
-compiled engine has the built-in ones only.
+the matter of :func:`fallline.check_gradients`. The compiled engine takes activations and losses of
+one's own where Numba compiles them (see :mod:`fallline.engine.own`), else they run in the NumPy
+reference.
 
 An optimiser or a schedule needs no name: any object of the right form serves as it is (see
 :mod:`fallline.optimizers` and :mod:`fallline.schedules`).

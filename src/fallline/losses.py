@@ -37,7 +37,7 @@ class Loss:
 
     ``task`` is "binary", "classes" or "numbers". ``seams`` are the errors a - y where two formulas
     meet, ``kinks`` those of them at which the loss has no derivative; ``analytic`` as for
-    :class:`fallline.activations.Activation`.
+    :class:`fallline.activations.Activation`; ``quantile`` is that of a quantile loss.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Loss:
     seams: tuple[float, ...] = ()
     kinks: tuple[float, ...] = ()
     analytic: bool = True
+    quantile: float | None = None
 
     @property
     def output(self) -> Callable[..., Array]:
@@ -169,7 +170,8 @@ def quantile(q: float) -> Loss:
     """
     q = check_number("quantile", q)
     value, delta = partial(pinball, q=q), partial(pinball_delta, q=q)
-    return Loss(f"quantile({q!r})", "numbers", "identity", value, delta, seams=(0.0,), kinks=(0.0,))
+    name, corner = f"quantile({q!r})", (0.0,)
+    return Loss(name, "numbers", "identity", value, delta, corner, corner, quantile=q)
 
 
 def get(name: str) -> Loss:

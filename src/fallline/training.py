@@ -13,7 +13,7 @@ import numpy as np
 from fallline import metrics
 from fallline.arrays import Array, ArrayLike
 from fallline.backprop import loss_and_gradient
-from fallline.engine import Gradient, codes, computes, serves, threads_allowed
+from fallline.engine import Gradient, computes, obstacles, serves, threads_allowed
 from fallline.errors import DivergenceWarning, InterruptedWarning, ParameterError
 from fallline.history import History
 from fallline.limits import check_choice, check_integer, check_number
@@ -138,9 +138,9 @@ def train(
         threads=threads if threads is None else check_integer("threads", threads),
     )
     check_optimizer(settings.optimizer)
-    if engine == "compiled" and not computes(network):
+    if engine == "compiled" and obstacles(network):
         raise ParameterError(
-            f"engine='compiled' does not have {', '.join(not_compiled(network))}; "
+            f"engine='compiled' does not have {', '.join(obstacles(network))}; "
             "use engine='auto' or 'numpy'"
         )
     if settings.keep == "best" and validation is None:
@@ -213,14 +213,6 @@ def check_optimizer(optimizer: Any) -> None:
             "optimizer must be an optimiser such as GradientDescent(learning_rate=0.1) or "
             f"Adam(), not {optimizer!r}"
         )
-
-
-def not_compiled(network: Network) -> list[str]:
-    """What of a network the compiled engine does not have."""
-    parts = [f"the activation {name!r}" for name in network.hidden if name not in codes.ACTIVATIONS]
-    if network.loss.name not in codes.LOSSES:
-        parts.append(f"the loss {network.loss.name!r}")
-    return list(dict.fromkeys(parts))
 
 
 def check_pair(validation: Any) -> tuple[ArrayLike, ArrayLike]:

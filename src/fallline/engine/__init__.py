@@ -5,6 +5,7 @@ epochs and batches), and the inner loops of ``passes``, ``tiles``, ``functions``
 ``updates``, which are written with the vectors of ``vectors``.
 """
 
+from fallline.engine.codes import obstacles
 from fallline.engine.config import compiled_before
 from fallline.engine.gradient import Gradient
 from fallline.engine.helpers import threads_allowed
@@ -19,6 +20,7 @@ __all__ = [
     "Predictor",
     "compiled_before",
     "computes",
+    "obstacles",
     "serves",
     "threads_allowed",
     "train_many",

@@ -1,6 +1,16 @@
-"""The numbers by which compiled code tells functions apart: their positions in these names."""
+"""The numbers by which compiled code tells functions apart: their positions in these names.
 
-__all__ = ["ACTIVATIONS", "LOSSES", "OPTIMIZERS"]
+The number of a function of the user's own is its address, far above them. The number of quantile(q)
+is -q in units of 2^-62.
+"""
+
+import numpy as np
+
+from fallline.engine.own import NotCompiledError, activation_address, loss_address
+from fallline.losses import Loss
+from fallline.network import Layer, Network
+
+__all__ = ["ACTIVATIONS", "LOSSES", "OPTIMIZERS", "activation_code", "loss_code", "obstacles"]
 
 ACTIVATIONS = (
     "identity",
@@ -22,3 +32,35 @@ LOSSES = (
     "poisson",
 )
 OPTIMIZERS = ("descent", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+QUANTILE_UNIT = 2.0**62
+
+
+def activation_code(layer: Layer, dtype: np.dtype) -> int:
+    """The number of a layer's activation. Raises NotCompiledError where it is not compiled."""
+    if layer.activation in ACTIVATIONS:
+        return ACTIVATIONS.index(layer.activation)
+    return activation_address(layer, dtype)
+
+
+def loss_code(loss: Loss, dtype: np.dtype) -> int:
+    """The number of a loss. Raises NotCompiledError where it is not compiled."""
+    if loss.name in LOSSES:
+        return LOSSES.index(loss.name)
+    if loss.quantile is not None:
+        return -round(loss.quantile * QUANTILE_UNIT)
+    return loss_address(loss, dtype)
+
+
+def obstacles(network: Network) -> list[str]:
+    """Why the compiled engine does not have this network's functions; empty where it does."""
+    found = []
+    for layer in network.layers[:-1]:
+        try:
+            activation_code(layer, network.dtype)
+        except NotCompiledError as reason:
+            found.append(f"the activation {layer.activation!r} ({reason})")
+    try:
+        loss_code(network.loss, network.dtype)
+    except NotCompiledError as reason:
+        found.append(f"the loss {network.loss.name!r} ({reason})")
+    return list(dict.fromkeys(found))

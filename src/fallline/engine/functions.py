@@ -7,11 +7,13 @@ Z and are taken on the way forward.
 
 import math
 
+from fallline.engine.calls import call_activation
 from fallline.engine.config import kernel, spliced
 from fallline.engine.exponential import expm1, sigmoid, softplus, tanh
 from fallline.engine.vectors import at, lanes, load, put, select, store
 
 GELU, SILU = 6, 7
+OWN = 4096  # above it a code is an address
 LEAK = 0.01
 SQRT_HALF = math.sqrt(0.5)
 SQRT_2_PI = math.sqrt(2.0 * math.pi)
@@ -20,7 +22,7 @@ SQRT_2_PI = math.sqrt(2.0 * math.pi)
 @kernel
 def needs_z(code):
     """Whether the slope cannot be had from A."""
-    return code in (GELU, SILU)
+    return code > OWN or code in (GELU, SILU)
 
 
 @spliced
@@ -67,6 +69,9 @@ def activate(code, A, S, keep_slope, count):
     """A <- f(A) for ``count`` numbers, and S <- f' where it is to be kept."""
     if code == GELU:
         gelu(A, S, keep_slope, count)
+        return
+    if code > OWN:
+        call_activation(code, A, S, count)
         return
     for i in range(0, count, lanes(A)):
         z = load(A, i)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.engine.codes import ACTIVATIONS, LOSSES
+from fallline.engine.codes import activation_code, loss_code
 from fallline.network import Network
 
 __all__ = ["BLOCK", "Layout", "aligned", "padded"]
@@ -54,10 +54,10 @@ class Layout:
             slice(place + size * row, place + (size + 1) * row)
             for place, size in zip(A[:-1], sizes[:-1], strict=True)
         ]
-        head = [len(sizes) - 1, LOSSES.index(network.loss.name), row, sizes[0], sizes[-1]]
+        head = [len(sizes) - 1, loss_code(network.loss, self.dtype), row, sizes[0], sizes[-1]]
         head += [self.take(sizes[-1] * row), self.take(row)]
         head += [self.take(max(wide[1:]) * row), self.take(lanes * wide[0])]
-        codes = [*map(ACTIVATIONS.index, network.hidden), 0]
+        codes = [*(activation_code(layer, self.dtype) for layer in network.layers[:-1]), 0]
         plan, start = head, 0
         for l, (n_in, n_out) in enumerate(pairwise(sizes)):
             S, D = self.take(n_out * row), self.take(wide[l + 1] * row)

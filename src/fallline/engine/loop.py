@@ -9,7 +9,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.dropout import keys_of
-from fallline.engine.codes import ACTIVATIONS, LOSSES, OPTIMIZERS
+from fallline.engine.codes import OPTIMIZERS, obstacles
 from fallline.engine.config import drop_stale
 from fallline.engine.helpers import helpers
 from fallline.engine.layout import BLOCK, Layout, aligned, padded
@@ -34,7 +34,7 @@ SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many num
 
 def computes(network: Network) -> bool:
     """Whether the engine has this network's functions."""
-    return all(name in ACTIVATIONS for name in network.hidden) and network.loss.name in LOSSES
+    return not obstacles(network)
 
 
 def serves(network: Network, optimizer: Any) -> bool:

@@ -2,6 +2,7 @@
 several rows, and a row's outputs lie ``row`` numbers apart.
 """
 
+from fallline.engine.calls import call_loss
 from fallline.engine.config import kernel, spliced
 from fallline.engine.exponential import (
     exp,
@@ -15,6 +16,8 @@ from fallline.engine.exponential import (
 from fallline.engine.vectors import absolute, fill, lanes, load, select, store, wide_total
 
 HIGHEST = 709.7  # e^x is finite up to here
+OWN = 4096  # above it a code is an address
+QUANTILE_UNIT = 2.0**-62
 
 
 @spliced
@@ -24,6 +27,8 @@ def delta_and_loss(code, Z, Y, shares, D, k, row, count, want_loss):
     ``shares`` are the rows' shares of the mean, 0 for rows that only fill a vector.
     """
     total = 0.0
+    if code > OWN:
+        return call_loss(code, Z, Y, shares, D, k, row, count)
     for r in range(0, count, lanes(Z)):
         share = load(shares, r)
         if code == 2:
@@ -48,6 +53,9 @@ def delta(code, z, y):
     if code == 5:
         return exp(least(z, HIGHEST)) - y
     e = z - y
+    if code < 0:
+        q = -code * QUANTILE_UNIT
+        return select(e > 0.0, e * 0.0 + (1.0 - q), select(e < 0.0, e * 0.0 - q, e))
     if code == 3:
         return select(e > 0.0, e * 0.0 + 1.0, select(e < 0.0, e * 0.0 - 1.0, e))
     if code == 4:
@@ -64,6 +72,9 @@ def loss(code, z, y):
         y_log_y = select(y > 0.0, y * log(most(y, 1e-30)), 0.0)
         return (exp(least(z, HIGHEST)) - y * z) + (y_log_y - y)
     e = z - y
+    if code < 0:
+        q = -code * QUANTILE_UNIT
+        return select(e > 0.0, e * (1.0 - q), -(e * q))
     if code == 3:
         return absolute(e)
     if code == 4:

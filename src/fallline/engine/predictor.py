@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
-from fallline.engine.codes import ACTIVATIONS, LOSSES
+from fallline.engine.codes import activation_code, obstacles
 from fallline.engine.config import drop_stale
 from fallline.engine.layout import aligned, padded
 from fallline.errors import ParameterError
@@ -13,6 +13,8 @@ from fallline.network import Network
 from fallline.samples import check_X
 
 __all__ = ["Predictor"]
+
+OUTPUTS = ("identity", "sigmoid", "softmax", "exp")  # as engine.rows tells them apart
 
 
 class Predictor:
@@ -39,8 +41,10 @@ class Predictor:
         self.network = network
         self.dtype = network.dtype
         self.sizes, self.row_shape = np.array(network.sizes), network.sizes[:1]
-        self.codes = np.array([*map(ACTIVATIONS.index, network.hidden), 0])
-        self.loss = LOSSES.index(network.loss.name)
+        self.codes = np.array(
+            [*(activation_code(layer, self.dtype) for layer in network.layers[:-1]), 0]
+        )
+        self.output = OUTPUTS.index(network.loss.output_name)
         wide = [padded(size, self.dtype) for size in network.sizes]
         self.weights = aligned(
             sum((n_in + 1) * w for n_in, w in zip(network.sizes, wide[1:], strict=False)),
@@ -52,7 +56,7 @@ class Predictor:
             block = self.weights[begin : begin + (n_in + 1) * w].reshape(n_in + 1, w)
             block[:, :n_out] = layer.block
             begin += block.size
-        self.rooms = aligned(2 * (max(wide) + padded(1, self.dtype)), self.dtype)
+        self.rooms = aligned(3 * (max(wide) + padded(1, self.dtype)), self.dtype)
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """The output in its own terms: (n_outputs,) for one row, (n, n_outputs) for several.
@@ -76,7 +80,7 @@ class Predictor:
         Nothing is checked; False where a number is not finite.
         """
         return bool(
-            self._run(self.weights, self.sizes, self.codes, self.loss, rows, self.rooms, out)
+            self._run(self.weights, self.sizes, self.codes, self.output, rows, self.rooms, out)
         )
 
     def predict(self, X: ArrayLike) -> Any:
@@ -88,10 +92,9 @@ class Predictor:
 
 def check_compiled(network: Network) -> None:
     """Raise ParameterError where the network has a function that is not compiled."""
-    names = [name for name in network.hidden if name not in ACTIVATIONS]
-    names += [] if network.loss.name in LOSSES else [network.loss.name]
-    if names:
+    reasons = obstacles(network)
+    if reasons:
         raise ParameterError(
-            f"the compiled engine does not have {', '.join(map(repr, names))}, which this network "
-            "uses: predict with the network itself"
+            f"the compiled engine does not have {', '.join(reasons)}, which this network uses: "
+            "predict with the network itself"
         )

@@ -10,18 +10,20 @@ from fallline.engine.vectors import address, at, lanes, load, offset, put, store
 
 
 @entry
-def predict_rows(weights, sizes, codes, loss, rows, rooms, out):
+def predict_rows(weights, sizes, codes, output, rows, rooms, out):
     """The output of each row of ``rows``, in its own terms; False where a number is not finite.
 
     ``weights`` holds W over b of each layer, its columns padded to whole vectors; ``rooms`` two
-    layers' activations; ``loss`` and ``codes`` are numbers of engine.codes.
+    layers' activations and slopes; ``codes`` are numbers of engine.codes, ``output`` one of
+    engine.predictor.
     """
     L = lanes(address(weights))
-    n_layers, half = len(sizes) - 1, len(rooms) // 2
+    n_layers, part = len(sizes) - 1, len(rooms) // 3
     k = sizes[n_layers]
     finite = True
     for row in range(len(rows)):
-        A, Z, W = address(rooms), offset(address(rooms), half), address(weights)
+        A, Z, W = address(rooms), offset(address(rooms), part), address(weights)
+        S = offset(Z, part)  # slopes, which nobody asks for
         for i in range(sizes[0]):
             x = rows[row, i]
             finite = finite and x - x == 0
@@ -32,13 +34,13 @@ def predict_rows(weights, sizes, codes, loss, rows, rooms, out):
             put(A, n_in, 1.0)
             product(A, n_in, 1, W, wide, n_in + 1, Z, wide, 1, wide, False)
             if l < n_layers - 1:
-                activate(codes[l], Z, Z, False, wide)
+                activate(codes[l], Z, S, False, wide)
             W = offset(W, (n_in + 1) * wide)
             A, Z = Z, A
-        if loss == 1:
+        if output == 1:
             for i in range(0, k, L):
                 store(A, i, sigmoid(load(A, i)))
-        elif loss == 2:
+        elif output == 2:
             highest = at(A, 0)
             for i in range(1, k):
                 highest = max(highest, at(A, i))
@@ -49,7 +51,7 @@ def predict_rows(weights, sizes, codes, loss, rows, rooms, out):
                 total += power
             for i in range(k):
                 put(A, i, at(A, i) / total)
-        elif loss == 5:
+        elif output == 3:
             for i in range(k):
                 put(A, i, math.exp(min(at(A, i), 709.7)))
         for i in range(k):

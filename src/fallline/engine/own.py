@@ -1,0 +1,303 @@
+"""Activations and losses of the user's own, compiled where Numba can: see fallline.custom.
+
+A part is compiled for single numbers; where that cannot be (a loss that looks at a row's outputs
+together, a function that assigns by a mask), for arrays. What comes out is tried against the plain
+functions, so a part that means something else number by number (one that takes the mean of Z, say)
+is not taken. The compiled loop calls it by its address: the loop itself is not compiled anew.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fallline.activations import OUTPUTS
+from fallline.arrays import Array
+from fallline.losses import Loss
+from fallline.network import Layer
+
+__all__ = ["NotCompiledError", "activation_address", "loss_address"]
+
+SAME = {"float64": 1e-9, "float32": 1e-4}
+TRIAL = np.concatenate([np.linspace(-6.3, 6.1, 40), [-30.5, -0.01, 0.02, 30.5]]).reshape(11, 4)
+Address = int
+
+made: dict[Any, Any] = {}  # by the functions and the dtype: the callback, kept alive, or the reason
+
+
+class NotCompiledError(Exception):
+    """The compiled engine cannot take a part; the message says why."""
+
+
+def activation_address(layer: Layer, dtype: np.dtype) -> Address:
+    """Of a compiled function that writes f(Z) over Z, and f'(Z) to a second place."""
+    value, slope = plain(layer.value), plain(layer.slope)
+    return address_of((value, slope, dtype.name), lambda: compiled_activation(value, slope, dtype))
+
+
+def loss_address(loss: Loss, dtype: np.dtype) -> Address:
+    """Of a compiled function that writes dLoss/dZ and gives the loss."""
+    value, delta = plain(loss.value), plain(loss.delta)
+    key = (value, delta, loss.output_name, dtype.name)
+    return address_of(key, lambda: compiled_loss(loss, value, delta, dtype))
+
+
+def plain(part: Any) -> Callable[..., Any]:
+    """The user's function within what the core calls."""
+    function: Callable[..., Any] = getattr(part, "function", part)
+    return function
+
+
+def address_of(key: Any, build: Callable[[], Any]) -> Address:
+    if key not in made:
+        try:
+            made[key] = build()
+        except NotCompiledError as reason:
+            made[key] = reason
+    if isinstance(made[key], NotCompiledError):
+        raise made[key]
+    address: int = made[key].address
+    return address
+
+
+def jitted(function: Callable[..., Any]) -> Any:
+    """The function, to be compiled where it is first called; one that is compiled already stays."""
+    from numba import njit
+    from numba.core.dispatcher import Dispatcher
+
+    return function if isinstance(function, Dispatcher) else njit(nogil=True)(function)
+
+
+def compiled(function: Callable[..., Any], signature: Any) -> Any:
+    """A callback of C's form. Raises NotCompiledError where Numba has no such code."""
+    import warnings
+
+    from numba import cfunc
+    from numba.core.errors import NumbaError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Numba's advice about the user's arrays
+        try:
+            return cfunc(signature, nogil=True)(function)
+        except (NumbaError, NotImplementedError, TypeError, ValueError) as error:
+            raise NotCompiledError(f"Numba does not compile it: {gist(error)}") from None
+
+
+def gist(error: Exception) -> str:
+    """The line of Numba's message that names the trouble."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [l for l in lines if l and not l.startswith(("During", "File", "Failed in"))]
+    named = [l for l in lines if l.startswith(("Untyped global", "Use of unsupported", "No impl",
+                                               "Unknown attribute", "Unsupported"))]  # fmt: skip
+    return (named or lines[:1] or [type(error).__name__])[0][:200]
+
+
+# ---- activations
+
+
+def compiled_activation(value: Any, slope: Any, dtype: np.dtype) -> Any:
+    """Compiled for single numbers, or where that cannot be, for a vector of them."""
+    return first_that_agrees(
+        [by_number, by_vector],
+        lambda build: try_activation(build(value, slope, dtype), value, slope, dtype),
+    )
+
+
+def first_that_agrees(builders: list[Any], attempt: Callable[[Any], Any]) -> Any:
+    """What the first builder makes that passes. Raises the last NotCompiledError."""
+    for build in builders[:-1]:
+        try:
+            return attempt(build)
+        except NotCompiledError:
+            continue
+    return attempt(builders[-1])
+
+
+def activation_signature(dtype: np.dtype) -> Any:
+    import numba
+    from numba import types
+
+    pointer = types.CPointer(numba.from_dtype(dtype))
+    return types.void(pointer, pointer, types.intp)
+
+
+def by_number(value: Any, slope: Any, dtype: np.dtype) -> Any:
+    """The user's functions on single numbers."""
+    from numba.np.numpy_support import carray
+
+    f, df = jitted(value), jitted(slope)
+
+    def activate(A_: Any, S_: Any, count: int) -> None:
+        A, S = carray(A_, count), carray(S_, count)
+        for i in range(count):
+            z = A[i]
+            a = f(z)
+            S[i] = df(z, a)
+            A[i] = a
+
+    return compiled(activate, activation_signature(dtype))
+
+
+def by_vector(value: Any, slope: Any, dtype: np.dtype) -> Any:
+    """The user's functions on arrays, as in the reference, but of one axis."""
+    from numba.np.numpy_support import carray
+
+    f, df = jitted(value), jitted(slope)
+
+    def activate(A_: Any, S_: Any, count: int) -> None:
+        Z = carray(A_, count).copy()
+        A = f(Z)
+        carray(S_, count)[:] = df(Z, A)
+        carray(A_, count)[:] = A
+
+    return compiled(activate, activation_signature(dtype))
+
+
+def try_activation(made: Any, value: Any, slope: Any, dtype: np.dtype) -> Any:
+    """Hold the compiled activation to the plain one, number by number."""
+    Z = TRIAL.astype(dtype)
+    A, S = Z.copy(), np.empty_like(Z)
+    for i in range(len(Z)):  # a row at a time: no number may depend on the others
+        made.ctypes(pointer_to(A[i]), pointer_to(S[i]), A.shape[1])
+    with np.errstate(all="ignore"):
+        expected = np.asarray(value(Z)), np.asarray(slope(Z, np.asarray(value(Z))))
+    agree((A, S), expected, dtype)
+    return made
+
+
+def pointer_to(array: Array) -> Any:
+    """What ctypes takes for a callback's pointer."""
+    import ctypes
+
+    kind = ctypes.c_double if array.dtype == np.float64 else ctypes.c_float
+    return array.ctypes.data_as(ctypes.POINTER(kind))
+
+
+def agree(found: Any, expected: Any, dtype: np.dtype) -> None:
+    """Raise NotCompiledError where compiled code gives other numbers than the plain functions."""
+    tolerance = SAME[dtype.name]
+    for one, other in zip(found, expected, strict=True):
+        scale = 1.0 + float(np.nanmax(np.abs(other), initial=0.0, where=np.isfinite(other)))
+        if not np.allclose(one, other, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+            raise NotCompiledError("compiled, it gives other numbers than in plain Python")
+
+
+# ---- losses
+
+
+def compiled_loss(loss: Loss, value: Any, delta: Any, dtype: np.dtype) -> Any:
+    """Compiled for single numbers, or where that is not the same, for the rows of a batch."""
+    return first_that_agrees(
+        [loss_by_number, loss_by_rows],
+        lambda build: try_loss(build(loss.output_name, value, delta, dtype), loss, dtype),
+    )
+
+
+def loss_signature(dtype: np.dtype) -> Any:
+    import numba
+    from numba import types
+
+    pointer, whole = types.CPointer(numba.from_dtype(dtype)), types.intp
+    return types.float64(pointer, pointer, pointer, pointer, whole, whole, whole)
+
+
+def output_of(name: str) -> Any:
+    """A compiled function that turns a row of logits into the outputs, in their place."""
+    from numba import njit
+
+    def identity(A: Any) -> None:
+        pass
+
+    def sigmoid(A: Any) -> None:
+        for j in range(len(A)):
+            A[j] = 1.0 / (1.0 + np.exp(-A[j]))
+
+    def exp(A: Any) -> None:
+        for j in range(len(A)):
+            A[j] = np.exp(min(A[j], 709.7))
+
+    def softmax(A: Any) -> None:
+        highest = A.max()
+        for j in range(len(A)):
+            A[j] = np.exp(A[j] - highest)
+        A /= A.sum()
+
+    return njit(nogil=True)({"identity": identity, "sigmoid": sigmoid, "exp": exp,
+                             "softmax": softmax}[name])  # fmt: skip
+
+
+def loss_by_number(output_name: str, value: Any, delta: Any, dtype: np.dtype) -> Any:
+    """One term for each output."""
+    from numba.np.numpy_support import carray
+
+    f, df, output = jitted(value), jitted(delta), output_of(output_name)
+
+    def terms(Z_: Any, Y_: Any, shares_: Any, D_: Any, k: int, row: int, count: int) -> float:
+        Z, Y, D = carray(Z_, (k, row)), carray(Y_, (k, row)), carray(D_, (k, row))
+        shares = carray(shares_, row)
+        total = 0.0
+        for i in range(count):
+            if shares[i] == 0:  # it may only fill a vector
+                for j in range(k):
+                    D[j, i] = 0
+                continue
+            for j in range(k):
+                D[j, i] = Z[j, i]
+            output(D[:, i])
+            lost = 0.0
+            for j in range(k):
+                lost += f(Z[j, i], Y[j, i])
+                D[j, i] = df(D[j, i], Y[j, i]) * shares[i]
+            total += lost * shares[i]
+        return total
+
+    return compiled(terms, loss_signature(dtype))
+
+
+def loss_by_rows(output_name: str, value: Any, delta: Any, dtype: np.dtype) -> Any:
+    """The user's functions on arrays (rows, outputs), as in the reference."""
+    from numba.np.numpy_support import carray
+
+    f, df, output = jitted(value), jitted(delta), output_of(output_name)
+
+    def rows(Z_: Any, Y_: Any, shares_: Any, D_: Any, k: int, row: int, count: int) -> float:
+        shares, D = carray(shares_, row), carray(D_, (k, row))
+        n = 0
+        for i in range(count):
+            if shares[i] != 0:
+                n = i + 1
+        Z = carray(Z_, (k, row))[:, :n].T.copy()
+        Y = carray(Y_, (k, row))[:, :n].T.copy()
+        A = Z.copy()
+        for i in range(n):
+            output(A[i])
+        lost, slopes = f(Z, Y), df(A, Y)
+        total = 0.0
+        for i in range(count):
+            zero = i >= n or shares[i] == 0
+            if not zero:
+                total += lost[i] * shares[i]
+            for j in range(k):
+                D[j, i] = 0 if zero else slopes[i, j] * shares[i]
+        return total
+
+    return compiled(rows, loss_signature(dtype))
+
+
+def try_loss(made: Any, loss: Loss, dtype: np.dtype) -> Any:
+    """Hold the compiled loss to the plain one, on targets of each kind."""
+    Z = TRIAL.astype(dtype)
+    n, k = Z.shape
+    one_of_k = np.eye(k, dtype=dtype)[np.arange(n) % k]
+    targets = [one_of_k]
+    if loss.task == "numbers":
+        targets.append(np.abs(Z[::-1]) + 0.25)
+    for Y in targets:
+        shares, D = np.full(n, 1.0 / n, dtype), np.zeros((k, n), dtype)
+        columns = [np.ascontiguousarray(each.T) for each in (Z, Y)]
+        lost = made.ctypes(*map(pointer_to, (*columns, shares, D)), k, n, n)
+        with np.errstate(all="ignore"):
+            expected = loss.value(Z, Y).astype(float).mean()
+            slopes = loss.delta(OUTPUTS[loss.output_name](Z), Y) / n
+        agree((np.array([lost]), D.T), (np.array([expected]), slopes), dtype)
+    return made
