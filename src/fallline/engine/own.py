@@ -1,9 +1,10 @@
 """Activations and losses of the user's own, compiled where Numba can: see fallline.custom.
 
-A part is compiled for single numbers; where that cannot be (a loss that looks at a row's outputs
-together, a function that assigns by a mask), for arrays. What comes out is tried against the plain
-functions, so a part that means something else number by number (one that takes the mean of Z, say)
-is not taken. The compiled loop calls it by its address: the loop itself is not compiled anew.
+A part is compiled to vector code (engine.ufuncs), else for single numbers, else (a loss that looks
+at a row's outputs together, a function that assigns by a mask) for arrays. What comes out is tried
+against the plain functions, so a part that means something else number by number (one that takes
+the mean of Z, say) is not taken. The compiled loop calls it by its address: the loop itself is not
+compiled anew.
 """
 
 from collections.abc import Callable
@@ -13,13 +14,14 @@ import numpy as np
 
 from fallline.activations import OUTPUTS
 from fallline.arrays import Array
+from fallline.engine.config import FLAGS
 from fallline.losses import Loss
 from fallline.network import Layer
 
 __all__ = ["NotCompiledError", "activation_address", "loss_address"]
 
 SAME = {"float64": 1e-9, "float32": 1e-4}
-TRIAL = np.concatenate([np.linspace(-6.3, 6.1, 40), [-30.5, -0.01, 0.02, 30.5]]).reshape(11, 4)
+TRIAL = np.concatenate([np.linspace(-6.3, 6.1, 60), [-30.5, -0.01, 0.02, 30.5]]).reshape(4, 16)
 Address = int
 
 made: dict[Any, Any] = {}  # by the functions and the dtype: the callback, kept alive, or the reason
@@ -65,7 +67,7 @@ def jitted(function: Callable[..., Any]) -> Any:
     from numba import njit
     from numba.core.dispatcher import Dispatcher
 
-    return function if isinstance(function, Dispatcher) else njit(nogil=True)(function)
+    return function if isinstance(function, Dispatcher) else njit(**FLAGS)(function)
 
 
 def compiled(function: Callable[..., Any], signature: Any) -> Any:
@@ -79,7 +81,7 @@ def compiled(function: Callable[..., Any], signature: Any) -> Any:
         warnings.simplefilter("ignore")  # Numba's advice about the user's arrays
         try:
             return cfunc(signature, nogil=True)(function)
-        except (NumbaError, NotImplementedError, TypeError, ValueError) as error:
+        except (NumbaError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
             raise NotCompiledError(f"Numba does not compile it: {gist(error)}") from None
 
 
@@ -96,9 +98,9 @@ def gist(error: Exception) -> str:
 
 
 def compiled_activation(value: Any, slope: Any, dtype: np.dtype) -> Any:
-    """Compiled for single numbers, or where that cannot be, for a vector of them."""
+    """As vector code, or where that cannot be, for single numbers or for arrays."""
     return first_that_agrees(
-        [by_number, by_vector],
+        [by_vector, by_number, by_array],
         lambda build: try_activation(build(value, slope, dtype), value, slope, dtype),
     )
 
@@ -121,6 +123,23 @@ def activation_signature(dtype: np.dtype) -> Any:
     return types.void(pointer, pointer, types.intp)
 
 
+def by_vector(value: Any, slope: Any, dtype: np.dtype) -> Any:
+    """The user's functions on the engine's own vectors."""
+    from fallline.engine.ufuncs import numbers
+    from fallline.engine.vectors import fill, lanes, load, store
+
+    f, df = jitted(value), jitted(slope)
+
+    def activate(A: Any, S: Any, count: int) -> None:
+        for i in range(0, count, lanes(A)):
+            z = load(A, i)
+            a = fill(A, numbers(f(z)))
+            store(S, i, fill(A, numbers(df(z, a))))
+            store(A, i, a)
+
+    return compiled(activate, activation_signature(dtype))
+
+
 def by_number(value: Any, slope: Any, dtype: np.dtype) -> Any:
     """The user's functions on single numbers."""
     from numba.np.numpy_support import carray
@@ -138,7 +157,7 @@ def by_number(value: Any, slope: Any, dtype: np.dtype) -> Any:
     return compiled(activate, activation_signature(dtype))
 
 
-def by_vector(value: Any, slope: Any, dtype: np.dtype) -> Any:
+def by_array(value: Any, slope: Any, dtype: np.dtype) -> Any:
     """The user's functions on arrays, as in the reference, but of one axis."""
     from numba.np.numpy_support import carray
 
@@ -186,9 +205,9 @@ def agree(found: Any, expected: Any, dtype: np.dtype) -> None:
 
 
 def compiled_loss(loss: Loss, value: Any, delta: Any, dtype: np.dtype) -> Any:
-    """Compiled for single numbers, or where that is not the same, for the rows of a batch."""
+    """As vector code, or where that cannot be, for single numbers or for rows of a batch."""
     return first_that_agrees(
-        [loss_by_number, loss_by_rows],
+        [loss_by_vector, loss_by_number, loss_by_rows],
         lambda build: try_loss(build(loss.output_name, value, delta, dtype), loss, dtype),
     )
 
@@ -224,6 +243,65 @@ def output_of(name: str) -> Any:
 
     return njit(nogil=True)({"identity": identity, "sigmoid": sigmoid, "exp": exp,
                              "softmax": softmax}[name])  # fmt: skip
+
+
+def vector_output(name: str) -> Any:
+    """A compiled function that makes outputs D of ``k`` vectors of logits Z, ``row`` apart."""
+    from fallline.engine.config import kernel
+    from fallline.engine.exponential import exp, least, sigmoid
+    from fallline.engine.vectors import load, select, store
+
+    one_by_one = {
+        "identity": kernel(lambda z: z),
+        "sigmoid": sigmoid,
+        "exp": kernel(lambda z: exp(least(z, 709.7))),
+    }.get(name)
+    if one_by_one is not None:
+        f = one_by_one
+
+        def each(Z: Any, D: Any, k: int, row: int) -> None:
+            for j in range(0, k * row, row):
+                store(D, j, f(load(Z, j)))
+
+        return kernel(each)
+
+    def softmax(Z: Any, D: Any, k: int, row: int) -> None:
+        highest = load(Z, 0)
+        for j in range(row, k * row, row):
+            z = load(Z, j)
+            highest = select(z > highest, z, highest)
+        total = highest * 0.0
+        for j in range(0, k * row, row):
+            e = exp(load(Z, j) - highest)
+            total = total + e
+            store(D, j, e)
+        for j in range(0, k * row, row):
+            store(D, j, load(D, j) / total)
+
+    return kernel(softmax)
+
+
+def loss_by_vector(output_name: str, value: Any, delta: Any, dtype: np.dtype) -> Any:
+    """One term for each output, on the engine's own vectors."""
+    from fallline.engine.ufuncs import numbers
+    from fallline.engine.vectors import fill, lanes, load, offset, select, store, wide_total
+
+    f, df, output = jitted(value), jitted(delta), vector_output(output_name)
+
+    def terms(Z: Any, Y: Any, shares: Any, D: Any, k: int, row: int, count: int) -> float:
+        total = 0.0
+        for r in range(0, count, lanes(Z)):
+            share, lost = load(shares, r), fill(Z, 0.0)
+            output(offset(Z, r), offset(D, r), k, row)
+            for i in range(r, r + k * row, row):
+                y = load(Y, i)
+                d = fill(Z, numbers(df(load(D, i), y))) * share
+                store(D, i, select(share > 0.0, d, 0.0))  # 0: it may only fill the vector
+                lost = lost + fill(Z, numbers(f(load(Z, i), y)))
+            total += wide_total(select(share > 0.0, lost * share, 0.0))
+        return total
+
+    return compiled(terms, loss_signature(dtype))
 
 
 def loss_by_number(output_name: str, value: Any, delta: Any, dtype: np.dtype) -> Any:
@@ -286,7 +364,7 @@ def loss_by_rows(output_name: str, value: Any, delta: Any, dtype: np.dtype) -> A
 
 def try_loss(made: Any, loss: Loss, dtype: np.dtype) -> Any:
     """Hold the compiled loss to the plain one, on targets of each kind."""
-    Z = TRIAL.astype(dtype)
+    Z = TRIAL.T.astype(dtype)  # 16 rows: a whole vector
     n, k = Z.shape
     one_of_k = np.eye(k, dtype=dtype)[np.arange(n) % k]
     targets = [one_of_k]

@@ -34,6 +34,7 @@ __all__ = [
     "count_up",
     "fill",
     "lanes",
+    "like",
     "load",
     "number",
     "offset",
@@ -120,13 +121,19 @@ def both_as_vectors(context: Any, builder: Any, sig: Any, args: Any) -> tuple[Ve
     return kind, a, b
 
 
-def define(symbol: Any, result: Callable[[Vector], Vector], emit: Callable[..., Any]) -> None:
+def define(
+    symbol: Any,
+    result: Callable[[Vector], Vector],
+    emit: Callable[..., Any],
+    takes: Callable[[Any], bool] = lambda dtype: dtype != types.boolean,
+) -> None:
     """Let ``symbol`` take two vectors, or a vector and a number."""
 
     class Typing(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             vectors = [kind for kind in args if isinstance(kind, Vector)]
             fits = len(args) == 2 and all(isinstance(k, Vector | types.Number) for k in args)
+            fits = fits and all(takes(kind.dtype) for kind in vectors)
             if fits and vectors and all(kind == vectors[0] for kind in vectors):
                 return signature(result(vectors[0]), *args)
             return None
@@ -146,7 +153,8 @@ def arithmetic(symbol: Any, for_floats: str, for_integers: str) -> None:
             return getattr(builder, for_floats)(a, b, flags=FLAGS)
         return getattr(builder, for_integers)(a, b)
 
-    define(symbol, lambda kind: kind, emit)
+    bits = (operator.and_, operator.or_, operator.xor)
+    define(symbol, lambda kind: kind, emit, lambda dtype: dtype != types.boolean or symbol in bits)
 
 
 def comparison(symbol: Any, name: str) -> None:
@@ -167,6 +175,7 @@ for symbol, for_floats, for_integers in (
     (operator.rshift, "", "ashr"),
     (operator.xor, "", "xor"),
     (operator.and_, "", "and_"),
+    (operator.or_, "", "or_"),
 ):
     arithmetic(symbol, for_floats, for_integers)
 for symbol, name in (
@@ -193,8 +202,9 @@ def negate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 @intrinsic
 def select(typing_context: Any, mask: Any, a: Any, b: Any) -> Any:
-    """a where the mask holds, else b; one of them may be a single number."""
-    kind = a if isinstance(a, Vector) else b
+    """a where the mask holds, else b; they may be single numbers."""
+    alone = vector_of(types.float64 if mask.lanes == 8 else types.float32)
+    kind = next((each for each in (a, b) if isinstance(each, Vector)), alone)
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         yes, no = (
@@ -359,6 +369,16 @@ def fill(typing_context: Any, p: Any, x: Any) -> Any:
         return as_vector(context, builder, args[1], sig.args[1], kind)
 
     return kind(p, x), code
+
+
+@intrinsic
+def like(typing_context: Any, x: Any, c: Any) -> Any:
+    """A vector of x's type with c in every lane."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return as_vector(context, builder, args[1], sig.args[1], x)
+
+    return x(x, c), code
 
 
 @intrinsic
