@@ -13,6 +13,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.backprop import Backprop, mean_loss, shares_of
 from fallline.dropout import keys_of, mask
+from fallline.engine import permutations
 from fallline.network import Network
 from fallline.penalties import NO_PENALTY, Penalty
 from fallline.position import Position
@@ -49,6 +50,10 @@ class Descent:
     def order(self) -> Array:
         """The next epoch's permutation of the rows."""
         return self.position.generator.permutation(len(self.rows))
+
+    def orders(self, count: int) -> Array:
+        """The next epochs' permutations, joined; the same ones, by compiled code."""
+        return permutations([self.position.generator], len(self.rows), count)
 
 
 class Steps(Protocol):
@@ -196,14 +201,14 @@ class CompiledSteps:
         )
 
     def epoch(self, *, want_loss: bool) -> float:
-        order = None if self.full else self.descent.order()
+        order = None if self.full else self.descent.orders(1)
         want = want_loss or not self.full
         loss, taken = self.loop.epoch(order, self.descent.position.step, want_loss=want)
         self.descent.position.step += taken
         return loss
 
     def epochs(self, count: int) -> float:
-        draw = None if self.full else self.descent.order
+        draw = None if self.full else self.descent.orders
         loss, taken = self.loop.epochs(count, self.descent.position.step, draw)
         self.descent.position.step += taken
         return loss

@@ -11,6 +11,7 @@ from fallline.engine.gradient import Gradient
 from fallline.engine.helpers import threads_allowed
 from fallline.engine.loop import Loop, computes, serves
 from fallline.engine.many import Course, train_many
+from fallline.engine.orders import permutations
 from fallline.engine.predictor import Predictor
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "compiled_before",
     "computes",
     "obstacles",
+    "permutations",
     "serves",
     "threads_allowed",
     "train_many",

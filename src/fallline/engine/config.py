@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel", "spliced"]
 
 HERE = Path(__file__).parent
-ENTRIES = ("driver.steps-*.nb[ic]", "rows.predict_rows-*.nb[ic]")
+ENTRIES = ("driver.steps-*.nb[ic]", "rows.predict_rows-*.nb[ic]", "shuffle.shuffled-*.nb[ic]")
 
 # No flag that assumes finite numbers: a NaN has to come through, so that training can stop at it.
 # Products and sums may be fused; the order of sums is never changed, so the bits do not depend on

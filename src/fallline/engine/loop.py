@@ -119,9 +119,9 @@ class Loop:
         return (total / mass if mass > 0 else 0.0), taken
 
     def epochs(
-        self, count: int, step: int, draw: Callable[[], Array] | None = None
+        self, count: int, step: int, draw: Callable[[int], Array] | None = None
     ) -> tuple[float, int]:
-        """``count`` passes that nobody looks at, in orders from ``draw``; the steps taken.
+        """``count`` passes that nobody looks at, in orders that ``draw`` joins; the steps taken.
 
         Without ``draw`` the batch is full. At a batch whose loss is not finite it ends early; that
         loss, else 0, comes before the steps.
@@ -134,7 +134,7 @@ class Loop:
                 order = self.everything
             else:
                 now = max(1, min(now, MOST_DRAWN // len(self.rows)))
-                order = np.concatenate([draw() for _ in range(now)])
+                order = draw(now)
             total, _, steps = self.call(order, step + taken, now, draw is not None)
             taken, done = taken + steps, done + now
             if not np.isfinite(total):

@@ -11,6 +11,7 @@ from fallline.arrays import Array
 from fallline.dropout import keys_of
 from fallline.engine.layout import aligned
 from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver
+from fallline.engine.orders import permutations
 from fallline.network import Network
 from fallline.penalties import NO_PENALTY, Penalty
 from fallline.samples import Samples
@@ -121,9 +122,7 @@ class Job:
         if self.loop.full:
             return np.tile(np.arange(n_rows), len(self.networks))
         generators = [np.random.default_rng(seed) for seed in self.seeds]
-        return np.concatenate(
-            [generator.permutation(n_rows) for generator in generators for _ in range(epochs)]
-        )
+        return permutations(generators, n_rows, epochs)
 
     def keys(self, step: int, steps: int) -> Array:
         """What dropout's masks are drawn from, for every network and step."""

@@ -44,6 +44,9 @@ class OrderedDescent(Descent):
     def order(self) -> Array:
         return self.source.rows
 
+    def orders(self, count: int) -> Array:
+        return np.tile(self.source.rows, count)
+
 
 class Epochs:
     """The epochs of a fit; ``loss_scale`` is what the data's part of the loss is reported with."""
