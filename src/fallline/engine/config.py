@@ -11,7 +11,12 @@ from typing import Any
 __all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel", "spliced"]
 
 HERE = Path(__file__).parent
-ENTRIES = ("driver.steps-*.nb[ic]", "rows.predict_rows-*.nb[ic]", "shuffle.shuffled-*.nb[ic]")
+ENTRIES = (
+    "abreast.steps_abreast-*.nb[ic]",
+    "driver.steps-*.nb[ic]",
+    "rows.predict_rows-*.nb[ic]",
+    "shuffle.shuffled-*.nb[ic]",
+)
 
 # No flag that assumes finite numbers: a NaN has to come through, so that training can stop at it.
 # Products and sums may be fused; the order of sums is never changed, so the bits do not depend on
@@ -28,7 +33,9 @@ def cached_files() -> list[Path]:
     places = [HERE / "__pycache__"]
     if "NUMBA_CACHE_DIR" in os.environ:
         places.append(Path(os.environ["NUMBA_CACHE_DIR"]))
-    return [path for place in places for name in ENTRIES for path in place.rglob(name)]
+    return [
+        path for place in places for name in ENTRIES for path in place.rglob(f"{name}-*.nb[ic]")
+    ]
 
 
 def compiled_before(dtype: Any = None) -> bool:

@@ -1,16 +1,24 @@
-"""Many small networks of one shape, trained in a few compiled calls: no Python between epochs."""
+"""Many small networks of one shape, trained in a few compiled calls: no Python between epochs.
+
+Networks of few parameters go abreast, one in each lane of a vector (engine.abreast); others one
+after the other through the usual loop. Either way each ends with the bits of ``fallline.train``.
+"""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array
 from fallline.dropout import keys_of
-from fallline.engine.layout import aligned
-from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver
+from fallline.engine.codes import activation_code, loss_code
+from fallline.engine.config import drop_stale
+from fallline.engine.layout import aligned, padded
+from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver, settings_of
 from fallline.engine.orders import permutations
 from fallline.network import Network
 from fallline.penalties import NO_PENALTY, Penalty
@@ -19,6 +27,7 @@ from fallline.samples import Samples
 __all__ = ["Course", "train_many"]
 
 JOBS_PER_THREAD = 4  # so that threads which are done early find more
+MOST_ABREAST = 1100  # parameters; with more, products fill the vectors of one network well enough
 
 
 @dataclass(frozen=True)
@@ -44,23 +53,49 @@ def train_many(
     All have the architecture of the first. Returns the training loss of each one's last epoch (the
     mean over its batches, each before its update), which is not finite where the run broke off.
     """
-    orders = 1 if course.batch_size >= len(rows) else course.epochs
-    most = max(1, MOST_DRAWN // max(1, orders * len(rows)))
-    size = min(most, max(1, -(-len(networks) // (threads * JOBS_PER_THREAD))))
+    kind: type[Job] | type[Abreast] = Abreast if abreast(networks, rows, course) else Job
+    size = kind.networks_at_once(len(networks), rows, course, threads)
     jobs = [slice(i, i + size) for i in range(0, len(networks), size)]
 
     def work(job: slice) -> list[float]:
-        return Job(networks[job], rows, optimizers[job], seeds[job], course).run()
+        return kind(networks[job], rows, optimizers[job], seeds[job], course).run()
 
     if threads == 1 or len(jobs) == 1:
         return [loss for job in jobs for loss in work(job)]
-    driver()  # loaded once, before the threads ask for it
+    kind.load()  # once, before the threads ask for it
     with ThreadPoolExecutor(threads) as pool:
         return [loss for losses in pool.map(work, jobs) for loss in losses]
 
 
+def abreast(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
+    """Whether the networks go abreast: where that serves, and was measured to pay."""
+    first = networks[0]
+    return (
+        first.n_parameters <= MOST_ABREAST
+        and 2 * len(networks) >= lanes_of(first)
+        and min(course.batch_size, len(rows)) <= PARTS[0] * PARTS[1]
+        and rows.weight is None
+        and course.dropout == 0.0
+        and rows.X.size <= MOST_DRAWN
+    )
+
+
+def lanes_of(network: Network) -> int:
+    """How many networks a vector holds, a number of each."""
+    return padded(1, network.dtype)
+
+
 class Job:
-    """One call's networks, side by side in common arrays."""
+    """One call's networks, one after the other in common arrays."""
+
+    load = staticmethod(driver)
+
+    @staticmethod
+    def networks_at_once(count: int, rows: Samples, course: Course, threads: int) -> int:
+        """How many a job should have: their orders must find room, and every thread some jobs."""
+        orders = 1 if course.batch_size >= len(rows) else course.epochs
+        most = max(1, MOST_DRAWN // max(1, orders * len(rows)))
+        return min(most, max(1, -(-count // (threads * JOBS_PER_THREAD))))
 
     def __init__(
         self,
@@ -130,3 +165,120 @@ class Job:
             return np.zeros(0, np.int64)
         layers = len(self.loop.network.hidden)
         return np.concatenate([keys_of(seed, step, steps, layers).ravel() for seed in self.seeds])
+
+
+@cache
+def steps_abreast() -> Any:
+    """The compiled loop for networks abreast, imported at first use."""
+    drop_stale()
+    from fallline.engine.abreast import steps_abreast
+
+    return steps_abreast
+
+
+class Abreast:
+    """One call's networks, one in each lane; lanes that are left over repeat the last network."""
+
+    load = staticmethod(steps_abreast)
+
+    @staticmethod
+    def networks_at_once(count: int, rows: Samples, course: Course, threads: int) -> int:
+        """A vector's lanes."""
+        return padded(1, rows.X.dtype)
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        rows: Samples,
+        optimizers: Sequence[Any],
+        seeds: Sequence[int],
+        course: Course,
+    ) -> None:
+        self.networks, self.rows, self.course = networks, rows, course
+        first = networks[0]
+        self.lanes = lanes_of(first)
+        self.batch_size = min(course.batch_size, len(rows))
+        self.full = self.batch_size == len(rows)
+        self.lane_of = [min(lane, len(networks) - 1) for lane in range(self.lanes)]
+        self.generators = [np.random.default_rng(seeds[i]) for i in self.lane_of]
+        self.rates = np.array([float(optimizers[i].rate(0)) for i in self.lane_of])
+        self.code, knobs, self.names = settings_of(optimizers[0])
+        self.knobs = np.array([*knobs, 0.0, 0.0, 0.0, 0.0, 0.0])
+        self._lay_out(first)
+
+    def _lay_out(self, first: Network) -> None:
+        n, L, dtype = first.n_parameters, self.lanes, first.dtype
+        self.theta, self.first, self.second, self.is_weight = (
+            aligned(n * L, dtype) for _ in "tfsw"
+        )
+        self.gradient = aligned(2 * n * L, dtype)
+        by_lane = [self.networks[i].parameters for i in self.lane_of]
+        self.theta.reshape(n, L)[:] = np.stack(by_lane, axis=1)
+        self.is_weight.reshape(n, L)[:] = first.is_weight[:, None]
+        X, Y = self.rows.X, self.rows.Y
+        columns = X.shape[1] + Y.shape[1]
+        self.wide = padded(columns, dtype)
+        self.XY = np.zeros((len(X), self.wide), dtype)
+        self.XY[:, :columns] = np.hstack([X, Y])
+        self.shares = np.zeros(self.batch_size + 1, dtype)
+        self.shares[1:] = 1.0 / np.arange(1, self.batch_size + 1)
+        self.plan, length = plan_abreast(first)
+        self.room = aligned(length, dtype)
+        self.lost = np.zeros(L)
+
+    def run(self) -> list[float]:
+        """Train them; the losses of their last epochs."""
+        epochs = self.course.epochs
+        if epochs == 0:
+            return [float("nan")] * len(self.networks)
+        at_once = max(1, MOST_DRAWN // (self.lanes * len(self.rows)))
+        results = np.zeros((2, self.lanes))
+        done = 0
+        while done < epochs:  # the loss of all rows is wanted of the last epoch only
+            left = epochs - done
+            now = min(at_once, left - 1 if self.full and left > 1 else left)
+            self.call(now, done, results, want_loss=not self.full or left == now)
+            done += now
+        n = self.networks[0].n_parameters
+        for lane, network in enumerate(self.networks):
+            network.parameters = self.theta.reshape(n, self.lanes)[:, lane]
+        means = np.where(results[1] > 0, np.nan, results[0] / len(self.rows))
+        losses: list[float] = means[: len(self.networks)].tolist()
+        return losses
+
+    def call(self, epochs: int, done: int, results: Array, *, want_loss: bool) -> None:
+        """``epochs`` more of all networks, after ``done`` of them."""
+        n_rows, first = len(self.rows), self.networks[0]
+        orders = np.zeros(0, np.int64)
+        if not self.full:
+            orders = permutations(self.generators, n_rows, epochs)
+        per_epoch = -(-n_rows // self.batch_size)
+        steps_abreast()(
+            self.theta, self.gradient, self.first, self.second, self.is_weight,
+            self.room, self.plan, len(first.sizes) - 1, loss_code(first.loss, first.dtype),
+            self.XY, self.wide, orders, n_rows, self.batch_size, epochs, want_loss,
+            self.code, self.rates, done * per_epoch, self.knobs,
+            float(self.course.penalty.l2), float(self.course.penalty.l1),
+            self.shares, self.lost, results.ravel(),
+        )  # fmt: skip
+
+
+def plan_abreast(network: Network) -> tuple[Array, int]:
+    """Where everything lies in the room of engine.abreast, in its fields; and the room's length."""
+    L, dtype, sizes = lanes_of(network), network.dtype, network.sizes
+    codes = [*(activation_code(layer, dtype) for layer in network.layers[:-1]), 0]
+    end = 0
+
+    def take(vectors: int) -> int:
+        nonlocal end
+        end += vectors * L
+        return end - vectors * L
+
+    A = [take(L * size) for size in (padded(sizes[0] + sizes[-1], dtype), *sizes[1:])]
+    plan, start = [], 0
+    for l, (n_in, n_out) in enumerate(pairwise(sizes)):
+        S, D = take(L * n_out), take(L * n_out)
+        P = take(L * (n_in + 1) * n_out) if 2 * n_out < L else 0
+        plan += [n_in, n_out, codes[l], start * L, A[l], A[l + 1], S, D, P]
+        start += (n_in + 1) * n_out
+    return np.array(plan, np.int64), end

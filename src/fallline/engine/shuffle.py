@@ -46,23 +46,23 @@ def shuffled(states, n, count, orders):
     ``states`` (n_generators, 6) are updated: low and high half of the state, of the increment,
     whether a half number is left over, and that half.
     """
-    p, low = address(orders), np.uint64(LOW)
+    p, low, zero, one = address(orders), np.uint64(LOW), np.uint64(0), np.uint64(1)
     for g in range(len(states)):
         state = address(states[g])
         left, rest = at(state, 4), at(state, 5)
         for c in range(count):
             order = offset(p, (g * count + c) * n)
-            for i in range(n):
-                put(order, i, i)
+            for place in range(n):
+                put(order, place, place)
             i, mask = np.uint64(n - 1), np.uint64(1)
             while mask < i:
                 mask = mask << np.uint64(1) | np.uint64(1)
             while i > 0:
                 if left > 0:
-                    left, half = np.uint64(0), rest
+                    left, half = zero, rest
                 else:
                     number = next_number(state)
-                    left, half, rest = np.uint64(1), number & low, number >> np.uint64(32)
+                    left, half, rest = one, number & low, number >> np.uint64(32)
                 # Without a branch, which the processor would guess wrong a third of the time: where
                 # the number is too large, i changes places with itself and stays.
                 fits = half & mask <= i

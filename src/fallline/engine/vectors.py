@@ -27,6 +27,7 @@ from fallline.engine.config import intrinsic
 __all__ = [
     "Vector",
     "absolute",
+    "add_wide",
     "address",
     "as_float",
     "as_integer",
@@ -36,6 +37,7 @@ __all__ = [
     "lanes",
     "like",
     "load",
+    "load_wide",
     "number",
     "offset",
     "put",
@@ -44,6 +46,7 @@ __all__ = [
     "store",
     "total",
     "transpose",
+    "turn_rows",
     "wide_total",
 ]
 
@@ -372,6 +375,30 @@ def fill(typing_context: Any, p: Any, x: Any) -> Any:
 
 
 @intrinsic
+def load_wide(typing_context: Any, p: Any, like: Any) -> Any:
+    """The vector of float64 at p, with as many lanes as ``like``'s vectors have."""
+    kind = Vector(types.float64, vector_of(like.dtype).lanes)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return load_at(builder, kind, args[0])
+
+    return kind(p, like), code
+
+
+@intrinsic
+def add_wide(typing_context: Any, p: Any, x: Any) -> Any:
+    """Add a vector, as float64, to the numbers of float64 at p."""
+    kind = Vector(types.float64, x.lanes)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        wide = args[1] if x.dtype == types.float64 else builder.fpext(args[1], kind.llvm)
+        store_at(builder, kind, args[0], builder.fadd(load_at(builder, kind, args[0]), wide))
+        return context.get_dummy_value()
+
+    return types.void(p, x), code
+
+
+@intrinsic
 def like(typing_context: Any, x: Any, c: Any) -> Any:
     """A vector of x's type with c in every lane."""
 
@@ -392,11 +419,16 @@ def count_up(typing_context: Any, p: Any) -> Any:
 
 @intrinsic
 def number(typing_context: Any, p: Any, x: Any) -> Any:
-    """x as a number of p's type."""
+    """x as a number of p's type, or a vector of float64 as a vector of it."""
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return context.cast(builder, args[1], sig.args[1], p.dtype)
 
+    def narrow(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return args[1] if x.dtype == p.dtype else builder.fptrunc(args[1], sig.return_type.llvm)
+
+    if isinstance(x, Vector):
+        return vector_of(p.dtype)(p, x), narrow
     return p.dtype(p, x), code
 
 
@@ -405,6 +437,38 @@ def lanes(typing_context: Any, p: Any) -> Any:
     """How many numbers a vector of p's type holds."""
     count = vector_of(p.dtype).lanes
     return types.intp(p), lambda context, builder, sig, args: ir.IntType(64)(count)
+
+
+def turned(builder: Any, rows: list[Any]) -> list[Any]:
+    """The columns of a square, given its rows as vectors; see ``transpose``."""
+    n = len(rows)
+    low = picks([half + n * odd for half in range(n // 2) for odd in (0, 1)])
+    high = picks([half + n * odd for half in range(n // 2, n) for odd in (0, 1)])
+    for _ in range(n.bit_length() - 1):
+        pairs = [(rows[i], rows[i + n // 2]) for i in range(n // 2)]
+        rows = [builder.shuffle_vector(a, b, picks_) for a, b in pairs for picks_ in (low, high)]
+    return rows
+
+
+@intrinsic
+def turn_rows(typing_context: Any, X: Any, wide: Any, rows: Any, step: Any, target: Any) -> Any:
+    """A square from rows that lie anywhere: target[j, i] = X[rows[i step] wide + j]."""
+    kind = vector_of(X.dtype)
+    n = kind.lanes
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        X, wide, rows, step, target = args
+        found = []
+        for i in range(n):
+            place = builder.gep(rows, [builder.mul(step, ir.IntType(64)(i))])
+            found.append(
+                load_at(builder, kind, builder.gep(X, [builder.mul(builder.load(place), wide)]))
+            )
+        for i, column in enumerate(turned(builder, found)):
+            store_at(builder, kind, builder.gep(target, [ir.IntType(64)(i * n)]), column)
+        return context.get_dummy_value()
+
+    return types.void(X, types.intp, rows, types.intp, target), code
 
 
 @intrinsic
@@ -422,15 +486,8 @@ def transpose(typing_context: Any, source: Any, step: Any, target: Any, target_s
             return builder.gep(pointer, [builder.mul(step, ir.IntType(64)(i))])
 
         rows = [load_at(builder, kind, row(args[0], args[1], i)) for i in range(n)]
-        low = picks([half + n * odd for half in range(n // 2) for odd in (0, 1)])
-        high = picks([half + n * odd for half in range(n // 2, n) for odd in (0, 1)])
-        for _ in range(n.bit_length() - 1):
-            pairs = [(rows[i], rows[i + n // 2]) for i in range(n // 2)]
-            rows = [
-                builder.shuffle_vector(a, b, picks_) for a, b in pairs for picks_ in (low, high)
-            ]
-        for i in range(n):
-            store_at(builder, kind, row(args[2], args[3], i), rows[i])
+        for i, column in enumerate(turned(builder, rows)):
+            store_at(builder, kind, row(args[2], args[3], i), column)
         return context.get_dummy_value()
 
     return types.void(source, types.intp, target, types.intp), code
