@@ -17,6 +17,7 @@ from fallline.sweeps import sweep
 dask = pytest.importorskip("distributed", reason="Dask is not installed")
 from fallline.cluster import connect  # noqa: E402
 from fallline.distributed import train  # noqa: E402
+from fallline.distributed.rows import ClusterRows  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of its many threads and ports
 
@@ -29,11 +30,11 @@ def problem(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return X, (X[:, 0] > 0).astype(int)
 
 
-@pytest.fixture
-def cluster():
+@pytest.fixture(scope="module")
+def four_workers():
     with (
         dask.LocalCluster(
-            n_workers=2,
+            n_workers=4,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
@@ -43,6 +44,17 @@ def cluster():
         dask.Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+@pytest.fixture
+def cluster(four_workers):
+    four_workers.wait_for_workers(4)  # one that a test killed is started anew
+    return four_workers
+
+
+def kill_a_worker(client) -> None:
+    _, pid = client.run(os.getpid).popitem()
+    os.kill(pid, signal.SIGKILL)
 
 
 def without_seconds(runs):
@@ -65,9 +77,8 @@ def test_a_dead_worker_loses_its_own_runs_only(cluster, problem) -> None:
 
     def kill_one(done: int, of: int) -> None:
         if not killed:
-            info = cluster.scheduler_info()["workers"]
-            killed.append(cluster.run(os.getpid, workers=[next(iter(info))]).popitem()[1])
-            os.kill(killed[0], signal.SIGKILL)
+            killed.append(True)
+            kill_a_worker(cluster)
 
     found = sweep(*problem, settings, seeds=20, client=cluster, progress=kill_one)
     assert len(killed) == 1
@@ -109,37 +120,47 @@ def test_scheduler_and_workers_started_apart(problem) -> None:
 # ---- training on rows that are spread over the workers
 
 
-def parts_of(X: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    cuts = [0, 13, 14, 40, len(X)]
-    return [(X[a:b], y[a:b]) for a, b in itertools.pairwise(cuts)]
+def parts_of(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> list[tuple]:
+    cuts = [0, 13, 14, 40, 50, len(X)]
+    columns = [X, y] if weight is None else [X, y, weight]
+    return [tuple(each[a:b] for each in columns) for a, b in itertools.pairwise(cuts)]
 
 
+def network() -> fl.Network:
+    return fl.Network([3, 5, 1], hidden="tanh", loss="binary_cross_entropy", seed=1)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
 @pytest.mark.parametrize(
-    ("optimizer", "batch_size"),
+    ("optimizer", "batch_size", "weighted"),
     [
-        (fl.Adam(0.01), 16),
-        (fl.GradientDescent(0.1, momentum=0.9), None),
-        (fl.LBFGS(), None),
+        (fl.Adam(0.01), 16, False),
+        (fl.Adam(0.01), 7, True),
+        (fl.GradientDescent(0.1, momentum=0.9), None, True),
+        (fl.LBFGS(), None, False),
     ],
-    ids=["mini-batches", "full batch", "L-BFGS"],
+    ids=["mini-batches", "weights", "full batch", "L-BFGS"],
 )
-def test_as_on_one_machine(cluster, problem, optimizer, batch_size) -> None:
+def test_the_same_with_any_number_of_workers_and_as_on_one_machine(
+    cluster, problem, rng, monkeypatch, optimizer, batch_size, weighted, engine
+) -> None:
     X, y = problem
-
-    def make() -> fl.Network:
-        return fl.Network([3, 5, 1], hidden="tanh", loss="binary_cross_entropy", seed=1)
-
-    alone, spread, fewer = make(), make(), make()
+    weight = rng.integers(0, 3, len(X)) * 1.0 if weighted else None
     settings = {"optimizer": optimizer, "epochs": 6, "batch_size": batch_size, "l2": 0.01}
-    there = train(spread, parts_of(X, y), client=cluster, **settings)
-    one = next(iter(cluster.scheduler_info()["workers"]))
-    cluster.retire_workers([one])
-    train(fewer, parts_of(X, y), client=cluster, **settings)
-    assert fewer.parameters.tobytes() == spread.parameters.tobytes()
+    every, found = ClusterRows.workers, {}
+    for n, fan_out in ((1, 4), (2, 4), (4, 4), (4, 2), (4, 1), (3, 2)):
+        monkeypatch.setattr(ClusterRows, "workers", lambda self, n=n: every(self)[:n])
+        monkeypatch.setattr("fallline.distributed.rows.FAN_OUT", fan_out)
+        net = network()
+        history = train(net, parts_of(X, y, weight), client=cluster, engine=engine, **settings)
+        found[n, fan_out] = net.parameters.tobytes(), tuple(history.loss)
+    assert len(set(found.values())) == 1
+    alone = network()
     settings["batch_size"] = batch_size or len(X)
-    here = fl.train(alone, X, y, engine="numpy", **settings)
-    np.testing.assert_allclose(spread.parameters, alone.parameters, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(there.loss, here.loss, rtol=1e-12)
+    here = fl.train(alone, X, y, engine="numpy", sample_weight=weight, **settings)
+    error = np.linalg.norm(net.parameters - alone.parameters) / np.linalg.norm(alone.parameters)
+    assert error < 1e-12
+    np.testing.assert_allclose(history.loss, here.loss, rtol=1e-12)
 
 
 def test_a_checkpoint_goes_on_to_the_same_bits(cluster, problem, tmp_path) -> None:
@@ -148,8 +169,8 @@ def test_a_checkpoint_goes_on_to_the_same_bits(cluster, problem, tmp_path) -> No
     common = {"client": cluster, "batch_size": 20, "seed": 4}
     train(nets[0], parts_of(X, y), epochs=6, **common)
     checkpoint = fl.Checkpoint(tmp_path / "run.safetensors", every=2)
-    stop = lambda history: history.epochs_done == 4  # noqa: E731
-    train(nets[1], parts_of(X, y), epochs=6, checkpoint=checkpoint, callback=stop, **common)
+    stop = lambda progress: progress.history.epochs_done == 4  # noqa: E731
+    train(nets[1], parts_of(X, y), epochs=6, checkpoint=checkpoint, callbacks=[stop], **common)
     train(nets[2], parts_of(X, y), epochs=6, checkpoint=checkpoint, **common)
     assert nets[2].parameters.tobytes() == nets[0].parameters.tobytes()
 
@@ -160,13 +181,12 @@ def test_a_worker_dies_while_training(cluster, problem) -> None:
     train(nets[0], parts_of(X, y), client=cluster, epochs=12)
     killed = []
 
-    def kill_one(history: fl.History) -> None:
+    def kill_one(progress: fl.training.Progress) -> None:
         if not killed:
-            info = cluster.scheduler_info()["workers"]
-            killed.append(cluster.run(os.getpid, workers=[next(iter(info))]).popitem()[1])
-            os.kill(killed[0], signal.SIGKILL)
+            killed.append(True)
+            kill_a_worker(cluster)
 
-    train(nets[1], parts_of(X, y), client=cluster, epochs=12, callback=kill_one)
+    train(nets[1], parts_of(X, y), client=cluster, epochs=12, callbacks=[kill_one])
     assert len(killed) == 1
     assert nets[1].parameters.tobytes() == nets[0].parameters.tobytes()
 
@@ -177,8 +197,8 @@ def test_parts_that_do_not_fit(cluster, problem) -> None:
     with pytest.raises(ShapeError, match="one column per input"):
         train(net, [(X, y), (X[:, :2], y)], client=cluster, epochs=1)
     with pytest.raises(ParameterError, match="list of pairs"):
-        train(net, [(X, y, y)], client=cluster, epochs=1)
-    with pytest.raises(ShapeError, match="no rows"):
+        train(net, [(X, y, y, y)], client=cluster, epochs=1)
+    with pytest.raises(ShapeError, match="no parts"):
         train(net, [], client=cluster, epochs=1)
 
 
@@ -197,5 +217,5 @@ def test_dask_arrays(cluster, problem) -> None:
     assert nets[1].parameters.tobytes() == nets[0].parameters.tobytes()
     with pytest.raises(ShapeError, match="rechunk"):
         train(nets[1], X_there, y_there.rechunk(20), client=cluster, epochs=5)
-    with pytest.raises(ParameterError, match="Dask arrays"):
+    with pytest.raises(ParameterError, match="Dask array"):
         train(nets[1], X, y, client=cluster, epochs=5)

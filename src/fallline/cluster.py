@@ -11,7 +11,7 @@ from fallline import __version__
 from fallline.errors import ClusterError
 from fallline.sweeps import Problem, run_jobs
 
-__all__ = ["connect", "spread_over"]
+__all__ = ["check_versions", "connect", "current_client", "load_dask", "spread_over"]
 
 TRIES = 5  # of a piece whose worker died
 PIECE = 16  # runs
@@ -30,6 +30,19 @@ def connect(address: str, seconds: float = 10.0) -> Any:
         raise ClusterError(
             f"no Dask scheduler answers at {address} within {seconds:g} s ({reason}); "
             "is it running, and is the address right? (dask scheduler prints it)"
+        ) from error
+
+
+def current_client(client: Any = None) -> Any:
+    """The client given, or the one that is current. Raises ClusterError where there is none."""
+    if client is not None:
+        return client
+    distributed = load_dask()
+    try:
+        return distributed.get_client()
+    except ValueError as error:
+        raise ClusterError(
+            "there is no Dask client: give client=distributed.Client(ADDRESS)"
         ) from error
 
 
