@@ -3,9 +3,11 @@
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from fallline.errors import ClusterError, ParameterError, ShapeError
 from fallline.sweeps import sweep
 
 dask = pytest.importorskip("distributed", reason="Dask is not installed")
-from fallline.cluster import connect  # noqa: E402
+from fallline.cluster import connect, local_client  # noqa: E402
 from fallline.distributed import train  # noqa: E402
 from fallline.distributed.rows import ClusterRows  # noqa: E402
 
@@ -32,17 +34,7 @@ def problem(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def four_workers():
-    with (
-        dask.LocalCluster(
-            n_workers=4,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            silence_logs=50,
-        ) as cluster,
-        dask.Client(cluster, set_as_default=False) as client,
-    ):
+    with local_client(4) as client:
         yield client
 
 
@@ -96,25 +88,6 @@ def test_workers_of_another_version(cluster, problem, monkeypatch) -> None:
     monkeypatch.setattr("fallline.cluster.__version__", "9.9")
     with pytest.raises(ClusterError, match=r"has Fallline 0.1.0, this is 9.9"):
         sweep(*problem, SETTINGS, client=cluster)
-
-
-@pytest.mark.long
-def test_scheduler_and_workers_started_apart(problem) -> None:
-    python = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    scheduler = subprocess.Popen(
-        [*python, "--host", "127.0.0.1", "--port", "18786", "--no-dashboard"]
-    )
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "tcp://127.0.0.1:18786"]
-    workers = [subprocess.Popen([*worker, "--nthreads", "1", "--no-dashboard"]) for _ in range(2)]
-    try:
-        with connect("tcp://127.0.0.1:18786", seconds=30) as client:
-            client.wait_for_workers(2)
-            found = sweep(*problem, SETTINGS, seeds=10, client=client)
-    finally:
-        for process in (*workers, scheduler):
-            process.terminate()
-            process.wait()
-    assert without_seconds(found.runs) == without_seconds(sweep(*problem, SETTINGS, seeds=10).runs)
 
 
 # ---- training on rows that are spread over the workers
@@ -219,3 +192,181 @@ def test_dask_arrays(cluster, problem) -> None:
         train(nets[1], X_there, y_there.rechunk(20), client=cluster, epochs=5)
     with pytest.raises(ParameterError, match="Dask array"):
         train(nets[1], X, y, client=cluster, epochs=5)
+
+
+def test_dask_frames(cluster, problem) -> None:
+    pandas = pytest.importorskip("pandas")
+    frames = pytest.importorskip("dask.dataframe", reason="dask.dataframe is not installed")
+    X, y = problem
+    weight = np.arange(len(X)) % 3
+    table = pandas.DataFrame(X, columns=["a", "b", "c"]).assign(y=y, w=weight)
+    there = frames.from_pandas(table, npartitions=3)
+    nets = [network() for _ in range(3)]
+    cuts = np.cumsum([0, *there.map_partitions(len).compute()])
+    parts = [(X[a:b], y[a:b], weight[a:b]) for a, b in itertools.pairwise(cuts)]
+    train(nets[0], parts, client=cluster, epochs=3)
+    train(nets[1], there, "y", sample_weight="w", client=cluster, epochs=3)
+    features = there[["a", "b", "c"]]
+    train(nets[2], features, there["y"], sample_weight=there["w"], client=cluster, epochs=3)
+    for net in nets[1:]:
+        assert net.parameters.tobytes() == nets[0].parameters.tobytes()
+    with pytest.raises(ParameterError, match="no column 'z'; there are a, b, c, y, w"):
+        train(nets[0], there, "z", client=cluster)
+
+
+def test_parts_with_different_columns(cluster, problem) -> None:
+    pandas = pytest.importorskip("pandas")
+    X, y = problem
+    frame = pandas.DataFrame(X, columns=["a", "b", "c"])
+    renamed = frame.rename(columns={"c": "d"})
+    with pytest.raises(
+        ShapeError, match=r"part 1 .* has the columns a, b, d, the first one a, b, c"
+    ):
+        train(network(), [(frame, y), (renamed, y)], client=cluster, epochs=1)
+    frames = pytest.importorskip("dask.dataframe", reason="dask.dataframe is not installed")
+    delayed = pytest.importorskip("dask").delayed
+    parts = [delayed(each.assign(y=y)) for each in (frame, renamed)]
+    there = frames.from_delayed(parts, meta=frame.assign(y=y), verify_meta=False)
+    with pytest.raises(
+        ShapeError, match=r"part 1 .* has the columns a, b, d, the first one a, b, c"
+    ):
+        train(network(), there, "y", client=cluster, epochs=1)
+
+
+def test_functions_that_give_their_part_where_it_is_kept(cluster, problem) -> None:
+    X, y = problem
+    nets = [network() for _ in range(2)]
+    train(nets[0], parts_of(X, y), client=cluster, epochs=3)
+    train(nets[1], [partial(tuple, part) for part in parts_of(X, y)], client=cluster, epochs=3)
+    assert nets[1].parameters.tobytes() == nets[0].parameters.tobytes()
+
+
+def test_validation_chooses_the_best_epoch(cluster, problem) -> None:
+    X, y = problem
+    nets = [network() for _ in range(2)]
+    settings = {
+        "optimizer": fl.Adam(0.3),
+        "epochs": 60,
+        "validation": (X[:20], y[:20]),
+        "stop": fl.Patience(5),
+    }
+    here = fl.train(nets[0], X[20:], y[20:], batch_size=40, engine="numpy", **settings)
+    there = train(nets[1], [(X[20:45], y[20:45]), (X[45:], y[45:])], client=cluster, **settings)
+    assert there.best_epoch == here.best_epoch < there.epochs_done == here.epochs_done < 60
+    np.testing.assert_allclose(there.validation_loss, here.validation_loss, rtol=1e-9)
+    np.testing.assert_allclose(nets[1].parameters, nets[0].parameters, rtol=1e-9, atol=1e-12)
+
+
+def test_a_cluster_of_ours_listens_on_the_loopback_only(cluster) -> None:
+    info = cluster.scheduler_info(n_workers=-1)
+    assert info["address"].startswith("tcp://127.0.0.1:")
+    assert len(info["workers"]) == 4
+    for address, worker in info["workers"].items():
+        assert address.startswith("tcp://127.0.0.1:")
+        assert worker["nanny"].startswith("tcp://127.0.0.1:")
+
+
+# ---- scheduler and workers that were started apart, over TCP or TLS
+
+
+class Processes:
+    """A scheduler and workers, as from `dask scheduler` and `dask worker`."""
+
+    def __init__(self, protocol: str = "tcp", options: tuple[str, ...] = ()) -> None:
+        self.options = ("--protocol", protocol, "--no-dashboard", *options)
+        self.started: list[subprocess.Popen] = []
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"{protocol}://127.0.0.1:{port}"
+        self.scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", str(port))
+
+    def add_workers(self, n: int) -> None:
+        for _ in range(n):
+            self.start(
+                "worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny"
+            )
+
+    def start(self, what: str, *arguments: str) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments, *self.options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.started.append(process)
+        return process
+
+    def __enter__(self) -> "Processes":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self.started[::-1]:
+            process.kill()
+            process.wait()
+
+
+def test_the_death_of_the_scheduler_leaves_a_checkpoint(cluster, problem, tmp_path) -> None:
+    X, y = problem
+    nets = [network() for _ in range(2)]
+    train(nets[0], parts_of(X, y), client=cluster, epochs=8, batch_size=20)
+    settings = {
+        "epochs": 8,
+        "batch_size": 20,
+        "checkpoint": fl.Checkpoint(tmp_path / "run.safetensors"),
+    }
+
+    def kill_the_scheduler(progress: fl.training.Progress) -> None:
+        if progress.epoch == 4:
+            apart.scheduler.kill()
+
+    with Processes() as apart:
+        apart.add_workers(2)
+        with connect(apart.address, seconds=30) as client:
+            client.wait_for_workers(2)
+            with pytest.raises(ClusterError, match=r"scheduler .* gone .*run.safetensors"):
+                train(
+                    nets[1], parts_of(X, y), client=client, callbacks=[kill_the_scheduler],
+                    **settings,
+                )  # fmt: skip
+            assert sweep(*problem, SETTINGS).runs  # without the cluster, all else goes on
+    fresh = network()
+    history = train(fresh, parts_of(X, y), client=cluster, **settings)
+    assert history.epochs_done == 8
+    assert fresh.parameters.tobytes() == nets[0].parameters.tobytes()
+
+
+def test_started_apart_over_tls(problem, tmp_path) -> None:
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    own = authority.issue_cert("127.0.0.1", "localhost")
+    own.private_key_pem.write_to_path(tmp_path / "key.pem")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    ca, certificate, key = (
+        str(tmp_path / name) for name in ("authority.pem", "certificate.pem", "key.pem")
+    )
+    security = dask.Security(
+        tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True
+    )
+    options = ("--tls-ca-file", ca, "--tls-cert", certificate, "--tls-key", key)
+    with Processes("tls", options) as apart:
+        apart.add_workers(2)
+        with connect(apart.address, seconds=30, security=security) as client:
+            client.wait_for_workers(2)
+            assert all(address.startswith("tls://") for address in client.nthreads())
+            found = sweep(*problem, SETTINGS, seeds=10, client=client)
+            net = network()
+            train(net, parts_of(*problem), client=client, epochs=3, batch_size=20)
+        with pytest.raises(ClusterError, match="needs to be told its certificates"):
+            connect(apart.address, seconds=5)
+        stranger = trustme.CA().issue_cert("127.0.0.1")
+        stranger.private_key_and_cert_chain_pem.write_to_path(tmp_path / "stranger.pem")
+        other = dask.Security(
+            tls_ca_file=ca, tls_client_cert=str(tmp_path / "stranger.pem"), require_encryption=True
+        )
+        with pytest.raises(ClusterError, match="no Dask scheduler answers"):
+            connect(apart.address, seconds=2, security=other)
+    assert without_seconds(found.runs) == without_seconds(sweep(*problem, SETTINGS, seeds=10).runs)
+    here = network()
+    fl.train(here, *problem, epochs=3, batch_size=20, engine="numpy")
+    np.testing.assert_allclose(net.parameters, here.parameters, rtol=1e-9, atol=1e-12)

@@ -4,33 +4,66 @@ A group of runs that differ in seed and learning rate only is cut into pieces of
 each is one task. A worker that dies loses the pieces it was at, which run elsewhere.
 """
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fallline import __version__
 from fallline.errors import ClusterError
 from fallline.sweeps import Problem, run_jobs
 
-__all__ = ["check_versions", "connect", "current_client", "load_dask", "spread_over"]
+__all__ = [
+    "check_versions",
+    "connect",
+    "current_client",
+    "load_dask",
+    "local_client",
+    "spread_over",
+]
 
 TRIES = 5  # of a piece whose worker died
 PIECE = 16  # runs
 
 
-def connect(address: str, seconds: float = 10.0) -> Any:
-    """A client of the scheduler at ``address``, such as "tcp://10.0.0.1:8786".
+def connect(address: str, seconds: float = 10.0, security: Any = None) -> Any:
+    """A client of the scheduler at ``address``, such as "tcp://10.0.0.1:8786" or "tls://...".
 
-    Raises ClusterError where nobody answers within ``seconds``.
+    ``security`` : a ``distributed.Security`` with the certificates for TLS; by default those that
+    Dask's own configuration names. Raises ClusterError where nobody answers within ``seconds``.
     """
     distributed = load_dask()
     try:
-        return distributed.Client(address, timeout=seconds, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return distributed.Client(address, timeout=seconds, set_as_default=False, security=security)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        hint = "is it running, and is the address right? (dask scheduler prints it)"
+        if address.startswith("tls:"):
+            hint += "; with TLS, Dask needs to be told its certificates (docs/how-to/dask.md)"
         raise ClusterError(
-            f"no Dask scheduler answers at {address} within {seconds:g} s ({reason}); "
-            "is it running, and is the address right? (dask scheduler prints it)"
+            f"no Dask scheduler answers at {address} within {seconds:g} s ({reason}); {hint}"
         ) from error
+
+
+@contextmanager
+def local_client(n_workers: int, threads_per_worker: int = 1) -> Iterator[Any]:
+    """A client of a cluster of so many processes on this machine, which ends with the block.
+
+    It listens on the loopback address only, and has no dashboard.
+    """
+    distributed = load_dask()
+    with (
+        distributed.LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=threads_per_worker,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
 
 
 def current_client(client: Any = None) -> Any:

@@ -10,6 +10,7 @@ same rows and order up to rounding. Source: synchronous SGD as in Chen et al. 20
 (arXiv:1604.00981), section 2, without backup workers.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from fallline.arrays import Array, ArrayLike
 from fallline.cluster import current_client
 from fallline.distributed.rows import ClusterRows
 from fallline.engine.loop import computes
-from fallline.errors import ParameterError
+from fallline.errors import ClusterError, ParameterError
 from fallline.history import History
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.modelfile import Checkpoint
@@ -110,7 +111,15 @@ def train(
     settings = ClusterSettings(**given, batch_size=batch_size or len(rows), n_parts=len(rows.parts))
     rows.compiled = settings.compiled(network, rows)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return ClusterRun(network, rows, held_out, settings, checkpoint).whole()
+        try:
+            return ClusterRun(network, rows, held_out, settings, checkpoint).whole()
+        except ClusterError as error:
+            if checkpoint is None or not os.path.exists(checkpoint.path):
+                raise
+            raise ClusterError(
+                f"{error}; {os.fspath(checkpoint.path)} keeps the last epoch, and the same call "
+                "goes on from there"
+            ) from error
 
 
 @dataclass(frozen=True)

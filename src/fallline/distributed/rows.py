@@ -118,7 +118,7 @@ class ClusterRows:
                 raise
             except Exception as error:
                 self.roots, self.stations = [], []
-                if self.client.status not in ("running", "connecting"):
+                if self.client.status != "running":
                     raise ClusterError(
                         f"the scheduler is gone ({error or type(error).__name__})"
                     ) from error
