@@ -62,6 +62,7 @@ SAME_LEVEL = {  # one module of a level may use another only as listed here
     ("training", "stopping"),
     ("tracing", "training"),
     ("encoding", "columns"),
+    ("distributed", "large"),
     ("__main__", "cli"),
 }
 ROOMS = {

@@ -186,6 +186,10 @@ def train(
             "--large/--no-large", help="Train block by block.  [default: from 1 GiB of table on]"
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="A Dask scheduler, tcp://HOST:PORT: its workers read the files."),
+    ] = None,
     report: Annotated[
         str | None, typer.Option(help="Write a page about the model to this .html file.")
     ] = None,
@@ -234,6 +238,7 @@ def train(
         checkpoint_every=checkpoint_every,
         resume=resume,
         large=large,
+        cluster=cluster,
         report=report,
         quiet=quiet,
         json=json,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fallline.baselines import LOSS_FOR
+from fallline.cli.cluster import client_at
 from fallline.cli.options import check_output, layer_sizes, read, task_name, types_by_column
 from fallline.cli.progress import Counter
 from fallline.errors import FalllineError, ParameterError
@@ -83,13 +84,6 @@ def run(
         print(text_of(result, output, model, seconds))
     if result.interrupted:
         raise FalllineError("interrupted; with --log FILE the same command goes on from here")
-
-
-def client_at(address: str) -> Any:
-    """A client of the cluster; Dask is loaded only where one is named."""
-    from fallline.cluster import connect
-
-    return connect(address)
 
 
 def grid_of(text: str) -> dict[str, list[Any]]:

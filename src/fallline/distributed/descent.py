@@ -24,7 +24,6 @@ from fallline.engine.loop import computes
 from fallline.errors import ClusterError, ParameterError
 from fallline.history import History
 from fallline.limits import check_choice, check_integer, check_number
-from fallline.modelfile import Checkpoint
 from fallline.network import Network
 from fallline.optimizers import LBFGS, Adam, Optimizer
 from fallline.steps import Descent, ReferenceSteps, measured
@@ -32,8 +31,7 @@ from fallline.stopping import StopRule
 from fallline.training import (
     ENGINES,
     KEEP,
-    PAYS_ABOVE,
-    PRODUCTS_PER_SECOND,
+    Checkpointer,
     Progress,
     Run,
     Settings,
@@ -61,7 +59,7 @@ def train(
     stop: StopRule | Sequence[StopRule] = (),
     callbacks: Sequence[Callable[[Progress], Any]] = (),
     record_every: int = 1,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Checkpointer | None = None,
     engine: str = "auto",
 ) -> History:
     """Train ``network`` in place on rows that are spread over a cluster; returns the history.
@@ -114,11 +112,11 @@ def train(
         try:
             return ClusterRun(network, rows, held_out, settings, checkpoint).whole()
         except ClusterError as error:
-            if checkpoint is None or not os.path.exists(checkpoint.path):
+            path = getattr(checkpoint, "path", "")
+            if not os.path.exists(path):
                 raise
             raise ClusterError(
-                f"{error}; {os.fspath(checkpoint.path)} keeps the last epoch, and the same call "
-                "goes on from there"
+                f"{error}; {os.fspath(path)} keeps an epoch to go on from"
             ) from error
 
 
@@ -129,11 +127,11 @@ class ClusterSettings(Settings):
     n_parts: int = 0
 
     def compiled(self, network: Network, rows: Any) -> bool:
-        """Whether the workers load the compiled engine: where it is asked for, or pays."""
-        if self.engine != "auto":
-            return self.engine == "compiled"
-        products = 6.0 * network.n_parameters * len(rows) * self.epochs
-        return computes(network) and products / PRODUCTS_PER_SECOND > PAYS_ABOVE
+        """Whether the workers compute with the compiled engine: as asked, or where it serves.
+
+        Not by what pays, as on one machine: a run that goes on for longer keeps its bits.
+        """
+        return computes(network) if self.engine == "auto" else self.engine == "compiled"
 
     def as_dict(self) -> dict[str, Any]:
         """As on one machine, and the number of parts."""

@@ -203,8 +203,13 @@ def prepare_part(architecture: Architecture, number: int, source: Source, rows: 
         raise different(number, columns, source.columns)
     if columns is not None:
         X = X[list(columns)] if named else X
+    network = architecture.network()
+    if len(X) == 0:  # such as a partition that a filter has emptied
+        nothing = np.zeros((0, network.sizes[0]), network.dtype)
+        targets = np.zeros((0, network.sizes[-1]), network.dtype)
+        return Part(Samples(nothing, targets, None), columns)
     try:
-        checked = architecture.network().samples(
+        checked = network.samples(
             np.asarray(X), np.asarray(y), None if weight is None else np.asarray(weight)
         )
     except (ShapeError, DataError) as error:

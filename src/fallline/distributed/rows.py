@@ -19,7 +19,7 @@ from fallline.distributed.parts import (
     sources_of,
 )
 from fallline.distributed.station import Losses, Nodes, Station, add_up
-from fallline.errors import ClusterError, FalllineError, ShapeError
+from fallline.errors import ClusterError, DataError, FalllineError, ShapeError
 from fallline.network import Network
 
 __all__ = ["ClusterRows"]
@@ -58,7 +58,10 @@ class ClusterRows:
         lengths = np.array([n for n, _, _ in facts])
         self.ends = np.cumsum(lengths)
         self.starts = self.ends - lengths
-        self.total_mass = math.fsum(mass for _, mass, _ in facts)
+        if len(self) == 0:
+            raise ShapeError("the parts have no rows to train on")
+        if math.fsum(mass for _, mass, _ in facts) == 0:
+            raise DataError("sample_weight is 0 in every row; at least one must be above 0")
 
     def __len__(self) -> int:
         return int(self.ends[-1])

@@ -124,7 +124,8 @@ class Compiled:
         self.gradients: dict[int, Gradient] = {}
         self.every_row = np.arange(max(map(len, parts.values()), default=0))
         for samples in sorted(parts.values(), key=len):  # the largest has room for the others
-            self.gradients[self.kind(samples)] = Gradient(network, samples, threads=threads)
+            if len(samples) > 0:
+                self.gradients[self.kind(samples)] = Gradient(network, samples, threads=threads)
 
     def kind(self, samples: Samples) -> int:
         """Parts of one kind are cut into blocks alike."""
