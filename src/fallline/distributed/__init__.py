@@ -5,5 +5,6 @@
 """
 
 from fallline.distributed.descent import train
+from fallline.distributed.predicting import predict, predict_proba
 
-__all__ = ["train"]
+__all__ = ["predict", "predict_proba", "train"]

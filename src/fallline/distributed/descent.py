@@ -20,12 +20,12 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.cluster import current_client
 from fallline.distributed.rows import ClusterRows
-from fallline.engine.loop import computes
 from fallline.errors import ClusterError, ParameterError
 from fallline.history import History
-from fallline.limits import check_choice, check_integer, check_number
+from fallline.limits import check_choice, check_integer
 from fallline.network import Network
 from fallline.optimizers import LBFGS, Adam, Optimizer
+from fallline.penalties import check_penalty
 from fallline.steps import Descent, ReferenceSteps, measured
 from fallline.stopping import StopRule
 from fallline.training import (
@@ -53,6 +53,7 @@ def train(
     batch_size: int | None = None,
     seed: int = 0,
     l2: float = 0.0,
+    l1: float = 0.0,
     sample_weight: Any = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     keep: str | None = None,
@@ -85,21 +86,19 @@ def train(
     """
     chosen = Adam() if optimizer is None else optimizer
     check_optimizer(chosen)
-    if check_choice("engine", engine, ENGINES) == "compiled" and not computes(network):
-        raise ParameterError("engine='compiled' does not have this network's functions")
     if keep == "best" and validation is None:
         raise ParameterError("keep='best' needs validation=(X, y) to tell which epoch is best")
     given: dict[str, Any] = {
         "optimizer": chosen,
         "epochs": check_integer("epochs", epochs),
         "seed": check_integer("seed", seed),
-        "l2": check_number("l2", l2),
+        "penalty": check_penalty(l2, l1),
         "keep": check_choice("keep", keep or ("last" if validation is None else "best"), KEEP),
         "record_every": check_integer("record_every", record_every),
         "stop": tuple(stop) if isinstance(stop, Sequence) else (stop,),
         "callbacks": tuple(callbacks),
         "dropout": 0.0,
-        "engine": engine,
+        "engine": check_choice("engine", engine, ENGINES),
         "threads": None,
     }
     if batch_size is not None:
@@ -107,7 +106,7 @@ def train(
     held_out = None if validation is None else network.samples(*check_pair(validation))
     rows: Any = ClusterRows(current_client(client), network, X, y, sample_weight)
     settings = ClusterSettings(**given, batch_size=batch_size or len(rows), n_parts=len(rows.parts))
-    rows.compiled = settings.compiled(network, rows)
+    rows.use_engine(engine)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             return ClusterRun(network, rows, held_out, settings, checkpoint).whole()
@@ -125,13 +124,6 @@ class ClusterSettings(Settings):
     """The settings of a run on a cluster; the parts decide over the last bits."""
 
     n_parts: int = 0
-
-    def compiled(self, network: Network, rows: Any) -> bool:
-        """Whether the workers compute with the compiled engine: as asked, or where it serves.
-
-        Not by what pays, as on one machine: a run that goes on for longer keeps its bits.
-        """
-        return computes(network) if self.engine == "auto" else self.engine == "compiled"
 
     def as_dict(self) -> dict[str, Any]:
         """As on one machine, and the number of parts."""
@@ -151,7 +143,7 @@ class ClusterRun(Run):
                 self.settings.optimizer,
                 self.position,
                 self.batch_size,
-                self.settings.l2,
+                self.settings.penalty,
             )
         )
 
@@ -180,10 +172,10 @@ class ClusterSteps(ReferenceSteps):
 
     def loss_and_gradient(self, batch: Array | None) -> tuple[float, Array]:
         """The penalised mean loss of these rows (None: all), and its gradient."""
-        network, l2 = self.descent.network, self.descent.l2
+        network, penalty = self.descent.network, self.descent.penalty
         loss, gradient, self.mass_of_last = self.cluster.gradient(batch)
         W = network.parameters * network.is_weight
-        return loss + 0.5 * l2 * float(np.dot(W, W)), gradient + l2 * W
+        return loss + float(penalty.value(W)), gradient + penalty.slope(W)
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
         loss, gradient = self.loss_and_gradient(batch)

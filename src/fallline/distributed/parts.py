@@ -1,6 +1,6 @@
 """The parts of the rows: from what a user has, Dask's collections or pairs, to checked samples."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from fallline.errors import DataError, ParameterError, ShapeError
 from fallline.network import Network
 from fallline.samples import Samples
 
-__all__ = ["Architecture", "Part", "Source", "prepare_part", "sources_of"]
+__all__ = ["Architecture", "Encoder", "Part", "Source", "prepare_part", "sources_of"]
 
 MOST_NAMED = 8
+Encoder = Callable[[Any, Any], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Source:
 
     ``rows`` is a tuple (X, y) or (X, y, weight) of arrays or frames, of futures of such, or a
     function that gives such a tuple where the part is kept. ``local`` tells whether this process
-    has the numbers, so that it has to send them.
+    has the numbers, so that it has to send them. ``encode`` makes the network's targets of y, and
+    weights of y and those that there are.
     """
 
     rows: Any
@@ -49,6 +51,7 @@ class Source:
     target: str | None = None
     weight: str | None = None
     columns: tuple[str, ...] | None = None
+    encode: Encoder | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,8 @@ def prepare_part(architecture: Architecture, number: int, source: Source, rows: 
     weight = (
         column(number, X, source.weight) if source.weight else values.pop(0) if values else None
     )
+    if source.encode is not None:
+        y, weight = source.encode(y, weight)
     named = [name for name in (source.target, source.weight) if name is not None]
     columns = columns_of(X, without=named)
     if source.columns is not None and columns != source.columns:

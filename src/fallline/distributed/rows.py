@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,13 +14,15 @@ from fallline.arrays import Array
 from fallline.cluster import check_versions
 from fallline.distributed.parts import (
     Architecture,
+    Encoder,
     Source,
     check_columns,
     prepare_part,
     sources_of,
 )
 from fallline.distributed.station import Losses, Nodes, Station, add_up
-from fallline.errors import ClusterError, DataError, FalllineError, ShapeError
+from fallline.engine.loop import computes
+from fallline.errors import ClusterError, DataError, FalllineError, ParameterError, ShapeError
 from fallline.network import Network
 
 __all__ = ["ClusterRows"]
@@ -38,12 +41,20 @@ class ClusterRows:
     """
 
     def __init__(
-        self, client: Any, network: Network, X: Any, y: Any, sample_weight: Any = None
+        self,
+        client: Any,
+        network: Network,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        encode: Encoder | None = None,
     ) -> None:
         check_versions(client)
         self.client, self.network = client, network
         self.architecture = Architecture.of(network)
-        self.sources = sources_of(client, X, y, sample_weight)
+        self.sources = [
+            replace(source, encode=encode) for source in sources_of(client, X, y, sample_weight)
+        ]
         if not self.sources:
             raise ShapeError("there are no parts, so no rows to train on")
         self.compiled = False
@@ -60,11 +71,25 @@ class ClusterRows:
         self.starts = self.ends - lengths
         if len(self) == 0:
             raise ShapeError("the parts have no rows to train on")
-        if math.fsum(mass for _, mass, _ in facts) == 0:
+        self.mass = math.fsum(mass for _, mass, _ in facts)
+        if self.mass == 0:
             raise DataError("sample_weight is 0 in every row; at least one must be above 0")
 
     def __len__(self) -> int:
         return int(self.ends[-1])
+
+    def use_engine(self, engine: str) -> None:
+        """What the workers compute with: "numpy", "compiled", or "auto" for what serves.
+
+        Not what pays, as on one machine: a run that goes on for longer keeps its bits. Raises
+        ParameterError where the compiled engine is asked for and does not serve.
+        """
+        serves = computes(self.network)
+        if engine == "compiled" and not serves:
+            raise ParameterError(
+                "engine='compiled' does not have this network's functions; use 'auto' or 'numpy'"
+            )
+        self.compiled = serves if engine == "auto" else engine == "compiled"
 
     def facts(self) -> list[tuple[int, float, tuple[str, ...] | None]]:
         """What each part is like."""
@@ -177,7 +202,7 @@ class ClusterRows:
         rows = source.rows
         if source.local:
             rows = self.client.scatter([rows], workers=[worker], direct=self.direct, hash=False)[0]
-        bare = Source(None, source.local, source.target, source.weight, source.columns)
+        bare = replace(source, rows=None)
         return self.client.submit(
             prepare_part, self.architecture, number, bare, rows,
             workers=[worker], allow_other_workers=True, pure=False, retries=TRIES,
