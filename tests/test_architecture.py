@@ -20,6 +20,7 @@ LEVELS = [
         "optimizers",
         "metrics",
         "splits",
+        "halving",
         "penalties",
     },
     {"custom", "samples", "network"},

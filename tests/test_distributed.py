@@ -62,6 +62,14 @@ def test_a_cluster_gives_what_one_machine_gives(cluster, problem, tmp_path) -> N
     assert len(log.read_text().splitlines()) == 1 + 80
 
 
+def test_halving_on_a_cluster(cluster, problem) -> None:
+    settings = {**SETTINGS, "epochs": 20}
+    here = sweep(*problem, settings, seeds=5, halving=2)
+    there = sweep(*problem, settings, seeds=5, halving=2, client=cluster)
+    assert without_seconds(there.runs) == without_seconds(here.runs)
+    assert len(there.runs) == 5 * (4 + 2 + 1)
+
+
 def test_a_dead_worker_loses_its_own_runs_only(cluster, problem) -> None:
     settings = {**SETTINGS, "epochs": 4000}
     expected = sweep(*problem, settings, seeds=20)

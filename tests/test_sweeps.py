@@ -7,6 +7,7 @@ import pytest
 
 import fallline as fl
 from fallline.errors import DataError, ParameterError
+from fallline.halving import rungs
 from fallline.sweeps import sweep
 
 
@@ -139,7 +140,7 @@ def test_a_sweep_goes_on_where_its_log_ends(problem, tmp_path) -> None:
     log.write_text("\n".join(lines[:6]) + "\n" + lines[6][:20])  # killed while writing
     calls = []
     again = sweep(*problem, SETTINGS, seeds=3, log=log, progress=lambda *n: calls.append(n))
-    assert calls[0][0] > 5
+    assert calls[0][0] == 5  # what the log has
     assert calls[-1] == (12, 12)
     for a, b in zip(whole.runs, again.runs, strict=True):
         assert {**a, "seconds": 0} == {**b, "seconds": 0}
@@ -203,3 +204,89 @@ def test_bad_data(problem) -> None:
     X[4, 1] = np.nan
     with pytest.raises(DataError, match="row 4, column 1"):
         sweep(X, y, {"epochs": [1]})
+
+
+# ---- successive halving
+
+
+@pytest.mark.parametrize(
+    ("n_settings", "epochs", "factor", "expected"),
+    [
+        (9, 81, 3, [(9, 9), (3, 27), (1, 81)]),
+        (8, 10, 2, [(8, 2), (4, 3), (2, 5), (1, 10)]),
+        (100, 4, 2, [(100, 1), (50, 2), (25, 4)]),
+        (1, 7, 3, [(1, 7)]),
+        (5, 1, 4, [(5, 1)]),
+    ],
+)
+def test_rungs(n_settings, epochs, factor, expected) -> None:
+    assert rungs(n_settings, epochs, factor) == expected
+
+
+HALVED = {"hidden": [2, 3, 4], "learning_rate": [0.001, 0.01, 0.1], "epochs": 18}
+
+
+def test_halving_keeps_the_best_settings(problem) -> None:
+    calls = []
+    result = sweep(
+        *problem, HALVED, seeds=2, folds=2, halving=3, progress=lambda *n: calls.append(n)
+    )
+    assert calls[-1] == (4 * (9 + 3 + 1),) * 2
+    assert [row["runs"] for row in result.summary()] == [4] * 13
+    by_rung = {}
+    for run in result.runs:
+        by_rung.setdefault(run["epochs"], []).append(run)
+    assert {epochs: len(runs) for epochs, runs in by_rung.items()} == {2: 36, 6: 12, 18: 4}
+    first = sweep(*problem, {**HALVED, "epochs": 2}, seeds=2, folds=2)
+    for a, b in zip(by_rung[2], first.runs, strict=True):
+        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+    best_three = {(row["hidden"], row["learning_rate"]) for row in first.summary()[:3]}
+    assert {(run["hidden"], run["learning_rate"]) for run in by_rung[6]} == best_three
+    assert result.best["epochs"] == 18
+    assert result.summary()[0]["epochs"] == 18
+
+
+def test_halved_runs_have_the_bits_of_train(problem) -> None:
+    X, y = problem
+    result = sweep(X, y, HALVED, halving=3)
+    run = result.best
+    held = result.problem.fold == 0
+    net = fl.Network([3, *run["hidden"], 1], loss="binary_cross_entropy", seed=0, hidden="relu")
+    fl.train(
+        net, X[~held], y[~held], optimizer=fl.Adam(run["learning_rate"]), epochs=18, seed=0,
+        engine="compiled",
+    )  # fmt: skip
+    assert net.parameters.tobytes() == result.network.parameters.tobytes()
+
+
+def test_a_halved_sweep_goes_on_where_its_log_ends(problem, tmp_path) -> None:
+    log = tmp_path / "sweep.jsonl"
+    whole = sweep(*problem, HALVED, seeds=2, halving=3, log=log)
+    lines = log.read_text().splitlines()
+    assert len(lines) == 1 + 26
+    for n in (10, 20, 25):
+        log.write_text("\n".join(lines[:n]) + "\n")
+        again = sweep(*problem, HALVED, seeds=2, halving=3, log=log)
+        assert without_seconds(again.runs) == without_seconds(whole.runs)
+
+
+def test_a_setting_that_diverges_is_not_kept(problem) -> None:
+    X, y = problem
+    settings = {
+        "hidden": 4, "activation": "identity", "optimizer": "gradient_descent",
+        "learning_rate": [1e8, 1e7, 0.01, 1e6], "epochs": 30,
+    }  # fmt: skip
+    result = sweep(X, y * 1.5, settings, loss="squared_error", halving=2)
+    assert result.best["learning_rate"] == 0.01
+    assert result.best["epochs"] == 30
+
+
+def test_halving_that_makes_no_sense(problem) -> None:
+    with pytest.raises(ParameterError, match="halving must be at least 2"):
+        sweep(*problem, HALVED, halving=1)
+    with pytest.raises(ParameterError, match="halving sets the epochs itself"):
+        sweep(*problem, {**HALVED, "epochs": [1, 2]}, halving=2)
+
+
+def without_seconds(runs: list[dict]) -> list[dict]:
+    return [{**run, "seconds": 0} for run in runs]

@@ -5,7 +5,8 @@ each is one task. A worker that dies loses the pieces it was at, which run elsew
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,12 +15,12 @@ from fallline.errors import ClusterError
 from fallline.sweeps import Problem, run_jobs
 
 __all__ = [
+    "Spreading",
     "check_versions",
     "connect",
     "current_client",
     "load_dask",
     "local_client",
-    "spread_over",
 ]
 
 TRIES = 5  # of a piece whose worker died
@@ -88,30 +89,57 @@ def load_dask() -> Any:
     return distributed
 
 
-def spread_over(
-    client: Any, problem: Problem, groups: list[list[dict[str, Any]]]
-) -> Iterator[list[dict[str, Any]]]:
-    """The results of all runs, piece by piece as they end. Raises ClusterError."""
-    distributed = load_dask()
-    check_versions(client)
-    data = client.scatter(problem, broadcast=True)
-    pieces = [group[i : i + PIECE] for group in groups for i in range(0, len(group), PIECE)]
-    futures = [
-        client.submit(run_jobs, data, piece, 1, pure=False, retries=TRIES) for piece in pieces
-    ]
-    try:
-        for future in distributed.as_completed(futures, loop=client.loop):
-            yield result_of(future)
-    finally:
-        client.cancel(futures)
+class Spreading:
+    """Spreads runs over the workers of a client; the data is sent once, and again if it is lost."""
 
+    def __init__(self, client: Any) -> None:
+        self.distributed = load_dask()
+        check_versions(client)
+        self.client, self.data = client, None
 
-def result_of(future: Any) -> list[dict[str, Any]]:
-    try:
-        results: list[dict[str, Any]] = future.result()
-    except Exception as error:
-        raise ClusterError(f"a piece of the sweep failed on the cluster: {error}") from error
-    return results
+    def __call__(
+        self, problem: Problem, groups: list[list[dict[str, Any]]]
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The results of all runs, piece by piece as they end. Raises ClusterError."""
+        left = [group[i : i + PIECE] for group in groups for i in range(0, len(group), PIECE)]
+        for _ in range(TRIES):
+            left = yield from self.all_once(problem, left)
+            if not left:
+                return
+            self.data = None
+        raise ClusterError(
+            f"{len(left)} pieces of the sweep were lost {TRIES} times with the workers; "
+            "with a log the same sweep goes on from here"
+        )
+
+    def all_once(
+        self, problem: Problem, pieces: list[list[dict[str, Any]]]
+    ) -> Generator[list[dict[str, Any]], None, list[list[dict[str, Any]]]]:
+        """Run the pieces; returns those that were lost with the data they need."""
+        if self.data is None:  # under a name of its own: Dask may still be forgetting an old one
+            self.data = self.client.scatter(problem, broadcast=True, hash=False)
+        futures = {
+            self.client.submit(run_jobs, self.data, piece, 1, pure=False, retries=TRIES): piece
+            for piece in pieces
+        }
+        lost = []
+        try:
+            for future in self.distributed.as_completed(futures, loop=self.client.loop):
+                try:
+                    yield future.result()
+                except CancelledError as error:
+                    if self.client.status != "running":
+                        raise ClusterError(
+                            "the scheduler is gone; with a log the same sweep goes on from here"
+                        ) from error
+                    lost.append(futures[future])
+                except Exception as error:
+                    raise ClusterError(
+                        f"a piece of the sweep failed on the cluster: {error}"
+                    ) from error
+        finally:
+            self.client.cancel(list(futures))
+        return lost
 
 
 def version_there() -> str | None:

@@ -345,6 +345,10 @@ def sweep(
     draws: Annotated[
         int | None, typer.Option(help="Try so many settings at random, not all.")
     ] = None,
+    halving: Annotated[
+        int | None,
+        typer.Option(help="All settings for few epochs, then one in so many for more, and so on."),
+    ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Where every run goes: .csv, .parquet")
     ] = None,
@@ -385,6 +389,7 @@ def sweep(
             "seeds": seeds,
             "folds": folds,
             "draws": draws,
+            "halving": halving,
             "validation": validation,
             "split_seed": seed,
             "log": log,
