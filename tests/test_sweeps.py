@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import fallline as fl
+from fallline.cli.plots import heat_map, strip
 from fallline.errors import DataError, ParameterError
 from fallline.halving import rungs
-from fallline.sweeps import sweep
+from fallline.report.sweep import write_sweep_report
+from fallline.sweeps import Sweep, sweep
 
 
 @pytest.fixture
@@ -290,3 +292,52 @@ def test_halving_that_makes_no_sense(problem) -> None:
 
 def without_seconds(runs: list[dict]) -> list[dict]:
     return [{**run, "seconds": 0} for run in runs]
+
+
+# ---- shown
+
+
+def test_report(problem, tmp_path) -> None:
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    settings = {"hidden": [2, (4, 3)], "learning_rate": [0.01, 0.1], "l2": [0.0, 0.1], "epochs": 3}
+    result = sweep(*problem, settings, seeds=3)
+    write_sweep_report(result, tmp_path / "sweep.html", title="a < b", command="fallline sweep")
+    page = (tmp_path / "sweep.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "<h1>a &lt; b</h1>" in page
+    assert "24 networks of 8 settings" in page
+    assert page.count("<svg") == 3 + 1  # each two of three settings, and the strips
+    assert "hidden 4,3, learning_rate 0.01, l2 0.1" in page
+    assert "http" not in page.replace("http://www.w3.org/", "").replace("http-equiv", "")
+    best = result.summary()[0]["mean_score"]
+    assert f'<td class="n best">{best:.4f}</td>' in page
+
+
+def test_report_of_halving_shows_each_setting_once(problem, tmp_path) -> None:
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    result = sweep(*problem, HALVED, seeds=2, halving=3)
+    write_sweep_report(result, tmp_path / "sweep.html")
+    page = (tmp_path / "sweep.html").read_text()
+    assert "26 networks of 9 settings" in page
+    assert page.count("<tr>") == 1 + 9
+    with pytest.raises(ParameterError, match="no runs"):
+        write_sweep_report(Sweep([], ()), tmp_path / "empty.html")
+
+
+def test_strips() -> None:
+    assert strip([0.0, 1.0, 1.0], 0.0, 1.0) == " •" + 18 * "·" + "|" + 9 * "·" + "●"
+    assert strip([-1.0, 0.5], 0.0, 1.0)[0] == "<"
+    assert strip([], 0.0, 1.0) == ""
+    assert strip([0.3, 0.3], 0.3, 0.3) == "|"
+
+
+def test_heat_map_in_the_terminal() -> None:
+    rows = [
+        {"hidden": (2,), "l2": 0.1, "mean_score": 0.5},
+        {"hidden": (2,), "l2": 0.0, "mean_score": 0.9},
+        {"hidden": (8,), "l2": 0.0, "mean_score": None},
+    ]
+    lines = heat_map(rows, "l2", "hidden", str).splitlines()
+    assert lines[0].split() == ["hidden", "\\", "l2", "0.0", "0.1"]
+    assert lines[2].split() == ["(2,)", "0.9000", "██", "0.5000"]
+    assert lines[3].split() == ["(8,)", "diverged"]

@@ -353,6 +353,9 @@ def sweep(
         str | None, typer.Option("--output", "-o", help="Where every run goes: .csv, .parquet")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Where the best network goes.")] = None,
+    report: Annotated[
+        str | None, typer.Option(help="Write a page about the sweep to this .html file.")
+    ] = None,
     log: Annotated[
         str | None,
         typer.Option(help="Keep each run as it ends; with the same file a sweep goes on."),
@@ -397,6 +400,7 @@ def sweep(
         },
         output=output,
         model=model,
+        report=report,
         cluster=cluster,
         quiet=quiet,
         json=json,
