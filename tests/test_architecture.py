@@ -20,6 +20,7 @@ LEVELS = [
         "optimizers",
         "metrics",
         "splits",
+        "halving",
         "penalties",
     },
     {"custom", "samples", "network"},
@@ -62,6 +63,7 @@ SAME_LEVEL = {  # one module of a level may use another only as listed here
     ("training", "stopping"),
     ("tracing", "training"),
     ("encoding", "columns"),
+    ("distributed", "large"),
     ("__main__", "cli"),
 }
 ROOMS = {

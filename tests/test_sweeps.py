@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import fallline as fl
+from fallline.cli.plots import heat_map, strip
 from fallline.errors import DataError, ParameterError
-from fallline.sweeps import sweep
+from fallline.halving import rungs
+from fallline.report.sweep import write_sweep_report
+from fallline.sweeps import Sweep, sweep
 
 
 @pytest.fixture
@@ -139,7 +142,7 @@ def test_a_sweep_goes_on_where_its_log_ends(problem, tmp_path) -> None:
     log.write_text("\n".join(lines[:6]) + "\n" + lines[6][:20])  # killed while writing
     calls = []
     again = sweep(*problem, SETTINGS, seeds=3, log=log, progress=lambda *n: calls.append(n))
-    assert calls[0][0] > 5
+    assert calls[0][0] == 5  # what the log has
     assert calls[-1] == (12, 12)
     for a, b in zip(whole.runs, again.runs, strict=True):
         assert {**a, "seconds": 0} == {**b, "seconds": 0}
@@ -203,3 +206,138 @@ def test_bad_data(problem) -> None:
     X[4, 1] = np.nan
     with pytest.raises(DataError, match="row 4, column 1"):
         sweep(X, y, {"epochs": [1]})
+
+
+# ---- successive halving
+
+
+@pytest.mark.parametrize(
+    ("n_settings", "epochs", "factor", "expected"),
+    [
+        (9, 81, 3, [(9, 9), (3, 27), (1, 81)]),
+        (8, 10, 2, [(8, 2), (4, 3), (2, 5), (1, 10)]),
+        (100, 4, 2, [(100, 1), (50, 2), (25, 4)]),
+        (1, 7, 3, [(1, 7)]),
+        (5, 1, 4, [(5, 1)]),
+    ],
+)
+def test_rungs(n_settings, epochs, factor, expected) -> None:
+    assert rungs(n_settings, epochs, factor) == expected
+
+
+HALVED = {"hidden": [2, 3, 4], "learning_rate": [0.001, 0.01, 0.1], "epochs": 18}
+
+
+def test_halving_keeps_the_best_settings(problem) -> None:
+    calls = []
+    result = sweep(
+        *problem, HALVED, seeds=2, folds=2, halving=3, progress=lambda *n: calls.append(n)
+    )
+    assert calls[-1] == (4 * (9 + 3 + 1),) * 2
+    assert [row["runs"] for row in result.summary()] == [4] * 13
+    by_rung = {}
+    for run in result.runs:
+        by_rung.setdefault(run["epochs"], []).append(run)
+    assert {epochs: len(runs) for epochs, runs in by_rung.items()} == {2: 36, 6: 12, 18: 4}
+    first = sweep(*problem, {**HALVED, "epochs": 2}, seeds=2, folds=2)
+    for a, b in zip(by_rung[2], first.runs, strict=True):
+        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+    best_three = {(row["hidden"], row["learning_rate"]) for row in first.summary()[:3]}
+    assert {(run["hidden"], run["learning_rate"]) for run in by_rung[6]} == best_three
+    assert result.best["epochs"] == 18
+    assert result.summary()[0]["epochs"] == 18
+
+
+def test_halved_runs_have_the_bits_of_train(problem) -> None:
+    X, y = problem
+    result = sweep(X, y, HALVED, halving=3)
+    run = result.best
+    held = result.problem.fold == 0
+    net = fl.Network([3, *run["hidden"], 1], loss="binary_cross_entropy", seed=0, hidden="relu")
+    fl.train(
+        net, X[~held], y[~held], optimizer=fl.Adam(run["learning_rate"]), epochs=18, seed=0,
+        engine="compiled",
+    )  # fmt: skip
+    assert net.parameters.tobytes() == result.network.parameters.tobytes()
+
+
+def test_a_halved_sweep_goes_on_where_its_log_ends(problem, tmp_path) -> None:
+    log = tmp_path / "sweep.jsonl"
+    whole = sweep(*problem, HALVED, seeds=2, halving=3, log=log)
+    lines = log.read_text().splitlines()
+    assert len(lines) == 1 + 26
+    for n in (10, 20, 25):
+        log.write_text("\n".join(lines[:n]) + "\n")
+        again = sweep(*problem, HALVED, seeds=2, halving=3, log=log)
+        assert without_seconds(again.runs) == without_seconds(whole.runs)
+
+
+def test_a_setting_that_diverges_is_not_kept(problem) -> None:
+    X, y = problem
+    settings = {
+        "hidden": 4, "activation": "identity", "optimizer": "gradient_descent",
+        "learning_rate": [1e8, 1e7, 0.01, 1e6], "epochs": 30,
+    }  # fmt: skip
+    result = sweep(X, y * 1.5, settings, loss="squared_error", halving=2)
+    assert result.best["learning_rate"] == 0.01
+    assert result.best["epochs"] == 30
+
+
+def test_halving_that_makes_no_sense(problem) -> None:
+    with pytest.raises(ParameterError, match="halving must be at least 2"):
+        sweep(*problem, HALVED, halving=1)
+    with pytest.raises(ParameterError, match="halving sets the epochs itself"):
+        sweep(*problem, {**HALVED, "epochs": [1, 2]}, halving=2)
+
+
+def without_seconds(runs: list[dict]) -> list[dict]:
+    return [{**run, "seconds": 0} for run in runs]
+
+
+# ---- shown
+
+
+def test_report(problem, tmp_path) -> None:
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    settings = {"hidden": [2, (4, 3)], "learning_rate": [0.01, 0.1], "l2": [0.0, 0.1], "epochs": 3}
+    result = sweep(*problem, settings, seeds=3)
+    write_sweep_report(result, tmp_path / "sweep.html", title="a < b", command="fallline sweep")
+    page = (tmp_path / "sweep.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "<h1>a &lt; b</h1>" in page
+    assert "24 networks of 8 settings" in page
+    assert page.count("<svg") == 3 + 1  # each two of three settings, and the strips
+    assert "hidden 4,3, learning_rate 0.01, l2 0.1" in page
+    assert "http" not in page.replace("http://www.w3.org/", "").replace("http-equiv", "")
+    best = result.summary()[0]["mean_score"]
+    assert f'<td class="n best">{best:.4f}</td>' in page
+
+
+def test_report_of_halving_shows_each_setting_once(problem, tmp_path) -> None:
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    result = sweep(*problem, HALVED, seeds=2, halving=3)
+    write_sweep_report(result, tmp_path / "sweep.html")
+    page = (tmp_path / "sweep.html").read_text()
+    assert "26 networks of 9 settings" in page
+    assert page.count("<tr>") == 1 + 9
+    with pytest.raises(ParameterError, match="no runs"):
+        write_sweep_report(Sweep([], ()), tmp_path / "empty.html")
+
+
+def test_strips() -> None:
+    assert strip([0.0, 1.0, 1.0], 0.0, 1.0) == " •" + 18 * "·" + "|" + 9 * "·" + "●"
+    assert strip([-1.0, 0.5], 0.0, 1.0)[0] == "<"
+    assert strip([], 0.0, 1.0) == ""
+    assert strip([0.3, 0.3], 0.3, 0.3) == "|"
+
+
+def test_heat_map_in_the_terminal() -> None:
+    rows = [
+        {"hidden": (2,), "l2": 0.1, "mean_score": 0.5},
+        {"hidden": (2,), "l2": 0.0, "mean_score": 0.9},
+        {"hidden": (8,), "l2": 0.0, "mean_score": None},
+    ]
+    lines = heat_map(rows, "l2", "hidden", str).splitlines()
+    assert lines[0].split() == ["hidden", "\\", "l2", "0.0", "0.1"]
+    assert lines[2].split() == ["(2,)", "0.9000", "██", "0.5000"]
+    assert lines[3].split() == ["(8,)", "diverged"]

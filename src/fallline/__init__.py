@@ -64,14 +64,17 @@ _WHERE = {
     "train_table": "table_model",
 }
 
+# Rooms of their own: fl.plots.loss_curves(...), fl.distributed.train(...)
+_ROOMS = ("distributed", "plots")
+
 # `import *` takes what needs no optional dependency
 _CORE = [name for name, module in _WHERE.items() if module != "estimators"]
 __all__ = ["__version__", *_CORE]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name == "plots":  # a room of its own: fl.plots.loss_curves(...)
-        return import_module("fallline.plots")
+    if name in _ROOMS:
+        return import_module(f"fallline.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'fallline' has no attribute {name!r}")
     value = getattr(import_module(f"fallline.{_WHERE[name]}"), name)
@@ -80,10 +83,11 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return ["__version__", "plots", *_WHERE]
+    return ["__version__", *_ROOMS, *_WHERE]
 
 
 if TYPE_CHECKING:
+    from fallline import distributed as distributed
     from fallline import plots as plots
     from fallline.custom import register_activation as register_activation
     from fallline.custom import register_initializer as register_initializer

@@ -4,32 +4,79 @@ A group of runs that differ in seed and learning rate only is cut into pieces of
 each is one task. A worker that dies loses the pieces it was at, which run elsewhere.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Generator, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import Any
 
 from fallline import __version__
 from fallline.errors import ClusterError
 from fallline.sweeps import Problem, run_jobs
 
-__all__ = ["connect", "spread_over"]
+__all__ = [
+    "Spreading",
+    "check_versions",
+    "connect",
+    "current_client",
+    "load_dask",
+    "local_client",
+]
 
 TRIES = 5  # of a piece whose worker died
 PIECE = 16  # runs
 
 
-def connect(address: str, seconds: float = 10.0) -> Any:
-    """A client of the scheduler at ``address``, such as "tcp://10.0.0.1:8786".
+def connect(address: str, seconds: float = 10.0, security: Any = None) -> Any:
+    """A client of the scheduler at ``address``, such as "tcp://10.0.0.1:8786" or "tls://...".
 
-    Raises ClusterError where nobody answers within ``seconds``.
+    ``security`` : a ``distributed.Security`` with the certificates for TLS; by default those that
+    Dask's own configuration names. Raises ClusterError where nobody answers within ``seconds``.
     """
     distributed = load_dask()
     try:
-        return distributed.Client(address, timeout=seconds, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return distributed.Client(address, timeout=seconds, set_as_default=False, security=security)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        hint = "is it running, and is the address right? (dask scheduler prints it)"
+        if address.startswith("tls:"):
+            hint += "; with TLS, Dask needs to be told its certificates (docs/how-to/dask.md)"
         raise ClusterError(
-            f"no Dask scheduler answers at {address} within {seconds:g} s ({reason}); "
-            "is it running, and is the address right? (dask scheduler prints it)"
+            f"no Dask scheduler answers at {address} within {seconds:g} s ({reason}); {hint}"
+        ) from error
+
+
+@contextmanager
+def local_client(n_workers: int, threads_per_worker: int = 1) -> Iterator[Any]:
+    """A client of a cluster of so many processes on this machine, which ends with the block.
+
+    It listens on the loopback address only, and has no dashboard.
+    """
+    distributed = load_dask()
+    with (
+        distributed.LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=threads_per_worker,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def current_client(client: Any = None) -> Any:
+    """The client given, or the one that is current. Raises ClusterError where there is none."""
+    if client is not None:
+        return client
+    distributed = load_dask()
+    try:
+        return distributed.get_client()
+    except ValueError as error:
+        raise ClusterError(
+            "there is no Dask client: give client=distributed.Client(ADDRESS)"
         ) from error
 
 
@@ -42,30 +89,57 @@ def load_dask() -> Any:
     return distributed
 
 
-def spread_over(
-    client: Any, problem: Problem, groups: list[list[dict[str, Any]]]
-) -> Iterator[list[dict[str, Any]]]:
-    """The results of all runs, piece by piece as they end. Raises ClusterError."""
-    distributed = load_dask()
-    check_versions(client)
-    data = client.scatter(problem, broadcast=True)
-    pieces = [group[i : i + PIECE] for group in groups for i in range(0, len(group), PIECE)]
-    futures = [
-        client.submit(run_jobs, data, piece, 1, pure=False, retries=TRIES) for piece in pieces
-    ]
-    try:
-        for future in distributed.as_completed(futures, loop=client.loop):
-            yield result_of(future)
-    finally:
-        client.cancel(futures)
+class Spreading:
+    """Spreads runs over the workers of a client; the data is sent once, and again if it is lost."""
 
+    def __init__(self, client: Any) -> None:
+        self.distributed = load_dask()
+        check_versions(client)
+        self.client, self.data = client, None
 
-def result_of(future: Any) -> list[dict[str, Any]]:
-    try:
-        results: list[dict[str, Any]] = future.result()
-    except Exception as error:
-        raise ClusterError(f"a piece of the sweep failed on the cluster: {error}") from error
-    return results
+    def __call__(
+        self, problem: Problem, groups: list[list[dict[str, Any]]]
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The results of all runs, piece by piece as they end. Raises ClusterError."""
+        left = [group[i : i + PIECE] for group in groups for i in range(0, len(group), PIECE)]
+        for _ in range(TRIES):
+            left = yield from self.all_once(problem, left)
+            if not left:
+                return
+            self.data = None
+        raise ClusterError(
+            f"{len(left)} pieces of the sweep were lost {TRIES} times with the workers; "
+            "with a log the same sweep goes on from here"
+        )
+
+    def all_once(
+        self, problem: Problem, pieces: list[list[dict[str, Any]]]
+    ) -> Generator[list[dict[str, Any]], None, list[list[dict[str, Any]]]]:
+        """Run the pieces; returns those that were lost with the data they need."""
+        if self.data is None:  # under a name of its own: Dask may still be forgetting an old one
+            self.data = self.client.scatter(problem, broadcast=True, hash=False)
+        futures = {
+            self.client.submit(run_jobs, self.data, piece, 1, pure=False, retries=TRIES): piece
+            for piece in pieces
+        }
+        lost = []
+        try:
+            for future in self.distributed.as_completed(futures, loop=self.client.loop):
+                try:
+                    yield future.result()
+                except CancelledError as error:
+                    if self.client.status != "running":
+                        raise ClusterError(
+                            "the scheduler is gone; with a log the same sweep goes on from here"
+                        ) from error
+                    lost.append(futures[future])
+                except Exception as error:
+                    raise ClusterError(
+                        f"a piece of the sweep failed on the cluster: {error}"
+                    ) from error
+        finally:
+            self.client.cancel(list(futures))
+        return lost
 
 
 def version_there() -> str | None:

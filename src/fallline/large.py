@@ -93,23 +93,42 @@ class Reservoir:
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """A surveyed file: its blocks, how many rows have a target, and the samples.
+class Division:
+    """Which rows train, validate and test.
 
     Each row has a number drawn from [0, 1), which follows from ``seed``, its block and its place
     in it. Those below ``held`` validate; those from ``shares[0]`` on, less than ``tested`` above
     it, test; all others train.
     """
 
-    readers: tuple[BlockReader, ...]
     target: str
     seed: int
     shares: tuple[float, float]
     held: float
     tested: float
+
+    def training_rows(self, table: Table, block: int) -> Table:
+        """The training rows of a block."""
+        usable, _ = with_target(table, self.target)
+        draws = draws_of(len(usable), block, self.seed)
+        tested = (draws >= self.shares[0]) & (draws - self.shares[0] < self.tested)
+        return usable.take(np.flatnonzero((draws >= self.held) & ~tested))
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A surveyed file: its blocks, how many rows have a target, and the samples."""
+
+    readers: tuple[BlockReader, ...]
+    division: Division
     n_rows: int
     set_aside: int
     samples: dict[str, Table | None]
+
+    @property
+    def target(self) -> str:
+        """The column to predict."""
+        return self.division.target
 
     @property
     def source(self) -> str:
@@ -118,40 +137,61 @@ class Blocks:
 
     def rows(self, number: int) -> Table:
         """The training rows of a block."""
-        table, _ = with_target(self.readers[number](), self.target)
-        draws = draws_of(len(table), number, self.seed)
-        tested = (draws >= self.shares[0]) & (draws - self.shares[0] < self.tested)
-        return table.take(np.flatnonzero((draws >= self.held) & ~tested))
+        return self.division.training_rows(self.readers[number](), number)
 
 
 def draws_of(n_rows: int, block: int, seed: int) -> Array:
     return np.random.default_rng([seed, block]).random(n_rows)
 
 
+@dataclass
+class Survey:
+    """Counts and samples of the rows that passed; samples to train on, to validate and to test."""
+
+    target: str
+    shares: tuple[float, float]
+    seed: int
+    kept: Reservoir = field(default_factory=lambda: Reservoir(SAMPLE_ROWS))
+    held: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
+    tested: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
+    n_rows: int = 0
+    set_aside: int = 0
+
+    def add(self, table: Table, block: int, generator: np.random.Generator) -> None:
+        """Let a block pass; the sample to train on is drawn by ``generator``."""
+        table.require([self.target])
+        usable = table.take(np.flatnonzero(~table.missing(self.target)))
+        draws = draws_of(len(usable), block, self.seed)
+        above = draws - self.shares[0]
+        self.held.add(usable, np.where(draws < self.shares[0], draws, np.inf))
+        self.tested.add(usable, np.where((above >= 0) & (above < self.shares[1]), above, np.inf))
+        keys = generator.random(len(usable))
+        self.kept.add(usable, np.where(draws < sum(self.shares), np.inf, keys))
+        self.n_rows += len(usable)
+        self.set_aside += len(table) - len(usable)
+
+    def blocks(self, readers: Sequence[BlockReader]) -> Blocks:
+        """What it found. Raises TableError where no row has a target."""
+        if self.n_rows == 0:
+            raise TableError(f"the target column {self.target!r} is empty in every row")
+        samples = {
+            "kept": self.kept.table(), "held": self.held.table(), "tested": self.tested.table()
+        }  # fmt: skip
+        ends = min(self.held.limit, self.shares[0]), min(self.tested.limit, self.shares[1])
+        division = Division(self.target, self.seed, self.shares, *ends)
+        return Blocks(tuple(readers), division, self.n_rows, self.set_aside, samples)
+
+
 def survey(
     paths: Paths, how: Reading, target: str, shares: tuple[float, float], seed: int
 ) -> Blocks:
     """The one pass: find the blocks, count the rows, draw the samples."""
-    generator = np.random.default_rng(seed)
-    kept, held, tested = Reservoir(SAMPLE_ROWS), Reservoir(HELD_ROWS), Reservoir(HELD_ROWS)
+    found, generator = Survey(target, shares, seed), np.random.default_rng(seed)
     readers: list[BlockReader] = []
-    n_rows = set_aside = 0
     for table, reader in block_readers(paths, how):
-        table.require([target])
-        usable = table.take(np.flatnonzero(~table.missing(target)))
-        draws = draws_of(len(usable), len(readers), seed)
-        above = draws - shares[0]
-        held.add(usable, np.where(draws < shares[0], draws, np.inf))
-        tested.add(usable, np.where((above >= 0) & (above < shares[1]), above, np.inf))
-        keys = generator.random(len(usable))
-        kept.add(usable, np.where(draws < sum(shares), np.inf, keys))
-        n_rows, set_aside = n_rows + len(usable), set_aside + len(table) - len(usable)
+        found.add(table, len(readers), generator)
         readers.append(reader)
-    samples = {"kept": kept.table(), "held": held.table(), "tested": tested.table()}
-    if n_rows == 0:
-        raise TableError(f"the target column {target!r} is empty in every row")
-    ends = min(held.limit, shares[0]), min(tested.limit, shares[1])
-    return Blocks(tuple(readers), target, seed, shares, *ends, n_rows, set_aside, samples)
+    return found.blocks(readers)
 
 
 def train_large(
@@ -331,7 +371,7 @@ class Passes:
         """What a run that goes on must share."""
         return {
             "recipe": repr(replace(self.recipe, epochs=0)),
-            "seed": self.blocks.seed,
+            "seed": self.blocks.division.seed,
             "rows": self.blocks.n_rows,
             "blocks": len(self.blocks.readers),
         }
@@ -394,7 +434,7 @@ class Passes:
 
     def order(self) -> list[int]:
         """The order of the blocks in this epoch."""
-        generator = np.random.default_rng([self.blocks.seed, self.position.epoch])
+        generator = np.random.default_rng([self.blocks.division.seed, self.position.epoch])
         order: list[int] = generator.permutation(len(self.blocks.readers)).tolist()
         return order
 
@@ -415,7 +455,7 @@ class Passes:
                 optimizer=self.optimizer,
                 epochs=1,
                 batch_size=self.recipe.batch_size,
-                seed=self.blocks.seed,
+                seed=self.blocks.division.seed,
                 l2=self.recipe.l2 or 0.0,
                 l1=self.recipe.l1,
                 dropout=self.recipe.dropout,

@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from fallline import __version__
 from fallline.arrays import Array, ArrayLike
 from fallline.engine import Course, serves, threads_allowed, train_many
 from fallline.errors import ParameterError
+from fallline.halving import rungs
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.network import Network
 from fallline.optimizers import LBFGS, OPTIMIZERS
@@ -102,10 +102,11 @@ class Sweep:
     network: Network | None = None
     seconds: float = 0.0
     interrupted: bool = False
+    halving: int | None = None
     problem: Problem | None = field(default=None, repr=False)
 
     def summary(self) -> list[dict[str, Any]]:
-        """One dict a setting, best mean score first.
+        """One dict a setting, best mean score first (with halving, those of the last rung).
 
         It separates the setting from the noise of seeds and folds: the mean score, its standard
         error (the deviation over the square root of the number of runs), the least and the
@@ -129,6 +130,8 @@ class Sweep:
                     "share_done": n / len(group),
                 }
             )
+        if self.halving is not None:  # the last rung first
+            return sorted(rows, key=lambda row: (row["epochs"], standing(row)), reverse=True)
         return sorted(rows, key=standing, reverse=True)
 
     def _by_setting(self) -> Iterator[tuple[tuple[Any, ...], list[dict[str, Any]]]]:
@@ -168,6 +171,7 @@ def sweep(
     validation: float = 0.2,
     folds: int | None = None,
     draws: int | None = None,
+    halving: int | None = None,
     split_seed: int = 0,
     dtype: str = "float64",
     log: str | os.PathLike[str] | None = None,
@@ -189,6 +193,10 @@ def sweep(
     validation : the share of rows held out to score by; ``folds`` instead holds out each of so
         many folds in turn. Both are drawn from ``split_seed``, class by class.
     draws : so many combinations drawn at random, instead of all of them.
+    halving : successive halving, see :mod:`fallline.halving`: all settings are trained for few
+        epochs, then one in so many, by mean score over seeds and folds, for so many times the
+        epochs, and so on up to ``epochs``. Each run begins anew, so its bits are those of a run
+        that is as long by itself, and any worker can take it.
     log : a file to which each run is added as it ends (JSON lines). A sweep with an existing log
         goes on where that one ended.
     threads : the most to use; by default the cores that are free.
@@ -209,49 +217,126 @@ def sweep(
     numbers = (
         range(check_integer("seeds", seeds, limit="rows")) if isinstance(seeds, int) else seeds
     )
-    n_folds = 1 if folds is None else folds
-    n_runs = len(chosen) * len(numbers) * n_folds
-    if n_runs == 0:
+    repeats = [(fold, int(seed)) for fold in range(folds or 1) for seed in numbers]
+    if not repeats:
         raise ParameterError("seeds must name at least one seed")
-    if n_runs > MOST_RUNS:
-        raise too_many(n_runs)
-    runs = [
-        {**setting, "seed": int(seed), "fold": fold}
-        for setting in chosen
-        for fold in range(n_folds)
-        for seed in numbers
-    ]
+    if len(chosen) * len(repeats) > MOST_RUNS:
+        raise too_many(len(chosen) * len(repeats))
+    ladder = rungs_for(chosen, halving)
     for setting in chosen:
         problem.network({**setting, "seed": 0})  # refuses what no network can have
-    book = Log(log, problem.fingerprint())
     cluster = None if client is None else spreader(client)
-    varied = tuple(name for name in DEFAULTS if len({as_key(r[name]) for r in chosen}) > 1)
-    result = Sweep([], varied, problem=problem)
-    todo = [run for run in runs if key_of(run) not in book.done]
-    found = dict(book.done)
+    work = Work(problem, Log(log, problem.fingerprint()), threads or threads_allowed(), cluster)
+    n_runs = sum(count for count, _ in ladder) * len(repeats)
+    result = Sweep([], varied_in(chosen, ladder), halving=halving, problem=problem)
     try:
-        for results in spread(problem, todo, threads or threads_allowed(), cluster):
-            book.add(results)
-            found |= {key_of(run): run for run in results}
-            if progress is not None:
-                progress(len(found), n_runs)
+        for count, epochs in ladder:
+            chosen = best_settings(chosen, result.runs)[:count]
+            if epochs is not None:
+                chosen = [{**setting, "epochs": epochs} for setting in chosen]
+            runs = [{**s, "seed": seed, "fold": fold} for s in chosen for fold, seed in repeats]
+            for found in work.done(runs):
+                result.runs += found
+                if progress is not None:
+                    progress(len(result.runs), n_runs)
     except KeyboardInterrupt:
         result.interrupted = True
-    result.runs = [found[key_of(run)] for run in runs if key_of(run) in found]
+    result.runs.sort(key=work.place)
     done = [run for run in result.runs if run["state"] == "done"]
     if done:
-        result.best = max(done, key=lambda run: (run["score"], -run["validation_loss"]))
+        last = max(run["epochs"] for run in done) if halving else 0
+        result.best = max(
+            (run for run in done if run["epochs"] >= last),
+            key=lambda run: (run["score"], -run["validation_loss"]),
+        )
         result.network = retrain(problem, result.best)
     result.seconds = time.perf_counter() - began
     return result
+
+
+def rungs_for(
+    chosen: Sequence[Mapping[str, Any]], factor: int | None
+) -> list[tuple[int, int | None]]:
+    """How many settings are trained for how many epochs (None: their own), rung by rung."""
+    if factor is None:
+        return [(len(chosen), None)]
+    epochs = {setting["epochs"] for setting in chosen}
+    if len(epochs) > 1:
+        raise ParameterError(
+            "halving sets the epochs itself: give one number, that of the last rung"
+        )
+    return list(rungs(len(chosen), epochs.pop(), factor))
+
+
+def varied_in(
+    chosen: Sequence[Mapping[str, Any]], ladder: Sequence[tuple[int, int | None]]
+) -> tuple[str, ...]:
+    """The settings in which runs differ."""
+    several = {"epochs"} if len(ladder) > 1 else set()
+    return tuple(
+        name
+        for name in DEFAULTS
+        if name in several or len({as_key(setting[name]) for setting in chosen}) > 1
+    )
+
+
+def best_settings(
+    chosen: list[dict[str, Any]], runs: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The settings by their mean score in these runs, the best first; as they are without runs.
+
+    A setting that diverged throughout comes last.
+    """
+    scores: dict[str, list[float]] = {}
+    for run in runs:
+        if run["state"] == "done":
+            scores.setdefault(setting_key(run), []).append(run["score"])
+
+    def mean_score(setting: Mapping[str, Any]) -> float:
+        found = scores.get(setting_key(setting))
+        return -math.inf if found is None else math.fsum(found) / len(found)
+
+    return sorted(chosen, key=mean_score, reverse=True) if runs else chosen
+
+
+def setting_key(run: Mapping[str, Any]) -> str:
+    """What tells a setting from the others."""
+    return json.dumps([run[name] for name in DEFAULTS])
+
+
+@dataclass
+class Work:
+    """What runs are done with: the data, the log, the threads, or a cluster in their place."""
+
+    problem: "Problem"
+    log: "Log"
+    threads: int
+    cluster: "Spreader | None"
+    places: dict[str, int] = field(default_factory=dict)
+
+    def done(self, runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+        """The runs with their results, first those in the log, then some as they end."""
+        for run in runs:
+            self.places[key_of(run)] = len(self.places)
+        kept = [self.log.done[key_of(run)] for run in runs if key_of(run) in self.log.done]
+        if kept:
+            yield kept
+        todo = [run for run in runs if key_of(run) not in self.log.done]
+        for results in spread(self.problem, todo, self.threads, self.cluster):
+            self.log.add(results)
+            yield results
+
+    def place(self, run: Mapping[str, Any]) -> int:
+        """The run's place among all, in the order of settings, folds and seeds."""
+        return self.places[key_of(run)]
 
 
 def spreader(client: Any) -> "Spreader":
     """What spreads runs over a cluster; loaded where one is wanted."""
     from importlib import import_module
 
-    module = import_module("fallline.cluster")
-    return partial(module.spread_over, client)
+    made: Spreader = import_module("fallline.cluster").Spreading(client)
+    return made
 
 
 def too_many(n_runs: int) -> ParameterError:

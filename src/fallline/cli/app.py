@@ -186,6 +186,10 @@ def train(
             "--large/--no-large", help="Train block by block.  [default: from 1 GiB of table on]"
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="A Dask scheduler, tcp://HOST:PORT: its workers read the files."),
+    ] = None,
     report: Annotated[
         str | None, typer.Option(help="Write a page about the model to this .html file.")
     ] = None,
@@ -234,6 +238,7 @@ def train(
         checkpoint_every=checkpoint_every,
         resume=resume,
         large=large,
+        cluster=cluster,
         report=report,
         quiet=quiet,
         json=json,
@@ -340,10 +345,17 @@ def sweep(
     draws: Annotated[
         int | None, typer.Option(help="Try so many settings at random, not all.")
     ] = None,
+    halving: Annotated[
+        int | None,
+        typer.Option(help="All settings for few epochs, then one in so many for more, and so on."),
+    ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Where every run goes: .csv, .parquet")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Where the best network goes.")] = None,
+    report: Annotated[
+        str | None, typer.Option(help="Write a page about the sweep to this .html file.")
+    ] = None,
     log: Annotated[
         str | None,
         typer.Option(help="Keep each run as it ends; with the same file a sweep goes on."),
@@ -380,6 +392,7 @@ def sweep(
             "seeds": seeds,
             "folds": folds,
             "draws": draws,
+            "halving": halving,
             "validation": validation,
             "split_seed": seed,
             "log": log,
@@ -387,6 +400,7 @@ def sweep(
         },
         output=output,
         model=model,
+        report=report,
         cluster=cluster,
         quiet=quiet,
         json=json,

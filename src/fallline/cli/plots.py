@@ -1,11 +1,14 @@
-"""Curves in the terminal, by plotille."""
+"""Curves in the terminal, by plotille; heat maps and strips of a sweep, in characters."""
 
+import contextlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 from fallline.history import History
+from fallline.text import table
 
-__all__ = ["loss_curve"]
+__all__ = ["heat_map", "loss_curve", "strip"]
 
 WIDTH, HEIGHT = 50, 12
 
@@ -49,3 +52,50 @@ def ends(values: list[Any]) -> tuple[float, float]:
     """The lowest and the highest, apart from one another."""
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+# ---- sweeps
+
+SHADES = " ░▒▓█"
+STRIP = 30
+
+
+def heat_map(rows: list[dict[str, Any]], across: str, up: str, show: Callable[[Any], str]) -> str:
+    """The mean score for each two values, with a shade from the least (blank) to the greatest."""
+    means = {(row[across], row[up]): row["mean_score"] for row in rows}
+    found = [mean for mean in means.values() if mean is not None]
+    low, high = (min(found), max(found)) if found else (0.0, 0.0)
+
+    def cell(place: tuple[Any, Any]) -> str:
+        if place not in means:
+            return ""
+        mean = means[place]
+        if mean is None:
+            return "diverged"
+        step = (mean - low) / (high - low) if high > low else 1.0
+        return f"{mean:.4f} {2 * SHADES[round(step * (len(SHADES) - 1))]}"
+
+    columns, lines = ([*dict.fromkeys(row[name] for row in rows)] for name in (across, up))
+    for values in (columns, lines):
+        with contextlib.suppress(TypeError):
+            values.sort()
+    heads = [f"{up} \\ {across}", *(show(x) for x in columns)]
+    return table(heads, [[show(y), *(cell((x, y)) for x in columns)] for y in lines])
+
+
+def strip(scores: list[float], low: float, high: float) -> str:
+    """The scores along a line from ``low`` (< for those below) to ``high``; the mean is a bar."""
+    if not scores:
+        return ""
+    if high <= low:
+        return "|"
+
+    def place(score: float) -> int:
+        return round((score - low) / (high - low) * (STRIP - 1))
+
+    places = [place(score) for score in scores]
+    cells = ["•●"[min(places.count(i), 2) - 1] if i in places else "·" for i in range(STRIP)]
+    mean = place(math.fsum(scores) / len(scores))
+    if mean >= 0:
+        cells[min(mean, STRIP - 1)] = "|"
+    return ("<" if min(places) < 0 else " ") + "".join(cells)

@@ -2,18 +2,25 @@
 
 import json as json_
 import math
+import shlex
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fallline.baselines import LOSS_FOR
+from fallline.cli.cluster import client_at
 from fallline.cli.options import check_output, layer_sizes, read, task_name, types_by_column
+from fallline.cli.plots import heat_map, strip
 from fallline.cli.progress import Counter
 from fallline.errors import FalllineError, ParameterError
 from fallline.history import History
 from fallline.preparation import prepare
-from fallline.sweeps import DEFAULTS, Sweep, sweep
+from fallline.report import check_available
+from fallline.report.sweep import write_sweep_report
+from fallline.sweeps import DEFAULTS, Sweep, as_key, sweep
 from fallline.table_model import TableModel
 from fallline.text import table as text_table
 from fallline.writing import write_blocks
@@ -33,14 +40,17 @@ def run(
     settings: dict[str, Any],
     output: str | None,
     model: str | None,
+    report: str | None,
     cluster: str | None,
     quiet: bool,
     json: bool,
 ) -> None:
     """Read, sweep, write the runs and the best model, tell."""
-    for path, option in ((output, "--output"), (model, "--model")):
+    for path, option in ((output, "--output"), (model, "--model"), (report, "--report")):
         if path is not None:
             check_output(path, option)
+    if report is not None:
+        check_available()
     values = grid_of(grid)
     data = prepare(
         read(paths, reading),
@@ -76,20 +86,17 @@ def run(
     if model is not None and result.network is not None:
         facts = {"sweep": plain(result.best or {}), "runs": len(result.runs)}
         TableModel(result.network, data.encoding, History(), facts).save(model)
+    if report is not None:
+        title = f"{target} in {data_name(paths)}"
+        command = shlex.join(["fallline", *sys.argv[1:]])
+        write_sweep_report(result, report, title=title, command=command)
     seconds = time.perf_counter() - began
     if json:
         print(json_.dumps(as_dict(result, seconds)))
     else:
-        print(text_of(result, output, model, seconds))
+        print(text_of(result, (output, model, report), seconds))
     if result.interrupted:
         raise FalllineError("interrupted; with --log FILE the same command goes on from here")
-
-
-def client_at(address: str) -> Any:
-    """A client of the cluster; Dask is loaded only where one is named."""
-    from fallline.cluster import connect
-
-    return connect(address)
 
 
 def grid_of(text: str) -> dict[str, list[Any]]:
@@ -153,10 +160,21 @@ def as_dict(result: Sweep, seconds: float) -> dict[str, Any]:
     }
 
 
-def text_of(result: Sweep, output: str | None, model: str | None, seconds: float) -> str:
+def data_name(paths: list[str]) -> str:
+    return Path(paths[0]).name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+
+
+def text_of(result: Sweep, written: tuple[str | None, ...], seconds: float) -> str:
     """The settings from best to worst, and what to make of them."""
     rows = result.summary()
+    scores: dict[Any, list[float]] = {}
+    for run in result.runs:
+        if run["state"] == "done":
+            scores.setdefault(setting_of(result, run), []).append(run["score"])
+    low, high = ends([row for row in rows[:MOST_ROWS] if row["least"] is not None])
+    several = any(len(each) > 1 for each in scores.values())
     names = [*result.varied, "mean score", "std. error", "least", "greatest", "runs", "diverged"]
+    names += ["each run, | the mean"] if several else []
     lines = [
         [
             *(show(row[name]) for name in result.varied),
@@ -166,17 +184,40 @@ def text_of(result: Sweep, output: str | None, model: str | None, seconds: float
             number(row["greatest"]),
             str(row["runs"]),
             str(round(row["runs"] * (1 - row["share_done"]))),
+            *([strip(scores.get(setting_of(result, row), []), low, high)] if several else []),
         ]
         for row in rows[:MOST_ROWS]
     ]
     parts = [text_table(names, lines)]
     if len(rows) > MOST_ROWS:
         parts.append(f"and {len(rows) - MOST_ROWS} more settings; -o FILE keeps every run")
-    parts.append(f"\n{len(result.runs):,} runs in {seconds:.1f} s{verdict(rows)}")
-    kept = [path for path in (output, model) if path is not None]
+    if len(result.varied) == 2 and result.halving is None:
+        across, up = result.varied[::-1]
+        parts.append(f"\nmean score\n{heat_map(rows, across, up, show)}")
+    parts.append(
+        f"\n{len(result.runs):,} runs in {seconds:.1f} s{verdict(last_rung(result, rows))}"
+    )
+    kept = [path for path in written if path is not None]
     if kept:
-        parts.append(f"{' and '.join(kept)} written")
+        listed = ", ".join(kept[:-1]) + (" and " if len(kept) > 1 else "") + kept[-1]
+        parts.append(f"{listed} written")
     return "\n".join(parts)
+
+
+def ends(rows: list[dict[str, Any]]) -> tuple[float, float]:
+    """Where the strips begin and end: at the worst run of the usual setting, and the best run."""
+    if not rows:
+        return 0.0, 0.0
+    return float(np.median([row["least"] for row in rows])), max(row["greatest"] for row in rows)
+
+
+def setting_of(result: Sweep, row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(as_key(row[name]) for name in result.varied)
+
+
+def last_rung(result: Sweep, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that were trained alike; without halving all of them."""
+    return rows if result.halving is None else [r for r in rows if r["epochs"] == rows[0]["epochs"]]
 
 
 def verdict(rows: list[dict[str, Any]]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from fallline.advice import advice
 from fallline.baselines import LINEAR_NAMES
 from fallline.checkpointing import RunCheckpoint
+from fallline.cli.cluster import train_on_cluster
 from fallline.cli.options import (
     check_output,
     layer_sizes,
@@ -47,6 +48,7 @@ def run(
     checkpoint_every: int | None,
     resume: bool,
     large: bool | None,
+    cluster: str | None,
     report: str | None,
     quiet: bool,
     json: bool,
@@ -67,7 +69,10 @@ def run(
         warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", InterruptedWarning)
         showing: dict[str, Any] = {"callbacks": [bar.after_epoch], "on_run": bar.on_run}
-        if in_blocks(paths, large):
+        if cluster is not None:
+            how = Reading(**reading_of(reading))
+            model = train_on_cluster(cluster, paths, target, how, keeper, showing | settings)
+        elif in_blocks(paths, large):
             how = Reading(**reading_of(reading))
             model = train_large(
                 paths,

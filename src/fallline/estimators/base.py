@@ -27,6 +27,7 @@ from fallline.estimators.networks import (
     new_network,
     start,
 )
+from fallline.estimators.on_cluster import fit_collection, is_collection
 from fallline.estimators.rows import Data, dense
 from fallline.estimators.solver import is_stochastic
 from fallline.estimators.watching import Watchers
@@ -86,7 +87,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         Parameters
         ----------
         X : (n_samples, n_features) array, sparse matrix or frame; float32 is kept, all else
-            becomes float64.
+            becomes float64. A Dask array or DataFrame, with y and the weights alike, is fitted
+            where its chunks lie, on the cluster of the current ``distributed.Client``; predictions
+            of one are Dask arrays.
         y : (n_samples,) or (n_samples, n_outputs) labels, or numbers for the regressor.
         sample_weight : (n_samples,), weights of the rows in the loss.
         validation_data : a pair (X, y) to measure after each epoch, into
@@ -102,6 +105,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, *, incremental: bool, validation_data: Any = None
     ) -> "BaseMLP":
+        if is_collection(X):
+            fit_collection(self, X, y, sample_weight, validation_data, incremental=incremental)
+            return self
         hidden = hidden_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         given = X, y

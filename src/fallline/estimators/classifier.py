@@ -14,6 +14,7 @@ from fallline.arrays import Array
 from fallline.estimators.base import BaseMLP, partial_fit_where_stochastic
 from fallline.estimators.constraints import CLASSIFIER
 from fallline.estimators.convert import classifier_from_network
+from fallline.estimators.on_cluster import is_collection, mapped
 from fallline.network import Network
 
 __all__ = ["MLPClassifier"]
@@ -208,6 +209,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """The class of each row, (n_samples,); for multilabel targets (n_samples, n_classes)."""
+        if is_collection(X):
+            return mapped(self, "predict", X)
         return self._labels(self._output(X))
 
     def _labels(self, output: Array) -> Any:
@@ -219,13 +222,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         flat = output[:, 0] if output.shape[1] == 1 else output
         return self._label_binarizer.inverse_transform(flat)
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any) -> Any:
         """The probability of each class, (n_samples, n_classes), in the order of ``classes_``."""
+        if is_collection(X):
+            return mapped(self, "predict_proba", X)
         return both_classes(self._output(X))
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of ``predict_proba``."""
-        probabilities = self.predict_proba(X)
+        probabilities: Array = self.predict_proba(X)
         with np.errstate(divide="ignore"):
             return np.log(probabilities, out=probabilities)
 

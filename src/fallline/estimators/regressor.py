@@ -12,6 +12,7 @@ from fallline.arrays import Array
 from fallline.estimators.base import BaseMLP, partial_fit_where_stochastic
 from fallline.estimators.constraints import REGRESSOR
 from fallline.estimators.convert import regressor_from_network
+from fallline.estimators.on_cluster import is_collection, mapped
 from fallline.network import Network
 
 __all__ = ["MLPRegressor"]
@@ -112,8 +113,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         self._fit(X, y, sample_weight, incremental=True)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> Any:
         """The predicted numbers, (n_samples,) or (n_samples, n_outputs)."""
+        if is_collection(X):
+            return mapped(self, "predict", X)
         return one_column(self._output(X))
 
     def staged_predict(self, X: Any) -> Iterator[Array]:

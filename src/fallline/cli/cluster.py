@@ -1,0 +1,31 @@
+"""The options --cluster: work on the workers of a Dask cluster."""
+
+from typing import Any
+
+from fallline.checkpointing import RunCheckpoint
+from fallline.reading import Reading
+from fallline.table_model import TableModel
+
+__all__ = ["client_at", "train_on_cluster"]
+
+
+def client_at(address: str) -> Any:
+    """A client of the cluster; Dask is loaded only where one is named."""
+    from fallline.cluster import connect
+
+    return connect(address)
+
+
+def train_on_cluster(
+    address: str,
+    paths: list[str],
+    target: str,
+    how: Reading,
+    keeper: RunCheckpoint,
+    settings: dict[str, Any],
+) -> TableModel:
+    """Train on files that the workers read."""
+    from fallline.distributed.tables import train_files
+
+    with client_at(address) as client:
+        return train_files(paths, target, client, how=how, checkpoint=keeper, **settings)

@@ -1,0 +1,269 @@
+"""Rows that are spread over a cluster, seen from the process that trains: gradients of batches."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.cluster import check_versions
+from fallline.distributed.parts import (
+    Architecture,
+    Encoder,
+    Source,
+    check_columns,
+    prepare_part,
+    sources_of,
+)
+from fallline.distributed.station import Losses, Nodes, Station, add_up
+from fallline.engine.loop import computes
+from fallline.errors import ClusterError, DataError, FalllineError, ParameterError, ShapeError
+from fallline.network import Network
+
+__all__ = ["ClusterRows"]
+
+TRIES = 5  # of a task, or of a step, whose worker died
+FAN_OUT = 4  # stations that one place sends to; the others get theta from those
+LOOK_AROUND = 5.0  # seconds between two looks for workers that are new
+PATIENCE = 60.0  # seconds without any worker
+
+
+class ClusterRows:
+    """The parts on the cluster, and gradients over them.
+
+    A worker that dies loses its parts, which are made anew where workers are left; then the step
+    is computed again. New workers are taken in between two epochs.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        network: Network,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        encode: Encoder | None = None,
+    ) -> None:
+        check_versions(client)
+        self.client, self.network = client, network
+        self.architecture = Architecture.of(network)
+        self.sources = [
+            replace(source, encode=encode) for source in sources_of(client, X, y, sample_weight)
+        ]
+        if not self.sources:
+            raise ShapeError("there are no parts, so no rows to train on")
+        self.compiled = False
+        self.places: list[str | None] = [None] * len(self.sources)
+        self.parts: list[Any] = [None] * len(self.sources)
+        self.stations: list[Any] = []
+        self.roots: list[tuple[Any, frozenset[int]]] = []
+        self.n_workers, self.looked_at = 0, time.monotonic()
+        self.direct = reachable(client, self.workers())
+        facts = self.surely(self.facts)
+        check_columns([columns for _, _, columns in facts])
+        lengths = np.array([n for n, _, _ in facts])
+        self.ends = np.cumsum(lengths)
+        self.starts = self.ends - lengths
+        if len(self) == 0:
+            raise ShapeError("the parts have no rows to train on")
+        self.mass = math.fsum(mass for _, mass, _ in facts)
+        if self.mass == 0:
+            raise DataError("sample_weight is 0 in every row; at least one must be above 0")
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def use_engine(self, engine: str) -> None:
+        """What the workers compute with: "numpy", "compiled", or "auto" for what serves.
+
+        Not what pays, as on one machine: a run that goes on for longer keeps its bits. Raises
+        ParameterError where the compiled engine is asked for and does not serve.
+        """
+        serves = computes(self.network)
+        if engine == "compiled" and not serves:
+            raise ParameterError(
+                "engine='compiled' does not have this network's functions; use 'auto' or 'numpy'"
+            )
+        self.compiled = serves if engine == "auto" else engine == "compiled"
+
+    def facts(self) -> list[tuple[int, float, tuple[str, ...] | None]]:
+        """What each part is like."""
+        self.place()
+        tasks = [self.client.submit(facts_of, part, pure=False) for part in self.parts]
+        return list(self.client.gather(tasks))
+
+    # ---- a step
+
+    def gradient(self, batch: Array | None) -> tuple[float, Array, float]:
+        """The mean loss over the rows of ``batch`` (None: all), its gradient, and their mass."""
+        rows = None if batch is None else self.by_part(batch)
+        theta = np.array(self.network.parameters)
+        losses, nodes = self.surely(lambda: self.ask(theta, rows))
+        (gradient,) = nodes.values()
+        mass = math.fsum(mass for mass, _ in losses.values())
+        loss = math.fsum(loss for _, loss in losses.values())
+        return (loss / mass, gradient / mass, mass) if mass > 0 else (0.0, 0.0 * gradient, 0.0)
+
+    def by_part(self, batch: Array) -> dict[int, Array]:
+        """Each part's row numbers among those of the batch, in the batch's order."""
+        part = np.searchsorted(self.ends, batch, side="right")
+        order = np.argsort(part, kind="stable")
+        local = (batch - self.starts[part])[order].astype(np.int32)
+        cuts = np.searchsorted(part[order], np.arange(len(self.ends) + 1))
+        return {p: local[low:high] for p, (low, high) in enumerate(pairwise(cuts))}
+
+    def ask(self, theta: Array, rows: Mapping[int, Array] | None) -> tuple[Losses, Nodes]:
+        """Losses by part, and the one sum of the gradients, from the stations."""
+        if not self.roots:
+            self.settle()
+        with self.as_current():
+            answers = [
+                station.gradient(theta, rows if rows is None else {p: rows[p] for p in parts})
+                for station, parts in self.roots
+            ]
+            losses: Losses = {}
+            nodes: Nodes = {}
+            for answer in answers:
+                more_losses, more = answer.result()
+                losses |= more_losses
+                nodes |= more
+        return losses, add_up(nodes, len(self.parts))
+
+    def surely(self, work: Any) -> Any:
+        """The result of some work on the cluster, which is set up anew where a worker died.
+
+        Raises what the rows are refused for, or ClusterError.
+        """
+        for attempt in range(TRIES):
+            try:
+                return work()
+            except FalllineError:
+                raise
+            except Exception as error:
+                self.roots, self.stations = [], []
+                if self.client.status != "running":
+                    raise ClusterError(
+                        f"the scheduler is gone ({error or type(error).__name__})"
+                    ) from error
+                if attempt == TRIES - 1 or isinstance(error, MemoryError):
+                    raise ClusterError(f"the cluster did not finish its work: {error}") from error
+                time.sleep(0.1 * 3**attempt)
+        raise AssertionError
+
+    # ---- which worker has what
+
+    def look_around(self) -> None:
+        """Take in workers that are new, where they can be used."""
+        if time.monotonic() - self.looked_at < LOOK_AROUND:
+            return
+        self.looked_at = time.monotonic()
+        if self.n_workers < len(self.parts) and len(self.workers()) > self.n_workers:
+            self.roots, self.stations = [], []
+
+    def workers(self) -> list[str]:
+        """The addresses of the workers. Raises ClusterError where there is none for a minute."""
+        end = time.monotonic() + PATIENCE
+        while not (found := sorted(self.client.nthreads())):
+            if time.monotonic() > end:
+                raise ClusterError(
+                    f"the cluster has had no workers for {PATIENCE:g} s; "
+                    "start some with: dask worker ADDRESS"
+                )
+            time.sleep(0.2)
+        return found
+
+    def place(self) -> dict[str, list[int]]:
+        """Which worker is to have which parts, neighbours together; what is missing is made.
+
+        Dask makes anew what it can make by itself, and moves what is at another worker.
+        """
+        workers = self.workers()
+        used = workers[: len(self.sources)]
+        cuts = np.linspace(0, len(self.sources), len(used) + 1).round().astype(int)
+        shares = {
+            worker: list(range(*ends)) for worker, ends in zip(used, pairwise(cuts), strict=True)
+        }
+        for worker, numbers in shares.items():
+            for number in numbers:
+                source, place = self.sources[number], self.places[number]
+                if place is None or (source.local and place not in workers):
+                    self.parts[number] = self.made_at(worker, number, source)
+                    self.places[number] = worker
+        self.n_workers = len(used)
+        return shares
+
+    def made_at(self, worker: str, number: int, source: Source) -> Any:
+        """A future of a part. Unless its rows come from here, Dask can make it anew by itself."""
+        rows = source.rows
+        if source.local:
+            rows = self.client.scatter([rows], workers=[worker], direct=self.direct, hash=False)[0]
+        bare = replace(source, rows=None)
+        return self.client.submit(
+            prepare_part, self.architecture, number, bare, rows,
+            workers=[worker], allow_other_workers=True, pure=False, retries=TRIES,
+        )  # fmt: skip
+
+    def settle(self) -> None:
+        """Make the stations, and tell each which ones are below it."""
+        shares = self.place()
+        futures = [
+            self.client.submit(
+                Station, self.architecture, self.compiled, len(self.parts),
+                {number: self.parts[number] for number in numbers},
+                actor=True, workers=[worker], allow_other_workers=True, pure=False,
+            )
+            for worker, numbers in shares.items()
+        ]  # fmt: skip
+        with self.as_current():
+            actors = self.client.gather(futures)
+            crew = list(zip(actors, map(frozenset, shares.values()), strict=True))
+            self.roots = self.connected(crew)
+        self.stations = futures
+
+    def connected(self, crew: list[tuple[Any, frozenset[int]]]) -> list[tuple[Any, frozenset[int]]]:
+        """The first of each ``FAN_OUT`` groups of neighbours; the others are put below it."""
+        heads = []
+        for group in groups_of(crew, FAN_OUT):
+            (head, own), below = group[0], self.connected(group[1:])
+            head.connect(below).result()
+            heads.append((head, own.union(*(parts for _, parts in below))))
+        return heads
+
+    @contextmanager
+    def as_current(self) -> Iterator[None]:
+        """Actors belong to the client, and are spoken to without the scheduler where possible."""
+        before, self.client.direct_to_workers = self.client.direct_to_workers, self.direct
+        try:
+            with self.client.as_current():
+                yield
+        finally:
+            self.client.direct_to_workers = before
+
+
+def groups_of(crew: list[Any], most: int) -> list[list[Any]]:
+    """Up to ``most`` groups of neighbours, of about the same size."""
+    cuts = np.linspace(0, len(crew), min(most, len(crew)) + 1).round().astype(int)
+    return [crew[low:high] for low, high in pairwise(cuts)]
+
+
+def facts_of(part: Any) -> Any:
+    return part.facts()
+
+
+def reachable(client: Any, workers: list[str], seconds: float = 2.0) -> bool:
+    """Whether this process can speak to a worker without the scheduler between."""
+    import asyncio
+
+    async def identity() -> None:
+        await asyncio.wait_for(client.rpc(workers[0]).identity(), seconds)
+
+    try:
+        client.sync(identity)
+    except Exception:
+        return False
+    return True

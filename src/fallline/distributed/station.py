@@ -1,0 +1,139 @@
+r"""What a worker keeps of a training: its parts, the buffers, and the way to the workers below it.
+
+The gradients of the parts are added along a fixed binary tree over the parts' numbers, neighbours
+first: ((0 + 1) + (2 + 3)) + ... A station adds those branches of it that it has whole, and hands
+the rest on; so the bits do not depend on which worker has which part.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.backprop import loss_and_gradient
+from fallline.distributed.parts import Architecture, Part, mass
+from fallline.engine.loop import PARTS, part_length
+from fallline.samples import Samples
+
+__all__ = ["Losses", "Nodes", "Station", "add_up"]
+
+Nodes = dict[tuple[int, int], Array]
+"""Sums by (level, index): index i of level l holds the parts from i 2^l to (i + 1) 2^l - 1."""
+
+Losses = dict[int, tuple[float, float]]
+"""By part: the mass of its rows in the batch, and the sum of their losses."""
+
+
+def add_up(nodes: Nodes, n_parts: int) -> Nodes:
+    """Every two neighbours that are both there become their sum, up to the root."""
+    level, width = 0, n_parts
+    while width > 1:
+        for index in sorted(i for l, i in nodes if l == level and i % 2 == 0):
+            alone = index + 1 == width
+            if not alone and (level, index + 1) not in nodes:
+                continue
+            total = nodes.pop((level, index))
+            if not alone:
+                other = nodes.pop((level, index + 1))
+                total = np.add(total, other, out=total if total.flags.writeable else None)
+            nodes[level + 1, index // 2] = total
+        level, width = level + 1, (width + 1) // 2
+    return nodes
+
+
+class Station:
+    """The parts of one worker; a Dask actor, so that a step is one message there and one back."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        compiled: bool,
+        n_parts: int,
+        parts: Mapping[int, Part],
+    ) -> None:
+        self.network = architecture.network()
+        self.n_parts = n_parts
+        self.parts = {number: part.samples for number, part in parts.items()}
+        self.below: list[tuple[Any, frozenset[int]]] = []
+        self.compute = Compiled(self.network, self.parts) if compiled else self.by_reference
+
+    def connect(self, below: Sequence[tuple[Any, frozenset[int]]]) -> None:
+        """Take the stations below, each with the parts that it and those below it have."""
+        self.below = list(below)
+
+    async def gradient(
+        self, theta: Array, rows: Mapping[int, Array] | None
+    ) -> tuple[Losses, Nodes]:
+        """Losses and sums of gradients at ``theta``, of this station and those below it.
+
+        ``rows`` are the row numbers of the batch within each part, or None for all rows.
+        """
+        answers = [
+            station.gradient(theta, rows if rows is None else {p: rows[p] for p in parts})
+            for station, parts in self.below
+        ]
+        loop = asyncio.get_running_loop()
+        losses, nodes = await loop.run_in_executor(None, self.own, theta, rows)
+        for answer in answers:
+            more_losses, more = await answer
+            losses |= more_losses
+            nodes |= more
+        return losses, add_up(nodes, self.n_parts)
+
+    def own(self, theta: Array, rows: Mapping[int, Array] | None) -> tuple[Losses, Nodes]:
+        """Those of the parts here."""
+        self.network.parameters = theta
+        losses: Losses = {}
+        nodes: Nodes = {}
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for number, samples in self.parts.items():
+                chosen = None if rows is None else rows[number]
+                total = mass(samples, chosen)
+                if total > 0:
+                    loss, gradient = self.compute(samples, chosen)
+                    losses[number] = total, total * loss
+                    nodes[0, number] = np.multiply(gradient, total, out=gradient)
+                else:
+                    losses[number], nodes[0, number] = (0.0, 0.0), np.zeros_like(theta)
+        return losses, add_up(nodes, self.n_parts)
+
+    def by_reference(self, samples: Samples, rows: Array | None) -> tuple[float, Array]:
+        """Mean loss and gradient by the readable reference."""
+        X, Y, weight = samples.X, samples.Y, samples.weight
+        if rows is not None:
+            X, Y = X[rows], Y[rows]
+            weight = None if weight is None else weight[rows]
+        return loss_and_gradient(self.network, X, Y, weight)
+
+
+class Compiled:
+    """Mean loss and gradient by the compiled engine, in buffers that all parts share.
+
+    How the engine cuts a part into blocks depends on its number of rows; parts that are cut alike
+    share buffers. So a part's bits do not depend on its company.
+    """
+
+    def __init__(self, network: Any, parts: Mapping[int, Samples]) -> None:
+        from distributed import get_worker
+
+        from fallline.engine import Gradient
+
+        threads = get_worker().state.nthreads
+        self.gradients: dict[int, Gradient] = {}
+        self.every_row = np.arange(max(map(len, parts.values()), default=0))
+        for samples in sorted(parts.values(), key=len):  # the largest has room for the others
+            if len(samples) > 0:
+                self.gradients[self.kind(samples)] = Gradient(network, samples, threads=threads)
+
+    def kind(self, samples: Samples) -> int:
+        """Parts of one kind are cut into blocks alike."""
+        from fallline.engine.layout import BLOCK
+
+        return min(part_length(len(samples), *PARTS), BLOCK)
+
+    def __call__(self, samples: Samples, rows: Array | None) -> tuple[float, Array]:
+        gradient = self.gradients[self.kind(samples)]
+        gradient.loop.rows = samples
+        return gradient(self.every_row[: len(samples)] if rows is None else rows)
