@@ -48,15 +48,17 @@ window.addEventListener("hashchange", () => {
 
 let usual = null;  // the setup that the server began with
 
-/** Whether an address holds all fields of a setup; the server checks what is in them. */
-function isWhole(setup) {
-  return Object.keys(usual).every((part) => setup && typeof setup[part] === "object" && setup[part]
-    && Object.keys(usual[part]).every((name) => name in setup[part]));
+/** An address's setup, with the usual value of what it lacks; the server checks what is in it. */
+function filled(setup) {
+  const parts = Object.keys(usual);
+  if (!setup || !parts.every((part) => setup[part] && typeof setup[part] === "object")) return null;
+  return Object.fromEntries(parts.map((part) => [part, Object.fromEntries(
+    Object.keys(usual[part]).map((name) => [name, setup[part][name] ?? usual[part][name]]))]));
 }
 
 async function begin(found, otherwise = null) {
-  if (found && !isWhole(found.setup)) { await begin(null, otherwise); return; }
-  const setup = found ? found.setup : otherwise;
+  const setup = found ? filled(found.setup) : otherwise;
+  if (found && !setup) { await begin(null, otherwise); return; }
   if (!setup) return;
   state.setup = setup;
   try {

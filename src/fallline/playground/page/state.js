@@ -6,6 +6,7 @@ export const state = {
   problem: null,     // told by the server once per setup
   frame: null,       // the newest frame
   parameter: null,   // the weight or bias looked at
+  peek: null,        // the neuron pointed at, {l, j}
   row: 0,            // the training row looked at
   speed: 30,         // epochs a frame; 0 is as fast as it goes
   stepKind: "epoch",
