@@ -47,6 +47,7 @@ _WHERE = {
     "WarmUp": "schedules",
     "by_layer": "gradients",
     "check_gradients": "gradcheck",
+    "export": "exporting",
     "from_sklearn": "estimators",
     "load": "modelfile",
     "loss_and_gradient": "gradients",
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from fallline.estimators import MLPRegressor as MLPRegressor
     from fallline.estimators import from_sklearn as from_sklearn
     from fallline.estimators import to_sklearn as to_sklearn
+    from fallline.exporting import export as export
     from fallline.gradcheck import GradientCheck as GradientCheck
     from fallline.gradcheck import check_gradients as check_gradients
     from fallline.gradients import by_layer as by_layer
