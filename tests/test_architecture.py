@@ -76,6 +76,7 @@ ROOMS = {
     "starlette": {"playground"},
     "uvicorn": {"playground"},
     "websockets": {"playground"},
+    "anywidget": {"playground"},
     "safetensors": {"modelfile"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -59,6 +59,7 @@ _WHERE = {
     "register_loss": "custom",
     "save": "modelfile",
     "to_sklearn": "estimators",
+    "widget": "playground.notebook",
     "trace": "tracing",
     "sweep": "sweeps",
     "train": "training",
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from fallline.optimizers import GradientDescent as GradientDescent
     from fallline.optimizers import RMSProp as RMSProp
     from fallline.playground import play as play
+    from fallline.playground.notebook import widget as widget
     from fallline.reading import read_table as read_table
     from fallline.schedules import Constant as Constant
     from fallline.schedules import Cosine as Cosine

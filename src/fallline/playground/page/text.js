@@ -113,6 +113,7 @@ export const T = {
   },
   away: {
     intro: "The address of this page holds the data's settings, the network and the training. Everything runs on this machine.",
+    introNotebook: "The run as it stands, to keep. In the notebook, the widget's network is this one.",
     link: "Copy the address", copied: "Copied. It works wherever the playground runs at this address.",
     script: "Python script", notebook: "Notebook", model: "Model file", image: "Image",
     keys: "Keys",
