@@ -83,6 +83,7 @@ ROOMS = {
     "plotille": {"cli"},
     "vl_convert": {"report"},
     "matplotlib": {"plots"},
+    "imageio_ffmpeg": {"plots"},
 }
 
 
