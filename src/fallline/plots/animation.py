@@ -41,8 +41,9 @@ def animate_descent(
     As the name of the file ends, a GIF, or an MP4 by ffmpeg: the machine's own, or the one that
     ``fallline[video]`` brings. ``path`` as for :func:`loss_landscape`, which also takes the
     ``settings``. At most ``frames`` points are shown, evenly over the path. The file is written
-    atomically and its path returned. Raises ParameterError for another ending, FalllineError where there is no ffmpeg,
-    FileWriteError where the file cannot be written, and what :func:`loss_landscape` raises.
+    atomically and its path returned. Raises ParameterError for another ending, FalllineError where
+    there is no ffmpeg, FileWriteError where the file cannot be written, and what
+    :func:`loss_landscape` raises.
     """
     target = Path(file)
     write = WRITERS.get(target.suffix.lower())
