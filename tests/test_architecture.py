@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "fallline"
 
 # docs/design.md, section "The house"
 LEVELS = [
-    {"arrays", "atomic", "blas", "dropout", "errors", "limits", "text"},
+    {"arrays", "atomic", "blas", "dropout", "errors", "limits", "standalone", "text"},
     {
         "activations",
         "losses",
@@ -41,7 +41,7 @@ LEVELS = [
     },
     {"baselines", "evaluation"},
     {"table_model", "advice", "cluster"},
-    {"crossvalidation", "distributed", "predicting", "importance", "large"},
+    {"crossvalidation", "distributed", "exporting", "predicting", "importance", "large"},
     {"report"},
     {"playground"},
     {"cli", "__main__"},
@@ -78,12 +78,14 @@ ROOMS = {
     "starlette": {"playground"},
     "uvicorn": {"playground"},
     "websockets": {"playground"},
+    "anywidget": {"playground"},
     "safetensors": {"modelfile"},
     "typer": {"cli"},
     "rich": {"cli"},
     "plotille": {"cli"},
     "vl_convert": {"report"},
     "matplotlib": {"plots"},
+    "imageio_ffmpeg": {"plots"},
 }
 
 

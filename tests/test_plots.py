@@ -13,7 +13,8 @@ from PIL import Image
 
 import fallline as fl
 from fallline import lesson, plots
-from fallline.errors import ParameterError, ShapeError
+from fallline.errors import FalllineError, FileWriteError, ParameterError, ShapeError
+from fallline.plots.animation import find_ffmpeg
 
 X, Y = lesson.TRAIN_X, lesson.TRAIN_Y
 
@@ -173,10 +174,44 @@ def test_animation(tmp_path) -> None:
         assert film.n_frames == 6
         assert film.info["duration"] == 100
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.gif"]
-    with pytest.raises(ParameterError, match=r"must end in .gif, not 'a.mp4'"):
-        plots.animate_descent(net, X, Y, path, tmp_path / "a.mp4")
+    with pytest.raises(ParameterError, match=r"must end in .gif or .mp4, not 'a.avi'"):
+        plots.animate_descent(net, X, Y, path, tmp_path / "a.avi")
     with pytest.raises(ParameterError, match="at least two points"):
         plots.animate_descent(net, X, Y, path.parameters[:1], tmp_path / "a.gif")
+
+
+def test_an_animation_as_mp4(tmp_path) -> None:
+    net, _, path = walked()
+    ffmpeg = find_ffmpeg()
+    file = plots.animate_descent(net, X, Y, path, tmp_path / "a.mp4", frames=5, resolution=8)
+    assert file.read_bytes()[4:8] == b"ftyp"
+    told = subprocess.run([ffmpeg, "-i", file], capture_output=True, text=True, check=False).stderr
+    assert "h264" in told
+    assert "672x288" in told
+    assert "Duration: 00:00:02.50" in told  # 5 frames, and 2 seconds of the last
+    frames = subprocess.run(
+        [ffmpeg, "-loglevel", "error", "-i", file, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    pictures = np.frombuffer(frames, np.uint8).reshape(25, 288, 672, 3).astype(float)
+    assert np.abs(pictures[0] - pictures[3]).max() > 50  # the point moves
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_an_mp4_without_ffmpeg_says_what_to_install(tmp_path, monkeypatch) -> None:
+    net, _, path = walked()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(FalllineError, match=r"fallline\[video\]"):
+        plots.animate_descent(net, X, Y, path, tmp_path / "a.mp4")
+    false = tmp_path / "ffmpeg"
+    false.write_text("#!/bin/sh\necho no codec >&2\nexit 1\n")
+    false.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(FileWriteError, match="could not write it .no codec"):
+        plots.animate_descent(net, X, Y, path, tmp_path / "a.mp4", frames=2, resolution=8)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["ffmpeg"]
 
 
 def test_without_matplotlib_it_says_what_to_install() -> None:

@@ -31,6 +31,6 @@ def test_the_site_builds(tmp_path: Path) -> None:
         assert name in index
 
 
-@pytest.mark.long
 def test_spelling() -> None:
-    run("codespell_lib", "README.md", "CHANGELOG.md", "docs", "src", "--skip", "docs/_build,*.svg")
+    places = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "src", "tests", "benchmarks")
+    run("codespell_lib", *places)  # what to skip and to ignore: pyproject.toml

@@ -47,6 +47,7 @@ _WHERE = {
     "WarmUp": "schedules",
     "by_layer": "gradients",
     "check_gradients": "gradcheck",
+    "export": "exporting",
     "from_sklearn": "estimators",
     "load": "modelfile",
     "loss_and_gradient": "gradients",
@@ -58,6 +59,7 @@ _WHERE = {
     "register_loss": "custom",
     "save": "modelfile",
     "to_sklearn": "estimators",
+    "widget": "playground.notebook",
     "trace": "tracing",
     "sweep": "sweeps",
     "train": "training",
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
     from fallline.estimators import MLPRegressor as MLPRegressor
     from fallline.estimators import from_sklearn as from_sklearn
     from fallline.estimators import to_sklearn as to_sklearn
+    from fallline.exporting import export as export
     from fallline.gradcheck import GradientCheck as GradientCheck
     from fallline.gradcheck import check_gradients as check_gradients
     from fallline.gradients import by_layer as by_layer
@@ -122,6 +125,7 @@ if TYPE_CHECKING:
     from fallline.optimizers import GradientDescent as GradientDescent
     from fallline.optimizers import RMSProp as RMSProp
     from fallline.playground import play as play
+    from fallline.playground.notebook import widget as widget
     from fallline.reading import read_table as read_table
     from fallline.schedules import Constant as Constant
     from fallline.schedules import Cosine as Cosine

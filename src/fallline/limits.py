@@ -77,6 +77,7 @@ LIMITS: dict[str, Limit] = {
     "scale": POSITIVE,
     "seed": Limit(low=0, integer=True),
     "layer size": COUNT,
+    "height": COUNT,
     "validation": Limit(low=0, high=1, low_open=True, high_open=True),
     "test": Limit(low=0, high=1, low_open=True, high_open=True),
     "folds": Limit(low=2, integer=True),

@@ -1,4 +1,4 @@
-"""The command line: `fallline demo | train | predict | evaluate | trace | check | info`.
+"""The command line: `fallline demo | train | predict | evaluate | export | ...`.
 
 Every command is thin: it reads its options, calls the package, and renders. Heavy imports wait
 inside the commands, so that `fallline --help` stays quick.

@@ -579,6 +579,24 @@ def play(
 
 
 @app.command()
+def export(
+    model: ModelPath,
+    output: Annotated[
+        str, typer.Argument(metavar="OUT", help="A .py or .json file: its ending says the form.")
+    ],
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Write a model as a Python module that needs NumPy only (.py), or as plain data (.json).
+
+    Example: fallline export housing.safetensors housing.py
+    """
+    from fallline.cli.export import run
+
+    run(model, output, quiet=quiet, json=json)
+
+
+@app.command()
 def info(model: ModelPath, json: Json = False) -> None:
     """Show what a model file holds.
 

@@ -148,7 +148,7 @@ class Descent:
 
     @property
     def penalty(self) -> Penalty:
-        return Penalty(self.setup.training.l2)
+        return Penalty(self.setup.training.l2, self.setup.training.l1)
 
     @cached_property
     def plan(self) -> Steps:

@@ -88,6 +88,7 @@ def cells(descent: Descent) -> list[str]:
             f"optimizer = fl.{optimizer}\nhistory = fl.train(\n    net,\n    X,\n    y,\n"
             f"    optimizer=optimizer,\n    epochs={setup.training.epochs},\n"
             f"    batch_size={descent.batch_size},\n    l2={setup.training.l2!r},\n"
+            f"    l1={setup.training.l1!r},\n"
             f"    seed={seed},\n    record_every={every},\n)"
         )
     shown = 'print(f"loss {history.loss[0]:.6f} to {history.loss[-1]:.6f}")'

@@ -13,6 +13,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.playground.descent import Descent
+from fallline.playground.problems import Problem, lift
 
 __all__ = ["frame", "packed", "problem_facts"]
 
@@ -98,9 +99,14 @@ def outputs(descent: Descent) -> dict[str, Any]:
     }
 
 
+def plane(problem: Problem) -> tuple[Array, Array]:
+    """The points of the picture, training and test: the rows, or what their inputs are made of."""
+    return (problem.X, problem.X_test) if problem.plane is None else problem.plane
+
+
 def view_of(descent: Descent) -> tuple[int, int]:
     """The two features that the page looks at; 0 and 1 where it asks for others."""
-    n = descent.problem.X.shape[1]
+    n = plane(descent.problem)[0].shape[1]
     first, second = descent.setup.data.view
     return (first, second) if max(first, second) < n and first != second else (0, min(1, n - 1))
 
@@ -109,7 +115,7 @@ def view_ranges(descent: Descent) -> list[tuple[float, float]]:
     """The intervals that the view spans: those of the data, and a margin."""
     ranges = []
     for feature in view_of(descent):
-        column = np.concatenate([descent.problem.X[:, feature], descent.problem.X_test[:, feature]])
+        column = np.concatenate([points[:, feature] for points in plane(descent.problem)])
         low, high = float(column.min()), float(column.max())
         margin = 0.15 * (high - low) or 1.0
         ranges.append((low - margin, high + margin))
@@ -123,17 +129,19 @@ def neuron_maps(descent: Descent) -> tuple[Array, list[tuple[float, float]]]:
     """
     first, second = view_of(descent)
     (x_low, x_high), (y_low, y_high) = view_ranges(descent)
-    grid = np.tile(descent.problem.X.mean(axis=0), (MAP_SIZE * MAP_SIZE, 1))
+    problem = descent.problem
+    grid = np.tile(plane(problem)[0].mean(axis=0), (MAP_SIZE * MAP_SIZE, 1))
     x = np.linspace(x_low, x_high, MAP_SIZE)
     y = np.linspace(y_high, y_low, MAP_SIZE)  # the first line of a picture is its top
     grid[:, first] = np.tile(x, MAP_SIZE)
     if second != first:
         grid[:, second] = np.repeat(y, MAP_SIZE)
     with np.errstate(over="ignore", invalid="ignore"):
-        layers = descent.network.forward(grid).A[1:]
+        X = grid if problem.plane is None else lift(grid, problem.inputs)
+        layers = descent.network.forward(X).A[1:]
     shown = np.concatenate([A[:, :NEURONS_SHOWN] for A in layers], axis=1).T
     low, high = shown.min(axis=1, keepdims=True), shown.max(axis=1, keepdims=True)
-    if descent.problem.task != "numbers":
+    if problem.task != "numbers":
         n_outputs = min(layers[-1].shape[1], NEURONS_SHOWN)
         low[-n_outputs:], high[-n_outputs:] = 0.0, 1.0
     scaled = np.clip((shown - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
@@ -145,6 +153,7 @@ def problem_facts(descent: Descent) -> dict[str, Any]:
     """What stays the same while a network trains: rows, names, sizes."""
     problem, network = descent.problem, descent.network
     view = view_of(descent)
+    shown = plane(problem)
     facts = {
         "task": problem.task,
         "target": problem.target,
@@ -159,9 +168,10 @@ def problem_facts(descent: Descent) -> dict[str, Any]:
         "batch_size": descent.batch_size,
         "view": view,
         "view_ranges": view_ranges(descent),
+        "axes": ("x1", "x2") if problem.plane is not None else problem.features,
         "points": {
-            "train": points(problem.X, problem.y, view),
-            "test": points(problem.X_test, problem.y_test, view),
+            "train": points(shown[0], problem.y, view),
+            "test": points(shown[1], problem.y_test, view),
         },
         "rows": {
             "train": rows(problem.X, problem.y),

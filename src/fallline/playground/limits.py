@@ -23,3 +23,5 @@ MOST_PARAMETERS = 20_000
 MOST_POINTS = 2_000  # made or drawn
 MOST_EPOCHS = 1_000_000
 FRAMES_PER_SECOND = 60
+MOST_VIEWS = 16  # pages of one widget
+SILENT_SECONDS = 180.0  # after which a widget's page counts as gone

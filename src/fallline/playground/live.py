@@ -1,4 +1,4 @@
-"""One WebSocket: messages in, frames out, for one page's session.
+"""One page's connection: messages in, frames out, for its session.
 
 Heavy work runs on the pool's threads in short pieces, first come first served, so that no session
 starves another; a lock keeps the pieces of one session apart. The page says when it has drawn a
@@ -10,9 +10,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from typing import Any
-
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from typing import Any, Protocol
 
 from fallline.errors import FalllineError, ParameterError
 from fallline.playground import exports, landscape, microscope, whole_runs
@@ -21,7 +19,7 @@ from fallline.playground.limits import FRAMES_PER_SECOND, MOST_MESSAGE_BYTES, MO
 from fallline.playground.session import Session
 from fallline.playground.setup import Setup, integer, number, read_setup, several
 
-__all__ = ["Live", "parse"]
+__all__ = ["Live", "Pipe", "parse"]
 
 PIECE = 0.010  # seconds of training between two looks at other work
 RETRAIN_PIECE = 0.030
@@ -47,11 +45,21 @@ def refuse_constant(name: str) -> None:
     raise ParameterError(f"{name} is not a number that can be used here")
 
 
-class Live:
-    """A session on its WebSocket."""
+class Pipe(Protocol):
+    """What carries the messages: a WebSocket, or a notebook's widget."""
 
-    def __init__(self, socket: WebSocket, session: Session, pool: Executor, key: str) -> None:
-        self.socket, self.session, self.pool, self.key = socket, session, pool, key
+    async def receive(self) -> str | bytes | None:
+        """The page's next message; None once it has gone."""
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a text or a frame; to a page that has gone, nothing."""
+
+
+class Live:
+    """A session on its connection."""
+
+    def __init__(self, pipe: Pipe, session: Session, pool: Executor, key: str) -> None:
+        self.pipe, self.session, self.pool, self.key = pipe, session, pool, key
         self.lock, self.sending = asyncio.Lock(), asyncio.Lock()
         self.going: asyncio.Task[None] | None = None  # playing, or a whole run
         self.seeds: asyncio.Task[None] | None = None
@@ -83,17 +91,12 @@ class Live:
         start = self.session.start.setup.as_dict()
         await self.send({"type": "hello", "session": self.key, "setup": start})
         try:
-            while True:
-                event = await self.socket.receive()
-                if event["type"] == "websocket.disconnect":
-                    break
-                await self.answer(event.get("text") or event.get("bytes") or "")
-        except WebSocketDisconnect:
-            pass
+            while (text := await self.pipe.receive()) is not None:
+                await self.answer(text)
         finally:
             await self.stop(self.going, self.seeds)
             self.answers.clear()  # they refer to this object: memory returns at once
-            self.session.descent = self.known = None
+            self.known = None
 
     async def answer(self, text: str | bytes) -> None:
         """Do what a message asks; an error is told, and has changed nothing."""
@@ -113,11 +116,10 @@ class Live:
 
     async def send(self, message: dict[str, Any] | bytes) -> None:
         async with self.sending:
-            with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-                if isinstance(message, bytes):
-                    await self.socket.send_bytes(message)
-                else:
-                    await self.socket.send_text(json.dumps(clean(message), allow_nan=False))
+            if isinstance(message, bytes):
+                await self.pipe.send(message)
+            else:
+                await self.pipe.send(json.dumps(clean(message), allow_nan=False))
 
     async def work(self, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
         """Call on a thread of the pool."""

@@ -38,6 +38,7 @@ def traced(descent: Descent, kind: str) -> tuple[Trace, Array]:
         descent.rows.Y[rows],
         descent.optimizer,
         l2=descent.setup.training.l2,
+        l1=descent.setup.training.l1,
         state=descent.position.state,
         step=descent.position.step,
     )
@@ -133,6 +134,7 @@ def check(descent: Descent, method: Any) -> dict[str, Any]:
         descent.rows.X[rows],
         descent.rows.Y[rows],
         l2=descent.setup.training.l2,
+        l1=descent.setup.training.l1,
         gradient=gradient,
         method=method,
         max_parameters=PARAMETERS_CHECKED,

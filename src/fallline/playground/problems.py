@@ -1,7 +1,7 @@
 """The data sets: made ones, drawn points, and tables, as rows to train on and rows to test on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from fallline.splits import holdout
 from fallline.tables import Table
 from fallline.targets import guess_task, strata
 
-__all__ = ["Problem", "make_problem", "table_problem"]
+__all__ = ["Problem", "lift", "make_problem", "table_problem"]
 
 HERE = Path(__file__).parent / "data"  # its README.md names the sources
 FILES = {"iris": ("iris.csv", "species"), "digits": ("digits.csv.gz", "digit")}
@@ -28,7 +28,8 @@ class Problem:
     """Rows to train on and to test on: X (n, n_features), y (n,); ``X_test`` may have no rows.
 
     ``task`` is "binary", "classes" or "numbers"; y holds class numbers or numbers. ``features``
-    and ``classes`` are names; ``encoding`` is that of a table, else None.
+    and ``classes`` are names; ``encoding`` is that of a table, else None. Where X and
+    X_test are the functions ``inputs`` of points, ``plane`` has these, (n, 2) and (n_test, 2).
     """
 
     task: str
@@ -40,6 +41,8 @@ class Problem:
     classes: tuple[str, ...] = ()
     target: str = "y"
     encoding: Encoding | None = None
+    plane: tuple[Array, Array] | None = None
+    inputs: tuple[str, ...] = ()
 
     @property
     def n_classes(self) -> int:
@@ -64,10 +67,42 @@ def make_problem(data: DataSetup, table: Table | None, given: Problem | None) ->
     if data.kind in FILES:
         return kept_table(data)
     if data.kind == "drawn":
-        return drawn(data)
+        return lifted(drawn(data), data.inputs)
     if data.kind == "truth_table":
         return truth_table()
-    return MAKERS[data.kind](data, np.random.default_rng(data.seed))
+    return lifted(MAKERS[data.kind](data, np.random.default_rng(data.seed)), data.inputs)
+
+
+# ---- what the network is given of a point
+
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "x1": lambda P: P[:, 0],
+    "x2": lambda P: P[:, 1],
+    "x1²": lambda P: np.square(P[:, 0]),
+    "x2²": lambda P: np.square(P[:, 1]),
+    "x1 x2": lambda P: P[:, 0] * P[:, 1],
+    "sin πx1": lambda P: np.sin(np.pi * P[:, 0]),
+    "sin πx2": lambda P: np.sin(np.pi * P[:, 1]),
+}
+
+
+def lift(points: Array, inputs: Sequence[str]) -> Array:
+    """The inputs of points (m, 2), by their names in INPUTS: (m, n_inputs)."""
+    return np.column_stack([FUNCTIONS[name](points) for name in inputs])
+
+
+def lifted(problem: Problem, inputs: tuple[str, ...]) -> Problem:
+    """The problem with these inputs in the place of its two features."""
+    if inputs == problem.features:
+        return problem
+    return replace(
+        problem,
+        X=lift(problem.X, inputs),
+        X_test=lift(problem.X_test, inputs),
+        features=inputs,
+        plane=(problem.X, problem.X_test),
+        inputs=inputs,
+    )
 
 
 def truth_table() -> Problem:

@@ -1,6 +1,7 @@
 """The web server: its routes, and the sessions behind them."""
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -14,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from fallline.errors import FalllineError
 from fallline.playground.descent import load_engine
@@ -23,7 +24,6 @@ from fallline.playground.limits import MOST_SESSIONS, MOST_UPLOAD_BYTES
 from fallline.playground.live import Live
 from fallline.playground.session import Session, Start
 from fallline.playground.uploads import read_upload
-from fallline.tables import Table
 
 __all__ = ["Server"]
 
@@ -81,11 +81,12 @@ class Server:
             await socket.close(1013)
             return
         key = secrets.token_urlsafe(12)
-        live = Live(socket, Session(self.start), self.pool, key)
+        live = Live(SocketPipe(socket), Session(self.start), self.pool, key)
         self.sessions[key] = live
         try:
             await live.run()
         finally:
+            live.session.descent = None  # memory returns at once
             del self.sessions[key]
 
     async def upload(self, request: Request) -> Response:
@@ -107,8 +108,30 @@ class Server:
             table = await loop.run_in_executor(self.pool, read_upload, name, data)
         except FalllineError as error:
             return JSONResponse({"error": str(error)}, 400)
-        live.session.table = table
-        return JSONResponse(table_facts(table))
+        return JSONResponse(live.session.take_table(table))
+
+
+class SocketPipe:
+    """A page's messages on its WebSocket."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self.socket = socket
+
+    async def receive(self) -> str | bytes | None:
+        try:
+            event = await self.socket.receive()
+        except WebSocketDisconnect:
+            return None
+        if event["type"] == "websocket.disconnect":
+            return None
+        return event.get("text") or event.get("bytes") or ""
+
+    async def send(self, message: str | bytes) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            if isinstance(message, bytes):
+                await self.socket.send_bytes(message)
+            else:
+                await self.socket.send_text(message)
 
 
 async def limited_body(request: Request) -> bytes | None:
@@ -120,12 +143,3 @@ async def limited_body(request: Request) -> bytes | None:
             return None
         parts.append(part)
     return b"".join(parts)
-
-
-def table_facts(table: Table) -> dict[str, object]:
-    return {
-        "source": table.source,
-        "rows": len(table),
-        "columns": table.columns,
-        "notes": list(table.notes),
-    }

@@ -84,6 +84,16 @@ class Session:
             self.parameter = None
         self.row = min(self.row, len(descent.rows) - 1)
 
+    def take_table(self, table: Table) -> dict[str, Any]:
+        """Hold a table that the page sent, for the next setup; what there is to tell of it."""
+        self.table = table
+        return {
+            "source": table.source,
+            "rows": len(table),
+            "columns": table.columns,
+            "notes": list(table.notes),
+        }
+
     def look(self, parameter: int | None, row: int) -> None:
         """Choose the weight or bias, and the row, that frames tell about."""
         descent = self.there()

@@ -31,7 +31,15 @@ from fallline.schedules import (
     WarmUp,
 )
 
-__all__ = ["DataSetup", "NetworkSetup", "Setup", "TrainingSetup", "make_optimizer", "read_setup"]
+__all__ = [
+    "INPUTS",
+    "DataSetup",
+    "NetworkSetup",
+    "Setup",
+    "TrainingSetup",
+    "make_optimizer",
+    "read_setup",
+]
 
 DATA_KINDS = (
     "truth_table",
@@ -50,6 +58,7 @@ DATA_KINDS = (
     "table",
     "given",
 )
+INPUTS = ("x1", "x2", "x1²", "x2²", "x1 x2", "sin πx1", "sin πx2")
 LOSSES = (
     "auto",
     "binary_cross_entropy",
@@ -72,7 +81,10 @@ SCHEDULES = (
 
 @dataclass(frozen=True)
 class DataSetup:
-    """Which rows. ``points`` are drawn ones, (x1, x2, class); ``view`` the two features shown."""
+    """Which rows. ``points`` are drawn ones, (x1, x2, class); ``view`` the two features shown.
+
+    ``inputs`` are what a made or drawn set gives to the network, by their names in INPUTS.
+    """
 
     kind: str = "truth_table"
     n: int = 200
@@ -81,6 +93,7 @@ class DataSetup:
     seed: int = 0
     points: tuple[tuple[float, float, float], ...] = ()
     target: str = ""
+    inputs: tuple[str, ...] = ("x1", "x2")
     view: tuple[int, int] = (0, 2)
 
 
@@ -105,6 +118,7 @@ class TrainingSetup:
     schedule: str = "constant"
     batch_size: int = 0
     l2: float = 0.0
+    l1: float = 0.0
     epochs: int = 20_000
     slips: bool = False
 
@@ -184,6 +198,16 @@ def several(check: Check, low: int, high: int) -> Check:
     return check_all
 
 
+def distinct(check: Check) -> Check:
+    def check_distinct(name: str, value: Any) -> tuple[Any, ...]:
+        items: tuple[Any, ...] = check(name, value)
+        if len(set(items)) < len(items):
+            raise ParameterError(f"{name} must not name anything twice")
+        return items
+
+    return check_distinct
+
+
 SEED = integer(0, 2**31 - 1)
 CHECKS: dict[type, dict[str, Check]] = {
     DataSetup: {
@@ -194,6 +218,7 @@ CHECKS: dict[type, dict[str, Check]] = {
         "seed": SEED,
         "points": several(several(number(-1e6, 1e6), 3, 3), 0, MOST_POINTS),
         "target": text(200),
+        "inputs": distinct(several(choice(INPUTS), 1, len(INPUTS))),
         "view": several(integer(0, 100_000), 2, 2),
     },
     NetworkSetup: {
@@ -210,6 +235,7 @@ CHECKS: dict[type, dict[str, Check]] = {
         "schedule": choice(SCHEDULES),
         "batch_size": integer(0, 1_000_000),
         "l2": number(0, 1e6),
+        "l1": number(0, 1e6),
         "epochs": integer(1, MOST_EPOCHS),
         "slips": flag,
     },

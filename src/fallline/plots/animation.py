@@ -2,15 +2,18 @@
 
 import io
 import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
-from fallline.atomic import write_bytes
+from fallline.atomic import replacing, write_bytes
 from fallline.backprop import loss_at
-from fallline.errors import ParameterError
+from fallline.errors import FalllineError, FileWriteError, ParameterError
 from fallline.limits import check_integer
 from fallline.network import Network
 from fallline.plots.landscape import PathRecorder, as_points, loss_landscape
@@ -33,16 +36,21 @@ def animate_descent(
     frames_per_second: int = 10,
     **settings: Any,
 ) -> Path:
-    """Write a GIF of the path's points moving over the loss landscape, with the loss so far.
+    """Write a film of the path's points moving over the loss landscape, with the loss so far.
 
-    ``path`` as for :func:`loss_landscape`, which also takes the ``settings``. At most ``frames``
-    points are shown, evenly over the path. The file is written atomically and its path returned.
-    Raises ParameterError for a name that does not end in .gif, FileWriteError where the file cannot
-    be written, and what :func:`loss_landscape` raises.
+    As the name of the file ends, a GIF, or an MP4 by ffmpeg: the machine's own, or the one that
+    ``fallline[video]`` brings. ``path`` as for :func:`loss_landscape`, which also takes the
+    ``settings``. At most ``frames`` points are shown, evenly over the path. The file is written
+    atomically and its path returned. Raises ParameterError for another ending, FalllineError where
+    there is no ffmpeg, FileWriteError where the file cannot be written, and what
+    :func:`loss_landscape` raises.
     """
     target = Path(file)
-    if target.suffix.lower() != ".gif":
-        raise ParameterError(f"the file of an animation must end in .gif, not {target.name!r}")
+    write = WRITERS.get(target.suffix.lower())
+    if write is None:
+        raise ParameterError(
+            f"the file of an animation must end in .gif or .mp4, not {target.name!r}"
+        )
     check_integer("frames", frames, limit="rows")
     check_integer("frames_per_second", frames_per_second, limit="rows")
     points = as_points(network, path)
@@ -53,7 +61,7 @@ def animate_descent(
     losses = np.array([loss_at(network, samples.X, samples.Y, theta=theta) for theta in points])
     film = Film(network, X, y, points, losses, settings)
     shown = np.unique(np.linspace(0, len(points) - 1, frames).round().astype(int))
-    write_bytes(target, as_gif([film.frame(int(i)) for i in shown], frames_per_second))
+    write(target, (film.frame(int(i)) for i in shown), frames_per_second)
     return target
 
 
@@ -106,12 +114,12 @@ class Film:
         self.canvas.restore_region(self.still)
         for artist in self.moving:
             artist.axes.draw_artist(artist)
-        picture = Image.fromarray(np.array(self.canvas.buffer_rgba()))
-        return picture.convert("RGB").quantize(256)
+        return Image.fromarray(np.array(self.canvas.buffer_rgba())).convert("RGB")
 
 
-def as_gif(pictures: list[Any], frames_per_second: int) -> bytes:
-    file = io.BytesIO()
+def write_gif(target: Path, frames: Iterator[Any], frames_per_second: int) -> None:
+    """``frames`` are Pillow images."""
+    pictures, file = [frame.quantize(256) for frame in frames], io.BytesIO()
     each = round(1000 / frames_per_second)
     pictures[0].save(
         file,
@@ -121,4 +129,51 @@ def as_gif(pictures: list[Any], frames_per_second: int) -> bytes:
         duration=[*[each] * (len(pictures) - 1), round(1000 * LAST_FRAME)],
         loop=0,
     )
-    return file.getvalue()
+    write_bytes(target, file.getvalue())
+
+
+# ---- MP4
+
+HOW = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4")
+
+
+def write_mp4(target: Path, frames: Iterator[Any], frames_per_second: int) -> None:
+    """``frames`` are Pillow images of one size, both sides even."""
+    ffmpeg = find_ffmpeg()
+    pictures = list(frames)
+    pictures += pictures[-1:] * round(LAST_FRAME * frames_per_second)
+    width, height = pictures[0].size
+    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}")
+    rate = ("-r", str(frames_per_second))
+    with replacing(target) as temporary:
+        result = subprocess.run(  # noqa: S603
+            [ffmpeg, "-loglevel", "error", "-y", *source, *rate, "-i", "-", *HOW, str(temporary)],
+            input=b"".join(picture.tobytes() for picture in pictures),
+            capture_output=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            reason = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            raise FileWriteError(f"{target}: ffmpeg could not write it ({''.join(reason)})")
+
+
+def find_ffmpeg() -> str:
+    """The machine's own, or imageio-ffmpeg's. Raises FalllineError where there is neither."""
+    own = shutil.which("ffmpeg")
+    if own is not None:
+        return own
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        raise FalllineError(
+            "an .mp4 needs ffmpeg, which is not here; pip install 'fallline[video]' brings it, "
+            "or write a .gif"
+        ) from None
+
+
+WRITERS: dict[str, Callable[[Path, Iterator[Any], int], None]] = {
+    ".gif": write_gif,
+    ".mp4": write_mp4,
+}

@@ -5,6 +5,7 @@ import { barView } from "./bar.js";
 import { forget } from "./colors.js";
 import { curvesView } from "./curves.js";
 import { dataView } from "./data.js";
+import { host } from "./home.js";
 import { networkView } from "./network.js";
 import { outputView } from "./output.js";
 import { connect, ask, send } from "./server.js";
@@ -31,7 +32,7 @@ on("lost", () => { notice.textContent = T.lost; notice.hidden = false; });
 
 // ---- the address: without the token, with the setup
 
-if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+if (!host && location.search) history.replaceState(null, "", location.pathname + location.hash);
 
 let writing = 0;
 function soon() {
@@ -48,15 +49,17 @@ window.addEventListener("hashchange", () => {
 
 let usual = null;  // the setup that the server began with
 
-/** Whether an address holds all fields of a setup; the server checks what is in them. */
-function isWhole(setup) {
-  return Object.keys(usual).every((part) => setup && typeof setup[part] === "object" && setup[part]
-    && Object.keys(usual[part]).every((name) => name in setup[part]));
+/** An address's setup, with the usual value of what it lacks; the server checks what is in it. */
+function filled(setup) {
+  const parts = Object.keys(usual);
+  if (!setup || !parts.every((part) => setup[part] && typeof setup[part] === "object")) return null;
+  return Object.fromEntries(parts.map((part) => [part, Object.fromEntries(
+    Object.keys(usual[part]).map((name) => [name, setup[part][name] ?? usual[part][name]]))]));
 }
 
 async function begin(found, otherwise = null) {
-  if (found && !isWhole(found.setup)) { await begin(null, otherwise); return; }
-  const setup = found ? found.setup : otherwise;
+  const setup = found ? filled(found.setup) : otherwise;
+  if (found && !setup) { await begin(null, otherwise); return; }
   if (!setup) return;
   state.setup = setup;
   try {
@@ -79,20 +82,21 @@ connect((hello) => {
 
 // ---- the theme
 
+const THEME = "fallline-theme";
 const media = window.matchMedia("(prefers-color-scheme: dark)");
 function applyTheme(choice) {
-  document.documentElement.dataset.theme = choice || (media.matches ? "dark" : "light");
+  document.documentElement.dataset.theme = choice || (host && host.theme) || (media.matches ? "dark" : "light");
   forget();
   if (state.frame) tell("frame");
   tell("theme");
 }
-media.addEventListener("change", () => applyTheme(sessionStorage.getItem("theme")));
+media.addEventListener("change", () => applyTheme(sessionStorage.getItem(THEME)));
 on("switch-theme", () => {
   const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-  sessionStorage.setItem("theme", next);
+  sessionStorage.setItem(THEME, next);
   applyTheme(next);
 });
-applyTheme(sessionStorage.getItem("theme"));
+applyTheme(sessionStorage.getItem(THEME));
 
 // ---- keys, and tables dropped or pasted anywhere
 

@@ -2,6 +2,7 @@
 
 import { color } from "./colors.js";
 import { button, h, short, whole } from "./dom.js";
+import { host } from "./home.js";
 import { ask } from "./server.js";
 import { state, writeAddress } from "./state.js";
 import { T } from "./text.js";
@@ -15,8 +16,8 @@ export function awayView() {
   const kinds = ["script", "notebook", "model"].map((kind) =>
     button(T.away[kind], () => fetchFile(kind), { id: `export-${kind}` }));
   const keys = h("dl", { class: "keys" }, T.away.keyList.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]));
-  return [h("p", {}, T.away.intro),
-    h("div", { class: "head" }, button(T.away.link, copy, { id: "copy", class: "main" }), kinds,
+  return [h("p", {}, host ? T.away.introNotebook : T.away.intro),
+    h("div", { class: "head" }, host ? null : button(T.away.link, copy, { id: "copy", class: "main" }), kinds,
       button(T.away.image, saveImage, { id: "export-image" })),
     told, h("h3", {}, T.away.keys), keys];
 }

@@ -8,6 +8,7 @@ import { T } from "./text.js";
 
 const SIZED = ["circles", "moons", "spirals", "gaussians", "plane", "bump"];
 const LOGIC = ["and", "or", "xor"];
+const INPUTS = ["x1", "x2", "x1²", "x2²", "x1 x2", "sin πx1", "sin πx2"];
 const VIEWS = { truth_table: [0, 2], iris: [2, 3], digits: [27, 36] };
 const FIRST_POINTS = [[-0.8, -0.8, 0], [0.8, 0.8, 0], [-0.8, 0.8, 1], [0.8, -0.8, 1]];
 
@@ -28,7 +29,7 @@ function hintFor(kind) {
 }
 
 export function chooseData(kind) {
-  const data = { kind, view: VIEWS[kind] || [0, 1] };
+  const data = { kind, view: VIEWS[kind] || [0, 1], inputs: ["x1", "x2"] };
   if (kind === "drawn" && state.setup.data.points.length < 2) data.points = FIRST_POINTS;
   if (LOGIC.includes(kind)) data.noise = 0;
   else if (LOGIC.includes(state.setup.data.kind)) data.noise = 0.1;
@@ -36,7 +37,7 @@ export function chooseData(kind) {
   const [hidden, activation, init, training] = hintFor(kind);
   actions.change({
     data, network: { hidden, activations: hidden.map(() => activation), init },
-    training: { ...training, loss: "auto", schedule: "constant", l2: 0, slips: false },
+    training: { ...training, loss: "auto", schedule: "constant", l2: 0, l1: 0, slips: false },
   });
 }
 
@@ -49,6 +50,13 @@ export function dataView() {
   const test = slider(T.data.test, { low: 0, high: 0.8, id: "data-test", onmove: drag("test") });
   const seed = slider(T.data.seed, { low: 0, high: 99, integer: true, id: "data-seed", onmove: drag("seed") });
   const target = h("div");
+  const inputs = INPUTS.map((name) => button(name, () => {
+    const { inputs: had } = state.setup.data;
+    const next = INPUTS.filter((one) => (one === name) !== had.includes(one));
+    if (next.length) actions.change({ data: { inputs: next } });
+  }, { class: "toggle", id: `input-${name.replaceAll(" ", "-")}` }));
+  const inputsBox = h("div", { class: "inputs", role: "group", "aria-label": T.data.inputs },
+    h("span", { class: "quiet" }, T.data.inputs), inputs);
   const file = h("input", { type: "file", id: "file", class: "unseen", accept: ".csv,.tsv,.txt,.jsonl",
     onchange: () => { if (file.files[0]) actions.takeTable(file.files[0].name, file.files[0]); file.value = ""; } });
   const drawing = h("div", { class: "drawing" });
@@ -63,6 +71,8 @@ export function dataView() {
     test.box.hidden = seed.box.hidden;
     for (const [name, made] of Object.entries({ n, noise, test, seed })) made.show(setup.data[name]);
     drawing.hidden = k !== "drawn";
+    inputsBox.hidden = !(SIZED.includes(k) || LOGIC.includes(k) || k === "drawn");
+    inputs.forEach((toggle, i) => toggle.setAttribute("aria-pressed", String(setup.data.inputs.includes(INPUTS[i]))));
     for (const option of kind.options) {
       if (option.value === "given") option.hidden = k !== "given";
       if (option.value === "table") option.hidden = !(state.problem && state.problem.columns.length) && k !== "table";
@@ -87,7 +97,7 @@ export function dataView() {
 
   return h("section", { class: "card", "aria-labelledby": "data-title" },
     h("h2", { id: "data-title" }, T.data.title),
-    field(T.data.set, kind), target, n.box, noise.box, test.box, seed.box, drawing, size,
+    field(T.data.set, kind), target, n.box, noise.box, test.box, seed.box, inputsBox, drawing, size,
     h("p", { class: "drop quiet" }, T.data.drop, " ",
       h("label", { for: "file", class: "link" }, T.data.choose), file));
 }

@@ -1,6 +1,9 @@
 // The formula behind each number of the microscope, with the numbers put in.
 
 import { exact } from "./dom.js";
+import { T } from "./text.js";
+
+const F = T.formulas;
 
 const row = (t, i) => t.rows[i] + 1;  // as the page counts rows, from 1
 const signed = (x) => (x < 0 ? `(${exact(x)})` : exact(x));
@@ -15,8 +18,8 @@ const VALUE = {
   sigmoid: (z) => `1 / (1 + e^(−${signed(z)}))`,
   tanh: (z) => `tanh ${signed(z)}`,
   relu: (z) => `max(${exact(z)}, 0)`,
-  leaky_relu: (z) => (z > 0 ? `${exact(z)}, since it is above 0` : `0.01 · ${signed(z)}`),
-  elu: (z) => (z > 0 ? `${exact(z)}, since it is above 0` : `e^${signed(z)} − 1`),
+  leaky_relu: (z) => (z > 0 ? F.above(exact(z)) : `0.01 · ${signed(z)}`),
+  elu: (z) => (z > 0 ? F.above(exact(z)) : `e^${signed(z)} − 1`),
   gelu: (z) => `${signed(z)} · Φ(${exact(z)})`,
   silu: (z) => `${signed(z)} / (1 + e^(−${signed(z)}))`,
   softplus: (z) => `log(1 + e^${signed(z)})`,
@@ -37,7 +40,7 @@ const slope = (name, z, a) => (SLOPE[name] ? SLOPE[name](z, a) : `${name}′(${e
 
 const LOSS = {
   binary_cross_entropy: (y, a) => `−(${y[0]} · log ${exact(a[0])} + (1 − ${y[0]}) · log(1 − ${exact(a[0])}))`,
-  cross_entropy: (y, a) => `−log ${exact(a[y.indexOf(Math.max(...y))])}, the share given to the right class`,
+  cross_entropy: (y, a) => F.share(exact(a[y.indexOf(Math.max(...y))])),
   squared_error: (y, a) => sum(a.map((v, k) => `(${exact(v)} − ${signed(y[k])})² / 2`)),
   absolute_error: (y, a) => sum(a.map((v, k) => `|${exact(v)} − ${signed(y[k])}|`)),
   huber: (y, a) => sum(a.map((v, k) => `Huber(${exact(v)} − ${signed(y[k])})`)),
@@ -63,20 +66,20 @@ export const formulas = {
       return ["A = softmax(Z)", `e^${signed(Z[i][j])} / (${sum(Z[i].map((z) => `e^${signed(z)}`))}) = ${exact(A[i][j])}`];
     return [`A[${row(t, i)}, ${j + 1}] = ${activation}(Z)`, `${VALUE[activation](Z[i][j])} = ${exact(A[i][j])}`];
   },
-  loss: (t, i) => [`loss of row ${row(t, i)}, ${t.loss_name.replaceAll("_", " ")}`,
+  loss: (t, i) => [F.ofRow(row(t, i), t.loss_name.replaceAll("_", " ")),
     `${(LOSS[t.loss_name] || (() => ""))(t.Y[i], t.layers[t.layers.length - 1].A[i])} = ${exact(t.losses[i])}`],
   mean: (t) => {
     const terms = t.losses.map((v) => exact(v));
     const more = t.n_rows > t.losses.length ? " + …" : "";
-    const penalty = t.l2 ? ` + L2 / 2 · Σ W²` : "";
-    return ["loss = the mean over the rows", `(${sum(terms)}${more}) / ${t.n_rows}${penalty} = ${exact(t.loss)}`];
+    const penalty = ["l2", "l1"].filter((k) => t[k]).map((k) => ` + ${F.penalties[k](exact(t[k]))}`).join("");
+    return [F.meanLoss, `(${sum(terms)}${more}) / ${t.n_rows}${penalty} = ${exact(t.loss)}`];
   },
   delta: (t, l, i, j) => {
     const here = t.layers[l], next = t.layers[l + 1];
     if (!next) {
       const { A } = here;
       const text = OUTPUT_DELTA[t.loss_name](A[i][j], t.Y[i][j]);
-      return ["delta = dLoss/dZ of the row's own loss", `${text} = ${exact(here.delta[i][j])}`];
+      return [F.delta, `${text} = ${exact(here.delta[i][j])}`];
     }
     const terms = next.delta[i].map((d, k) => `${exact(d)} · ${signed(next.W[j][k])}`);
     return [`delta = (Σ delta_next · W_next) · ${here.activation}′(Z)`,
@@ -84,10 +87,11 @@ export const formulas = {
   },
   dW1: (t, l, i, k, j) => {
     const { A_prev: A, delta, W, dW_per_sample: G } = t.layers[l];
-    const penalty = t.l2 ? ` + ${exact(t.l2)} · ${signed(W[k][j])}` : "";
-    return [`dW[${k + 1}, ${j + 1}] of row ${row(t, i)} = A_prev · delta`, `${exact(A[i][k])} · ${signed(delta[i][j])}${penalty} = ${exact(G[i][k][j])}`];
+    const penalty = (t.l2 ? ` + ${exact(t.l2)} · ${signed(W[k][j])}` : "")
+      + (t.l1 ? ` + ${exact(t.l1)} · ${Math.sign(W[k][j]) < 0 ? "(−1)" : Math.sign(W[k][j])}` : "");
+    return [F.weightOfRow(`dW[${k + 1}, ${j + 1}]`, row(t, i)), `${exact(A[i][k])} · ${signed(delta[i][j])}${penalty} = ${exact(G[i][k][j])}`];
   },
-  db1: (t, l, i, j) => [`db[${j + 1}] of row ${row(t, i)} = delta`, `${exact(t.layers[l].delta[i][j])} = ${exact(t.layers[l].db_per_sample[i][j])}`],
+  db1: (t, l, i, j) => [F.biasOfRow(`db[${j + 1}]`, row(t, i)), `${exact(t.layers[l].delta[i][j])} = ${exact(t.layers[l].db_per_sample[i][j])}`],
   dW: (t, l, k, j) => mean(t, `dW[${k + 1}, ${j + 1}]`, t.layers[l].dW_per_sample.map((g) => g[k][j]), t.layers[l].dW[k][j]),
   db: (t, l, j) => mean(t, `db[${j + 1}]`, t.layers[l].db_per_sample.map((g) => g[j]), t.layers[l].db[j]),
   step: (t, l, kind, k, j) => {
@@ -101,13 +105,13 @@ export const formulas = {
     const pick = (m) => (kind === "W" ? m[k][j] : m[j]);
     const layer = t.layers[l];
     const [old, step, fresh] = [pick(layer[kind]), pick(layer[`step_${kind}`]), pick(layer[`new_${kind}`])];
-    return ["new = old + step", `${exact(old)} + ${signed(step)} = ${exact(fresh)}`];
+    return [F.updated, `${exact(old)} + ${signed(step)} = ${exact(fresh)}`];
   },
 };
 
 function mean(t, name, terms, result) {
   const more = t.n_rows > terms.length ? " + …" : "";
-  const by = t.slips && name.startsWith("dW") ? "as published: over n + 1 slices (and, in the output layer, the slope for the activation)" : "the mean over the rows";
+  const by = t.slips && name.startsWith("dW") ? F.published : F.mean;
   return [`${name} = ${by}`, `(${sum(terms.map(exact))}${more}) / ${t.n_rows}${t.slips && name.startsWith("dW") ? " → " : " = "}${exact(result)}`];
 }
 
@@ -121,7 +125,7 @@ function optimizerLines(t, g, step, old, kept, kind) {
     const first = `v = ${c.momentum} · ${signed(kept.velocity)} − ${exact(eta)} · ${signed(g)} = ${exact(v)}`;
     return c.nesterov
       ? ["v ← μ v − η · gradient, step = μ v − η · gradient", first, end(`${c.momentum} · ${signed(v)} − ${exact(eta)} · ${signed(g)}`)]
-      : ["v ← μ v − η · gradient, step = v", first, end("step")];
+      : ["v ← μ v − η · gradient, step = v", first, end(F.step)];
   }
   if (c.kind === "rmsprop") {
     const s = c.decay * kept.mean_square + (1 - c.decay) * g * g;

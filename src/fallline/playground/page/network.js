@@ -4,14 +4,14 @@ import * as actions from "./actions.js";
 import { color, paint } from "./colors.js";
 import { button, exact, field, fitted, h, select, short, svg } from "./dom.js";
 import { biasAt, offsets, weightAt, whereIs } from "./layout.js";
-import { on, state } from "./state.js";
+import { on, state, tell } from "./state.js";
 import { T } from "./text.js";
 
 const SHOWN = 12;
 const BOX = 38, STEP = 62, TOP = 12;
 const ACTIVATIONS = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "identity"];
-const INITS = { "": T.network.usual, uniform: "uniform ±0.5", glorot_uniform: "Glorot uniform",
-  glorot_normal: "Glorot normal", he_uniform: "He uniform", he_normal: "He normal" };
+const INITS = { "": T.network.usual, uniform: T.network.inits.uniform, glorot_uniform: T.network.inits.glorot_uniform,
+  glorot_normal: T.network.inits.glorot_normal, he_uniform: T.network.inits.he_uniform, he_normal: T.network.inits.he_normal };
 
 export function networkView() {
   const picture = h("div", { class: "net", id: "net" });
@@ -27,6 +27,7 @@ export function networkView() {
     build(view, picture, heads, problem);
     row.max = problem.n_train;
     if (state.parameter !== null && state.parameter >= problem.n_parameters) state.parameter = null;
+    state.peek = null;
     inspector.replaceChildren();
     view.inspected = null;
   });
@@ -106,6 +107,8 @@ function build(view, picture, heads, problem) {
         ? h("div", { class: "neuron input" }, inner)
         : h("button", { type: "button", class: "neuron", "data-neuron": `${l}-${j}`,
           onclick: () => actions.look(biasAt(sizes, starts, l, j)) }, inner);
+      if (l > 0) for (const [event, peek] of [["pointerenter", { l, j }], ["pointerleave", null]])
+        box.addEventListener(event, () => { state.peek = peek; tell("peek"); });
       if (name && l > 0) box.append(h("span", { class: "beside", title: name }, name));
       box.style.left = `${at.x(l)}px`;
       box.style.top = `${at.y(l, j)}px`;

@@ -20,8 +20,8 @@ export function outputView() {
 
   on("problem", ({ problem }) => {
     axes.replaceChildren();
-    if (problem.features.length > 2) {
-      const names = Object.fromEntries(problem.features.slice(0, 400).map((name, k) => [k, name]));
+    if (problem.axes.length > 2) {
+      const names = Object.fromEntries(problem.axes.slice(0, 400).map((name, k) => [k, name]));
       const pick = (which, id) => select(names, problem.view[which], (value) => {
         const view = [...problem.view];
         view[which] = Number(value);
@@ -29,7 +29,7 @@ export function outputView() {
       }, { id });
       axes.append(field(T.output.across, pick(0, "view-x")), field(T.output.up, pick(1, "view-y")));
     }
-    others.hidden = problem.features.length <= 2;
+    others.hidden = problem.axes.length <= 2;
     table.replaceChildren();
     legend.replaceChildren(...legendParts(problem));
   });
@@ -40,8 +40,13 @@ export function outputView() {
   });
 
   drawing(canvas);
+  const title = h("h2", { id: "output-title" }, T.output.title);
+  on("peek", ({ peek }) => {
+    title.textContent = peek ? T.output.of(T.network.neuron(peek.l, peek.j)) : T.output.title;
+    redraw();
+  });
   return h("section", { class: "card output", "aria-labelledby": "output-title" },
-    h("h2", { id: "output-title" }, T.output.title),
+    title,
     h("div", { class: "surface" }, canvas), legend, axes, others,
     h("div", { class: "checks" },
       h("div", { class: "check" }, testPoints, h("label", { for: "test-points" }, T.output.testPoints)),
@@ -74,14 +79,16 @@ function draw(canvas, small, sharp, withTest) {
   const n = problem.sizes[problem.sizes.length - 1];
   const shown = problem.sizes.slice(1).map((k) => Math.min(k, 12));
   const first = shown.slice(0, -1).reduce((a, b) => a + b, 0) * size * size;
-  const bytes = frame.maps.subarray(first);
+  const { peek } = state;  // a hidden neuron that is pointed at stands in for the output
+  const at = peek ? shown.slice(0, peek.l - 1).reduce((a, b) => a + b, 0) + peek.j : first / size ** 2;
+  const bytes = frame.maps.subarray(at * size * size);
   if (small.width !== size) small.width = small.height = size;
   const image = small.getContext("2d").createImageData(size, size);
   const table = scale();
   const words = new Uint32Array(image.data.buffer);
-  if (n === 1) {
+  if (n === 1 || peek) {
     for (let i = 0; i < size * size; i++) {
-      const value = sharp && problem.task !== "numbers" ? (bytes[i] > 127 ? 235 : 20) : bytes[i];
+      const value = sharp && !peek && problem.task !== "numbers" ? (bytes[i] > 127 ? 235 : 20) : bytes[i];
       words[i] = table[value];
     }
   } else {
@@ -132,11 +139,11 @@ function axisLabels(context, problem, { left, top, side }) {
   context.fillText(short(y1, 2), left - 5, top + 11);
   context.fillText(short(y0, 2), left - 5, top + side - 2);
   context.textAlign = "center";
-  context.fillText(problem.features[problem.view[0]], left + side / 2, top + side + 15);
+  context.fillText(problem.axes[problem.view[0]], left + side / 2, top + side + 15);
   context.save();
   context.translate(left - 10, top + side / 2);
   context.rotate(-Math.PI / 2);
-  if (problem.features.length > 1) context.fillText(problem.features[problem.view[1]], 0, 0);
+  if (problem.axes.length > 1) context.fillText(problem.axes[problem.view[1]], 0, 0);
   context.restore();
 }
 

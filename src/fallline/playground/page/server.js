@@ -1,5 +1,6 @@
-// The only module that talks to the server.
+// The only module that talks to Fallline: over a WebSocket, or in a notebook through its cell.
 
+import { host } from "./home.js";
 import { state, tell } from "./state.js";
 
 let socket = null, session = "", counter = 0, onHello = null, tries = 0;
@@ -11,7 +12,7 @@ export function connect(hello) {
 }
 
 function open() {
-  socket = new WebSocket(`ws://${location.host}/socket`);
+  socket = host ? host.open() : new WebSocket(`ws://${location.host}/socket`);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => { tries = 0; };
   socket.onmessage = (event) => receive(event.data);
@@ -45,7 +46,7 @@ export function listen(message, each) {
 }
 
 function receive(data) {
-  if (data instanceof ArrayBuffer) return receiveFrame(data);
+  if (typeof data !== "string") return receiveFrame(data);
   const message = JSON.parse(data);
   const waiter = waiting.get(message.id);
   if (message.type === "hello") {
@@ -112,6 +113,7 @@ function schedule() {
 }
 
 export async function upload(name, body) {
+  if (host) return host.upload(name, await new Blob([body]).arrayBuffer());
   const answer = await fetch(`upload/${session}?name=${encodeURIComponent(name)}`, { method: "POST", body });
   const facts = await answer.json();
   if (!answer.ok) throw new Error(facts.error);

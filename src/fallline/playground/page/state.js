@@ -1,11 +1,14 @@
 // The one place of the page's state: the setup (what is chosen), the problem (what came of it),
 // the frame (where the descent stands). Views subscribe and render; actions in actions.js change it.
 
+import { readHash, writeHash } from "./home.js";
+
 export const state = {
   setup: null,       // chosen: {data, network, training}
   problem: null,     // told by the server once per setup
   frame: null,       // the newest frame
   parameter: null,   // the weight or bias looked at
+  peek: null,        // the neuron pointed at, {l, j}
   row: 0,            // the training row looked at
   speed: 30,         // epochs a frame; 0 is as fast as it goes
   stepKind: "epoch",
@@ -60,12 +63,12 @@ export function writeAddress() {
     parts.push(`e=${frame.epoch}`, `u=${frame.step}`,
       `t=${toText(new Uint8Array(frame.theta.slice().buffer))}`);
   }
-  history.replaceState(null, "", `${location.pathname}#${parts.join("&")}`);
+  writeHash(parts.join("&"));
 }
 
 /** The setup in the address, and the parameters to restore; null where there is none. */
 export function readAddress() {
-  const parts = new URLSearchParams(location.hash.slice(1));
+  const parts = new URLSearchParams(readHash());
   try {
     if (!parts.has("s")) return null;
     const setup = JSON.parse(new TextDecoder().decode(fromText(parts.get("s"))));

@@ -16,7 +16,7 @@ export const T = {
     seed: "Seed of the data", again: "Draw other points", target: "Column to predict",
     drop: "Drop a CSV file here, paste one anywhere, or", choose: "choose a file",
     draw: "Click or drag in the picture to draw.", klass: "Draw class", erase: "erase",
-    clear: "Remove all points", rows: (a, b) => `${a} rows to train on, ${b} to test`,
+    clear: "Remove all points", inputs: "Inputs", rows: (a, b) => `${a} rows to train on, ${b} to test`,
     kinds: {
       truth_table: "first AND last (truth table)", and: "AND", or: "OR", xor: "XOR",
       circles: "circles", moons: "moons", spirals: "spirals", gaussians: "three gaussians",
@@ -27,6 +27,10 @@ export const T = {
   network: {
     title: "Network", addLayer: "Add a layer", removeLayer: "Remove a layer",
     more: "One neuron more", fewer: "One neuron fewer", activation: "Activation",
+    inits: {
+      uniform: "uniform ±0.5", glorot_uniform: "Glorot uniform", glorot_normal: "Glorot normal",
+      he_uniform: "He uniform", he_normal: "He normal",
+    },
     init: "Initial weights", usual: "usual", seed: "Seed", inputs: "inputs", output: "output",
     hidden: (l) => `hidden layer ${l}`, hint: "Click a neuron or a weight for its numbers.",
     left: (n) => `and ${n} more`, row: "Numbers of training row", bias: "bias",
@@ -37,7 +41,7 @@ export const T = {
   },
   training: {
     title: "Training", rate: "Learning rate", optimizer: "Optimiser", momentum: "Momentum",
-    schedule: "Schedule", batch: "Batch size", full: "all rows", loss: "Loss", l2: "L2",
+    schedule: "Schedule", batch: "Batch size", full: "all rows", loss: "Loss", l2: "L2", l1: "L1",
     epochs: "Epochs of a whole run", seed: "Seed of the weights",
     dragging: "Dragging retrains the whole run",
     perSecond: (n, ms) => `${n} retrainings a second`, slips: "The notebook's two slips",
@@ -57,7 +61,7 @@ export const T = {
     },
   },
   output: {
-    title: "Output", across: "Across", up: "Up", train: "train", test: "test",
+    title: "Output", of: (name) => `Output of ${name[0].toLowerCase()}${name.slice(1)}`, across: "Across", up: "Up", train: "train", test: "test",
     others: "The other features stay at their mean.", sharp: "Show decisions only",
     testPoints: "Test points", row: "row", target: "target", predicted: "predicted",
     aria: "Picture of the output over two features; darker is surer",
@@ -95,8 +99,21 @@ export const T = {
     aria: "Map of the loss with the path walked so far",
     rows: (n) => `loss of ${n} rows; colours by its logarithm`,
   },
+  formulas: {
+    above: (x) => `${x}, since it is above 0`,
+    share: (x) => `−log ${x}, the share given to the right class`,
+    ofRow: (i, name) => `loss of row ${i}, ${name}`, meanLoss: "loss = the mean over the rows",
+    penalties: { l2: (x) => `${x} / 2 · Σ W²`, l1: (x) => `${x} · Σ |W|` },
+    delta: "delta = dLoss/dZ of the row's own loss",
+    weightOfRow: (name, i) => `${name} of row ${i} = A_prev · delta`,
+    biasOfRow: (name, i) => `${name} of row ${i} = delta`,
+    mean: "the mean over the rows",
+    published: "as published: over n + 1 slices (and, in the output layer, the slope for the activation)",
+    updated: "new = old + step", step: "step",
+  },
   away: {
     intro: "The address of this page holds the data's settings, the network and the training. Everything runs on this machine.",
+    introNotebook: "The run as it stands, to keep. In the notebook, the widget's network is this one.",
     link: "Copy the address", copied: "Copied. It works wherever the playground runs at this address.",
     script: "Python script", notebook: "Notebook", model: "Model file", image: "Image",
     keys: "Keys",

@@ -12,6 +12,7 @@ export function trainingView() {
   const rate = slider(T.training.rate, { low: 1e-4, high: 20, log: true, id: "rate", onmove: drag("training", "learning_rate") });
   const momentum = slider(T.training.momentum, { low: 0, high: 0.99, id: "momentum", onmove: drag("training", "momentum") });
   const l2 = slider(T.training.l2, { low: 0, high: 0.1, id: "l2", onmove: drag("training", "l2") });
+  const l1 = slider(T.training.l1, { low: 0, high: 0.1, id: "l1", onmove: drag("training", "l1") });
   const epochs = slider(T.training.epochs, { low: 10, high: 100000, log: true, integer: true, id: "epochs", onmove: drag("training", "epochs") });
   const seed = slider(T.training.seed, { low: 0, high: 99, integer: true, id: "seed", onmove: drag("network", "seed") });
   const pick = (name, options, id) => select(options, "", (value) => actions.change({ training: { [name]: value } }), { id });
@@ -32,6 +33,7 @@ export function trainingView() {
     rate.show(training.learning_rate);
     momentum.show(training.momentum);
     l2.show(training.l2);
+    l1.show(training.l1);
     epochs.show(training.epochs);
     seed.show(setup.network.seed);
     momentum.box.hidden = !["momentum", "nesterov"].includes(training.optimizer);
@@ -55,7 +57,7 @@ export function trainingView() {
   return h("section", { class: "card", "aria-labelledby": "training-title" },
     h("h2", { id: "training-title" }, T.training.title),
     h("div", { class: "check" }, dragging, h("label", { for: "dragging" }, T.training.dragging)), speed,
-    rate.box, epochs.box, seed.box, l2.box, momentum.box,
+    rate.box, epochs.box, seed.box, l2.box, l1.box, momentum.box,
     h("div", { class: "rows" }, field(T.training.optimizer, optimizer), field(T.training.schedule, schedule),
       field(T.training.batch, batch), field(T.training.loss, loss)),
     slipsBox);

@@ -1,0 +1,24 @@
+"""`fallline export`: a model as a Python module of its own, or as JSON."""
+
+import json as json_
+from pathlib import Path
+
+from fallline.cli.options import check_output
+from fallline.exporting import export
+
+__all__ = ["run"]
+
+USES = {
+    ".py": "predict(rows) in it needs NumPy only; a row is a dict of the table's columns",
+    ".json": "docs/model-file.md has its fields",
+}
+
+
+def run(model: str, output: str, *, quiet: bool, json: bool) -> None:
+    """Write, and tell what was written."""
+    check_output(output, "OUT")
+    size = export(model, output)
+    if json:
+        print(json_.dumps({"output": output, "bytes": size}))
+    elif not quiet:
+        print(f"{output} written, {size:,} bytes; {USES[Path(output).suffix.lower()]}")
