@@ -14,8 +14,6 @@ from fallline.engine.functions import activate, needs_z, times_slope
 from fallline.engine.outputs import cross_entropy, delta, loss
 from fallline.engine.updates import add_part, update
 from fallline.engine.vectors import (
-    absolute,
-    add_wide,
     address,
     at,
     fill,
@@ -26,6 +24,7 @@ from fallline.engine.vectors import (
     put,
     select,
     store,
+    store_wide,
     turn_rows,
 )
 
@@ -225,7 +224,7 @@ def sum_of_rows(P, count, m, G):
 def losses_and_deltas(code, Z, T, t_step, D, k, m, share, want_loss, lost):
     """D = dLoss/dZ of ``m`` rows, whose targets lie ``t_step`` vectors apart.
 
-    Each lane's loss is added to ``lost`` (float64).
+    Each lane's loss is added to the numbers at ``lost`` (float64); there is room behind them.
     """
     L = lanes(Z)
     for r in range(m):
@@ -239,20 +238,55 @@ def losses_and_deltas(code, Z, T, t_step, D, k, m, share, want_loss, lost):
                 if want_loss:
                     row = row + loss(code, load(z, o), load(y, o))
         if want_loss:
-            add_wide(lost, row * share)
+            store_wide(offset(lost, (1 + r) * L), row * share)
+    if want_loss:
+        total_by_halves(offset(lost, L), m, Z)
+        for lane in range(L):
+            put(lost, lane, at(lost, lane) + at(lost, L + lane))
+
+
+@kernel
+def total_by_halves(p, m, Z):
+    """Add up ``m`` vectors of float64, up to as many as Z has lanes, onto the first."""
+    L = lanes(Z)
+    half = L // 2
+    while half >= 1:
+        for r in range(min(half, m)):
+            if r + half < m:
+                sum_ = load_wide(offset(p, r * L), Z) + load_wide(offset(p, (r + half) * L), Z)
+                store_wide(offset(p, r * L), sum_)
+        half //= 2
 
 
 @kernel
 def penalise(theta, G, is_weight, size, l2, l1, lost, want_loss):
-    """G <- G plus the penalty's slope; each lane's penalty is added to ``lost``."""
-    cost, half = fill(G, 0.0), 0.5 * l2
-    for i in range(0, size, lanes(G)):
-        w = load(theta, i) * load(is_weight, i)
-        sign = select(w > 0.0, w * 0.0 + 1.0, select(w < 0.0, w * 0.0 - 1.0, w))
-        store(G, i, load(G, i) + (w * l2 + sign * l1))
-        cost = cost + w * w * half + absolute(w) * l1
+    """G <- G plus the penalty's slope; each lane's penalty is added to ``lost``.
+
+    In the order of engine.updates.sum_of_parts, which adds up a vector of parameters at once.
+    """
+    L, half = lanes(G), 0.5 * l2
+    cost, squares, sizes = offset(lost, L), offset(lost, 2 * L), offset(lost, (2 + L) * L)
+    for lane in range(L):
+        put(cost, lane, 0.0)
+    for begin in range(0, size, L * L):
+        m = min(L, (size - begin) // L)
+        for r in range(m):
+            i = begin + r * L
+            w = load(theta, i) * load(is_weight, i)
+            sign = select(w > 0.0, w * 0.0 + 1.0, select(w < 0.0, w * 0.0 - 1.0, w))
+            store(G, i, load(G, i) + (w * l2 + sign * l1))
+            if want_loss:
+                store_wide(offset(squares, r * L), w * w)
+                store_wide(offset(sizes, r * L), w * sign)
+        if want_loss:
+            total_by_halves(squares, m, G)
+            total_by_halves(sizes, m, G)
+            for lane in range(L):
+                more = half * at(squares, lane) + l1 * at(sizes, lane)
+                put(cost, lane, at(cost, lane) + more)
     if want_loss:
-        add_wide(lost, cost)
+        for lane in range(L):
+            put(lost, lane, at(lost, lane) + at(cost, lane))
 
 
 @inlined
@@ -344,6 +378,7 @@ def steps_abreast(
     )
     L, size = lanes(theta), len(thetas)
     n_orders = len(all_orders) // L
+    lost_part = offset(lost, (3 + 2 * L) * L)
     shared, penalised = n_orders == 0, l2 > 0 or l1 > 0
     resident = shared and n_rows <= L
     rate = load_wide(rates, theta)
@@ -358,12 +393,16 @@ def steps_abreast(
                 put(lost, lane, 0.0)
             for part in range(0, n, PART):
                 g = G if part == 0 else offset(G, size)
+                for lane in range(L):
+                    put(lost_part, lane, 0.0)
                 gradient(theta, g, room, plan, n_layers, code, XY, wide, orders, n_orders,
                          epoch * n_rows + begin + part if not shared else begin + part,
-                         min(PART, n - part), shared, share, want_loss, lost,
+                         min(PART, n - part), shared, share, want_loss, lost_part,
                          not resident or epoch == 0)  # fmt: skip
                 if part > 0:
                     add_part(G, g, size)
+                for lane in range(L):
+                    put(lost, lane, at(lost, lane) + at(lost_part, lane))
             if penalised:
                 penalise(theta, G, is_weight, size, l2, l1, lost, want_loss)
             done += 1

@@ -27,7 +27,7 @@ from fallline.samples import Samples
 __all__ = ["Course", "train_many"]
 
 JOBS_PER_THREAD = 4  # so that threads which are done early find more
-MOST_ABREAST = 1100  # parameters; with more, products fill the vectors of one network well enough
+MOST_ABREAST = 1024  # parameters; with more, products fill the vectors of one network well enough
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Abreast:
         self.shares[1:] = 1.0 / np.arange(1, self.batch_size + 1)
         self.plan, length = plan_abreast(first)
         self.room = aligned(length, dtype)
-        self.lost = np.zeros(L)
+        self.lost = np.zeros((6 + 3 * L) * L)
 
     def run(self) -> list[float]:
         """Train them; the losses of their last epochs."""

@@ -73,12 +73,9 @@ ONE: dict[Any, Callable[..., Any]] = {
     np.abs: lambda x: absolute(x),
     abs: lambda x: absolute(x),
     np.sign: sign,
-    np.ones_like: lambda x: like(x, 1.0),
-    np.zeros_like: lambda x: like(x, 0.0),
 }
 TWO: dict[Any, Callable[..., Any]] = {
     np.logaddexp: lambda x, y: np.maximum(x, y) + np.log1p(exponential.exp(-absolute(x - y))),
-    np.full_like: lambda x, y: like(x, y),
 }
 
 

@@ -27,7 +27,6 @@ from fallline.engine.config import intrinsic
 __all__ = [
     "Vector",
     "absolute",
-    "add_wide",
     "address",
     "as_float",
     "as_integer",
@@ -44,6 +43,7 @@ __all__ = [
     "select",
     "square_root",
     "store",
+    "store_wide",
     "total",
     "transpose",
     "turn_rows",
@@ -386,13 +386,13 @@ def load_wide(typing_context: Any, p: Any, like: Any) -> Any:
 
 
 @intrinsic
-def add_wide(typing_context: Any, p: Any, x: Any) -> Any:
-    """Add a vector, as float64, to the numbers of float64 at p."""
+def store_wide(typing_context: Any, p: Any, x: Any) -> Any:
+    """Write a vector, as float64, to the numbers of float64 at p."""
     kind = Vector(types.float64, x.lanes)
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         wide = args[1] if x.dtype == types.float64 else builder.fpext(args[1], kind.llvm)
-        store_at(builder, kind, args[0], builder.fadd(load_at(builder, kind, args[0]), wide))
+        store_at(builder, kind, args[0], wide)
         return context.get_dummy_value()
 
     return types.void(p, x), code
