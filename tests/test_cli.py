@@ -110,6 +110,18 @@ def test_trace_and_check_of_a_table(cli) -> None:
     assert data["error"] < 1e-10
 
 
+def test_trace_and_check_leave_columns_out_and_weigh_rows(cli) -> None:
+    args = (HOUSING, "--target", "median_house_value", "--rows", 4, "--json")
+    plain = json.loads(cli("trace", *args).stdout)
+    fewer = json.loads(cli("trace", *args, "--ignore", "ocean_proximity").stdout)
+    assert len(fewer["X"][0]) < len(plain["X"][0])
+    weighed = json.loads(cli("trace", *args, "--weights", "households").stdout)
+    assert len(set(weighed["shares"])) > 1
+    assert sum(weighed["shares"]) == pytest.approx(1.0)
+    checked = cli("check", *args, "--weights", "households", "--ignore", "ocean_proximity")
+    assert json.loads(checked.stdout)["passed"]
+
+
 # ---- train, predict, evaluate
 
 
@@ -395,6 +407,9 @@ def test_bad_tables(cli, tmp_path: Path, name: str) -> None:
         (("demo", "--hidden", "0,2"), 2, "--hidden must be"),
         (("demo", "--seed", "x"), 2, "seed"),
         (("trace", HOUSING), 2, "--target"),
+        (("trace", "--row", "2"), 2, "add --model"),
+        (("trace", "--model", "no.safetensors"), 2, "a TABLE is needed"),
+        (("trace", HOUSING, "--model", "no.safetensors"), 1, "no such file"),
         (("check", "--as-published", "--activation", "tanh"), 2, "sigmoid"),
         (("nonsense",), 2, "nonsense"),
         (("demo", "--nonsense"), 2, "nonsense"),
@@ -405,6 +420,18 @@ def test_wrong_calls(cli, args, code, message) -> None:
     assert result.returncode == code, result.stderr
     assert "Traceback" not in result.stderr
     assert re.search(message, result.stderr), result.stderr
+
+
+def test_a_rows_way_through_a_model(cli, trained: Path) -> None:
+    model = trained / "housing.safetensors"
+    text = cli("trace", HOUSING, "--model", model, "--row", 2).stdout
+    assert text.startswith("ROW 2  ")
+    assert "line 3\n" in text
+    assert "LAYER 1  a = relu(z)" in text
+    assert "PREDICTION  of median_house_value\nprediction: " in text
+    data = json.loads(cli("trace", HOUSING, "--model", model, "--row", 2, "--json").stdout)
+    one = cli("predict", model, HOUSING).stdout.splitlines()[2]
+    assert data["prediction"]["prediction"] == pytest.approx(float(one.split(",")[0]))
 
 
 def test_divergence_is_told_and_the_best_is_kept(cli, tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ _WHERE = {
     "TargetLoss": "stopping",
     "TimeLimit": "stopping",
     "Trace": "tracing",
+    "RowTrace": "row_tracing",
+    "trace_row": "row_tracing",
     "WarmUp": "schedules",
     "by_layer": "gradients",
     "check_gradients": "gradcheck",
@@ -127,6 +129,8 @@ if TYPE_CHECKING:
     from fallline.playground import play as play
     from fallline.playground.notebook import widget as widget
     from fallline.reading import read_table as read_table
+    from fallline.row_tracing import RowTrace as RowTrace
+    from fallline.row_tracing import trace_row as trace_row
     from fallline.schedules import Constant as Constant
     from fallline.schedules import Cosine as Cosine
     from fallline.schedules import Exponential as Exponential

@@ -473,6 +473,12 @@ def trace(
     table: OptionalTable = None,
     target: OptionalTarget = None,
     rows: Annotated[int, typer.Option(help="How many rows, from the first.")] = 2,
+    model: Annotated[
+        str | None, typer.Option(help="A trained model: show one row's way through it.")
+    ] = None,
+    row: Annotated[
+        int | None, typer.Option(help="Which row of the table, from 1; with --model.")
+    ] = None,
     hidden: Hidden = "2",
     activation: Activation = "sigmoid",
     learning_rate: Annotated[float, typer.Option(help="The size of the step.")] = 1.6,
@@ -482,9 +488,13 @@ def trace(
     missing: Missing = None,
     encoding: Encoding = None,
     types: Types = None,
+    ignore: Ignore = None,
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Show one update with every number: forward, loss, backward, per-sample gradients, step.
+
+    With --model, one row's way through the trained network: what each neuron sums up.
 
     Example: fallline trace --rows 2
     """
@@ -495,11 +505,13 @@ def trace(
         target,
         reading=reading_options(no_header, names, missing, encoding),
         rows=rows,
+        model=model,
+        row=row,
         hidden=hidden,
         activation=activation,
         learning_rate=learning_rate,
         seed=seed,
-        types=types,
+        columns={"types": types, "ignore": ignore, "weights": weights},
         json=json,
     )
 
@@ -521,6 +533,8 @@ def check(
     missing: Missing = None,
     encoding: Encoding = None,
     types: Types = None,
+    ignore: Ignore = None,
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Check backpropagation against numeric derivatives, parameter by parameter.
@@ -539,7 +553,7 @@ def check(
         as_published=as_published,
         method=method,
         seed=seed,
-        types=types,
+        columns={"types": types, "ignore": ignore, "weights": weights},
         json=json,
     )
 
