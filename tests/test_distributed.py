@@ -20,6 +20,7 @@ dask = pytest.importorskip("distributed", reason="Dask is not installed")
 from fallline.cluster import connect, local_client  # noqa: E402
 from fallline.distributed import train  # noqa: E402
 from fallline.distributed.rows import ClusterRows  # noqa: E402
+from fallline.distributed.station import add  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of its many threads and ports
 
@@ -144,6 +145,32 @@ def test_the_same_with_any_number_of_workers_and_as_on_one_machine(
     np.testing.assert_allclose(history.loss, here.loss, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_parts", [1, 2, 5, 12, 13])
+def test_sums_do_not_depend_on_who_adds(rng, n_parts) -> None:
+    vectors = rng.normal(size=(n_parts, 3))
+    found = set()
+    for _ in range(20):
+        stations = [{} for _ in range(rng.integers(1, n_parts + 1))]
+        for number in rng.permutation(n_parts):
+            nodes = stations[rng.integers(len(stations))]
+            add(nodes, (number, number + 1), vectors[number].copy(), n_parts)
+        whole = {}
+        for nodes in stations:
+            for node, vector in nodes.items():
+                add(whole, node, vector, n_parts)
+        assert list(whole) == [(0, n_parts)]
+        np.testing.assert_allclose(whole[0, n_parts], vectors.sum(axis=0), rtol=1e-12)
+        found.add(whole[0, n_parts].tobytes())
+    assert len(found) == 1
+
+
+def test_half_of_the_parts_is_one_vector(rng) -> None:
+    nodes = {}
+    for number in range(6, 12):
+        add(nodes, (number, number + 1), rng.normal(size=3), 12)
+    assert list(nodes) == [(6, 12)]
+
+
 def test_a_checkpoint_goes_on_to_the_same_bits(cluster, problem, tmp_path) -> None:
     X, y = problem
     nets = [fl.Network([3, 4, 1], loss="binary_cross_entropy", seed=2) for _ in range(3)]
@@ -156,10 +183,15 @@ def test_a_checkpoint_goes_on_to_the_same_bits(cluster, problem, tmp_path) -> No
     assert nets[2].parameters.tobytes() == nets[0].parameters.tobytes()
 
 
-def test_a_worker_dies_while_training(cluster, problem) -> None:
-    X, y = problem
+@pytest.mark.parametrize("kind", ["arrays", "functions"])
+@pytest.mark.parametrize("fan_out", [1, 4], ids=["in a row", "side by side"])
+def test_a_worker_dies_while_training(cluster, problem, monkeypatch, kind, fan_out) -> None:
+    monkeypatch.setattr("fallline.distributed.rows.FAN_OUT", fan_out)
+    parts = parts_of(*problem)
+    if kind == "functions":
+        parts = [partial(tuple, part) for part in parts]
     nets = [fl.Network([3, 4, 1], loss="binary_cross_entropy", seed=2) for _ in range(2)]
-    train(nets[0], parts_of(X, y), client=cluster, epochs=12)
+    train(nets[0], parts, client=cluster, epochs=12)
     killed = []
 
     def kill_one(progress: fl.training.Progress) -> None:
@@ -167,8 +199,23 @@ def test_a_worker_dies_while_training(cluster, problem) -> None:
             killed.append(True)
             kill_a_worker(cluster)
 
-    train(nets[1], parts_of(X, y), client=cluster, epochs=12, callbacks=[kill_one])
+    train(nets[1], parts, client=cluster, epochs=12, callbacks=[kill_one])
     assert len(killed) == 1
+    assert nets[1].parameters.tobytes() == nets[0].parameters.tobytes()
+
+
+def test_a_new_worker_is_taken_in(cluster, problem, monkeypatch) -> None:
+    monkeypatch.setattr("fallline.distributed.rows.LOOK_AROUND", 0.0)
+    every, seen = ClusterRows.workers, []
+    monkeypatch.setattr(ClusterRows, "workers", lambda self: every(self)[: 1 + len(seen) // 3])
+    rows = []
+    place = ClusterRows.place
+    monkeypatch.setattr(ClusterRows, "place", lambda self: rows.append(place(self)) or rows[-1])
+    nets = [network() for _ in range(2)]
+    train(nets[0], parts_of(*problem), client=cluster, epochs=8, callbacks=[seen.append])
+    assert len(rows[0]) == 1
+    assert len(rows[-1]) > 1
+    train(nets[1], parts_of(*problem), client=cluster, epochs=8)
     assert nets[1].parameters.tobytes() == nets[0].parameters.tobytes()
 
 

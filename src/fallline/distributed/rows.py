@@ -20,7 +20,7 @@ from fallline.distributed.parts import (
     prepare_part,
     sources_of,
 )
-from fallline.distributed.station import Losses, Nodes, Station, add_up
+from fallline.distributed.station import Losses, Nodes, Station, add
 from fallline.engine.loop import computes
 from fallline.errors import ClusterError, DataError, FalllineError, ParameterError, ShapeError
 from fallline.network import Network
@@ -131,8 +131,9 @@ class ClusterRows:
             for answer in answers:
                 more_losses, more = answer.result()
                 losses |= more_losses
-                nodes |= more
-        return losses, add_up(nodes, len(self.parts))
+                for node, vector in more.items():
+                    add(nodes, node, vector, len(self.parts))
+        return losses, nodes
 
     def surely(self, work: Any) -> Any:
         """The result of some work on the cluster, which is set up anew where a worker died.
@@ -154,6 +155,12 @@ class ClusterRows:
                     raise ClusterError(f"the cluster did not finish its work: {error}") from error
                 time.sleep(0.1 * 3**attempt)
         raise AssertionError
+
+    def seconds_computing(self) -> list[float]:
+        """How long each worker has computed gradients since the stations were made."""
+        with self.as_current():
+            stations = self.client.gather(self.stations)
+            return [station.seconds_computing().result() for station in stations]
 
     # ---- which worker has what
 

@@ -1,12 +1,14 @@
 r"""What a worker keeps of a training: its parts, the buffers, and the way to the workers below it.
 
-The gradients of the parts are added along a fixed binary tree over the parts' numbers, neighbours
-first: ((0 + 1) + (2 + 3)) + ... A station adds those branches of it that it has whole, and hands
-the rest on; so the bits do not depend on which worker has which part.
+The gradients of the parts are added along a fixed binary tree over the parts' numbers, which halves
+them again and again. A station adds those branches of it that it has whole, and hands the rest on;
+so the bits do not depend on which worker has which part.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,30 +19,41 @@ from fallline.distributed.parts import Architecture, Part, mass
 from fallline.engine.loop import PARTS, part_length
 from fallline.samples import Samples
 
-__all__ = ["Losses", "Nodes", "Station", "add_up"]
+__all__ = ["Losses", "Nodes", "Station", "add"]
 
-Nodes = dict[tuple[int, int], Array]
-"""Sums by (level, index): index i of level l holds the parts from i 2^l to (i + 1) 2^l - 1."""
+Node = tuple[int, int]
+"""A node of the tree: the parts from the first number up to, but not with, the second."""
+
+Nodes = dict[Node, Array]
+"""Sums of gradients over the parts of a node."""
 
 Losses = dict[int, tuple[float, float]]
 """By part: the mass of its rows in the batch, and the sum of their losses."""
 
 
-def add_up(nodes: Nodes, n_parts: int) -> Nodes:
-    """Every two neighbours that are both there become their sum, up to the root."""
-    level, width = 0, n_parts
-    while width > 1:
-        for index in sorted(i for l, i in nodes if l == level and i % 2 == 0):
-            alone = index + 1 == width
-            if not alone and (level, index + 1) not in nodes:
-                continue
-            total = nodes.pop((level, index))
-            if not alone:
-                other = nodes.pop((level, index + 1))
-                total = np.add(total, other, out=total if total.flags.writeable else None)
-            nodes[level + 1, index // 2] = total
-        level, width = level + 1, (width + 1) // 2
-    return nodes
+@cache
+def families(n_parts: int) -> dict[Node, tuple[Node, Node]]:
+    """The tree that halves the parts again and again: each node's sibling and parent."""
+    family: dict[Node, tuple[Node, Node]] = {}
+    nodes = [(0, n_parts)]
+    for low, high in nodes:
+        if high - low > 1:
+            middle = (low + high + 1) // 2
+            left, right = (low, middle), (middle, high)
+            family[left], family[right] = (right, (low, high)), (left, (low, high))
+            nodes += [left, right]
+    return family
+
+
+def add(nodes: Nodes, node: Node, vector: Array, n_parts: int) -> None:
+    """Put a node's sum among the others; two siblings become their parent's sum, up to the root."""
+    family = families(n_parts)
+    while node in family and family[node][0] in nodes:
+        sibling, node = family[node]
+        other = nodes.pop(sibling)
+        room = next((each for each in (vector, other) if each.flags.writeable), None)
+        vector = np.add(vector, other, out=room)
+    nodes[node] = vector
 
 
 class Station:
@@ -57,6 +70,7 @@ class Station:
         self.n_parts = n_parts
         self.parts = {number: part.samples for number, part in parts.items()}
         self.below: list[tuple[Any, frozenset[int]]] = []
+        self.busy = 0.0
         self.compute = Compiled(self.network, self.parts) if compiled else self.by_reference
 
     def connect(self, below: Sequence[tuple[Any, frozenset[int]]]) -> None:
@@ -79,11 +93,13 @@ class Station:
         for answer in answers:
             more_losses, more = await answer
             losses |= more_losses
-            nodes |= more
-        return losses, add_up(nodes, self.n_parts)
+            for node, vector in more.items():
+                add(nodes, node, vector, self.n_parts)
+        return losses, nodes
 
     def own(self, theta: Array, rows: Mapping[int, Array] | None) -> tuple[Losses, Nodes]:
         """Those of the parts here."""
+        began = time.perf_counter()
         self.network.parameters = theta
         losses: Losses = {}
         nodes: Nodes = {}
@@ -91,13 +107,18 @@ class Station:
             for number, samples in self.parts.items():
                 chosen = None if rows is None else rows[number]
                 total = mass(samples, chosen)
+                loss, gradient = 0.0, np.zeros_like(theta)
                 if total > 0:
                     loss, gradient = self.compute(samples, chosen)
-                    losses[number] = total, total * loss
-                    nodes[0, number] = np.multiply(gradient, total, out=gradient)
-                else:
-                    losses[number], nodes[0, number] = (0.0, 0.0), np.zeros_like(theta)
-        return losses, add_up(nodes, self.n_parts)
+                losses[number] = total, total * loss
+                np.multiply(gradient, total, out=gradient)
+                add(nodes, (number, number + 1), gradient, self.n_parts)
+        self.busy += time.perf_counter() - began
+        return losses, nodes
+
+    def seconds_computing(self) -> float:
+        """How long it has computed gradients so far."""
+        return self.busy
 
     def by_reference(self, samples: Samples, rows: Array | None) -> tuple[float, Array]:
         """Mean loss and gradient by the readable reference."""
