@@ -423,14 +423,14 @@ def test_wrong_calls(cli, args, code, message) -> None:
 
 
 def test_a_rows_way_through_a_model(cli, trained: Path) -> None:
-    model = trained / "housing.safetensors"
-    text = cli("trace", HOUSING, "--model", model, "--row", 2).stdout
-    assert text.startswith("ROW 2  ")
+    result = cli("trace", HOUSING, "--model", trained, "--row", 2)
+    text = result.stdout
+    assert text.startswith("ROW 2  "), result.stderr
     assert "line 3\n" in text
     assert "LAYER 1  a = relu(z)" in text
     assert "PREDICTION  of median_house_value\nprediction: " in text
-    data = json.loads(cli("trace", HOUSING, "--model", model, "--row", 2, "--json").stdout)
-    one = cli("predict", model, HOUSING).stdout.splitlines()[2]
+    data = json.loads(cli("trace", HOUSING, "--model", trained, "--row", 2, "--json").stdout)
+    one = cli("predict", trained, HOUSING).stdout.splitlines()[2]
     assert data["prediction"]["prediction"] == pytest.approx(float(one.split(",")[0]))
 
 
