@@ -37,7 +37,7 @@ __all__ = ["Progress", "train"]
 FULL_BATCH_BELOW = 200
 DEFAULT_BATCH = 128
 RUNAWAY = 1e3
-ENOUGH_ROWS = 8192  # to know how large the loss was before the first step
+ENOUGH_ROWS = 2048  # to know how large the loss was before the first step
 # What the reference takes on a core of 2024, roughly: 10 us a step for two layers. Loading the
 # compiled engine takes 0.5 s (compiling it, once per machine, 10 s), so short runs do without.
 SECONDS_PER_LAYER = 5e-6
