@@ -103,7 +103,7 @@ def scores(
         cells = [SCORE_NAMES[score]]
         for rival, value in zip(rivals, values, strict=True):
             span = ends.get(rival, {}).get(score)
-            interval = f" ({number(span[0])} to {number(span[1])})" if span else ""
+            interval = f"\n{span[0]:.3g} to {span[1]:.3g}" if span else ""
             cells.append("" if value is None else number(value) + interval)
         rows.append(cells)
         known = [j for j, value in enumerate(values) if value is not None]
@@ -114,7 +114,7 @@ def scores(
     note = (
         f"On {where}, which the network was not trained on"
         + ("." if tested else "; they chose the best epoch, so the scores flatter it a little.")
-        + " In brackets 95 % bootstrap intervals. Green is the best of a line."
+        + " Below each its 95 % bootstrap interval. Green is the best of a line."
     )
     return [table(["", *(heads[rival] for rival in rivals)], rows, best), small(note)]
 

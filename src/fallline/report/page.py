@@ -21,8 +21,10 @@ p { margin: 0.5rem 0; } .lead { font-size: 1.05rem; } .small, figcaption { color
 table { border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); overflow-wrap: normal; }
-th { font-weight: 600; } td.n, th.n { text-align: right; white-space: nowrap; }
+th { font-weight: 600; vertical-align: bottom; } td.n, th.n { text-align: right; }
+td.n { white-space: nowrap; }
 td.best { color: var(--good); font-weight: 600; }
+td small { display: block; color: var(--muted); font-size: 0.8rem; font-weight: 400; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr));
   gap: 1.5rem 2rem; align-items: start; }
 figure { margin: 0.5rem 0; min-width: 0; } svg { width: 100%; height: auto; display: block;
@@ -30,6 +32,8 @@ figure { margin: 0.5rem 0; min-width: 0; } svg { width: 100%; height: auto; disp
 pre { background: color-mix(in srgb, var(--rule) 45%, transparent); padding: 0.7rem 0.9rem;
   border-radius: 6px; white-space: pre-wrap; font-size: 0.85rem; }
 ul { padding-left: 1.2rem; }
+@media (max-width: 32rem) { table { font-size: 0.82rem; } td small { font-size: 0.72rem; }
+  th, td { padding-right: 0.6rem; } }
 @media print { :root { --paper: #fff; --ink: #000; --muted: #444; --rule: #ccc; --accent: #1f6fb2;
   --second: #c4561e; --good: #1c7c45; } body { max-width: none; font-size: 11pt; padding: 0; }
   figure, tr, pre { break-inside: avoid; } h2 { break-after: avoid; } }
@@ -60,7 +64,10 @@ def figure(drawing: str, caption: str) -> str:
 
 
 def table(heads: list[str], rows: list[list[str]], best: set[tuple[int, int]] = frozenset()) -> str:  # type: ignore[assignment]
-    """Cells as text, all columns but the first right-aligned where they are short numbers."""
+    """Cells as text, all columns but the first right-aligned where they are short numbers.
+
+    A cell's second line is written smaller below its first.
+    """
     numeric = [
         j > 0 and all(len(row[j]) < 26 and not row[j][:1].isalpha() for row in rows)
         for j in range(len(heads))
@@ -74,15 +81,19 @@ def table(heads: list[str], rows: list[list[str]], best: set[tuple[int, int]] = 
         f'<th scope="col"{classes(-1, j)}>{escape(text)}</th>' for j, text in enumerate(heads)
     )
     lines = [
-        "<tr>"
-        + "".join(f"<td{classes(i, j)}>{escape(t)}</td>" for j, t in enumerate(row))
-        + "</tr>"
+        "<tr>" + "".join(f"<td{classes(i, j)}>{cell(t)}</td>" for j, t in enumerate(row)) + "</tr>"
         for i, row in enumerate(rows)
     ]
     return (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def cell(text: str) -> str:
+    """A cell's text; what stands on a second line is smaller."""
+    first, _, below = text.partition("\n")
+    return escape(first) + (f"<small>{escape(below)}</small>" if below else "")
 
 
 def code(text: str) -> str:
