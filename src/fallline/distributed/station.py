@@ -149,9 +149,9 @@ async def ask(place: Place, theta: Array, rows: Mapping[int, Array] | None) -> A
 
     wire: Any = protocol
     address, key = place
-    answer = await get_worker().rpc(address).actor_execute(
-        function="gradient", actor=key, args=[wire.to_serialize(theta), wire.to_serialize(rows)], kwargs={}
-    )  # fmt: skip
+    sent = [wire.to_serialize(theta), wire.to_serialize(rows)]
+    worker = get_worker().rpc(address)
+    answer = await worker.actor_execute(function="gradient", actor=key, args=sent, kwargs={})
     if answer["status"] != "OK":
         raise answer["exception"]
     return answer["result"]
