@@ -41,7 +41,7 @@ def four_workers():
 
 @pytest.fixture
 def cluster(four_workers):
-    four_workers.wait_for_workers(4)  # one that a test killed is started anew
+    four_workers.wait_for_workers(4, timeout=60)  # one that a test killed is started anew
     return four_workers
 
 
@@ -377,7 +377,7 @@ def test_the_death_of_the_scheduler_leaves_a_checkpoint(cluster, problem, tmp_pa
     with Processes() as apart:
         apart.add_workers(2)
         with connect(apart.address, seconds=30) as client:
-            client.wait_for_workers(2)
+            client.wait_for_workers(2, timeout=60)
             with pytest.raises(ClusterError, match=r"scheduler .* gone .*run.safetensors"):
                 train(
                     nets[1], parts_of(X, y), client=client, callbacks=[kill_the_scheduler],
@@ -407,7 +407,7 @@ def test_started_apart_over_tls(problem, tmp_path) -> None:
     with Processes("tls", options) as apart:
         apart.add_workers(2)
         with connect(apart.address, seconds=30, security=security) as client:
-            client.wait_for_workers(2)
+            client.wait_for_workers(2, timeout=60)
             assert all(address.startswith("tls://") for address in client.nthreads())
             found = sweep(*problem, SETTINGS, seeds=10, client=client)
             net = network()

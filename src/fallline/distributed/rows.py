@@ -20,7 +20,7 @@ from fallline.distributed.parts import (
     prepare_part,
     sources_of,
 )
-from fallline.distributed.station import Losses, Nodes, Station, add
+from fallline.distributed.station import Losses, Nodes, Place, Station, add
 from fallline.engine.loop import computes
 from fallline.errors import ClusterError, DataError, FalllineError, ParameterError, ShapeError
 from fallline.network import Network
@@ -30,6 +30,7 @@ __all__ = ["ClusterRows"]
 TRIES = 5  # of a task, or of a step, whose worker died
 FAN_OUT = 4  # stations that one place sends to; the others get theta from those
 LOOK_AROUND = 5.0  # seconds between two looks for workers that are new
+Member = tuple[Any, Place, frozenset[int]]  # a station, where it is, its parts
 PATIENCE = 60.0  # seconds without any worker
 
 
@@ -228,17 +229,18 @@ class ClusterRows:
         ]  # fmt: skip
         with self.as_current():
             actors = self.client.gather(futures)
-            crew = list(zip(actors, map(frozenset, shares.values()), strict=True))
-            self.roots = self.connected(crew)
+            places = [(actor.address().result(), actor.key) for actor in actors]
+            crew = list(zip(actors, places, map(frozenset, shares.values()), strict=True))
+            self.roots = [(actor, parts) for actor, _, parts in self.connected(crew)]
         self.stations = futures
 
-    def connected(self, crew: list[tuple[Any, frozenset[int]]]) -> list[tuple[Any, frozenset[int]]]:
+    def connected(self, crew: list[Member]) -> list[Member]:
         """The first of each ``FAN_OUT`` groups of neighbours; the others are put below it."""
         heads = []
         for group in groups_of(crew, FAN_OUT):
-            (head, own), below = group[0], self.connected(group[1:])
-            head.connect(below).result()
-            heads.append((head, own.union(*(parts for _, parts in below))))
+            (actor, place, own), below = group[0], self.connected(group[1:])
+            actor.connect([(place, parts) for _, place, parts in below]).result()
+            heads.append((actor, place, own.union(*(parts for _, _, parts in below))))
         return heads
 
     @contextmanager

@@ -19,13 +19,16 @@ from fallline.distributed.parts import Architecture, Part, mass
 from fallline.engine.loop import PARTS, part_length
 from fallline.samples import Samples
 
-__all__ = ["Losses", "Nodes", "Station", "add"]
+__all__ = ["Losses", "Nodes", "Place", "Station", "add"]
 
 Node = tuple[int, int]
 """A node of the tree: the parts from the first number up to, but not with, the second."""
 
 Nodes = dict[Node, Array]
 """Sums of gradients over the parts of a node."""
+
+Place = tuple[str, str]
+"""A station's worker, and the name by which that knows it."""
 
 Losses = dict[int, tuple[float, float]]
 """By part: the mass of its rows in the batch, and the sum of their losses."""
@@ -69,11 +72,17 @@ class Station:
         self.network = architecture.network()
         self.n_parts = n_parts
         self.parts = {number: part.samples for number, part in parts.items()}
-        self.below: list[tuple[Any, frozenset[int]]] = []
+        self.below: list[tuple[Place, frozenset[int]]] = []
         self.busy = 0.0
         self.compute = Compiled(self.network, self.parts) if compiled else self.by_reference
 
-    def connect(self, below: Sequence[tuple[Any, frozenset[int]]]) -> None:
+    def address(self) -> str:
+        """That of the worker it is on."""
+        from distributed import get_worker
+
+        return str(get_worker().address)
+
+    def connect(self, below: Sequence[tuple[Place, frozenset[int]]]) -> None:
         """Take the stations below, each with the parts that it and those below it have."""
         self.below = list(below)
 
@@ -82,16 +91,18 @@ class Station:
     ) -> tuple[Losses, Nodes]:
         """Losses and sums of gradients at ``theta``, of this station and those below it.
 
-        ``rows`` are the row numbers of the batch within each part, or None for all rows.
+        ``rows`` are the row numbers of the batch within each part, or None for all rows. Raises
+        OSError where a station below is gone.
         """
         answers = [
-            station.gradient(theta, rows if rows is None else {p: rows[p] for p in parts})
-            for station, parts in self.below
+            asyncio.ensure_future(
+                ask(place, theta, rows if rows is None else {p: rows[p] for p in parts})
+            )
+            for place, parts in self.below
         ]
         loop = asyncio.get_running_loop()
         losses, nodes = await loop.run_in_executor(None, self.own, theta, rows)
-        for answer in answers:
-            more_losses, more = await answer
+        for more_losses, more in await asyncio.gather(*answers):
             losses |= more_losses
             for node, vector in more.items():
                 add(nodes, node, vector, self.n_parts)
@@ -127,6 +138,23 @@ class Station:
             X, Y = X[rows], Y[rows]
             weight = None if weight is None else weight[rows]
         return loss_and_gradient(self.network, X, Y, weight)
+
+
+async def ask(place: Place, theta: Array, rows: Mapping[int, Array] | None) -> Any:
+    """What the station at another worker answers.
+
+    As Dask's own Actor does it, which would wait for a worker that is gone to come back.
+    """
+    from distributed import get_worker, protocol
+
+    wire: Any = protocol
+    address, key = place
+    sent = [wire.to_serialize(theta), wire.to_serialize(rows)]
+    worker = get_worker().rpc(address)
+    answer = await worker.actor_execute(function="gradient", actor=key, args=sent, kwargs={})
+    if answer["status"] != "OK":
+        raise answer["exception"]
+    return answer["result"]
 
 
 class Compiled:
