@@ -2,7 +2,7 @@
 
 import * as actions from "./actions.js";
 import { button, field, h, select, short, whole } from "./dom.js";
-import { canTravel, on, state, tell } from "./state.js";
+import { canTravel, on, show, state, tell } from "./state.js";
 import { T } from "./text.js";
 
 const SPEEDS = [1, 5, 30, 200, 1000, 5000];
@@ -14,7 +14,7 @@ export function barView() {
   const redo = button("↷", () => actions.time(false), { "aria-label": T.bar.redo, title: T.bar.redo, id: "redo" });
   const speeds = Object.fromEntries([...SPEEDS.map((n) => [n, whole(n)]), [0, T.bar.fast]]);
   const speed = select(speeds, state.speed, (value) => actions.setSpeed(Number(value)), { id: "speed" });
-  const kind = select(T.bar.kinds, state.stepKind, (value) => { state.stepKind = value; }, { id: "step-kind" });
+  const kind = select(T.bar.kinds, state.stepKind, (value) => show({ stepKind: value }), { id: "step-kind" });
   const figures = ["epoch", "train", "test", "score", "test-score"].map((name) => [name,
     h("output", { id: `figure-${name}` })]);
   const heads = { epoch: T.bar.epoch, train: T.bar.loss, test: T.bar.test, score: "", "test-score": T.bar.test };
@@ -22,6 +22,10 @@ export function barView() {
   const boxes = figures.map(([name, output]) => h("div", { class: `figure ${name}` },
     name === "score" ? head : h("span", {}, heads[name]), output));
 
+  on("view", () => {
+    speed.value = state.speed;
+    kind.value = state.stepKind;
+  });
   on("frame", ({ frame, problem }) => {
     play.textContent = frame.playing ? T.bar.pause : T.bar.play;
     play.setAttribute("aria-pressed", String(frame.playing));

@@ -2,13 +2,13 @@
 
 import { color } from "./colors.js";
 import { fitted, h, short, whole } from "./dom.js";
-import { on, state } from "./state.js";
+import { on, show, state } from "./state.js";
 import { T } from "./text.js";
 
 export function curvesView() {
   const loss = h("canvas", { role: "img", "aria-label": T.curves.aria, id: "loss-curve" });
   const score = h("canvas", { role: "img", "aria-label": T.bar.accuracy, id: "score-curve" });
-  const log = h("input", { type: "checkbox", id: "log", onchange: () => draw() });
+  const log = h("input", { type: "checkbox", id: "log", onchange: () => show({ log: log.checked }) });
   log.checked = true;
   const draw = () => {
     const { frame, problem } = state;
@@ -20,6 +20,10 @@ export function curvesView() {
     plot(score, stacked ? 104 : 170, epoch, [[a, "high"], [b, "low"]], { ...top, epochs: true });
   };
   on("frame", draw);
+  on("view", () => {
+    log.checked = state.log;
+    draw();
+  });
   // beside a table of predictions there is room below the network, else below the output
   on("problem", ({ problem }) => {
     const place = document.getElementById(problem.n_train <= 40 ? "middle" : "right");

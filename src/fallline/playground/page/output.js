@@ -3,7 +3,7 @@
 import * as actions from "./actions.js";
 import { classColor, color, diverging, rgb, scale, word, CLASSES } from "./colors.js";
 import { field, fitted, h, select, short } from "./dom.js";
-import { on, state } from "./state.js";
+import { on, show, state } from "./state.js";
 import { T } from "./text.js";
 
 export function outputView() {
@@ -11,11 +11,17 @@ export function outputView() {
   const small = document.createElement("canvas");
   const axes = h("div", { class: "pair" });
   const others = h("p", { class: "quiet" }, T.output.others);
-  const sharp = h("input", { type: "checkbox", id: "sharp", onchange: () => redraw() });
-  const testPoints = h("input", { type: "checkbox", id: "test-points", onchange: () => redraw() });
+  const sharp = h("input", { type: "checkbox", id: "sharp", onchange: () => show({ sharp: sharp.checked }) });
+  const testPoints = h("input", { type: "checkbox", id: "test-points",
+    onchange: () => show({ testPoints: testPoints.checked }) });
   testPoints.checked = true;
   const table = h("div", { class: "predictions", id: "predictions" });
   const legend = h("div", { class: "legend" });
+  on("view", () => {
+    sharp.checked = state.sharp;
+    testPoints.checked = state.testPoints;
+    redraw();
+  });
   const redraw = () => { if (state.frame && state.problem) draw(canvas, small, sharp.checked, testPoints.checked); };
 
   on("problem", ({ problem }) => {
