@@ -78,6 +78,13 @@ function plot(canvas, tall, epochs, series, { log = false, low, high, name, epoc
       pen = true;
     });
     context.stroke();
+    const known = values.flatMap((v, i) => (v === null || (log && v <= 0) ? [] : [[x(epochs[i]), y(v)]]));
+    if (known.length === 1) {  // no line yet
+      context.fillStyle = color(tone);
+      context.beginPath();
+      context.arc(...known[0], 3, 0, 7);
+      context.fill();
+    }
   });
   context.setLineDash([]);
   context.save();

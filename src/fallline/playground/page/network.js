@@ -69,7 +69,7 @@ const places = (problem, width) => {
 
 function build(view, picture, heads, problem) {
   const { sizes } = problem;
-  const width = Math.max(picture.parentElement.clientWidth, 92 * sizes.length);
+  const width = Math.max(picture.parentElement.clientWidth, 80 * sizes.length);
   const key = JSON.stringify([sizes, problem.activations, problem.features.slice(0, SHOWN), width]);
   if (key === view.key) return;
   view.key = key;
@@ -97,6 +97,7 @@ function build(view, picture, heads, problem) {
     }
   }
   const neurons = [];
+  const short_ = problem.classes.every((name) => name.length <= 3);  // room for it beside the box
   for (let l = 0; l < sizes.length; l++) {
     for (let j = 0; j < Math.min(sizes[l], SHOWN); j++) {
       const canvas = h("canvas", { width: 1, height: 1 });
@@ -109,7 +110,7 @@ function build(view, picture, heads, problem) {
           onclick: () => actions.look(biasAt(sizes, starts, l, j)) }, inner);
       if (l > 0) for (const [event, peek] of [["pointerenter", { l, j }], ["pointerleave", null]])
         box.addEventListener(event, () => { state.peek = peek; tell("peek"); });
-      if (name && l > 0) box.append(h("span", { class: "beside", title: name }, name));
+      if (name && l > 0) box.append(h("span", { class: short_ ? "beside end" : "beside", title: name }, name));
       box.style.left = `${at.x(l)}px`;
       box.style.top = `${at.y(l, j)}px`;
       neurons.push(box);
@@ -155,6 +156,7 @@ function buildHeads(heads, problem, at, width) {
     } else if (last) parts.push(h("span", { class: "quiet" }, activations[l - 1]));
     const head = h("div", { class: "layer-head" }, parts);
     head.style.left = `${at.x(l) + BOX / 2}px`;
+    head.style.width = `${Math.min(112, at.x(1) - at.x(0) - 4)}px`;
     return head;
   });
   heads.replaceChildren(...made);

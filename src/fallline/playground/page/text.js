@@ -55,7 +55,7 @@ export const T = {
       inverse_scaling: "inverse scaling", warm_up: "warm-up", one_cycle: "one cycle",
     },
     losses: {
-      auto: "usual for the data", binary_cross_entropy: "binary cross-entropy",
+      auto: "the usual one", binary_cross_entropy: "binary cross-entropy",
       cross_entropy: "cross-entropy", squared_error: "squared error",
       absolute_error: "absolute error", huber: "Huber",
     },
