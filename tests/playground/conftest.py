@@ -15,6 +15,9 @@ from fallline.playground import Playground
 from fallline.playground.descent import engine_ready, load_engine
 from fallline.playground.session import Start
 
+PLAYING = (
+    "window.playing = () => document.getElementById('play').getAttribute('aria-pressed') === 'true'"
+)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
 
@@ -133,10 +136,7 @@ def page(browser, playground: Playground) -> Iterator:
     made.on("pageerror", lambda error: said.append(str(error)))
     made.goto(playground.url)
     made.wait_for_selector(".neuron canvas")
-    made.evaluate(
-        "window.playing = () => document.getElementById('play')"
-        ".getAttribute('aria-pressed') === 'true'"
-    )
+    made.evaluate(PLAYING)
     yield made
     context.close()
     assert [text for text in said if text != refused] == []  # a refused table is told by it too

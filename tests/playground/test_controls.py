@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fallline as fl
 from fallline.playground import Playground
 from fallline.playground.descent import Descent
 from fallline.playground.problems import lift
+from fallline.playground.starts import start_from_arrays
 
 from .browsing import epoch, needs_browser, wait, wait_epoch, weights, whole_run
+from .conftest import PLAYING
 
 pytestmark = needs_browser
 TESTS = "".join(
@@ -77,7 +80,7 @@ def attribute(part: str, name: str) -> Callable[[Descent], Any]:
 
 def test_every_activation_is_taken(page, server) -> None:
     values = page.locator("#activation-1 option").evaluate_all("all => all.map(o => o.value)")
-    assert len(values) == 9
+    assert len(values) >= 9  # those of one's own too
     for value in values:
         page.select_option("#activation-1", value)
         server.until(page, lambda d, v=value: d.network.hidden == (v,))
@@ -299,6 +302,17 @@ def test_what_is_looked_at_is_in_the_address(page) -> None:
         assert page.is_checked(f"#{box}") == on
 
 
+def test_the_pictures_alone(page) -> None:
+    small = page.locator("#surface").bounding_box()["width"]
+    page.click("#pictures")
+    page.wait_for_selector("#rate", state="hidden")
+    assert page.is_hidden("#stage")
+    assert page.locator("#surface").bounding_box()["width"] > small
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.click("#pictures")
+    page.wait_for_selector("#rate", state="visible")
+
+
 # ---- microscope and drawing
 
 
@@ -357,6 +371,33 @@ def test_the_address_is_copied(page) -> None:
     copied = page.evaluate("navigator.clipboard.readText()")
     assert "#s=" in copied
     assert "token" not in copied
+
+
+def test_a_network_with_parts_of_ones_own(browser) -> None:
+    fl.register_activation("bent", lambda Z: Z / (1 + abs(Z)), lambda Z, A: 1 / (1 + abs(Z)) ** 2)
+    network = fl.Network([2, 3, 1], hidden="bent", loss="poisson", seed=1)
+    X = np.random.default_rng(0).normal(size=(9, 2))
+    own = Playground(start_from_arrays(network, X, np.round(np.exp(X[:, 0]))))
+    own.start()
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(own.url)
+    page.wait_for_selector("#stage .matrix")
+    page.evaluate(PLAYING)
+    assert page.input_value("#activation-1") == "bent"
+    assert page.input_value("#loss") == "poisson"
+    whole_run(page)
+    while True:
+        for cell in page.locator("#stage [data-cell]").all()[:3]:
+            cell.hover()
+        before = page.inner_text("#stage-count")
+        page.click("#stage-next")
+        if page.inner_text("#stage-count") == before:
+            break
+    page.close()
+    own.close()
+    assert said == []
 
 
 def test_no_control_is_left_out(page, server) -> None:

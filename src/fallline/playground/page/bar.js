@@ -12,6 +12,8 @@ export function barView() {
   const back = button(T.bar.back, () => actions.back(), { id: "back" });
   const undo = button("↶", () => actions.time(true), { "aria-label": T.bar.undo, title: T.bar.undo, id: "undo" });
   const redo = button("↷", () => actions.time(false), { "aria-label": T.bar.redo, title: T.bar.redo, id: "redo" });
+  const pictures = button("⛶", () => show({ pictures: !state.pictures }), {
+    "aria-label": T.bar.pictures, title: T.bar.pictures, "aria-pressed": "false", id: "pictures" });
   const speeds = Object.fromEntries([...SPEEDS.map((n) => [n, whole(n)]), [0, T.bar.fast]]);
   const speed = select(speeds, state.speed, (value) => actions.setSpeed(Number(value)), { id: "speed" });
   const kind = select(T.bar.kinds, state.stepKind, (value) => show({ stepKind: value }), { id: "step-kind" });
@@ -24,6 +26,9 @@ export function barView() {
 
   on("view", () => {
     speed.value = state.speed;
+    pictures.setAttribute("aria-pressed", String(state.pictures));
+    document.body.classList.toggle("pictures", state.pictures);
+    window.dispatchEvent(new Event("resize"));
     kind.value = state.stepKind;
   });
   on("frame", ({ frame, problem }) => {
@@ -54,7 +59,7 @@ export function barView() {
       button(T.bar.whole, actions.retrain, { id: "whole" }),
       field(T.bar.speed, speed)),
     h("div", { class: "figures" }, boxes),
-    h("div", { class: "corner" }, undo, redo,
+    h("div", { class: "corner" }, undo, redo, pictures,
       button("◐", () => tell("switch-theme"), { "aria-label": T.bar.theme, title: T.bar.theme, id: "theme" })),
   ];
 }

@@ -9,7 +9,6 @@ import { T } from "./text.js";
 
 const SHOWN = 12;
 const BOX = 38, STEP = 62, TOP = 12;
-const ACTIVATIONS = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "identity"];
 const INITS = { "": T.network.usual, uniform: T.network.inits.uniform, glorot_uniform: T.network.inits.glorot_uniform,
   glorot_normal: T.network.inits.glorot_normal, he_uniform: T.network.inits.he_uniform, he_normal: T.network.inits.he_normal };
 
@@ -147,7 +146,7 @@ function buildHeads(heads, problem, at, width) {
       parts.splice(0, 1, h("span", { class: "resize" },
         button("−", resize(-1), { "aria-label": `${T.network.fewer}, ${T.network.hidden(l)}`, id: `fewer-${l}` }), title,
         button("+", resize(1), { "aria-label": `${T.network.more}, ${T.network.hidden(l)}`, id: `more-${l}` })));
-      const names = Object.fromEntries(ACTIVATIONS.map((name) => [name, name.replace("_", " ")]));
+      const names = Object.fromEntries(problem.known_activations.map((name) => [name, name.replace("_", " ")]));
       parts.push(select(names, activations[l - 1], (value) => {
         const all = [...state.setup.network.activations];
         all[l - 1] = value;

@@ -68,7 +68,7 @@ function legendParts(problem) {
   });
 }
 
-const SIDE = 420, MARGIN = 44, FINER = 3;
+const SIDE = 420, LARGE_SIDE = 900, MARGIN = 44, FINER = 3;
 
 /** A map of (size * size) bytes, FINER times as fine each way: the boundary between is a line then. */
 function finer(bytes, size) {
@@ -93,7 +93,7 @@ function finer(bytes, size) {
 
 function geometry(canvas) {
   const width = Math.max(120, canvas.parentElement.clientWidth);
-  const side = Math.min(width - MARGIN, SIDE);
+  const side = Math.min(width - MARGIN, state.pictures ? LARGE_SIDE : SIDE, window.innerHeight - 140);
   return { width, side, left: MARGIN + Math.max(0, (width - MARGIN - side) / 2), top: 4, height: side + 28 };
 }
 

@@ -15,6 +15,7 @@ export const state = {
   dragging: true,    // whether a dragged slider retrains
   sharp: false,      // decisions only
   testPoints: true,  // whether the picture shows them
+  pictures: false,   // whether the controls make room for the pictures
   log: true,         // the axis of the loss curve
   rate: 0,           // retrainings in the last second
   retrainings: 0,    // in all
@@ -65,7 +66,7 @@ const VIEW = {
   parameter: (v) => v === null || (Number.isInteger(v) && v >= 0),
   row: (v) => Number.isInteger(v) && v >= 0,
   dragging: (v) => typeof v === "boolean", sharp: (v) => typeof v === "boolean",
-  testPoints: (v) => typeof v === "boolean", log: (v) => typeof v === "boolean",
+  testPoints: (v) => typeof v === "boolean", log: (v) => typeof v === "boolean", pictures: (v) => typeof v === "boolean",
 };
 
 /** Change what is looked at; the views and the address follow. */

@@ -40,6 +40,8 @@ export function trainingView() {
     momentum.box.hidden = !["momentum", "nesterov"].includes(training.optimizer);
     optimizer.value = training.optimizer;
     schedule.value = training.schedule;
+    if (![...loss.options].some((option) => option.value === training.loss))
+      loss.append(h("option", { value: training.loss }, training.loss.replaceAll("_", " ")));
     loss.value = training.loss;
     if (![...batch.options].some((option) => Number(option.value) === training.batch_size))
       batch.append(h("option", { value: training.batch_size }, String(training.batch_size)));
