@@ -1,7 +1,7 @@
 // The bar at the top: play, step, back, reset, and where the descent stands.
 
 import * as actions from "./actions.js";
-import { button, field, h, select, short, whole } from "./dom.js";
+import { button, field, h, select, short, svg, whole } from "./dom.js";
 import { canTravel, on, show, state, tell } from "./state.js";
 import { T } from "./text.js";
 
@@ -12,7 +12,9 @@ export function barView() {
   const back = button(T.bar.back, () => actions.back(), { id: "back" });
   const undo = button("↶", () => actions.time(true), { "aria-label": T.bar.undo, title: T.bar.undo, id: "undo" });
   const redo = button("↷", () => actions.time(false), { "aria-label": T.bar.redo, title: T.bar.redo, id: "redo" });
-  const pictures = button("⛶", () => show({ pictures: !state.pictures }), {
+  const corners = svg("svg", { width: 15, height: 15, viewBox: "0 0 15 15", fill: "none", stroke: "currentColor",
+    "stroke-width": 1.8, "aria-hidden": "true" }, svg("path", { d: "M1 5V1h4M10 1h4v4M14 10v4h-4M5 14H1v-4" }));
+  const pictures = button(corners, () => show({ pictures: !state.pictures }), {
     "aria-label": T.bar.pictures, title: T.bar.pictures, "aria-pressed": "false", id: "pictures" });
   const speeds = Object.fromEntries([...SPEEDS.map((n) => [n, whole(n)]), [0, T.bar.fast]]);
   const speed = select(speeds, state.speed, (value) => actions.setSpeed(Number(value)), { id: "speed" });

@@ -21,14 +21,16 @@ export function curvesView() {
   };
   on("frame", draw);
   on("view", () => {
+    settle(state);
     log.checked = state.log;
     draw();
   });
   // beside a table of predictions there is room below the network, else below the output
-  on("problem", ({ problem }) => {
-    const place = document.getElementById(problem.n_train <= 40 ? "middle" : "right");
+  const settle = ({ problem, pictures }) => {
+    const place = document.getElementById(pictures || (problem && problem.n_train <= 40) ? "middle" : "right");
     if (card.parentElement !== place) place.append(card);
-  });
+  };
+  on("problem", settle);
   const card = h("section", { class: "card", "aria-labelledby": "curves-title" },
     h("div", { class: "head" }, h("h2", { id: "curves-title" }, T.curves.title),
       h("span", { class: "legend" }, h("span", {}, h("span", { class: "dash class-1" }), T.output.train),
