@@ -14,6 +14,8 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx-mathjax-offline"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "Fallline"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = True
 
 myst_enable_extensions = ["dollarmath"]

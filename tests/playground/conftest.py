@@ -15,6 +15,9 @@ from fallline.playground import Playground
 from fallline.playground.descent import engine_ready, load_engine
 from fallline.playground.session import Start
 
+PLAYING = (
+    "window.playing = () => document.getElementById('play').getAttribute('aria-pressed') === 'true'"
+)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
 
@@ -110,3 +113,30 @@ def client(playground: Playground) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def examples() -> Path:
     return Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")  # while it is open, asyncio takes its loop for the running one
+def browser() -> Iterator:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as started:
+        made = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser, playground: Playground) -> Iterator:
+    """The page with the truth table; it may not have said anything on the console."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    made = context.new_page()
+    made.set_default_timeout(20_000)
+    said: list[str] = []
+    made.on("console", lambda message: said.append(message.text))
+    refused = "Failed to load resource: the server responded with a status of 400 (Bad Request)"
+    made.on("pageerror", lambda error: said.append(str(error)))
+    made.goto(playground.url)
+    made.wait_for_selector(".neuron canvas")
+    made.evaluate(PLAYING)
+    yield made
+    context.close()
+    assert [text for text in said if text != refused] == []  # a refused table is told by it too

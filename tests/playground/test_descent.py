@@ -61,6 +61,7 @@ def trained(made: Descent) -> fl.Network:
         batch_size=made.batch_size,
         seed=made.setup.network.seed,
         l2=training.l2,
+        l1=training.l1,
         engine="numpy",
     )
     return network
@@ -79,7 +80,7 @@ def test_a_run_is_that_of_train(kind: str) -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_steps_by_hand_are_those_of_a_run(optimizer: str, schedule: str) -> None:
-    made = descent(optimizer=optimizer, schedule=schedule, l2=0.01, epochs=4)
+    made = descent(optimizer=optimizer, schedule=schedule, l2=0.01, l1=0.001, epochs=4)
     made.step("batch")
     made.step("batch")
     made.advance(1, 60.0)  # the rest of the first epoch
@@ -200,7 +201,7 @@ def test_the_landscape_has_the_present_loss_in_its_middle() -> None:
 
 @pytest.mark.parametrize("kind", ["truth_table", "gaussians", "plane", "iris"])
 def test_the_script_repeats_the_run(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    made = descent(kind, schedule="cosine")
+    made = descent(kind, schedule="cosine", l1=0.002)
     whole_runs.retrain(made, 60.0)
     script = base64.b64decode(exports.export(made, "script")["content"]).decode()
     names: dict[str, object] = {}
@@ -254,6 +255,42 @@ def test_a_network_of_ones_own_starts_as_it_is() -> None:
         start_from_arrays(network, X, None)
     with pytest.raises(FalllineError):
         start_from_arrays(network, X * np.nan, X[:, 0])
+
+
+@pytest.mark.parametrize("loss", ["poisson", "quantile(0.9)", "pinball"])
+def test_parts_of_ones_own_are_shown_as_they_are(loss: str) -> None:
+    fl.register_activation("bent", lambda Z: Z / (1 + abs(Z)), lambda Z, A: 1 / (1 + abs(Z)) ** 2)
+    fl.register_loss("pinball", lambda A, Y: abs(A - Y).sum(axis=1), lambda A, Y: np.sign(A - Y))
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    network = fl.Network([2, 3, 1], hidden="bent", loss=loss, seed=1)
+    start = start_from_arrays(network, X, np.round(np.exp(X[:, 0])))
+    session = Session(start)
+    session.take(replace(start.setup, training=replace(start.setup.training, epochs=5)))
+    made = session.there()
+    assert whole_runs.retrain(made, 60.0)
+    trained = network.copy()
+    fl.train(
+        trained, X, np.round(np.exp(X[:, 0])), optimizer=made.optimizer, epochs=5, engine="numpy"
+    )
+    assert np.allclose(made.network.parameters, trained.parameters, rtol=1e-9)
+    assert microscope.next_update(made, "batch")["loss_name"] == loss
+    assert session.frame(playing=False)
+
+
+def test_inputs_are_functions_of_the_points() -> None:
+    plain = make_problem(DataSetup(kind="circles", n=50), None, None)
+    names = ("x2", "x1²", "x1 x2", "sin πx1")
+    made = make_problem(DataSetup(kind="circles", n=50, inputs=names), None, None)
+    x1, x2 = plain.X.T
+    assert np.array_equal(made.X, np.column_stack([x2, x1**2, x1 * x2, np.sin(np.pi * x1)]))
+    assert made.features == names
+    assert np.array_equal(made.plane[0], plain.X)
+    assert make_problem(DataSetup(kind="iris", inputs=names), None, None).plane is None
+    given = Setup().as_dict()
+    for wrong in (["x1", "x1"], [], ["x3"], "x1"):
+        given["data"]["inputs"] = wrong
+        with pytest.raises(ParameterError, match="data.inputs"):
+            read_setup(given)
 
 
 def test_frames_tell_what_is_there(client: Client) -> None:

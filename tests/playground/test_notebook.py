@@ -17,7 +17,8 @@ from fallline.playground import notebook
 from fallline.playground.descent import engine_ready, load_engine
 from fallline.playground.live import Live
 
-from .conftest import CHROMIUM, unpacked
+from .browsing import needs_browser
+from .conftest import unpacked
 
 Message = tuple[dict[str, Any], list[bytes]]
 
@@ -206,39 +207,36 @@ def test_the_page_is_one_text() -> None:
     assert Live.__init__  # the same sessions as behind the WebSocket
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no browser: chromium is not installed")
-def test_the_page_in_a_frame_talks_to_its_session() -> None:
+@needs_browser
+def test_the_page_in_a_frame_talks_to_its_session(browser) -> None:
     """The widget's script in a browser, with a stand-in for the notebook between the two."""
-    sync_api = pytest.importorskip("playwright.sync_api")
     widget = fl.widget()
     came: queue.Queue[Message] = queue.Queue()
     widget.views.send = lambda content, buffers: came.put((content, buffers))
-    with sync_api.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": 1000, "height": 900})
-        tab.expose_function("toPython", widget._handle_custom_msg)
-        tab.set_content("<div id=cell></div>")
-        tab.evaluate(STAND_IN, notebook.widget_script())
+    tab = browser.new_page(viewport={"width": 1000, "height": 900})
+    tab.expose_function("toPython", widget._handle_custom_msg)
+    tab.set_content("<div id=cell></div>")
+    tab.evaluate(STAND_IN, notebook.widget_script())
 
-        def exchange(done: str) -> None:
-            frame = tab.frames[-1]
-            end = time.monotonic() + 30
-            while not frame.evaluate(done):
-                assert time.monotonic() < end, done
-                try:
-                    content, buffers = came.get(timeout=0.05)
-                except queue.Empty:
-                    continue
-                tab.evaluate("([c, b]) => fromPython(c, b)", [content, [list(b) for b in buffers]])
-
-        wait_for(lambda: len(tab.frames) == 2 and tab.evaluate("1"))
-        exchange("Boolean(document.querySelector('.neuron canvas'))")
+    def exchange(done: str) -> None:
         frame = tab.frames[-1]
-        frame.click("#whole")
-        exchange("document.getElementById('figure-epoch').textContent === '20,000'")
-        exchange("window.frameElement.falllineHost.address().includes('t=')")
-        assert widget.network.predict([[1, 1, 1], [0, 1, 1]]).tolist() == [1, 0]
-        browser.close()
+        end = time.monotonic() + 30
+        while not frame.evaluate(done):
+            assert time.monotonic() < end, done
+            try:
+                content, buffers = came.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            tab.evaluate("([c, b]) => fromPython(c, b)", [content, [list(b) for b in buffers]])
+
+    wait_for(lambda: len(tab.frames) == 2 and tab.evaluate("1"))
+    exchange("Boolean(document.querySelector('.neuron canvas'))")
+    frame = tab.frames[-1]
+    frame.click("#whole")
+    exchange("document.getElementById('figure-epoch').textContent === '20,000'")
+    exchange("window.frameElement.falllineHost.address().includes('t=')")
+    assert widget.network.predict([[1, 1, 1], [0, 1, 1]]).tolist() == [1, 0]
+    tab.close()
     widget.close()
 
 

@@ -6,7 +6,6 @@ shows, never for a time.
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,85 +13,10 @@ import pytest
 
 import fallline as fl
 from fallline.lesson import TRAIN_X, TRAIN_Y, truth_table_network
-from fallline.playground import Playground
 
-from .conftest import CHROMIUM
+from .browsing import epoch, figure, needs_browser, number, wait, wait_epoch, weights, whole_run
 
-sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no browser: neither chromium nor chromium-browser is installed"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with sync_api.sync_playwright() as started:
-        made = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def page(browser, playground: Playground) -> Iterator:
-    """The page with the truth table; it may not have said anything on the console."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    made = context.new_page()
-    made.set_default_timeout(20_000)
-    said: list[str] = []
-    made.on("console", lambda message: said.append(message.text))
-    refused = "Failed to load resource: the server responded with a status of 400 (Bad Request)"
-    made.on("pageerror", lambda error: said.append(str(error)))
-    made.goto(playground.url)
-    made.wait_for_selector(".neuron canvas")
-    yield made
-    context.close()
-    assert [text for text in said if text != refused] == []  # a refused table is told by it too
-
-
-def wait(page, condition: str) -> None:
-    page.wait_for_function(f"() => {condition}")
-
-
-def epoch(page) -> int:
-    return int(page.inner_text("#figure-epoch").replace(",", "").split(" ")[0])
-
-
-def wait_epoch(page, test: str) -> None:
-    wait(
-        page, f"Number(document.getElementById('figure-epoch').textContent.replace(',', '')) {test}"
-    )
-
-
-def number(text: str) -> float:
-    return float(text.replace("−", "-").replace(",", "").replace("%", ""))
-
-
-def figure(page, name: str) -> float:
-    return number(page.inner_text(f"#figure-{name}"))
-
-
-def whole_run(page) -> None:
-    before = int(page.get_attribute("body", "data-retrainings") or 0)
-    page.click("#whole")
-    wait(page, f"Number(document.body.dataset.retrainings) > {before} && !playing()")
-    wait_epoch(page, f"=== {page.input_value('#epochs-number')}")
-
-
-@pytest.fixture(autouse=True)
-def helpers(request) -> None:
-    if "page" in request.fixturenames:
-        request.getfixturevalue("page").evaluate(
-            "window.playing = () => document.getElementById('play')"
-            ".getAttribute('aria-pressed') === 'true'"
-        )
-
-
-def weights(page, neuron: str) -> list[float]:
-    """Bias and incoming weights of a neuron, as the inspector shows them."""
-    page.click(f"[data-neuron='{neuron}']")
-    page.wait_for_selector("#inspector .value")
-    wait(page, "document.querySelector('#inspector .value').textContent !== ''")
-    return [number(text) for text in page.locator("#inspector .value").all_inner_texts()]
+pytestmark = needs_browser
 
 
 # ---- training

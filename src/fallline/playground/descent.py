@@ -18,6 +18,7 @@ import numpy as np
 from fallline import metrics
 from fallline.arrays import Array
 from fallline.backprop import Backprop, loss_and_gradient
+from fallline.engine import serves
 from fallline.errors import ParameterError
 from fallline.lesson import with_slips
 from fallline.network import Network
@@ -156,6 +157,11 @@ class Descent:
             self.network, self.rows, self.optimizer, self.position, self.batch_size, self.penalty
         )
 
+    @property
+    def by_engine(self) -> bool:
+        """Whether the engine is loaded, and knows the network's parts."""
+        return engine_ready.is_set() and serves(self.network, self.optimizer)
+
     @cached_property
     def reference(self) -> ReferenceSteps:
         return ReferenceSteps(self.plan)
@@ -209,7 +215,7 @@ class Descent:
             for _ in range(count):
                 self.published_step(None)
         elif count:
-            steps = self.compiled if engine_ready.is_set() else self.reference
+            steps = self.compiled if self.by_engine else self.reference
             if steps.full:
                 steps.epochs(count)
             else:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fallline.activations import ACTIVATIONS
 from fallline.arrays import Array
 from fallline.playground.descent import Descent
 from fallline.playground.problems import Problem, lift
@@ -161,6 +162,7 @@ def problem_facts(descent: Descent) -> dict[str, Any]:
         "classes": problem.classes,
         "sizes": network.sizes,
         "activations": network.activations,
+        "known_activations": list(ACTIVATIONS),
         "loss": network.loss.name,
         "n_parameters": network.n_parameters,
         "n_train": len(problem.X),

@@ -122,9 +122,19 @@ class Live:
                 await self.pipe.send(json.dumps(clean(message), allow_nan=False))
 
     async def work(self, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        """Call on a thread of the pool."""
+        """Call on a thread of the pool; who is cancelled meanwhile waits until the call is over.
+
+        Else the lock would be free while the thread still changes what it guards.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.pool, lambda: function(*given, **named))
+        call = loop.run_in_executor(self.pool, lambda: function(*given, **named))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            await asyncio.wait([call])
+            if not call.cancelled():
+                call.exception()  # nobody is left to hear of it
+            raise
 
     async def stop(self, *tasks: asyncio.Task[None] | None) -> None:
         for task in tasks:

@@ -14,6 +14,7 @@ from fallline.activations import ACTIVATIONS
 from fallline.errors import ParameterError
 from fallline.initializers import INITIALIZERS
 from fallline.limits import check_choice
+from fallline.losses import get as get_loss
 from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.playground.limits import (
     MOST_EPOCHS,
@@ -59,14 +60,6 @@ DATA_KINDS = (
     "given",
 )
 INPUTS = ("x1", "x2", "x1²", "x2²", "x1 x2", "sin πx1", "sin πx2")
-LOSSES = (
-    "auto",
-    "binary_cross_entropy",
-    "cross_entropy",
-    "squared_error",
-    "absolute_error",
-    "huber",
-)
 OPTIMIZERS = ("gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 SCHEDULES = (
     "constant",
@@ -173,6 +166,20 @@ def choice(options: Sequence[str]) -> Check:
     return check
 
 
+def activation(name: str, value: Any) -> str:
+    """Asked at each use: a program may register activations of its own."""
+    checked: str = choice(list(ACTIVATIONS))(name, value)
+    return checked
+
+
+def loss(name: str, value: Any) -> str:
+    if value == "auto":
+        return "auto"
+    if not isinstance(value, str) or len(value) > 60:
+        raise ParameterError(f"{name} must be auto or the name of a loss, not {value!r:.60}")
+    return get_loss(value).name
+
+
 def text(most: int) -> Check:
     def check(name: str, value: Any) -> str:
         if not isinstance(value, str) or len(value) > most:
@@ -223,12 +230,12 @@ CHECKS: dict[type, dict[str, Check]] = {
     },
     NetworkSetup: {
         "hidden": several(integer(1, MOST_NEURONS), 0, MOST_HIDDEN_LAYERS),
-        "activations": several(choice(list(ACTIVATIONS)), 0, MOST_HIDDEN_LAYERS),
+        "activations": several(activation, 0, MOST_HIDDEN_LAYERS),
         "init": choice(["", *INITIALIZERS]),
         "seed": SEED,
     },
     TrainingSetup: {
-        "loss": choice(LOSSES),
+        "loss": loss,
         "optimizer": choice(OPTIMIZERS),
         "learning_rate": number(1e-9, 1e6),
         "momentum": number(0, 0.9999),

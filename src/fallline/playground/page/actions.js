@@ -1,7 +1,7 @@
 // What a person can do: each action changes the state and tells the server.
 
 import { ask, askRun, send, upload } from "./server.js";
-import { on, remember, state, tell, travel } from "./state.js";
+import { on, remember, show, state, tell, travel } from "./state.js";
 
 export const clone = (value) => JSON.parse(JSON.stringify(value));
 
@@ -73,7 +73,7 @@ export function play() {
 }
 
 export function setSpeed(speed) {
-  state.speed = speed;
+  show({ speed });
   if (playing()) send({ type: "play", epochs: speed || 1e9 });
 }
 

@@ -9,7 +9,7 @@ import { host } from "./home.js";
 import { networkView } from "./network.js";
 import { outputView } from "./output.js";
 import { connect, ask, send } from "./server.js";
-import { on, readAddress, state, tell, writeAddress } from "./state.js";
+import { on, readAddress, show, state, tell, writeAddress } from "./state.js";
 import { tabsView } from "./tabs.js";
 import { T } from "./text.js";
 import { trainingView } from "./training.js";
@@ -41,6 +41,8 @@ function soon() {
 }
 on("setup", soon);
 on("frame", soon);
+on("view", soon);
+on("look", soon);
 
 let written = "";
 window.addEventListener("hashchange", () => {
@@ -65,6 +67,10 @@ async function begin(found, otherwise = null) {
   try {
     await ask({ type: "setup", setup });
     if (found && found.restore) send({ type: "restore", ...found.restore });
+    if (found && found.view) {
+      show(found.view);
+      if (state.parameter !== null || state.row > 0) send({ type: "look", parameter: state.parameter, row: state.row });
+    }
     state.error = "";
     tell("error");
   } catch {

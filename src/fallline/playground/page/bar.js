@@ -1,8 +1,8 @@
 // The bar at the top: play, step, back, reset, and where the descent stands.
 
 import * as actions from "./actions.js";
-import { button, field, h, select, short, whole } from "./dom.js";
-import { canTravel, on, state, tell } from "./state.js";
+import { button, field, h, select, short, svg, whole } from "./dom.js";
+import { canTravel, on, show, state, tell } from "./state.js";
 import { T } from "./text.js";
 
 const SPEEDS = [1, 5, 30, 200, 1000, 5000];
@@ -12,9 +12,13 @@ export function barView() {
   const back = button(T.bar.back, () => actions.back(), { id: "back" });
   const undo = button("↶", () => actions.time(true), { "aria-label": T.bar.undo, title: T.bar.undo, id: "undo" });
   const redo = button("↷", () => actions.time(false), { "aria-label": T.bar.redo, title: T.bar.redo, id: "redo" });
+  const corners = svg("svg", { width: 15, height: 15, viewBox: "0 0 15 15", fill: "none", stroke: "currentColor",
+    "stroke-width": 1.8, "aria-hidden": "true" }, svg("path", { d: "M1 5V1h4M10 1h4v4M14 10v4h-4M5 14H1v-4" }));
+  const pictures = button(corners, () => show({ pictures: !state.pictures }), {
+    "aria-label": T.bar.pictures, title: T.bar.pictures, "aria-pressed": "false", id: "pictures" });
   const speeds = Object.fromEntries([...SPEEDS.map((n) => [n, whole(n)]), [0, T.bar.fast]]);
   const speed = select(speeds, state.speed, (value) => actions.setSpeed(Number(value)), { id: "speed" });
-  const kind = select(T.bar.kinds, state.stepKind, (value) => { state.stepKind = value; }, { id: "step-kind" });
+  const kind = select(T.bar.kinds, state.stepKind, (value) => show({ stepKind: value }), { id: "step-kind" });
   const figures = ["epoch", "train", "test", "score", "test-score"].map((name) => [name,
     h("output", { id: `figure-${name}` })]);
   const heads = { epoch: T.bar.epoch, train: T.bar.loss, test: T.bar.test, score: "", "test-score": T.bar.test };
@@ -22,6 +26,13 @@ export function barView() {
   const boxes = figures.map(([name, output]) => h("div", { class: `figure ${name}` },
     name === "score" ? head : h("span", {}, heads[name]), output));
 
+  on("view", () => {
+    speed.value = state.speed;
+    pictures.setAttribute("aria-pressed", String(state.pictures));
+    document.body.classList.toggle("pictures", state.pictures);
+    window.dispatchEvent(new Event("resize"));
+    kind.value = state.stepKind;
+  });
   on("frame", ({ frame, problem }) => {
     play.textContent = frame.playing ? T.bar.pause : T.bar.play;
     play.setAttribute("aria-pressed", String(frame.playing));
@@ -50,7 +61,7 @@ export function barView() {
       button(T.bar.whole, actions.retrain, { id: "whole" }),
       field(T.bar.speed, speed)),
     h("div", { class: "figures" }, boxes),
-    h("div", { class: "corner" }, undo, redo,
+    h("div", { class: "corner" }, undo, redo, pictures,
       button("◐", () => tell("switch-theme"), { "aria-label": T.bar.theme, title: T.bar.theme, id: "theme" })),
   ];
 }

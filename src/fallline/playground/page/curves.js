@@ -2,13 +2,13 @@
 
 import { color } from "./colors.js";
 import { fitted, h, short, whole } from "./dom.js";
-import { on, state } from "./state.js";
+import { on, show, state } from "./state.js";
 import { T } from "./text.js";
 
 export function curvesView() {
   const loss = h("canvas", { role: "img", "aria-label": T.curves.aria, id: "loss-curve" });
   const score = h("canvas", { role: "img", "aria-label": T.bar.accuracy, id: "score-curve" });
-  const log = h("input", { type: "checkbox", id: "log", onchange: () => draw() });
+  const log = h("input", { type: "checkbox", id: "log", onchange: () => show({ log: log.checked }) });
   log.checked = true;
   const draw = () => {
     const { frame, problem } = state;
@@ -20,11 +20,17 @@ export function curvesView() {
     plot(score, stacked ? 104 : 170, epoch, [[a, "high"], [b, "low"]], { ...top, epochs: true });
   };
   on("frame", draw);
-  // beside a table of predictions there is room below the network, else below the output
-  on("problem", ({ problem }) => {
-    const place = document.getElementById(problem.n_train <= 40 ? "middle" : "right");
-    if (card.parentElement !== place) place.append(card);
+  on("view", () => {
+    settle(state);
+    log.checked = state.log;
+    draw();
   });
+  // beside a table of predictions there is room below the network, else below the output
+  const settle = ({ problem, pictures }) => {
+    const place = document.getElementById(pictures || (problem && problem.n_train <= 40) ? "middle" : "right");
+    if (card.parentElement !== place) place.append(card);
+  };
+  on("problem", settle);
   const card = h("section", { class: "card", "aria-labelledby": "curves-title" },
     h("div", { class: "head" }, h("h2", { id: "curves-title" }, T.curves.title),
       h("span", { class: "legend" }, h("span", {}, h("span", { class: "dash class-1" }), T.output.train),
@@ -74,6 +80,13 @@ function plot(canvas, tall, epochs, series, { log = false, low, high, name, epoc
       pen = true;
     });
     context.stroke();
+    const known = values.flatMap((v, i) => (v === null || (log && v <= 0) ? [] : [[x(epochs[i]), y(v)]]));
+    if (known.length === 1) {  // no line yet
+      context.fillStyle = color(tone);
+      context.beginPath();
+      context.arc(...known[0], 3, 0, 7);
+      context.fill();
+    }
   });
   context.setLineDash([]);
   context.save();

@@ -50,6 +50,7 @@ const OUTPUT_DELTA = {
   binary_cross_entropy: (a, y) => `${exact(a)} − ${signed(y)}`,
   cross_entropy: (a, y) => `${exact(a)} − ${signed(y)}`,
   squared_error: (a, y) => `${exact(a)} − ${signed(y)}`,
+  poisson: (a, y) => `${exact(a)} − ${signed(y)}`,
   absolute_error: (a, y) => `sign(${exact(a)} − ${signed(y)})`,
   huber: (a, y) => `clip(${exact(a)} − ${signed(y)}, −1, 1)`,
 };
@@ -64,10 +65,10 @@ export const formulas = {
     const { activation, Z, A } = t.layers[l];
     if (activation === "softmax")
       return ["A = softmax(Z)", `e^${signed(Z[i][j])} / (${sum(Z[i].map((z) => `e^${signed(z)}`))}) = ${exact(A[i][j])}`];
-    return [`A[${row(t, i)}, ${j + 1}] = ${activation}(Z)`, `${VALUE[activation](Z[i][j])} = ${exact(A[i][j])}`];
+    return [`A[${row(t, i)}, ${j + 1}] = ${activation}(Z)`, `${(VALUE[activation] || ((z) => `${activation}(${exact(z)})`))(Z[i][j])} = ${exact(A[i][j])}`];
   },
   loss: (t, i) => [F.ofRow(row(t, i), t.loss_name.replaceAll("_", " ")),
-    `${(LOSS[t.loss_name] || (() => ""))(t.Y[i], t.layers[t.layers.length - 1].A[i])} = ${exact(t.losses[i])}`],
+    `${(LOSS[t.loss_name] || F.lossOf)(t.Y[i], t.layers[t.layers.length - 1].A[i])} = ${exact(t.losses[i])}`],
   mean: (t) => {
     const terms = t.losses.map((v) => exact(v));
     const more = t.n_rows > t.losses.length ? " + …" : "";
@@ -78,7 +79,7 @@ export const formulas = {
     const here = t.layers[l], next = t.layers[l + 1];
     if (!next) {
       const { A } = here;
-      const text = OUTPUT_DELTA[t.loss_name](A[i][j], t.Y[i][j]);
+      const text = (OUTPUT_DELTA[t.loss_name] || ((a, y) => F.slopeOfLoss(exact(a), exact(y))))(A[i][j], t.Y[i][j]);
       return [F.delta, `${text} = ${exact(here.delta[i][j])}`];
     }
     const terms = next.delta[i].map((d, k) => `${exact(d)} · ${signed(next.W[j][k])}`);

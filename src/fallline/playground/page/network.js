@@ -9,7 +9,6 @@ import { T } from "./text.js";
 
 const SHOWN = 12;
 const BOX = 38, STEP = 62, TOP = 12;
-const ACTIVATIONS = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "identity"];
 const INITS = { "": T.network.usual, uniform: T.network.inits.uniform, glorot_uniform: T.network.inits.glorot_uniform,
   glorot_normal: T.network.inits.glorot_normal, he_uniform: T.network.inits.he_uniform, he_normal: T.network.inits.he_normal };
 
@@ -69,7 +68,7 @@ const places = (problem, width) => {
 
 function build(view, picture, heads, problem) {
   const { sizes } = problem;
-  const width = Math.max(picture.parentElement.clientWidth, 92 * sizes.length);
+  const width = Math.max(picture.parentElement.clientWidth, 80 * sizes.length);
   const key = JSON.stringify([sizes, problem.activations, problem.features.slice(0, SHOWN), width]);
   if (key === view.key) return;
   view.key = key;
@@ -97,6 +96,7 @@ function build(view, picture, heads, problem) {
     }
   }
   const neurons = [];
+  const short_ = problem.classes.every((name) => name.length <= 3);  // room for it beside the box
   for (let l = 0; l < sizes.length; l++) {
     for (let j = 0; j < Math.min(sizes[l], SHOWN); j++) {
       const canvas = h("canvas", { width: 1, height: 1 });
@@ -109,7 +109,7 @@ function build(view, picture, heads, problem) {
           onclick: () => actions.look(biasAt(sizes, starts, l, j)) }, inner);
       if (l > 0) for (const [event, peek] of [["pointerenter", { l, j }], ["pointerleave", null]])
         box.addEventListener(event, () => { state.peek = peek; tell("peek"); });
-      if (name && l > 0) box.append(h("span", { class: "beside", title: name }, name));
+      if (name && l > 0) box.append(h("span", { class: short_ ? "beside end" : "beside", title: name }, name));
       box.style.left = `${at.x(l)}px`;
       box.style.top = `${at.y(l, j)}px`;
       neurons.push(box);
@@ -146,7 +146,7 @@ function buildHeads(heads, problem, at, width) {
       parts.splice(0, 1, h("span", { class: "resize" },
         button("−", resize(-1), { "aria-label": `${T.network.fewer}, ${T.network.hidden(l)}`, id: `fewer-${l}` }), title,
         button("+", resize(1), { "aria-label": `${T.network.more}, ${T.network.hidden(l)}`, id: `more-${l}` })));
-      const names = Object.fromEntries(ACTIVATIONS.map((name) => [name, name.replace("_", " ")]));
+      const names = Object.fromEntries(problem.known_activations.map((name) => [name, name.replace("_", " ")]));
       parts.push(select(names, activations[l - 1], (value) => {
         const all = [...state.setup.network.activations];
         all[l - 1] = value;
@@ -155,6 +155,7 @@ function buildHeads(heads, problem, at, width) {
     } else if (last) parts.push(h("span", { class: "quiet" }, activations[l - 1]));
     const head = h("div", { class: "layer-head" }, parts);
     head.style.left = `${at.x(l) + BOX / 2}px`;
+    head.style.width = `${Math.min(112, at.x(1) - at.x(0) - 4)}px`;
     return head;
   });
   heads.replaceChildren(...made);

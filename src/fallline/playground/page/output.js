@@ -3,7 +3,7 @@
 import * as actions from "./actions.js";
 import { classColor, color, diverging, rgb, scale, word, CLASSES } from "./colors.js";
 import { field, fitted, h, select, short } from "./dom.js";
-import { on, state } from "./state.js";
+import { on, show, state } from "./state.js";
 import { T } from "./text.js";
 
 export function outputView() {
@@ -11,11 +11,17 @@ export function outputView() {
   const small = document.createElement("canvas");
   const axes = h("div", { class: "pair" });
   const others = h("p", { class: "quiet" }, T.output.others);
-  const sharp = h("input", { type: "checkbox", id: "sharp", onchange: () => redraw() });
-  const testPoints = h("input", { type: "checkbox", id: "test-points", onchange: () => redraw() });
+  const sharp = h("input", { type: "checkbox", id: "sharp", onchange: () => show({ sharp: sharp.checked }) });
+  const testPoints = h("input", { type: "checkbox", id: "test-points",
+    onchange: () => show({ testPoints: testPoints.checked }) });
   testPoints.checked = true;
   const table = h("div", { class: "predictions", id: "predictions" });
   const legend = h("div", { class: "legend" });
+  on("view", () => {
+    sharp.checked = state.sharp;
+    testPoints.checked = state.testPoints;
+    redraw();
+  });
   const redraw = () => { if (state.frame && state.problem) draw(canvas, small, sharp.checked, testPoints.checked); };
 
   on("problem", ({ problem }) => {
@@ -62,11 +68,32 @@ function legendParts(problem) {
   });
 }
 
-const SIDE = 420, MARGIN = 44;
+const SIDE = 420, LARGE_SIDE = 900, MARGIN = 44, FINER = 3;
+
+/** A map of (size * size) bytes, FINER times as fine each way: the boundary between is a line then. */
+function finer(bytes, size) {
+  const n = size * FINER, made = new Uint8Array(n * n);
+  const low = new Uint8Array(n), part = new Float32Array(n);
+  for (let i = 0; i < n; i++) {
+    const place = Math.min(Math.max((i + 0.5) / FINER - 0.5, 0), size - 1);
+    low[i] = Math.min(Math.floor(place), size - 2);
+    part[i] = place - low[i];
+  }
+  for (let y = 0; y < n; y++) {
+    const row = low[y] * size, v = part[y];
+    for (let x = 0; x < n; x++) {
+      const at = row + low[x], u = part[x];
+      const upper = bytes[at] + (bytes[at + 1] - bytes[at]) * u;
+      const lower = bytes[at + size] + (bytes[at + size + 1] - bytes[at + size]) * u;
+      made[y * n + x] = upper + (lower - upper) * v;
+    }
+  }
+  return made;
+}
 
 function geometry(canvas) {
   const width = Math.max(120, canvas.parentElement.clientWidth);
-  const side = Math.min(width - MARGIN, SIDE);
+  const side = Math.min(width - MARGIN, state.pictures ? LARGE_SIDE : SIDE, window.innerHeight - 140);
   return { width, side, left: MARGIN + Math.max(0, (width - MARGIN - side) / 2), top: 4, height: side + 28 };
 }
 
@@ -81,28 +108,34 @@ function draw(canvas, small, sharp, withTest) {
   const first = shown.slice(0, -1).reduce((a, b) => a + b, 0) * size * size;
   const { peek } = state;  // a hidden neuron that is pointed at stands in for the output
   const at = peek ? shown.slice(0, peek.l - 1).reduce((a, b) => a + b, 0) + peek.j : first / size ** 2;
-  const bytes = frame.maps.subarray(at * size * size);
-  if (small.width !== size) small.width = small.height = size;
-  const image = small.getContext("2d").createImageData(size, size);
+  const maps = Array.from({ length: n === 1 || peek ? 1 : Math.min(n, 12) },
+    (_, k) => finer(frame.maps.subarray((at + k) * size * size, (at + k + 1) * size * size), size));
+  const fine = size * FINER;
+  if (small.width !== fine) small.width = small.height = fine;
+  const image = small.getContext("2d").createImageData(fine, fine);
   const table = scale();
   const words = new Uint32Array(image.data.buffer);
   if (n === 1 || peek) {
-    for (let i = 0; i < size * size; i++) {
-      const value = sharp && !peek && problem.task !== "numbers" ? (bytes[i] > 127 ? 235 : 20) : bytes[i];
-      words[i] = table[value];
-    }
+    const [bytes] = maps;
+    const decided = sharp && !peek && problem.task !== "numbers";
+    for (let i = 0; i < words.length; i++) words[i] = table[decided ? (bytes[i] > 127 ? 235 : 20) : bytes[i]];
   } else {
-    const colors = Array.from({ length: Math.min(n, 12) }, (_, k) => rgb(CLASSES[k % CLASSES.length]));
     const paper = rgb("middle");
-    for (let i = 0; i < size * size; i++) {
+    const ramps = maps.map((_, k) => {  // from no surer than chance to sure
+      const full = rgb(CLASSES[k % CLASSES.length]);
+      return Uint32Array.from({ length: 256 }, (__, b) => {
+        const sure = sharp ? 0.85 : Math.max(0, (b / 255 - 1 / n) / (1 - 1 / n));
+        return word(paper.map((v, c) => v + (full[c] - v) * 0.8 * sure));
+      });
+    });
+    for (let i = 0; i < words.length; i++) {
       let best = 0;
-      for (let k = 1; k < colors.length; k++) if (bytes[k * size * size + i] > bytes[best * size * size + i]) best = k;
-      const sure = sharp ? 0.85 : Math.max(0, (bytes[best * size * size + i] / 255 - 1 / n) / (1 - 1 / n));
-      words[i] = word(paper.map((v, c) => v + (colors[best][c] - v) * 0.8 * sure));
+      for (let k = 1; k < maps.length; k++) if (maps[k][i] > maps[best][i]) best = k;
+      words[i] = ramps[best][maps[best][i]];
     }
   }
   small.getContext("2d").putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = !sharp;
+  context.imageSmoothingEnabled = true;
   context.save();
   context.beginPath();
   context.roundRect(left, top, side, side, 6);

@@ -19,6 +19,17 @@ export function slider(label, { low, high, log = false, integer = false, id, onm
     dragging = true;
   });
   range.addEventListener("change", () => { dragging = false; });
+  // a step of the slider is less than 1, so for whole numbers the arrow keys count by themselves
+  range.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!integer || !by) return;
+    event.preventDefault();
+    const value = Number(number.value);
+    const next = Math.max(low, Math.min(high, value + by * (log ? Math.max(1, Math.round(value / 20)) : 1)));
+    range.value = toPlace(next);
+    number.value = next;
+    onmove(next, true);
+  });
   number.addEventListener("change", () => { if (number.value !== "") (onset || onmove)(Number(number.value), true); });
   const box = field(label, range, number);
   box.classList.add("slider");

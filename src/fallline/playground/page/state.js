@@ -13,6 +13,10 @@ export const state = {
   speed: 30,         // epochs a frame; 0 is as fast as it goes
   stepKind: "epoch",
   dragging: true,    // whether a dragged slider retrains
+  sharp: false,      // decisions only
+  testPoints: true,  // whether the picture shows them
+  pictures: false,   // whether the controls make room for the pictures
+  log: true,         // the axis of the loss curve
   rate: 0,           // retrainings in the last second
   retrainings: 0,    // in all
   drawClass: 0,
@@ -54,10 +58,29 @@ const toText = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-"
 const fromText = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
 const MOST_IN_ADDRESS = 400;
 
-/** Put the setup, and a small network's parameters, into the address. */
+// What is looked at, and what it may be, beside the setup: an address that is damaged does no harm.
+const VIEW = {
+  tab: (v) => ["microscope", "seeds", "landscape", "away"].includes(v),
+  speed: (v) => Number.isInteger(v) && v >= 0,
+  stepKind: (v) => ["sample", "batch", "epoch"].includes(v),
+  parameter: (v) => v === null || (Number.isInteger(v) && v >= 0),
+  row: (v) => Number.isInteger(v) && v >= 0,
+  dragging: (v) => typeof v === "boolean", sharp: (v) => typeof v === "boolean",
+  testPoints: (v) => typeof v === "boolean", log: (v) => typeof v === "boolean", pictures: (v) => typeof v === "boolean",
+};
+
+/** Change what is looked at; the views and the address follow. */
+export function show(values) {
+  for (const [name, value] of Object.entries(values)) if (VIEW[name] && VIEW[name](value)) state[name] = value;
+  tell("view");
+}
+
+/** Put the setup, what is looked at, and a small network's parameters, into the address. */
 export function writeAddress() {
   if (!state.setup) return;
-  const parts = [`s=${toText(new TextEncoder().encode(JSON.stringify(state.setup)))}`];
+  const coded = (value) => toText(new TextEncoder().encode(JSON.stringify(value)));
+  const view = Object.fromEntries(Object.keys(VIEW).map((name) => [name, state[name]]));
+  const parts = [`s=${coded(state.setup)}`, `v=${coded(view)}`];
   const frame = state.frame;
   if (frame && !frame.playing && frame.epoch > 0 && frame.theta.length <= MOST_IN_ADDRESS) {
     parts.push(`e=${frame.epoch}`, `u=${frame.step}`,
@@ -66,12 +89,14 @@ export function writeAddress() {
   writeHash(parts.join("&"));
 }
 
-/** The setup in the address, and the parameters to restore; null where there is none. */
+/** The setup in the address, the view, and the parameters to restore; null where there is none. */
 export function readAddress() {
   const parts = new URLSearchParams(readHash());
   try {
     if (!parts.has("s")) return null;
-    const setup = JSON.parse(new TextDecoder().decode(fromText(parts.get("s"))));
+    const decoded = (name) => JSON.parse(new TextDecoder().decode(fromText(parts.get(name))));
+    const setup = decoded("s");
+    const view = parts.has("v") ? decoded("v") : {};
     let restore = null;
     if (parts.has("t")) {
       restore = {
@@ -79,7 +104,7 @@ export function readAddress() {
         epoch: Number(parts.get("e")), step: Number(parts.get("u")),
       };
     }
-    return { setup, restore };
+    return { setup, view, restore };
   } catch {
     return null;
   }

@@ -5,22 +5,24 @@ import { awayView } from "./away.js";
 import { landscapeView } from "./landscape.js";
 import { microscopeView } from "./microscope.js";
 import { seedsView } from "./seeds.js";
-import { state, tell } from "./state.js";
+import { on, show, state, tell } from "./state.js";
 import { T } from "./text.js";
 
 export function tabsView() {
   const views = { microscope: microscopeView(), seeds: seedsView(), landscape: landscapeView(), away: awayView() };
   const names = Object.keys(views);
-  const heads = names.map((name) => button(T.tabs[name], () => show(name), {
+  const heads = names.map((name) => button(T.tabs[name], () => show({ tab: name }), {
     role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}` }));
   const panels = names.map((name) => h("div", { role: "tabpanel", id: `panel-${name}`,
     "aria-labelledby": `tab-${name}`, class: "card" }, views[name]));
-  function show(name) {
-    state.tab = name;
+  let shown = "";
+  function open() {
+    if (shown === state.tab) return;
+    shown = state.tab;
     names.forEach((other, k) => {
-      heads[k].setAttribute("aria-selected", String(other === name));
-      heads[k].tabIndex = other === name ? 0 : -1;
-      panels[k].hidden = other !== name;
+      heads[k].setAttribute("aria-selected", String(other === shown));
+      heads[k].tabIndex = other === shown ? 0 : -1;
+      panels[k].hidden = other !== shown;
     });
     tell("tab");
   }
@@ -30,9 +32,10 @@ export function tabsView() {
     if (!by) return;
     event.stopPropagation();
     const next = (names.indexOf(state.tab) + by + names.length) % names.length;
-    show(names[next]);
+    show({ tab: names[next] });
     heads[next].focus();
   });
-  show(state.tab);
+  on("view", open);
+  open();
   return [list, ...panels];
 }

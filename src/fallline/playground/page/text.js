@@ -9,7 +9,7 @@ export const T = {
     kind: "Size of a step", kinds: { sample: "one sample", batch: "one batch", epoch: "one epoch" },
     speed: "Epochs/frame", fast: "at full speed",
     epoch: "Epoch", loss: "Loss", test: "Test", accuracy: "Accuracy", r2: "R²",
-    undo: "Undo", redo: "Redo", theme: "Light or dark", whole: "Whole run",
+    undo: "Undo", redo: "Redo", theme: "Light or dark", pictures: "Only the pictures, for a projector", whole: "Whole run",
   },
   data: {
     title: "Data", set: "Data set", n: "Points", noise: "Noise", test: "Test share",
@@ -55,9 +55,9 @@ export const T = {
       inverse_scaling: "inverse scaling", warm_up: "warm-up", one_cycle: "one cycle",
     },
     losses: {
-      auto: "usual for the data", binary_cross_entropy: "binary cross-entropy",
+      auto: "the usual one", binary_cross_entropy: "binary cross-entropy",
       cross_entropy: "cross-entropy", squared_error: "squared error",
-      absolute_error: "absolute error", huber: "Huber",
+      absolute_error: "absolute error", huber: "Huber", poisson: "Poisson",
     },
   },
   output: {
@@ -100,6 +100,7 @@ export const T = {
     rows: (n) => `loss of ${n} rows; colours by its logarithm`,
   },
   formulas: {
+    slopeOfLoss: (a, y) => `the slope of the loss at the output ${a}, target ${y}`, lossOf: () => "the loss",
     above: (x) => `${x}, since it is above 0`,
     share: (x) => `−log ${x}, the share given to the right class`,
     ofRow: (i, name) => `loss of row ${i}, ${name}`, meanLoss: "loss = the mean over the rows",

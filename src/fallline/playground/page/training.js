@@ -3,7 +3,7 @@
 import * as actions from "./actions.js";
 import { field, h, select } from "./dom.js";
 import { slider } from "./sliders.js";
-import { on, state } from "./state.js";
+import { on, show, state } from "./state.js";
 import { T } from "./text.js";
 
 export function trainingView() {
@@ -21,7 +21,8 @@ export function trainingView() {
   const loss = pick("loss", T.training.losses, "loss");
   const sizes = { 0: T.training.full, 1: "1", 4: "4", 8: "8", 16: "16", 32: "32", 64: "64", 128: "128" };
   const batch = select(sizes, 0, (value) => actions.change({ training: { batch_size: Number(value) } }), { id: "batch" });
-  const dragging = h("input", { type: "checkbox", id: "dragging", onchange: () => { state.dragging = dragging.checked; } });
+  const dragging = h("input", { type: "checkbox", id: "dragging", onchange: () => show({ dragging: dragging.checked }) });
+  on("view", () => { dragging.checked = state.dragging; });
   dragging.checked = state.dragging;
   const slips = h("input", { type: "checkbox", id: "slips",
     onchange: () => actions.change({ training: { slips: slips.checked } }) });
@@ -39,6 +40,8 @@ export function trainingView() {
     momentum.box.hidden = !["momentum", "nesterov"].includes(training.optimizer);
     optimizer.value = training.optimizer;
     schedule.value = training.schedule;
+    if (![...loss.options].some((option) => option.value === training.loss))
+      loss.append(h("option", { value: training.loss }, training.loss.replaceAll("_", " ")));
     loss.value = training.loss;
     if (![...batch.options].some((option) => Number(option.value) === training.batch_size))
       batch.append(h("option", { value: training.batch_size }, String(training.batch_size)));
