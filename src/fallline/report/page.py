@@ -36,7 +36,8 @@ ul { padding-left: 1.2rem; }
   th, td { padding-right: 0.6rem; } }
 @media print { :root { --paper: #fff; --ink: #000; --muted: #444; --rule: #ccc; --accent: #1f6fb2;
   --second: #c4561e; --good: #1c7c45; } body { max-width: none; font-size: 11pt; padding: 0; }
-  figure, tr, pre { break-inside: avoid; } h2 { break-after: avoid; } }
+  figure, tr, pre { break-inside: avoid; } h2 { break-after: avoid; }
+  .charts { grid-template-columns: 1fr 1fr; } }
 """
 
 
