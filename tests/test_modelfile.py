@@ -120,10 +120,20 @@ FORGERIES = {
     "loss": lambda c, t: c["network"].update(loss="none"),
     "hidden": lambda c, t: c["network"].update(hidden=["relu", "relu"]),
     "dtype": lambda c, t: c["network"].update(dtype="object"),
+    "dtype code": lambda c, t: c["network"].update(dtype="f,at,"),
     "missing layer": lambda c, t: t.pop("layers.2.b"),
     "other dtype": lambda c, t: t.update({"layers.1.b": np.zeros(3)}),
     "history": lambda c, t: c.update(history={"epochs_done": 1}),
 }
+
+
+def test_an_epoch_that_is_no_number_is_refused(path: Path) -> None:
+    net = Network([1, 1], loss="squared_error")
+    fl.save(net, path, history=fl.train(net, [[0.0], [1.0]], [0.0, 1.0], epochs=2))
+    epochs = {"history.epoch": np.array([0.0, np.inf])}
+    path.write_bytes(forged(path.read_bytes(), lambda content, tensors: tensors.update(epochs)))
+    with pytest.raises(ModelFileError, match="do not make a network"):
+        fl.load(path)
 
 
 @pytest.mark.parametrize("name", FORGERIES)

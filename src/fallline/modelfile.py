@@ -229,7 +229,14 @@ def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
         )
     except ModelFileError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, FalllineError) as reason:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        FalllineError,
+    ) as reason:
         raise ModelFileError(f"its contents do not make a network ({reason})") from None
 
 
@@ -263,7 +270,10 @@ def unpack(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
 
 def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
     """The network, after its size has been held against the tensors that are really there."""
-    sizes, dtype = facts["sizes"], np.dtype(facts["dtype"])
+    sizes, name = facts["sizes"], facts["dtype"]
+    if name not in ("float64", "float32"):  # NumPy would evaluate part of the text
+        raise ModelFileError(f"its dtype {name!r:.40} is neither float64 nor float32")
+    dtype = np.dtype(name)
     shapes = pairwise(sizes)
     for number, (n_in, n_out) in enumerate(shapes, start=1):
         for kind, shape in (("W", (n_in, n_out)), ("b", (n_out,))):
