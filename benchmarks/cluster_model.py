@@ -2,11 +2,12 @@
 
 A step of W workers on a network of n parameters with a batch of B rows in P parts takes
 
-    T = (a B + d P) n / min(W, cores) + l_0 + l_1 W + e n W
+    T = (a B + d P) n / min(W, cores) + l_0 + l_1 W + (e_0 + e_1 W) n
 
 seconds: a for a row's gradient per parameter, d for a part's sum per parameter, l_0 and l_1 for a
-step's and a message's own time, e for a parameter that travels there and back. The constants are
-fitted to 1 and 2 workers, in relative error; 3 and 4 workers are what it is held against.
+step's and a message's own time, e_0 and e_1 for a parameter that travels there and back, once and
+for each worker. The first two are fitted to the time that the workers compute, the others to what
+is left of a step, with 1 and 2 workers; 3 and 4 workers are what the model is held against.
 """
 
 import argparse
@@ -35,17 +36,32 @@ def quickest(files: list[Path]) -> list[dict[str, Any]]:
     return list(best.values())
 
 
-def terms(point: dict[str, Any], cores: int) -> list[float]:
-    """What a, d, l_0, l_1 and e are multiplied with."""
+def terms(point: dict[str, Any], cores: int) -> tuple[list[float], list[float]]:
+    """What a, d and what l_0, l_1, e_0, e_1 are multiplied with."""
     W, n, B = point["workers"], point["parameters"], point["rows"]
-    return [B * n / min(W, cores), PARTS * n / min(W, cores), 1.0, W, n * W]
+    return [B * n / min(W, cores), PARTS * n / min(W, cores)], [1.0, W, n, n * W]
 
 
 def fitted(points: list[dict[str, Any]], cores: int) -> np.ndarray:
-    """a, d, l_0, l_1, e, none of them negative."""
-    rows = [np.array(terms(point, cores)) / point["step"] for point in points]
-    scale = np.max(np.abs(rows), axis=0)
-    return nnls(np.array(rows) / scale, np.ones(len(rows)))[0] / scale
+    """The six constants, none of them negative, by errors relative to the time of the step."""
+    found = []
+    for part in (0, 1):
+        times = [
+            point["computing"] if part == 0 else point["step"] - point["computing"]
+            for point in points
+        ]
+        steps = np.array(
+            [time if part else point["step"] for time, point in zip(times, points, strict=True)]
+        )
+        rows = np.array([terms(point, cores)[part] for point in points]) / steps[:, None]
+        scale = rows.max(axis=0)
+        found.append(nnls(rows / scale, np.array(times) / steps)[0] / scale)
+    return np.concatenate(found)
+
+
+def seconds(point: dict[str, Any], constants: np.ndarray, cores: int) -> float:
+    """The model's time of a step."""
+    return float(np.dot(np.concatenate(terms(point, cores)), constants))
 
 
 def levels(n_stations: int) -> int:
@@ -57,8 +73,9 @@ def levels(n_stations: int) -> int:
 
 def hundred(constants: np.ndarray, n: float, B: float, cores: int) -> tuple[float, float, float]:
     """Seconds of a step on 100 machines, the same work on one, and the least B for 80 %."""
-    a, d, start, message, e = constants
-    beside = levels(MACHINES) * (start + FAN_OUT * (message + e * n + 16.0 * n / BANDWIDTH))
+    a, d, start, message, once, each = constants
+    travel = once + FAN_OUT * (each + 16.0 / BANDWIDTH)
+    beside = levels(MACHINES) * (start + FAN_OUT * message + travel * n)
     alone = (a * B + d * MACHINES) * n / cores
     least = beside * 4.0 * cores * MACHINES / (a * n)
     return alone / MACHINES + beside, alone, least
@@ -71,14 +88,13 @@ def main() -> None:
     points = quickest(parser.parse_args().files)
     cores = os.cpu_count() or 1
     constants = fitted([point for point in points if point["workers"] <= 2], cores)
-    names = ("a (s per row and parameter)", "d (s per part and parameter)", "l_0 (s)", "l_1 (s)",
-             "e (s per parameter)")  # fmt: skip
+    names = ("a", "d", "l_0", "l_1", "e_0", "e_1")
     for name, value in zip(names, constants, strict=True):
         print(f"- {name}: {value:.3g}")
     print("\n| workers | parameters | rows | ms a step | computing | MB out | MB in | model ms |")
     print("|---|---|---|---|---|---|---|---|")
     for point in points:
-        model = float(np.dot(terms(point, cores), constants))
+        model = seconds(point, constants, cores)
         print(
             f"| {point['workers']} | {point['parameters']:,} | {point['rows']:,} "
             f"| {1000 * point['step']:,.1f} | {100 * point['computing'] / point['step']:.0f} % "
