@@ -60,7 +60,7 @@ def test_an_activation_of_ones_own() -> None:
         MLPRegressor(activation=Activation("square", square_slope, square_slope)).fit(
             line, [0] * 50
         )
-    with pytest.raises(ValueError, match="engine='compiled' does not serve"):
+    with pytest.raises(ValueError, match="does not have the activation 'square'"):
         model.set_params(engine="compiled", solver="adam").fit(line, line[:, 0])
 
 

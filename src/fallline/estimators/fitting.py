@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from fallline.arrays import Array
-from fallline.engine import compiled_before, serves
+from fallline.engine import compiled_before, obstacles, serves
 from fallline.estimators.descending import Descending
 from fallline.estimators.epochs import Epochs, Order, OrderedDescent
 from fallline.estimators.lbfgs import Objective, minimise
@@ -183,10 +183,8 @@ def compiled(
     Raises ValueError where the engine is asked for and does not serve.
     """
     if model.engine == "compiled" and not serves(network, optimizer):
-        raise ValueError(
-            f"engine='compiled' does not serve {type(optimizer).__name__} with "
-            f"{', '.join(network.activations)} and {network.loss.name}; use engine='auto'"
-        )
+        missing = obstacles(network) or [f"the optimiser {type(optimizer).__name__}"]
+        raise ValueError(f"engine='compiled' does not have {', '.join(missing)}; use engine='auto'")
     if isinstance(rows.X, SparseRows):
         return False
     settings = Settings(
