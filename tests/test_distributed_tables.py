@@ -140,3 +140,27 @@ def test_no_cluster_at_the_address(parts) -> None:
     assert result.returncode == 1
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_predictions_partition_by_partition(cluster, parts) -> None:
+    pandas = pytest.importorskip("pandas")
+    frames = pytest.importorskip("dask.dataframe", reason="dask.dataframe is not installed")
+    model = train_files([str(path) for path in parts[:3]], "label", cluster, epochs=2, hidden=(4,))
+    table = pandas.concat([pandas.read_parquet(path) for path in parts[:2]])
+    lazily = fl.distributed.predict(model, frames.from_pandas(table, npartitions=3, sort=False))
+    with cluster.as_current():
+        found = lazily.compute()
+    here = model.predict(fl.read_table([str(path) for path in parts[:2]]))
+    assert found["prediction"].tolist() == list(here.values)
+    np.testing.assert_array_equal(found["probability of yes"], here.probabilities[:, 1])
+    with pytest.raises(TableError, match="no column 'colour'"):
+        fl.distributed.predict(model, frames.from_pandas(table[["x"]], npartitions=1))
+
+
+def test_two_ways_at_once(parts) -> None:
+    arguments = [str(parts[0]), "--target", "label", "--cluster", "tcp://127.0.0.1:9", "--large"]
+    result = subprocess.run(
+        command("train", *arguments), check=False, capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert "choose one" in result.stderr

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -434,6 +435,11 @@ def typed_table(source: str, frame: pl.DataFrame, first: int, how: Reading) -> T
     frame.columns = check_names(source, frame.columns, how.names)
     rows = np.arange(first, first + frame.height, dtype=np.int64)
     return table_from(source, frame, rows, how, "row")
+
+
+def table_of_frame(frame: Any, source: str = "the frame") -> Table:
+    """A pandas DataFrame as a table; its rows are counted from 1. Needs pyarrow."""
+    return typed_table(source, pl.from_pandas(frame), 1, Reading())
 
 
 def parquet_tables(source: Source, how: Reading) -> Iterator[Table]:

@@ -23,7 +23,12 @@ from fallline.cli.options import (
 )
 from fallline.cli.plots import loss_curve
 from fallline.cli.progress import Bar, terminate_as_interrupt
-from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
+from fallline.errors import (
+    DivergenceWarning,
+    FalllineError,
+    InterruptedWarning,
+    ParameterError,
+)
 from fallline.large import train_large
 from fallline.limits import check_integer
 from fallline.reading import Reading, memory_needed
@@ -59,6 +64,8 @@ def run(
     if report is not None:
         check_output(report, "--report")
         check_available()
+    if cluster is not None and large:
+        raise ParameterError("--large reads the files here, --cluster on the workers: choose one")
     keeper = checkpoint_for(output, checkpoint_every, resume)
     settings = table_settings(settings, reading)
     with (

@@ -208,7 +208,7 @@ def prepare_part(architecture: Architecture, number: int, source: Source, rows: 
         raise different(number, columns, source.columns)
     if columns is not None:
         X = X[list(columns)] if named else X
-    network = architecture.network()
+    network = network_there(architecture)
     if len(X) == 0:  # such as a partition that a filter has emptied
         nothing = np.zeros((0, network.sizes[0]), network.dtype)
         targets = np.zeros((0, network.sizes[-1]), network.dtype)
@@ -220,6 +220,17 @@ def prepare_part(architecture: Architecture, number: int, source: Source, rows: 
     except (ShapeError, DataError) as error:
         raise type(error)(f"part {number} (counting from 0): {error}") from None
     return Part(checked, columns)
+
+
+def network_there(architecture: Architecture) -> Network:
+    """The network on a worker. Raises ParameterError for parts that are known here only."""
+    try:
+        return architecture.network()
+    except ParameterError as error:
+        raise ParameterError(
+            f"a worker cannot build the network ({error}); activations and losses of your own have "
+            "to be registered on the workers too: client.run(a function that registers them)"
+        ) from None
 
 
 def column(number: int, frame: Any, name: str) -> Any:

@@ -1,32 +1,62 @@
 """Predictions over a Dask collection, lazily: each chunk where it lies."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.columns import SkippedColumn
 from fallline.distributed.parts import Architecture, is_frame, some
-from fallline.errors import ParameterError, ShapeError
+from fallline.errors import ParameterError, ShapeError, TableError
 from fallline.network import Network
+from fallline.reading import table_of_frame
+from fallline.table_model import TableModel
 
 __all__ = ["mapped", "predict", "predict_proba"]
 
 
-def predict(network: Network, X: Any) -> Any:
+def predict(network: Network | TableModel, X: Any) -> Any:
     """What ``network.predict`` gives for every row of a Dask array or DataFrame, as a Dask array.
 
-    Nothing is computed before the result is asked for, and each chunk where it lies. The columns
-    of a DataFrame are taken in their order. Raises ParameterError for what is no Dask collection,
-    ShapeError where the columns do not fit.
+    A :class:`fallline.TableModel` takes a DataFrame with its table's columns, in any order, and
+    gives one of ``prediction`` and, for classes, the probability of each. Nothing is computed
+    before the result is asked for, and each chunk where it lies. The columns of a DataFrame are
+    taken in their order by a network. Raises ParameterError for what is no Dask collection,
+    ShapeError or TableError where the columns do not fit.
     """
+    if isinstance(network, TableModel):
+        return by_table_model(network, X)
     return mapped(by_network(network, "predict"), X, network.sizes[0])
 
 
 def predict_proba(network: Network, X: Any) -> Any:
     """The output in its own terms, (n_samples, n_outputs), for every row, as :func:`predict`."""
     return mapped(by_network(network, "predict_proba"), X, network.sizes[0])
+
+
+def by_table_model(model: TableModel, X: Any) -> Any:
+    """Predictions of a table, partition by partition."""
+    if not is_frame(X):
+        raise ParameterError("a model of a table predicts a Dask DataFrame with its columns")
+    skipped = [c.name for c in model.encoding.columns if isinstance(c, SkippedColumn)]
+    needed = [c.name for c in model.encoding.columns if c.name not in skipped]
+    missing = [name for name in needed if name not in X.columns]
+    if missing:
+        raise TableError(f"the frame has no column {missing[0]!r}; it has {some(X.columns)}")
+    label = "object" if model.encoding.classes else "float64"
+    shares = [(f"probability of {name}", "float64") for name in model.encoding.classes]
+    light = replace(model, data=None, linear=None)
+    meta = [("prediction", label), *shares]
+    return X[needed].map_partitions(predicted_rows, light, meta=meta)
+
+
+def predicted_rows(frame: Any, model: TableModel) -> Any:
+    """The predictions of a partition, a frame with the same index."""
+    columns = model.predict(table_of_frame(frame)).columns()
+    return type(frame)(columns, index=frame.index)
 
 
 def by_network(network: Network, method: str) -> Callable[[Array], Array]:
