@@ -57,7 +57,7 @@ def test_each_run_has_the_bits_of_train(problem) -> None:
     "settings",
     [
         {"optimizer": ["rmsprop", "adamw", "gradient_descent"], "momentum": [0.0, 0.9]},
-        {"dropout": [0.2, 0.4], "activation": ["tanh", "gelu"], "l2": 0.01},
+        {"dropout": [0.2, 0.4], "activation": ["tanh", "gelu"], "l2": 0.01, "l1": [0.0, 0.02]},
         {"batch_size": [1000, 7], "epochs": [1, 5, 0]},
     ],
     ids=["optimisers", "dropout", "batches"],
@@ -85,6 +85,7 @@ def test_other_settings_too(settings, problem) -> None:
         batch_size=run["batch_size"],
         seed=run["seed"],
         l2=run["l2"],
+        l1=run["l1"],
         dropout=run["dropout"],
         engine="compiled",
     )

@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "batch_size": None,
     "epochs": 100,
     "l2": 0.0,
+    "l1": 0.0,
     "dropout": 0.0,
 }
 """What can be swept, and the value of what is not."""
@@ -185,7 +186,7 @@ def sweep(
     ----------
     X : (n_samples, n_features); y : (n_samples,) or (n_samples, n_outputs).
     settings : by name, one value or a list of them: hidden (layer sizes), activation, init,
-        optimizer (a name), learning_rate, momentum, batch_size, epochs, l2, dropout. A layer size
+        optimizer (a name), learning_rate, momentum, batch_size, epochs, l2, l1, dropout. A layer size
         alone is one hidden layer. What is not given has the value in ``fallline.sweeps.DEFAULTS``.
     seeds : their number (0, 1, ...), or the seeds. A seed draws first weights and batches.
     loss : by default binary_cross_entropy for y of 0 and 1, cross_entropy for other whole numbers
@@ -465,7 +466,7 @@ def spread(
 
 
 SHARED = ("hidden", "activation", "init", "optimizer", "momentum", "batch_size", "epochs", "l2",
-          "dropout", "fold")  # fmt: skip
+          "l1", "dropout", "fold")  # fmt: skip
 
 
 def grouped(runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -507,7 +508,7 @@ def train_group(
     optimizers, first = [optimizer_of(run) for run in runs], runs[0]
     batch = first["batch_size"] or batch_size_for_rows(len(rows))
     if serves(networks[0], optimizers[0]):
-        course = Course(batch, first["epochs"], Penalty(first["l2"]), first["dropout"])
+        course = Course(batch, first["epochs"], Penalty(first["l2"], first["l1"]), first["dropout"])
         return train_many(networks, rows, optimizers, [r["seed"] for r in runs], course, threads)
     return [alone(*each, rows) for each in zip(networks, optimizers, runs, strict=True)]
 
@@ -527,6 +528,7 @@ def alone(network: Network, optimizer: Any, run: Mapping[str, Any], rows: Sample
             batch_size=None if isinstance(optimizer, LBFGS) else run["batch_size"],
             seed=run["seed"],
             l2=run["l2"],
+            l1=run["l1"],
             dropout=run["dropout"],
         )
     if history.stopped == "diverged":

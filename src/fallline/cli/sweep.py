@@ -174,7 +174,6 @@ def text_of(result: Sweep, written: tuple[str | None, ...], seconds: float) -> s
     low, high = ends([row for row in rows[:MOST_ROWS] if row["least"] is not None])
     several = any(len(each) > 1 for each in scores.values())
     names = [*result.varied, "mean score", "std. error", "least", "greatest", "runs", "diverged"]
-    names += ["each run, | the mean"] if several else []
     lines = [
         [
             *(show(row[name]) for name in result.varied),
@@ -184,11 +183,16 @@ def text_of(result: Sweep, written: tuple[str | None, ...], seconds: float) -> s
             number(row["greatest"]),
             str(row["runs"]),
             str(round(row["runs"] * (1 - row["share_done"]))),
-            *([strip(scores.get(setting_of(result, row), []), low, high)] if several else []),
         ]
         for row in rows[:MOST_ROWS]
     ]
     parts = [text_table(names, lines)]
+    if several:
+        strips = [
+            (*line[: len(result.varied)], strip(scores.get(setting_of(result, row), []), low, high))
+            for line, row in zip(lines, rows, strict=False)
+        ]
+        parts.append("\n" + text_table([*result.varied, "each run, and | the mean"], strips))
     if len(rows) > MOST_ROWS:
         parts.append(f"and {len(rows) - MOST_ROWS} more settings; -o FILE keeps every run")
     if len(result.varied) == 2 and result.halving is None:
