@@ -186,7 +186,7 @@ def sweep(
     ----------
     X : (n_samples, n_features); y : (n_samples,) or (n_samples, n_outputs).
     settings : by name, one value or a list of them: hidden (layer sizes), activation, init,
-        optimizer (a name), learning_rate, momentum, batch_size, epochs, l2, l1, dropout. A layer size
+        optimizer (a name), learning_rate, momentum, batch_size, epochs, l2, l1, dropout. A layer
         alone is one hidden layer. What is not given has the value in ``fallline.sweeps.DEFAULTS``.
     seeds : their number (0, 1, ...), or the seeds. A seed draws first weights and batches.
     loss : by default binary_cross_entropy for y of 0 and 1, cross_entropy for other whole numbers
