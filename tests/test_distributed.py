@@ -309,6 +309,14 @@ def test_an_activation_that_the_workers_do_not_know(cluster, problem) -> None:
         del activations.ACTIVATIONS["of_my_own"]
 
 
+def test_a_part_that_cannot_be_made(cluster) -> None:
+    def broken():
+        raise ZeroDivisionError("no rows today")
+
+    with pytest.raises(ClusterError, match="ZeroDivisionError: no rows today"):
+        train(network(), [broken], client=cluster, epochs=1)
+
+
 def test_validation_chooses_the_best_epoch(cluster, problem) -> None:
     X, y = problem
     nets = [network() for _ in range(2)]

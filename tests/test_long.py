@@ -216,7 +216,7 @@ def test_a_million_files_guided_by_coverage(tmp_path: Path) -> None:
     assert "Done 1000000 runs" in result.stderr
 
 
-TRAIN = """
+COMPILE = """
 import numpy as np, fallline as fl
 net = fl.Network([3, 4, 1], loss="squared_error", seed=0)
 X = np.arange(30.0).reshape(10, 3) / 30
@@ -227,7 +227,7 @@ print(net.parameters.tobytes().hex())
 
 def test_processes_that_compile_at_once_do_not_harm_each_other(tmp_path) -> None:
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", TRAIN]
+    command = [sys.executable, "-c", COMPILE]
 
     def start() -> subprocess.Popen:
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)

@@ -57,10 +57,11 @@ def test_each_run_has_the_bits_of_train(problem) -> None:
     "settings",
     [
         {"optimizer": ["rmsprop", "adamw", "gradient_descent"], "momentum": [0.0, 0.9]},
-        {"dropout": [0.2, 0.4], "activation": ["tanh", "gelu"], "l2": 0.01, "l1": [0.0, 0.02]},
+        {"optimizer": "adamw", "weight_decay": [0.1, 0.5], "l1": [0.0, 0.03]},
+        {"dropout": [0.2, 0.4], "activation": ["tanh", "gelu"], "l2": 0.01},
         {"batch_size": [1000, 7], "epochs": [1, 5, 0]},
     ],
-    ids=["optimisers", "dropout", "batches"],
+    ids=["optimisers", "decay", "dropout", "batches"],
 )
 def test_other_settings_too(settings, problem) -> None:
     X, y = problem
@@ -71,10 +72,11 @@ def test_other_settings_too(settings, problem) -> None:
     kept = result.problem.fold != 2
     net = fl.Network([3, 3, 1], hidden=run["activation"], loss="squared_error", seed=run["seed"])
     kinds = {"adam": fl.Adam, "adamw": fl.AdamW, "rmsprop": fl.RMSProp}
+    more = {"weight_decay": run["weight_decay"]} if run["optimizer"] == "adamw" else {}
     optimizer = (
         fl.GradientDescent(0.01, momentum=run["momentum"])
         if run["optimizer"] == "gradient_descent"
-        else kinds[run["optimizer"]](0.01)
+        else kinds[run["optimizer"]](0.01, **more)
     )
     fl.train(
         net,

@@ -23,7 +23,7 @@ __all__ = [
     "local_client",
 ]
 
-TRIES = 5  # of a piece whose worker died
+TRIES = 5  # of pieces that were lost with their data
 PIECE = 16  # runs
 
 
@@ -119,8 +119,7 @@ class Spreading:
         if self.data is None:  # under a name of its own: Dask may still be forgetting an old one
             self.data = self.client.scatter(problem, broadcast=True, hash=False)
         futures = {
-            self.client.submit(run_jobs, self.data, piece, 1, pure=False, retries=TRIES): piece
-            for piece in pieces
+            self.client.submit(run_jobs, self.data, piece, 1, pure=False): piece for piece in pieces
         }
         lost = []
         try:

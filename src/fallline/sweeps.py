@@ -46,6 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "epochs": 100,
     "l2": 0.0,
     "l1": 0.0,
+    "weight_decay": 0.01,
     "dropout": 0.0,
 }
 """What can be swept, and the value of what is not."""
@@ -186,8 +187,9 @@ def sweep(
     ----------
     X : (n_samples, n_features); y : (n_samples,) or (n_samples, n_outputs).
     settings : by name, one value or a list of them: hidden (layer sizes), activation, init,
-        optimizer (a name), learning_rate, momentum, batch_size, epochs, l2, l1, dropout. A layer
-        alone is one hidden layer. What is not given has the value in ``fallline.sweeps.DEFAULTS``.
+        optimizer (a name), learning_rate, momentum, batch_size, epochs, l2, l1, weight_decay (of
+        adamw), dropout. A layer size alone is one hidden layer. What is not given has the value in
+        ``fallline.sweeps.DEFAULTS``.
     seeds : their number (0, 1, ...), or the seeds. A seed draws first weights and batches.
     loss : by default binary_cross_entropy for y of 0 and 1, cross_entropy for other whole numbers
         from 0 to 99, squared_error for the rest.
@@ -465,8 +467,7 @@ def spread(
             yield run_jobs(problem, group[i : i + pieces], threads)
 
 
-SHARED = ("hidden", "activation", "init", "optimizer", "momentum", "batch_size", "epochs", "l2",
-          "l1", "dropout", "fold")  # fmt: skip
+SHARED = (*(name for name in DEFAULTS if name != "learning_rate"), "fold")
 
 
 def grouped(runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -497,7 +498,8 @@ def optimizer_of(run: Mapping[str, Any]) -> Any:
     kind = OPTIMIZERS[run["optimizer"]]
     if kind is LBFGS:
         return LBFGS()
-    more = {"momentum": run["momentum"]} if run["optimizer"] == "gradient_descent" else {}
+    own = {"gradient_descent": "momentum", "adamw": "weight_decay"}.get(run["optimizer"])
+    more = {} if own is None else {own: run[own]}
     return kind(run["learning_rate"], **more)
 
 

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -27,9 +28,11 @@ from fallline.network import Network
 
 __all__ = ["ClusterRows"]
 
-TRIES = 5  # of a task, or of a step, whose worker died
+TRIES = 5  # of a step whose worker died
 FAN_OUT = 4  # stations that one place sends to; the others get theta from those
 LOOK_AROUND = 5.0  # seconds between two looks for workers that are new
+# What a call raises whose worker is gone: no connection, no result, no such actor.
+LOST = (OSError, CancelledError, RuntimeError, KeyError)
 Member = tuple[Any, Place, frozenset[int]]  # a station, where it is, its parts
 PATIENCE = 60.0  # seconds without any worker
 
@@ -152,8 +155,10 @@ class ClusterRows:
                     raise ClusterError(
                         f"the scheduler is gone ({error or type(error).__name__})"
                     ) from error
-                if attempt == TRIES - 1 or isinstance(error, MemoryError):
-                    raise ClusterError(f"the cluster did not finish its work: {error}") from error
+                if attempt == TRIES - 1 or not isinstance(error, LOST):
+                    raise ClusterError(
+                        f"the cluster did not finish its work: {type(error).__name__}: {error}"
+                    ) from error
                 time.sleep(0.1 * 3**attempt)
         raise AssertionError
 
@@ -213,7 +218,7 @@ class ClusterRows:
         bare = replace(source, rows=None)
         return self.client.submit(
             prepare_part, self.architecture, number, bare, rows,
-            workers=[worker], allow_other_workers=True, pure=False, retries=TRIES,
+            workers=[worker], allow_other_workers=True, pure=False,
         )  # fmt: skip
 
     def settle(self) -> None:

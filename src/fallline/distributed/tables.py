@@ -41,7 +41,6 @@ __all__ = ["train_files"]
 
 LEAST_BATCH, MOST_BATCH = 128, 4096
 STEPS_PER_EPOCH = 200  # about so many, where no batch size is given and these bounds allow it
-TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -217,10 +216,7 @@ def surveyed(
     from fallline.cluster import check_versions
 
     check_versions(client)
-    tasks = [
-        client.submit(survey_file, file, target, shares, seed, pure=False, retries=TRIES)
-        for file in files
-    ]
+    tasks = [client.submit(survey_file, file, target, shares, seed, pure=False) for file in files]
     try:
         found: list[Surveyed] = client.gather(tasks)
     except FalllineError:
