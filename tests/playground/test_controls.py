@@ -260,7 +260,7 @@ def test_a_frame_of_another_network_is_not_drawn(page, server) -> None:
     )
     page.click("#step")
     wait(page, "window.held.length > 0")
-    choose_data(page, server, "gaussians")
+    choose_data(page, server, "spirals")  # one more layer
     wait(page, "window.held.length === 0")
     page.click("#step")
     wait_epoch(page, "=== 1")  # and nothing was said on the console
