@@ -245,6 +245,27 @@ def test_a_neuron_that_is_pointed_at_is_shown_in_the_large(page) -> None:
     assert picture() == before
 
 
+def test_a_frame_of_another_network_is_not_drawn(page, server) -> None:
+    """One that waits for the next refresh when the network changes: drawing it would fail."""
+    page.evaluate(
+        """() => {
+            window.held = [];
+            window.refresh = window.requestAnimationFrame;
+            window.requestAnimationFrame = (draw) => window.held.push(draw);
+            new MutationObserver(() => {
+                window.requestAnimationFrame = window.refresh;
+                window.held.splice(0).forEach((draw) => draw());
+            }).observe(document.getElementById("data-size"), { childList: true });
+        }"""
+    )
+    page.click("#step")
+    wait(page, "window.held.length > 0")
+    choose_data(page, server, "spirals")  # one more layer
+    wait(page, "window.held.length === 0")
+    page.click("#step")
+    wait_epoch(page, "=== 1")  # and nothing was said on the console
+
+
 # ---- what is looked at
 
 

@@ -8,7 +8,7 @@ import { on, state, tell } from "./state.js";
 import { T } from "./text.js";
 
 const SHOWN = 12;
-const BOX = 38, STEP = 62, TOP = 12;
+const BOX = 38, STEP = 62, NAMED_STEP = 70, TOP = 12;
 const INITS = { "": T.network.usual, uniform: T.network.inits.uniform, glorot_uniform: T.network.inits.glorot_uniform,
   glorot_normal: T.network.inits.glorot_normal, he_uniform: T.network.inits.he_uniform, he_normal: T.network.inits.he_normal };
 
@@ -56,13 +56,16 @@ export function networkView() {
     hint, inspector);
 }
 
+const shortNames = (problem) => problem.classes.every((name) => name.length <= 3);
+
 const places = (problem, width) => {
+  const step = problem.sizes[problem.sizes.length - 1] > 1 && !shortNames(problem) ? NAMED_STEP : STEP;
   const columns = problem.sizes.length;
   const tallest = Math.max(...problem.sizes.map((n) => Math.min(n, SHOWN)));
   return {
-    height: TOP + tallest * STEP + 8,
+    height: TOP + tallest * step + 8,
     x: (l) => 34 + (width - BOX - 68) * (l / (columns - 1)),
-    y: (l, j) => TOP + ((tallest - Math.min(problem.sizes[l], SHOWN)) / 2 + j) * STEP,
+    y: (l, j) => TOP + ((tallest - Math.min(problem.sizes[l], SHOWN)) / 2 + j) * step,
   };
 };
 
@@ -96,7 +99,7 @@ function build(view, picture, heads, problem) {
     }
   }
   const neurons = [];
-  const short_ = problem.classes.every((name) => name.length <= 3);  // room for it beside the box
+  const beside = shortNames(problem);  // there is room beside the box, else above it
   for (let l = 0; l < sizes.length; l++) {
     for (let j = 0; j < Math.min(sizes[l], SHOWN); j++) {
       const canvas = h("canvas", { width: 1, height: 1 });
@@ -109,7 +112,7 @@ function build(view, picture, heads, problem) {
           onclick: () => actions.look(biasAt(sizes, starts, l, j)) }, inner);
       if (l > 0) for (const [event, peek] of [["pointerenter", { l, j }], ["pointerleave", null]])
         box.addEventListener(event, () => { state.peek = peek; tell("peek"); });
-      if (name && l > 0) box.append(h("span", { class: short_ ? "beside end" : "beside", title: name }, name));
+      if (name && l > 0) box.append(h("span", { class: beside ? "beside end" : "beside", title: name }, name));
       box.style.left = `${at.x(l)}px`;
       box.style.top = `${at.y(l, j)}px`;
       neurons.push(box);

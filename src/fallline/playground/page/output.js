@@ -42,6 +42,11 @@ export function outputView() {
   on("frame", ({ frame, problem }) => {
     if (!problem) return;
     redraw();
+    if (problem.task === "numbers" && frame.ranges.length) {
+      const [low, high] = frame.ranges[frame.ranges.length - 1];
+      legend.querySelector(".range-low").textContent = short(low, 3);
+      legend.querySelector(".range-high").textContent = short(high, 3);
+    }
     if (problem.n_train <= 40) predictions(table, frame, problem);
   });
 
@@ -61,7 +66,9 @@ export function outputView() {
 }
 
 function legendParts(problem) {
-  if (problem.task === "numbers") return [];
+  if (problem.task === "numbers") {
+    return [h("span", {}, h("span", { class: "range-low" }), h("span", { class: "ramp" }), h("span", { class: "range-high" }))];
+  }
   return problem.classes.slice(0, 30).map((name, k) => {
     const spot = h("span", { class: `spot class-${k % CLASSES.length}` });
     return h("span", {}, spot, name);

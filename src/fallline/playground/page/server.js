@@ -64,6 +64,7 @@ function receive(data) {
   const problem = message.type === "problem" || message.type === "same";
   if (message.type === "problem") {
     state.problem = message;
+    state.frame = null;  // one that still waits to be drawn is of another network
     tell("problem");
   }
   if (waiter && !(problem && waiter.later)) {
@@ -105,7 +106,7 @@ function schedule() {
   const draw = () => {
     if (!scheduled) return;
     scheduled = false;
-    tell("frame");
+    if (state.frame) tell("frame");
     while (arrived > 0) { send({ type: "shown" }); arrived -= 1; }
   };
   requestAnimationFrame(draw);
