@@ -10,7 +10,7 @@ demo: $(STAMP)  ## install, then run the main job: the truth table
 	$(BIN)/fallline demo
 
 test: $(STAMP) lint  ## install, then lint, types and the whole fast suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-long: $(STAMP) $(DOCS)  ## the long tests: fuzzing, soak, exhaustive sweeps
 	$(BIN)/python -m pytest -m long

@@ -8,14 +8,20 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+REST = 0.25  # seconds
+
 
 def alternate(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each candidate; every round runs each once, after one run to warm up."""
+    """Median seconds of each candidate; every round runs each once, after one run to warm up.
+
+    Between two runs it waits: the threads of OpenMP and the like spin on for a fifth of a second.
+    """
     for run in candidates.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, run in candidates.items():
+            time.sleep(REST)
             began = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - began)

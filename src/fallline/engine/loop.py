@@ -26,7 +26,9 @@ PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
 PAYS_TO_SHARE = 10e-6  # seconds of a step; two meetings of the crew take about one millionth
 TRY_AGAIN = 16  # calls
+EARLY_TRIALS = (2, 5)  # calls after which a crew that was slower is tried already
 SECONDS_PER_TRIAL = 0.004
+STEPS_PER_TRIAL = 16  # at least: starting a crew takes as long as the first step or two
 MOST_DRAWN = 4_000_000  # rows of orders drawn ahead for one call, 32 MB
 WORTH_A_CREW = 2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
@@ -86,7 +88,8 @@ class Loop:
         self.layout = Layout(network, min(length, BLOCK))
         self.one_block = self.full and len(self.rows) <= self.layout.samples
         self.crew = min(self.threads, -(-self.batch_size // length))
-        if self.seconds_of_products(self.batch_size) < PAYS_TO_SHARE:
+        self.seconds_of_step = self.seconds_of_products(self.batch_size)
+        if self.seconds_of_step < PAYS_TO_SHARE:
             self.crew = 1
         self.rooms = [self.layout.room() for _ in range(self.threads)]
         size = padded(network.n_parameters, dtype)
@@ -144,12 +147,13 @@ class Loop:
     def piece(self, steps: int) -> int:
         """How many of these steps to take before Python, and Ctrl-C, are heard again."""
         if not self.pace:
-            return min(steps, 20)
-        seconds = self.choose_crew(steps)
-        return min(steps, max(1, int(seconds / min(self.pace.values()))))
+            return min(steps, max(4, min(20, int(SECONDS_PER_TRIAL / self.seconds_of_step))))
+        trial = self.choose_crew(steps)
+        seconds, least = (SECONDS_PER_TRIAL, STEPS_PER_TRIAL) if trial else (SECONDS_PER_CALL, 1)
+        return min(steps, max(least, int(seconds / min(self.pace.values()))))
 
-    def choose_crew(self, steps: int) -> float:
-        """One thread or all, whichever was quicker lately; returns the seconds of the next call.
+    def choose_crew(self, steps: int) -> bool:
+        """One thread or all, whichever was quicker lately; returns whether it is but a trial.
 
         A crew is slower where other programs want the cores too: its threads then wait for each
         other. The bits are the same, so it may change from call to call; now and then the slower
@@ -157,15 +161,16 @@ class Loop:
         """
         self.crew_now = 1
         if self.crew == 1 or steps * self.pace[1] < WORTH_A_CREW:
-            return SECONDS_PER_CALL
+            return False
         if self.crew not in self.pace:
             self.crew_now = self.crew
-            return SECONDS_PER_TRIAL
+            return True
         self.calls += 1
         quicker, slower = sorted(self.pace, key=self.pace.__getitem__)
-        again = self.calls % TRY_AGAIN == 0
+        early = quicker == 1 and self.calls in EARLY_TRIALS
+        again = early or self.calls % TRY_AGAIN == 0
         self.crew_now = slower if again else quicker
-        return SECONDS_PER_TRIAL if again else SECONDS_PER_CALL
+        return again
 
     def call(
         self,
