@@ -15,6 +15,7 @@ BENCHMARKS = (
     "many_models.py",
     "one_row.py",
     "estimators.py",
+    "predicting.py",
     "startup.py",
 )
 HEAD = """# Benchmark results

@@ -247,6 +247,33 @@ def test_predict_carries_columns_and_writes_parquet(cli, trained: Path, tmp_path
     assert "did you mean 'latitude'" in wrong.stderr
 
 
+def test_predict_as_json(cli, trained: Path, tmp_path: Path) -> None:
+    shown = [json.loads(line) for line in cli("predict", trained, HOUSING, "--json").stdout.split()]
+    told = cli("predict", trained, HOUSING, "-o", "p.jsonl", "--json")
+    assert json.loads(told.stdout)["rows"] == len(shown) == 2000
+    assert told.stderr == ""
+    assert [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().split()] == shown
+    assert list(shown[0]) == ["prediction"]
+    told = cli("predict", trained, HOUSING, "-o", "p.csv")
+    assert told.stderr.startswith("p.csv: 2,000 rows predicted, ")
+    assert cli("predict", trained, HOUSING, "-o", "p.csv", "-q").stderr == ""
+
+
+def test_quiet_and_seed_where_nothing_is_trained(cli, trained: Path) -> None:
+    assert cli("check", "--quiet").stdout == ""
+    wrong = cli("check", "--quiet", "--as-published")
+    assert wrong.returncode == 1
+    assert "layer 2" in wrong.stdout
+    assert len(cli("demo", "--quiet", "--epochs", "100").stdout.splitlines()) == 5
+    one, other, again = (
+        json.loads(cli("evaluate", trained, HOUSING, "--json", "--seed", seed).stdout)
+        for seed in ("1", "2", "1")
+    )
+    assert one == again
+    assert one["scores"] == other["scores"]
+    assert one["intervals"] != other["intervals"]
+
+
 def test_a_pipe_of_commands(tmp_path: Path) -> None:
     me = f"{sys.executable} -m fallline"
     command = (

@@ -169,9 +169,9 @@ class Encoding:
         """Standardised targets (n,) in the target's own units."""
         return np.asarray(values, dtype=np.float64) * self.target_scale + self.target_mean
 
-    def decode_classes(self, indices: ArrayLike) -> list[str]:
-        """The labels of class indices (n,)."""
-        return [self.classes[index] for index in np.asarray(indices, dtype=np.int64).tolist()]
+    def decode_classes(self, indices: ArrayLike) -> Array:
+        """The labels of class indices (n,), as an array of texts."""
+        return np.array(self.classes, dtype=object)[np.asarray(indices, dtype=np.int64)]
 
     def to_dict(self) -> dict[str, Any]:
         """The encoding as JSON data: finite floats, texts, lists."""

@@ -1,8 +1,12 @@
 """Predictions of a table block by block, in constant memory, as columns to write."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
+from fallline.blas import one_blas_thread
 from fallline.columns import SkippedColumn
+from fallline.engine.helpers import threads_allowed
 from fallline.errors import ParameterError, TableError
 from fallline.table_model import TableModel
 from fallline.tables import Table
@@ -31,7 +35,8 @@ def predict_blocks(
         raise ParameterError(
             f"{model.encoding.target!r} is predicted as a number, so there are no probabilities"
         )
-    for block in blocks:
+
+    def predicted(block: Table) -> Columns:
         block.require(carried)
         columns = model.predict(block).columns()
         if part == "labels":
@@ -44,4 +49,20 @@ def predict_blocks(
                 f"{block.source}: its column {min(twice)!r} is called as one of the predictions; "
                 "leave it out of --columns"
             )
-        yield {**{name: block.frame[name] for name in carried}, **columns}
+        return {**{name: block.frame[name] for name in carried}, **columns}
+
+    yield from ahead(predicted, blocks, threads_allowed())
+
+
+def ahead(
+    work: Callable[[Table], Columns], blocks: Iterable[Table], threads: int
+) -> Iterator[Columns]:
+    """``work`` of each block, in order, while the next ``threads`` are at work already."""
+    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Columns]] = deque()
+        for block in blocks:
+            waiting.append(pool.submit(work, block))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -77,10 +77,12 @@ class TableModel:
             return Predictions(encoding.decode_numbers(output[:, 0]), [], None)
         shares = np.hstack([1.0 - output, output]) if encoding.task == "binary" else output
         labels = encoding.decode_classes(shares.argmax(axis=1))
-        return Predictions(np.asarray(labels, dtype=object), list(encoding.classes), shares)
+        return Predictions(labels, list(encoding.classes), shares)
 
-    def evaluate(self, table: Table) -> dict[str, Any]:
+    def evaluate(self, table: Table, *, seed: int = 0) -> dict[str, Any]:
         """Scores on the rows that have a target, with 95 % intervals, beside the trivial guess.
+
+        ``seed`` is that of the resamples which the intervals come from.
 
         Plain data: ``rows``, ``set_aside``, ``scores``, ``intervals``, ``trivial_guess``,
         ``notes``; for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and,
@@ -91,13 +93,12 @@ class TableModel:
         y, notes = self.encoding.encode_target(usable)
         X = self.encoding.transform(usable, self.network.dtype)
         output = self.network.predict_proba(X)
+        ends = intervals(self.encoding, y, output, check_integer("seed", seed))
         result: dict[str, Any] = {
             "rows": len(y),
             "set_aside": set_aside,
             "scores": output_scores(self.encoding, y, output),
-            "intervals": {
-                name: list(ends) for name, ends in intervals(self.encoding, y, output).items()
-            },
+            "intervals": {name: list(low_high) for name, low_high in ends.items()},
             "trivial_guess": self.trivial_scores(y),
             "notes": notes,
         }

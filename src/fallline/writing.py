@@ -1,4 +1,4 @@
-"""Columns to a file: CSV or Parquet, in one piece or block by block, atomically."""
+"""Columns to a file: CSV, JSON lines or Parquet, at once or block by block, atomically."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,30 +30,35 @@ def write_csv(path: str | os.PathLike[str] | None, columns: Columns) -> None:
     write_csv_blocks(path, [columns])
 
 
-def write_blocks(path: str | os.PathLike[str] | None, blocks: Iterable[Columns]) -> None:
-    """Write blocks of the same columns one below the other; Parquet where ``path`` ends so.
+def write_blocks(
+    path: str | os.PathLike[str] | None, blocks: Iterable[Columns], *, json: bool = False
+) -> None:
+    """Write blocks of the same columns one below the other, in the form that ``path`` ends with.
 
-    Otherwise CSV in UTF-8, to standard output where ``path`` is None. Raises FileWriteError
-    where the file cannot be written; an older file then stays as it was.
+    Parquet, JSON lines (.jsonl, .ndjson), otherwise CSV in UTF-8; to standard output where ``path``
+    is None, as JSON lines with ``json``. Raises FileWriteError where the file cannot be written;
+    an older file then stays as it was.
     """
-    if path is not None and Path(path).suffix.lower() in (".parquet", ".pq"):
+    ending = "" if path is None else Path(path).suffix.lower()
+    if path is not None and ending in (".parquet", ".pq"):
         write_parquet_blocks(Path(path), blocks)
+    elif ending in (".jsonl", ".ndjson") or (path is None and json):
+        write_texts(path, (frame(block).write_ndjson() for block in blocks))
     else:
         write_csv_blocks(path, blocks)
 
 
 def write_csv_blocks(path: str | os.PathLike[str] | None, blocks: Iterable[Columns]) -> None:
+    texts = (csv_text(block, names=number == 0) for number, block in enumerate(blocks))
+    write_texts(path, texts)
+
+
+def write_texts(path: str | os.PathLike[str] | None, texts: Iterable[str]) -> None:
     if path is None:
-        for number, block in enumerate(blocks):
-            sys.stdout.write(csv_text(block, names=number == 0))
+        sys.stdout.writelines(texts)
         return
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        write_texts(file, blocks)
-
-
-def write_texts(file: IO[str], blocks: Iterable[Columns]) -> None:
-    for number, block in enumerate(blocks):
-        file.write(csv_text(block, names=number == 0))
+        file.writelines(texts)
 
 
 def csv_text(columns: Columns, *, names: bool) -> str:

@@ -123,6 +123,9 @@ def demo(
     as_published: Annotated[
         bool, typer.Option("--as-published", help="The notebook's own update, both slips kept.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the last predictions only.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Learn the truth table "first AND last", as the notebook did.
@@ -137,6 +140,7 @@ def demo(
         hidden=hidden,
         seed=seed,
         as_published=as_published,
+        quiet=quiet,
         json=json,
     )
 
@@ -420,7 +424,7 @@ def predict(
     tables: Tables,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="A .csv or .parquet file; else standard output."),
+        typer.Option("--output", "-o", help="A .csv, .parquet or .jsonl file; else the screen."),
     ] = None,
     columns: Annotated[
         str | None, typer.Option(help="Columns of the table to carry over: id,name.")
@@ -430,6 +434,10 @@ def predict(
     names: Names = None,
     missing: Missing = None,
     encoding: Encoding = None,
+    quiet: Quiet = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="A JSON object a row; with -o, one that sums up.")
+    ] = False,
 ) -> None:
     """Predict every row of a table, one line each, in order.
 
@@ -446,6 +454,8 @@ def predict(
         reading=reading_options(no_header, names, missing, encoding),
         columns=columns,
         part=check_choice("--write", part, PARTS),
+        quiet=quiet,
+        json=json,
     )
 
 
@@ -453,10 +463,12 @@ def predict(
 def evaluate(
     model: ModelPath,
     tables: Tables,
+    seed: Annotated[int, typer.Option(help="Of the resamples that the intervals are from.")] = 0,
     no_header: NoHeader = False,
     names: Names = None,
     missing: Missing = None,
     encoding: Encoding = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Without the notes.")] = False,
     json: Json = False,
 ) -> None:
     """Score a model on a table that has the target column.
@@ -465,7 +477,8 @@ def evaluate(
     """
     from fallline.cli.evaluate import run
 
-    run(model, tables, reading_options(no_header, names, missing, encoding), json=json)
+    reading = reading_options(no_header, names, missing, encoding)
+    run(model, tables, reading, seed=seed, quiet=quiet, json=json)
 
 
 @app.command()
@@ -535,6 +548,9 @@ def check(
     types: Types = None,
     ignore: Ignore = None,
     weights: Weights = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing where the gradient is right.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check backpropagation against numeric derivatives, parameter by parameter.
@@ -554,6 +570,7 @@ def check(
         method=method,
         seed=seed,
         columns={"types": types, "ignore": ignore, "weights": weights},
+        quiet=quiet,
         json=json,
     )
 

@@ -21,6 +21,7 @@ def run(
     hidden: str,
     seed: int,
     as_published: bool,
+    quiet: bool,
     json: bool,
 ) -> None:
     """Train and show."""
@@ -33,7 +34,10 @@ def run(
             seed=seed,
             as_published=as_published,
         )
-    print(json_.dumps(result.as_dict()) if json else as_text(result, learning_rate))
+    if json:
+        print(json_.dumps(result.as_dict()))
+    else:
+        print(predictions(result, result.after) if quiet else as_text(result, learning_rate))
     if result.history.stopped == "diverged":
         raise FalllineError(result.history.message)
 

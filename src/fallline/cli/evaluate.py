@@ -12,18 +12,30 @@ from fallline.text import table as text_table
 MOST_CLASSES = 12
 
 
-def run(model_path: str, paths: list[str], reading: dict[str, Any], *, json: bool) -> None:
+def run(
+    model_path: str,
+    paths: list[str],
+    reading: dict[str, Any],
+    *,
+    seed: int,
+    quiet: bool,
+    json: bool,
+) -> None:
     """Score and tell."""
     model = TableModel.load(model_path)
     table = read(paths, reading)
-    result = model.evaluate(table)
-    print(json_.dumps(result) if json else as_text(result, table.source, model))
+    result = model.evaluate(table, seed=seed)
+    if json:
+        print(json_.dumps(result))
+        return
+    notes = [] if quiet else [remark("note", note) for note in result["notes"]]
+    print("\n".join([*notes, as_text(result, table.source, model)]))
 
 
 def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:
     """The scores with their intervals, then where the errors are."""
     aside = f", {result['set_aside']} set aside (no target)" if result["set_aside"] else ""
-    parts = [remark("note", note) for note in result["notes"]]
+    parts = []
     parts.append(f"{source}: {result['rows']:,} rows{aside}")
     parts.append(f"\n{scores_text(result, model.encoding.target)}")
     if "confusion" in result:

@@ -1,11 +1,16 @@
 """`fallline predict`: one line per row, in order."""
 
+import json as json_
+import sys
+import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fallline.cli.options import check_output, reading_of
 from fallline.predicting import columns_needed, predict_blocks
 from fallline.reading import Reading, read_blocks
 from fallline.table_model import TableModel
+from fallline.tables import Table
 from fallline.writing import write_blocks
 
 
@@ -17,11 +22,34 @@ def run(
     reading: dict[str, Any],
     columns: str | None,
     part: str,
+    quiet: bool,
+    json: bool,
 ) -> None:
-    """Predict and write, block by block."""
+    """Predict and write, block by block; a file is told of at the end."""
     if output is not None:
         check_output(output)
+    began = time.perf_counter()
     model = TableModel.load(model_path)
     carried = [name.strip() for name in columns.split(",")] if columns else []
     how = Reading(**reading_of(reading), only=columns_needed(model, carried))
-    write_blocks(output, predict_blocks(model, read_blocks(paths, how), carried, part))
+    blocks = Counted(read_blocks(paths, how))
+    write_blocks(output, predict_blocks(model, blocks, carried, part), json=json)
+    seconds = time.perf_counter() - began
+    if output is None:
+        return
+    if json:
+        print(json_.dumps({"output": output, "rows": blocks.rows, "seconds": round(seconds, 3)}))
+    elif not quiet:
+        print(f"{output}: {blocks.rows:,} rows predicted, {seconds:.1f} s", file=sys.stderr)
+
+
+class Counted:
+    """Blocks, and how many rows they had so far."""
+
+    def __init__(self, blocks: Iterable[Table]) -> None:
+        self.blocks, self.rows = blocks, 0
+
+    def __iter__(self) -> Iterator[Table]:
+        for block in self.blocks:
+            self.rows += len(block)
+            yield block

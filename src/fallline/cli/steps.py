@@ -99,6 +99,7 @@ def run_check(
     method: str,
     seed: int,
     columns: dict[str, Any],
+    quiet: bool,
     json: bool,
 ) -> None:
     """Print the gradient check; a failed one ends with exit code 1."""
@@ -112,7 +113,8 @@ def run_check(
         raise ParameterError("--as-published knows no weights: leave --weights out")
     gradient = lesson.published_gradient if as_published else None
     result = check_gradients(network, X, y, sample_weight=weight, gradient=gradient, method=method)
-    print(json_.dumps(result.as_dict()) if json else result)
+    if json or not (quiet and result.passed):
+        print(json_.dumps(result.as_dict()) if json else result)
     if not result.passed:
         wrong = sorted({part.layer for part in result.parts if not part.passed})
         layers = " and ".join(str(layer) for layer in wrong)
