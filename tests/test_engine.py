@@ -1,6 +1,7 @@
 """The compiled engine against the readable reference, over random networks and settings."""
 
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -12,7 +13,7 @@ from conftest import shaken, targets_for
 import fallline as fl
 from fallline.activations import ACTIVATIONS
 from fallline.backprop import loss_and_gradient
-from fallline.engine import Gradient, compiled_before, serves
+from fallline.engine import Gradient, compiled_before, config, serves
 from fallline.errors import DivergenceWarning
 from fallline.losses import LOSSES
 from fallline.network import Network
@@ -412,6 +413,31 @@ def test_nan_is_noticed_between_records(rng: np.random.Generator) -> None:
         )
     assert history.epochs_done == 2000
     assert np.isfinite(net.parameters).all()
+
+
+def test_what_the_disk_cache_holds_is_found_and_dropped_when_stale(tmp_path, monkeypatch) -> None:
+    entries = [
+        f"{path.stem}.{name}"
+        for path in config.HERE.glob("*.py")
+        for name in re.findall(r"^@entry\ndef (\w+)", path.read_text(), re.MULTILINE)
+    ]
+    assert "driver.steps" in entries
+    folder = tmp_path / "engine_0123"
+    folder.mkdir()
+    files = [folder / f"{name}-12.py311.{end}" for name in entries for end in ("nbi", "1.nbc")]
+    for file in files:
+        file.touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(config, "HERE", tmp_path / "sources")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "driver.py").touch()
+    os.utime(tmp_path / "sources" / "driver.py", (1, 1))  # older than the files
+    assert set(config.cached_files()) == set(files)
+    config.drop_stale.__wrapped__()
+    assert set(config.cached_files()) == set(files)
+    os.utime(files[0], (0, 0))
+    config.drop_stale.__wrapped__()
+    assert set(config.cached_files()) == set(files[1:])
 
 
 def test_compiled_before_tells_dtypes_apart(tmp_path, monkeypatch) -> None:
