@@ -29,6 +29,7 @@ class Descent:
     With ``penalty_per_mass`` the penalty of a step is divided by its batch's mass (rows, or sum of
     weights).
     ``dropout`` is the share of hidden neurons that is silenced, by masks drawn from ``seed``.
+    ``unroll``: whether the run is worth compiling code for the very shape of a tiny network.
     """
 
     network: Network
@@ -41,6 +42,7 @@ class Descent:
     dropout: float = 0.0
     seed: int = 0
     threads: int = 1
+    unroll: bool = False
 
     @property
     def full(self) -> bool:
@@ -198,6 +200,7 @@ class CompiledSteps:
             dropout=descent.dropout,
             seed=descent.seed,
             threads=descent.threads,
+            unroll=descent.unroll,
         )
 
     def epoch(self, *, want_loss: bool) -> float:

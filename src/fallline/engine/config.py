@@ -11,7 +11,13 @@ from typing import Any
 __all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel", "spliced"]
 
 HERE = Path(__file__).parent
-ENTRIES = ("abreast.steps_abreast", "driver.steps", "rows.predict_rows", "shuffle.shuffled")
+ENTRIES = (
+    "abreast.steps_abreast",
+    "driver.steps",
+    "rows.predict_rows",
+    "shuffle.shuffled",
+    "unrolled.descend",
+)
 
 # No flag that assumes finite numbers: a NaN has to come through, so that training can stop at it.
 # Products and sums may be fused; the order of sums is never changed, so the bits do not depend on

@@ -13,6 +13,7 @@ from fallline.engine.codes import OPTIMIZERS, obstacles
 from fallline.engine.config import drop_stale
 from fallline.engine.helpers import helpers
 from fallline.engine.layout import BLOCK, Layout, aligned, padded
+from fallline.engine.tiny import Tiny, unrolls
 from fallline.network import Network
 from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.penalties import NO_PENALTY, Penalty
@@ -49,7 +50,8 @@ class Loop:
 
     ``state`` is the optimiser's state by name, updated in place; ``epoch`` and ``epochs`` mean what
     they mean in :class:`fallline.steps.Steps`. ``threads`` is the most that may work at once; the
-    bits do not depend on it.
+    bits do not depend on it, nor on ``unroll``: whether epochs that nobody looks at may be worth
+    compiling code for this network's shape.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Loop:
         dropout: float = 0.0,
         seed: int = 0,
         threads: int = 1,
+        unroll: bool = False,
     ) -> None:
         self.network, self.rows, self.optimizer = network, rows, optimizer
         self.full = batch_size >= len(rows)
@@ -79,6 +82,8 @@ class Loop:
         self.pace: dict[int, float] = {}  # seconds a step, by size of the crew
         self.calls, self.crew_now = 0, 1
         self.threads = threads
+        unroll = unroll and self.full and unrolls(network, rows, optimizer, penalty, dropout)
+        self.tiny = Tiny(network, rows) if unroll else None
         self._lay_out([bool(name) for name in names])
 
     def _lay_out(self, kept: list[bool]) -> None:
@@ -186,6 +191,10 @@ class Loop:
         calls, which is a matter of time, does not change the last bits of its loss.
         """
         began = time.perf_counter()
+        if self.tiny is not None and not want_loss:
+            self.tiny.descend(epochs, self.rates(step, epochs))
+            self.pace[1] = (time.perf_counter() - began) / epochs
+            return 0.0, 0.0, epochs
         n = self.network.n_parameters
         self.theta[:n] = self.network.parameters
         for twin, values in zip(self.kept, self.states, strict=True):
