@@ -89,8 +89,8 @@ function plot(canvas, tall, epochs, series, { log = false, low, high, name, epoc
     }
   });
   context.setLineDash([]);
-  context.save();
   context.fillStyle = color("quiet");
+  context.save();
   context.translate(11, (height - bottom) / 2 + top / 2);
   context.rotate(-Math.PI / 2);
   context.textAlign = "center";
