@@ -9,23 +9,33 @@ from importlib import metadata
 from pathlib import Path
 
 REST = 0.25  # seconds
+LEAST = 0.05  # seconds
 
 
 def alternate(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each candidate; every round runs each once, after one run to warm up.
+    """Median seconds of each candidate; every round runs each once, after two runs to warm up.
 
-    Between two runs it waits: the threads of OpenMP and the like spin on for a fifth of a second.
+    One that is done in less than LEAST is run several times a round, and their mean counts. Between
+    two candidates it waits: the threads of OpenMP and the like spin on for a fifth of a second.
     """
-    for run in candidates.values():
+    repeats: dict[str, int] = {}
+    for name, run in candidates.items():
         run()
+        repeats[name] = max(1, int(LEAST / seconds_of(run, 1)))
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, run in candidates.items():
             time.sleep(REST)
-            began = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(seconds_of(run, repeats[name]))
     return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def seconds_of(run: Callable[[], object], times: int) -> float:
+    """Mean seconds of so many runs."""
+    began = time.perf_counter()
+    for _ in range(times):
+        run()
+    return (time.perf_counter() - began) / times
 
 
 def as_table(medians: dict[str, float], ours: str) -> str:

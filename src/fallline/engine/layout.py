@@ -35,7 +35,7 @@ def aligned(count: int, dtype: Any) -> Array:
     """Zeros that begin where a vector may be read in one go."""
     dtype = np.dtype(dtype)
     room = np.zeros(count * dtype.itemsize + BYTES, np.uint8)
-    start = -room.ctypes.data % BYTES
+    start = -room.__array_interface__["data"][0] % BYTES
     return room[start : start + count * dtype.itemsize].view(dtype)
 
 
