@@ -1,5 +1,7 @@
 """Networks abreast, one in each lane of a vector: the bits of training each one alone."""
 
+import functools
+
 import numpy as np
 import pytest
 from conftest import targets_for
@@ -108,3 +110,15 @@ def test_each_ends_where_train_ends(batch: int) -> None:
         )  # fmt: skip
         assert net.parameters.tobytes() == alone.parameters.tobytes()
         assert loss == history.loss[-1]
+
+
+def test_one_network_goes_abreast_where_that_spares_loading_the_loop(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    rows, course = (rng.normal(size=(40, 3)), rng.normal(size=40)), Course(10, 5)
+    settings = {"hidden": "tanh", "loss": "squared_error"}
+    (several, *_), _ = trained([3, 4, 1], rows, [fl.Adam(0.01)] * 8, course, **settings)
+    monkeypatch.setattr(many, "driver", functools.cache(lambda: pytest.fail("it was loaded")))
+    (one,), _ = trained([3, 4, 1], rows, [fl.Adam(0.01)], course, **settings)
+    assert one.parameters.tobytes() == several.parameters.tobytes()
+    samples = one.samples(*rows)
+    assert not many.abreast([one], samples, Course(10, 100_000_000))

@@ -28,6 +28,7 @@ __all__ = ["Course", "train_many"]
 
 JOBS_PER_THREAD = 4  # so that threads which are done early find more
 MOST_ABREAST = 1024  # parameters; with more, products fill the vectors of one network well enough
+WORTH_LOADING = 1e10  # operations, half a second; compiling takes ten
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,22 @@ def abreast(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
     first = networks[0]
     return (
         first.n_parameters <= MOST_ABREAST
-        and 2 * len(networks) >= lanes_of(first)
+        and (2 * len(networks) >= lanes_of(first) or spares_loading(first, rows, course))
         and min(course.batch_size, len(rows)) <= PARTS[0] * PARTS[1]
         and rows.weight is None
         and course.dropout == 0.0
         and rows.X.size <= MOST_DRAWN
     )
+
+
+def spares_loading(network: Network, rows: Samples, course: Course) -> bool:
+    """Whether idle lanes cost less than to load the usual loop, or even compile it.
+
+    So a sweep that trains its best network once more does not wait for that.
+    """
+    flops = 6.0 * network.n_parameters * len(rows) * course.epochs * lanes_of(network)
+    loaded, other = steps_abreast.cache_info().currsize, driver.cache_info().currsize
+    return loaded > 0 and other == 0 and flops < WORTH_LOADING
 
 
 def lanes_of(network: Network) -> int:
