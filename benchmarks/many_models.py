@@ -1,10 +1,8 @@
 """200 networks 8-16-1, 1,000 rows, batch 32, momentum, 20 epochs; 100 truth tables."""
 
-import sys
-
 import numpy as np
 from timing import alternate, as_table
-from work import pin
+from work import threads_here
 
 import fallline as fl
 from fallline import lesson
@@ -102,9 +100,10 @@ def truth_tables(threads: int):
 
 
 def main() -> None:
-    """Time all and print the result as Markdown."""
-    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    pin(threads)
+    """Time all on one thread, then on two, and print the result as Markdown."""
+    threads = threads_here(2)
+    if threads is None:
+        return
     ending = f"{threads} thread{'s' * (threads > 1)}"
     for dtype in ("float32", "float64"):
         found = {OURS: ours(dtype, threads)}

@@ -73,6 +73,20 @@ def pin(threads: int) -> None:
         os.environ[name] = str(threads)
 
 
+def threads_here(most: int) -> int | None:
+    """The number of threads that this process is held to, before any library is loaded.
+
+    Without an argument the script is run again, in a process for each number; then None.
+    """
+    if len(sys.argv) == 1 and most > 1:
+        for threads in range(1, most + 1):
+            subprocess.run([sys.executable, sys.argv[0], str(threads)], check=True)
+        return None
+    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    pin(threads)
+    return threads
+
+
 def candidates(
     work: Work, threads: int, leave_out: tuple[str, ...] = ()
 ) -> dict[str, Callable[[], float]]:
@@ -105,16 +119,10 @@ def compare(
     leave_out: tuple[str, ...] = (),
     most_threads: int = 2,
 ) -> None:
-    """Time all on one thread, then, in a fresh process, on two; print Markdown.
-
-    A process is held to its number of threads before any library is loaded.
-    """
-    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    if len(sys.argv) == 1 and most_threads > 1:
-        subprocess.run([sys.executable, sys.argv[0], "1"], check=True)
-        subprocess.run([sys.executable, sys.argv[0], "2"], check=True)
+    """Time all on one thread, then, in a fresh process, on two; print Markdown."""
+    threads = threads_here(most_threads)
+    if threads is None:
         return
-    pin(threads)
     medians = alternate(candidates(make(), threads, leave_out) | (more or {}), rounds)
     print(f"### {title}, {threads} thread{'s' * (threads > 1)}\n")
     print(as_table(medians, OURS) + "\n")
