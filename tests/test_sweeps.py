@@ -10,6 +10,7 @@ from fallline.cli.plots import heat_map, strip
 from fallline.errors import DataError, ParameterError
 from fallline.halving import rungs
 from fallline.report.sweep import write_sweep_report
+from fallline.schedules import Cosine
 from fallline.sweeps import Sweep, sweep
 
 
@@ -51,6 +52,24 @@ def test_each_run_has_the_bits_of_train(problem) -> None:
         assert run["score"] == np.mean(net.predict(X[held]) == y[held])
         if run is result.best:
             assert net.parameters.tobytes() == result.network.parameters.tobytes()
+
+
+@pytest.mark.parametrize("batch", [16, None])
+def test_schedules_span_the_run(problem, batch) -> None:
+    X, y = problem
+    given = {"hidden": 4, "epochs": 10, "schedule": ["cosine", "constant"], "batch_size": batch}
+    result = sweep(X, y, given, seeds=9)
+    kept = result.problem.fold != 0
+    steps = 10 * (int(np.ceil(kept.sum() / 16)) if batch else 1)
+    for run in (result.runs[0], result.runs[-1]):
+        net = fl.Network([3, 4, 1], loss="binary_cross_entropy", seed=run["seed"])
+        rate = Cosine(0.01, steps=steps) if run["schedule"] == "cosine" else 0.01
+        history = fl.train(
+            net, X[kept], y[kept], optimizer=fl.Adam(rate), epochs=10, batch_size=batch,
+            seed=run["seed"], engine="compiled",
+        )  # fmt: skip
+        assert run["loss"] == history.loss[-1]
+    assert {run["schedule"] for run in (result.runs[0], result.runs[-1])} == {"cosine", "constant"}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from fallline.limits import check_choice, check_integer, check_number
 from fallline.network import Network
 from fallline.optimizers import LBFGS, OPTIMIZERS
 from fallline.penalties import Penalty
+from fallline.recipes import SCHEDULE_NAMES, Recipe
 from fallline.samples import Samples
 from fallline.splits import folds as fold_numbers
 from fallline.splits import holdout
@@ -41,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "init": None,
     "optimizer": "adam",
     "learning_rate": 0.01,
+    "schedule": "constant",
     "momentum": 0.0,
     "batch_size": None,
     "epochs": 100,
@@ -187,9 +189,9 @@ def sweep(
     ----------
     X : (n_samples, n_features); y : (n_samples,) or (n_samples, n_outputs).
     settings : by name, one value or a list of them: hidden (layer sizes), activation, init,
-        optimizer (a name), learning_rate, momentum, batch_size, epochs, l2, l1, weight_decay (of
-        adamw), dropout. A layer size alone is one hidden layer. What is not given has the value in
-        ``fallline.sweeps.DEFAULTS``.
+        optimizer (a name), learning_rate, schedule (a name), momentum, batch_size, epochs, l2, l1,
+        weight_decay (of adamw), dropout. A layer size alone is one hidden layer. What is not given
+        has the value in ``fallline.sweeps.DEFAULTS``.
     seeds : their number (0, 1, ...), or the seeds. A seed draws first weights and batches.
     loss : by default binary_cross_entropy for y of 0 and 1, cross_entropy for other whole numbers
         from 0 to 99, squared_error for the rest.
@@ -403,6 +405,8 @@ def checked(name: str, value: Any) -> Any:
         return value if value is None else check_integer(name, value)
     if name == "optimizer":
         return check_choice(name, value, list(OPTIMIZERS))
+    if name == "schedule":
+        return check_choice(name, value, SCHEDULE_NAMES)
     if name in ("activation", "init"):
         return value
     return check_number(name, value)
@@ -493,22 +497,25 @@ def run_jobs(problem: Problem, runs: list[dict[str, Any]], threads: int) -> list
     ]
 
 
-def optimizer_of(run: Mapping[str, Any]) -> Any:
-    """The optimiser of a run."""
+def optimizer_of(run: Mapping[str, Any], steps: int) -> Any:
+    """The optimiser of a run of so many steps."""
     kind = OPTIMIZERS[run["optimizer"]]
     if kind is LBFGS:
         return LBFGS()
     own = {"gradient_descent": "momentum", "adamw": "weight_decay"}.get(run["optimizer"])
     more = {} if own is None else {own: run[own]}
-    return kind(run["learning_rate"], **more)
+    recipe = Recipe(learning_rate=run["learning_rate"], schedule=run["schedule"])
+    return kind(recipe.rate(max(steps, 1)), **more)
 
 
 def train_group(
     networks: list[Network], rows: Samples, runs: list[dict[str, Any]], threads: int
 ) -> list[float]:
     """Train the networks in place; the training loss of each one's last epoch."""
-    optimizers, first = [optimizer_of(run) for run in runs], runs[0]
+    first = runs[0]
     batch = first["batch_size"] or batch_size_for_rows(len(rows))
+    steps = first["epochs"] * math.ceil(len(rows) / batch)
+    optimizers = [optimizer_of(run, steps) for run in runs]
     if serves(networks[0], optimizers[0]):
         course = Course(batch, first["epochs"], Penalty(first["l2"], first["l1"]), first["dropout"])
         return train_many(networks, rows, optimizers, [r["seed"] for r in runs], course, threads)

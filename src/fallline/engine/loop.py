@@ -192,7 +192,7 @@ class Loop:
         """
         began = time.perf_counter()
         if self.tiny is not None and not want_loss:
-            self.tiny.descend(epochs, self.rates(step, epochs))
+            self.tiny.descend(epochs, rates_of(self.optimizer, step, epochs))
             self.pace[1] = (time.perf_counter() - began) / epochs
             return 0.0, 0.0, epochs
         n = self.network.n_parameters
@@ -201,12 +201,12 @@ class Loop:
             twin[:n] = values
         n_rows = min(len(order), len(self.rows))
         steps = epochs * -(-n_rows // self.batch_size)
-        crew = self.crew_now
+        crew, rates = self.crew_now, rates_of(self.optimizer, step, steps)
         total, mass, done = self.together(
             crew,
             (self.rows.X, self.rows.Y, self.weights_of(self.rows), order, n_rows),
             (self.batch_size, epochs, self.one_block, want_loss, *before, self.code),
-            (self.rates(step, steps), step, self.knobs, *self.strengths, self.penalty_per_mass),
+            (rates, step, self.knobs, *self.strengths, self.penalty_per_mass),
             (True, self.dropout, self.keys(step, steps), len(self.network.hidden), self.nothing),
         )
         self.network.parameters[:] = self.theta[:n]
@@ -255,13 +255,6 @@ class Loop:
         """The sample weights, an empty array for none."""
         return self.nothing if rows.weight is None else rows.weight
 
-    def rates(self, step: int, steps: int) -> Array:
-        """The learning rate of every step of a call; one for all where it is constant."""
-        rate = self.optimizer.rate
-        if isinstance(rate, Constant):
-            return np.array([rate(step)])
-        return np.array([rate(step + i) for i in range(steps)])
-
     def keys(self, step: int, steps: int) -> Array:
         """What dropout's masks are drawn from, for every step of a call."""
         if self.dropout == 0.0:
@@ -282,6 +275,14 @@ def part_length(n: int, most_parts: int, least_rows: int) -> int:
     """As engine.driver.part_length."""
     length = -(-n // most_parts)
     return -(-length // least_rows) * least_rows
+
+
+def rates_of(optimizer: Any, step: int, steps: int) -> Array:
+    """The learning rate of so many steps from ``step`` on; one for all where it is constant."""
+    rate = optimizer.rate
+    if isinstance(rate, Constant):
+        return np.array([rate(step)])
+    return np.array([rate(step + i) for i in range(steps)])
 
 
 def settings_of(optimizer: Any) -> tuple[int, list[float], tuple[str, str]]:

@@ -18,11 +18,12 @@ from fallline.dropout import keys_of
 from fallline.engine.codes import activation_code, loss_code
 from fallline.engine.config import drop_stale
 from fallline.engine.layout import aligned, padded
-from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver, settings_of
+from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver, rates_of, settings_of
 from fallline.engine.orders import permutations
 from fallline.network import Network
 from fallline.penalties import NO_PENALTY, Penalty
 from fallline.samples import Samples
+from fallline.schedules import Constant
 
 __all__ = ["Course", "train_many"]
 
@@ -33,7 +34,7 @@ WORTH_LOADING = 1e10  # operations, half a second; compiling takes ten
 
 @dataclass(frozen=True)
 class Course:
-    """What a group of runs has in common; the optimisers may differ in their constant rate only."""
+    """What a group of runs has in common; the optimisers may differ in their rate only."""
 
     batch_size: int
     epochs: int
@@ -54,7 +55,10 @@ def train_many(
     All have the architecture of the first. Returns the training loss of each one's last epoch (the
     mean over its batches, each before its update), which is not finite where the run broke off.
     """
-    kind: type[Job] | type[Abreast] = Abreast if abreast(networks, rows, course) else Job
+    constant = all(isinstance(optimizer.rate, Constant) for optimizer in optimizers)
+    kind: type[Job] | type[Abreast] = Job
+    if constant and abreast(networks, rows, course):
+        kind = Abreast
     size = kind.networks_at_once(len(networks), rows, course, threads)
     jobs = [slice(i, i + size) for i in range(0, len(networks), size)]
 
@@ -148,7 +152,7 @@ class Job:
         """``epochs`` of all networks from ``step`` on; (n_networks, 3) sums, masses and steps."""
         loop, rows, n = self.loop, self.rows, len(self.networks)
         steps = epochs * -(-len(rows) // loop.batch_size)
-        rates = np.array([optimizer.rate(0) for optimizer in self.optimizers])
+        rates = np.concatenate([rates_of(each, step, steps) for each in self.optimizers])
         results = np.zeros((n, 3))
         driver()(
             0, 1, np.zeros(1, np.int64),
