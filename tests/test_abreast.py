@@ -1,6 +1,7 @@
 """Networks abreast, one in each lane of a vector: the bits of training each one alone."""
 
 import functools
+import time
 
 import numpy as np
 import pytest
@@ -122,3 +123,35 @@ def test_one_network_goes_abreast_where_that_spares_loading_the_loop(monkeypatch
     assert one.parameters.tobytes() == several.parameters.tobytes()
     samples = one.samples(*rows)
     assert not many.abreast([one], samples, Course(10, 100_000_000))
+
+
+def test_threads_share_the_jobs_and_give_the_same_bits(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    net = Network([3, 4, 1], loss="squared_error")
+    samples = net.samples(rng.normal(size=(40, 3)), rng.normal(size=40))
+    monkeypatch.setattr("fallline.engine.helpers.threads_allowed", lambda: 3)
+
+    def ends(threads: int) -> tuple[list[float], list[bytes]]:
+        nets = [Network([3, 4, 1], loss="squared_error", seed=seed) for seed in range(45)]
+        losses = many.train_many(
+            nets, samples, [fl.Adam(0.01)] * 45, range(45), Course(10, 5), threads
+        )
+        return losses, [each.parameters.tobytes() for each in nets]
+
+    assert ends(3) == ends(1)
+
+
+def test_an_error_in_a_job_ends_the_others(monkeypatch) -> None:
+    monkeypatch.setattr("fallline.engine.helpers.threads_allowed", lambda: 2)
+    done = []
+
+    def work(job: slice) -> list[float]:
+        if job.start == 1:
+            raise ZeroDivisionError
+        done.append(job)
+        time.sleep(0.01)
+        return [0.0]
+
+    with pytest.raises(ZeroDivisionError):
+        many.shared_out(work, [slice(i, i + 1) for i in range(100)], 2)
+    assert len(done) < 50

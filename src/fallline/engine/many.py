@@ -4,8 +4,8 @@ Networks of few parameters go abreast, one in each lane of a vector (engine.abre
 after the other through the usual loop. Either way each ends with the bits of ``fallline.train``.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -17,6 +17,7 @@ from fallline.arrays import Array
 from fallline.dropout import keys_of
 from fallline.engine.codes import activation_code, loss_code
 from fallline.engine.config import drop_stale
+from fallline.engine.helpers import helpers
 from fallline.engine.layout import aligned, padded
 from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver, rates_of, settings_of
 from fallline.engine.orders import permutations
@@ -65,11 +66,35 @@ def train_many(
     def work(job: slice) -> list[float]:
         return kind(networks[job], rows, optimizers[job], seeds[job], course).run()
 
-    if threads == 1 or len(jobs) == 1:
-        return [loss for job in jobs for loss in work(job)]
     kind.load()  # once, before the threads ask for it
-    with ThreadPoolExecutor(threads) as pool:
-        return [loss for losses in pool.map(work, jobs) for loss in losses]
+    return [loss for losses in shared_out(work, jobs, threads) for loss in losses]
+
+
+def shared_out(
+    work: Callable[[slice], list[float]], jobs: list[slice], threads: int
+) -> list[list[float]]:
+    """``work`` of every job, by this thread and as many others as there are free cores."""
+    left = deque(enumerate(jobs))
+    results: list[list[float]] = [[] for _ in jobs]
+
+    def share() -> None:
+        while left:
+            try:
+                number, job = left.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            try:
+                results[number] = work(job)
+            except BaseException:  # Ctrl-C too: the others end with the jobs that they are at
+                left.clear()
+                raise
+
+    with helpers(min(threads, len(jobs)) - 1) as (pool, count):
+        helping = [pool.submit(share) for _ in range(count)] if pool is not None else []
+        share()
+        for each in helping:
+            each.result()
+    return results
 
 
 def abreast(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
