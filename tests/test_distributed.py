@@ -381,6 +381,11 @@ class Processes:
             process.wait()
 
 
+def test_clusters_side_by_side_do_not_contend_for_a_port(cluster) -> None:
+    with local_client(1) as other:  # warnings are errors
+        assert other.submit(abs, -3).result() == 3
+
+
 def test_the_death_of_the_scheduler_leaves_a_checkpoint(cluster, problem, tmp_path) -> None:
     X, y = problem
     nets = [network() for _ in range(2)]

@@ -59,7 +59,9 @@ def local_client(n_workers: int, threads_per_worker: int = 1) -> Iterator[Any]:
             threads_per_worker=threads_per_worker,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            # its HTTP server takes any free port; by default 8787, for which several would contend
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
