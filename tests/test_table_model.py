@@ -21,7 +21,8 @@ from fallline.errors import DataError, ParameterError, TableError
 from fallline.history import History
 from fallline.penalties import Penalty
 from fallline.preparation import prepare
-from fallline.recipes import PRESETS, SCHEDULE_NAMES, Recipe, recipes
+from fallline.recipes import PRESETS, Recipe, recipes
+from fallline.schedules import SPANS
 from fallline.splits import folds
 from fallline.table_model import TableModel, train_table
 from fallline.tables import Table
@@ -146,7 +147,7 @@ def test_recipes() -> None:
         recipes("quik", {})
     with pytest.raises(ParameterError, match="belong to an optimizer given by name"):
         recipes("quick", {"optimizer": fl.Adam(), "learning_rate": 0.1})
-    for name in SCHEDULE_NAMES:
+    for name in SPANS:
         rate = Recipe(schedule=name, learning_rate=0.1, epochs=10).build(1000).learning_rate
         rates = [rate(step) if callable(rate) else rate for step in range(80)]
         assert 0 < max(rates) <= 0.1 + 1e-12

@@ -8,28 +8,11 @@ from typing import Any
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.optimizers import LBFGS, OPTIMIZERS, Optimizer
-from fallline.schedules import (
-    Cosine,
-    Exponential,
-    InverseScaling,
-    OneCycle,
-    Schedule,
-    StepDecay,
-    WarmUp,
-)
+from fallline.schedules import spanning
 from fallline.training import DEFAULT_BATCH
 
-__all__ = ["PRESETS", "SCHEDULE_NAMES", "Recipe", "recipes"]
+__all__ = ["PRESETS", "Recipe", "recipes"]
 
-SCHEDULE_NAMES = (
-    "constant",
-    "step",
-    "exponential",
-    "cosine",
-    "inverse_scaling",
-    "warm_up",
-    "one_cycle",
-)
 SMALL_TABLE, SMALL_BATCH = 2_000, 32
 LEAST_L2, MOST_L2 = 1e-4, 1e-2
 
@@ -75,24 +58,7 @@ class Recipe:
             return LBFGS()
         batch = self.batch_size or DEFAULT_BATCH
         steps = max(self.epochs * math.ceil(n_rows / batch), 1)
-        return OPTIMIZERS[name](self.rate(steps))
-
-    def rate(self, steps: int) -> float | Schedule:
-        """The learning rate over ``steps`` steps, as ``schedule`` says."""
-        rate = self.learning_rate
-        schedules: dict[str, Any] = {
-            "constant": lambda: rate,
-            "step": lambda: StepDecay(rate, every=math.ceil(steps / 4)),
-            "exponential": lambda: Exponential(rate, every=math.ceil(steps / 8)),
-            "cosine": lambda: Cosine(rate, steps=steps),
-            "inverse_scaling": lambda: InverseScaling(rate),
-            "warm_up": lambda: WarmUp(rate, warm_up_steps=math.ceil(steps / 20)),
-            "one_cycle": lambda: OneCycle(rate, steps=steps),
-        }
-        made: float | Schedule = schedules[
-            check_choice("schedule", self.schedule, SCHEDULE_NAMES)
-        ]()
-        return made
+        return OPTIMIZERS[name](spanning(self.schedule, self.learning_rate, steps))
 
 
 PRESETS: dict[str, tuple[Recipe, ...]] = {

@@ -6,11 +6,12 @@ without restarts); one cycle, Smith and Topin 2018 (arXiv:1708.07120, section 2)
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from fallline.errors import ParameterError
-from fallline.limits import check_integer, check_number
+from fallline.limits import check_choice, check_integer, check_number
 
 __all__ = [
     "SCHEDULES",
@@ -23,6 +24,7 @@ __all__ = [
     "StepDecay",
     "WarmUp",
     "as_schedule",
+    "spanning",
 ]
 
 
@@ -177,6 +179,26 @@ SCHEDULES: dict[str, type] = {
     "one_cycle": OneCycle,
 }
 """The schedules, by name."""
+
+
+SPANS: dict[str, Callable[[float, int], "float | Schedule"]] = {
+    "constant": lambda rate, steps: rate,
+    "step": lambda rate, steps: StepDecay(rate, every=math.ceil(steps / 4)),
+    "exponential": lambda rate, steps: Exponential(rate, every=math.ceil(steps / 8)),
+    "cosine": lambda rate, steps: Cosine(rate, steps=steps),
+    "inverse_scaling": lambda rate, steps: InverseScaling(rate),
+    "warm_up": lambda rate, steps: WarmUp(rate, warm_up_steps=math.ceil(steps / 20)),
+    "one_cycle": lambda rate, steps: OneCycle(rate, steps=steps),
+}
+"""Schedules by name, laid out over a run's learning rate and number of steps."""
+
+
+def spanning(name: str, rate: float, steps: int) -> "float | Schedule":
+    """The schedule of that name over ``steps`` steps; ``rate`` itself for "constant".
+
+    Raises ParameterError for an unknown name.
+    """
+    return SPANS[check_choice("schedule", name, tuple(SPANS))](rate, steps)
 
 
 def as_schedule(rate: "float | Schedule") -> Schedule:

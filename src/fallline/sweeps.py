@@ -26,8 +26,8 @@ from fallline.limits import check_choice, check_integer, check_number
 from fallline.network import Network
 from fallline.optimizers import LBFGS, OPTIMIZERS
 from fallline.penalties import Penalty
-from fallline.recipes import SCHEDULE_NAMES, Recipe
 from fallline.samples import Samples
+from fallline.schedules import SPANS, spanning
 from fallline.splits import folds as fold_numbers
 from fallline.splits import holdout
 from fallline.steps import measured
@@ -406,7 +406,7 @@ def checked(name: str, value: Any) -> Any:
     if name == "optimizer":
         return check_choice(name, value, list(OPTIMIZERS))
     if name == "schedule":
-        return check_choice(name, value, SCHEDULE_NAMES)
+        return check_choice(name, value, tuple(SPANS))
     if name in ("activation", "init"):
         return value
     return check_number(name, value)
@@ -504,8 +504,7 @@ def optimizer_of(run: Mapping[str, Any], steps: int) -> Any:
         return LBFGS()
     own = {"gradient_descent": "momentum", "adamw": "weight_decay"}.get(run["optimizer"])
     more = {} if own is None else {own: run[own]}
-    recipe = Recipe(learning_rate=run["learning_rate"], schedule=run["schedule"])
-    return kind(recipe.rate(max(steps, 1)), **more)
+    return kind(spanning(run["schedule"], run["learning_rate"], max(steps, 1)), **more)
 
 
 def train_group(
