@@ -42,7 +42,7 @@ def take_rows(XY, wide, orders, n_orders, first_row, m, row, A):
     for q in range(m):
         rows = offset(orders, first_row + q)
         for i in range(0, wide, L):
-            turn_rows(offset(XY, i), wide, rows, n_orders, offset(A, (q * row + i) * L))
+            turn_rows(offset(XY, i), wide, rows, n_orders, offset(A, (q * row + i) * L), L)
 
 
 @inlined

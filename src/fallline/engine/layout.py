@@ -21,7 +21,7 @@ __all__ = ["BLOCK", "Layout", "aligned", "padded"]
 BYTES = 64
 BLOCK = 128  # samples that pass through the layers at once, so that their numbers stay in the cache
 
-HEAD = N_LAYERS, LOSS, ROW, N_INPUTS, N_OUTPUTS, TARGETS, SHARES, TURNED, STAGE = range(9)
+HEAD = N_LAYERS, LOSS, ROW, N_INPUTS, N_OUTPUTS, TARGETS, SHARES, TURNED = range(8)
 LAYER = N_IN, N_OUT, START, CODE, BELOW, ABOVE, SLOPES, DELTA = range(8)
 
 
@@ -48,7 +48,6 @@ class Layout:
         sizes = network.sizes
         row = padded(samples, self.dtype)
         wide = [padded(size, self.dtype) for size in sizes]
-        lanes = BYTES // self.dtype.itemsize
         A = [self.take((size + 1) * row) for size in wide]
         self.ones = [
             slice(place + size * row, place + (size + 1) * row)
@@ -56,7 +55,7 @@ class Layout:
         ]
         head = [len(sizes) - 1, loss_code(network.loss, self.dtype), row, sizes[0], sizes[-1]]
         head += [self.take(sizes[-1] * row), self.take(row)]
-        head += [self.take(max(wide[1:]) * row), self.take(lanes * wide[0])]
+        head.append(self.take(max(wide[1:]) * row))
         codes = [*(activation_code(layer, self.dtype) for layer in network.layers[:-1]), 0]
         plan, start = head, 0
         for l, (n_in, n_out) in enumerate(pairwise(sizes)):

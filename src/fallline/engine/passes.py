@@ -20,7 +20,6 @@ from fallline.engine.layout import (
     ROW,
     SHARES,
     SLOPES,
-    STAGE,
     START,
     TARGETS,
     TURNED,
@@ -28,7 +27,7 @@ from fallline.engine.layout import (
 from fallline.engine.masks import drop
 from fallline.engine.outputs import delta_and_loss
 from fallline.engine.tiles import dots, multiply, product, turn
-from fallline.engine.vectors import at, lanes, load, offset, put, store
+from fallline.engine.vectors import at, lanes, offset, put, turn_rows
 
 LAYERS_BEGIN, LAYER_LENGTH = len(HEAD), len(LAYER)
 
@@ -47,29 +46,21 @@ def layer(plan, l):
 
 @inlined
 def take_inputs(X, order, n, room, plan):
-    """[A 1] of the input: the first ``n`` samples of ``order``, turned to one row per feature."""
+    """[A 1] of the input: the first ``n`` samples of ``order``, turned to one row per feature.
+
+    Whole squares are turned in registers; the last features and samples go number by number.
+    """
     L, row, n_features = lanes(room), at(plan, ROW), at(plan, N_INPUTS)
     A = offset(room, at(layer(plan, 0), BELOW))
-    if n_features < L:
-        for i in range(n):
-            x = offset(X, at(order, i) * n_features)
-            for k in range(n_features):
-                put(A, k * row + i, at(x, k))
-        return
-    stage, wide = offset(room, at(plan, STAGE)), whole(n_features, L)
+    squares = n - n % L if n_features >= L else 0
     main = n_features - n_features % L
-    for i in range(0, n, L):
-        for s in range(min(L, n - i)):
-            x, to = offset(X, at(order, i + s) * n_features), offset(stage, s * wide)
-            for k in range(0, main, L):
-                store(to, k, load(x, k))
-            for k in range(main, n_features):
-                put(to, k, at(x, k))
-        turn(stage, L, wide, wide, offset(A, i), row)
-    if main < n_features:  # the last square wrote over the row of ones
-        ones = offset(A, n_features * row)
-        for i in range(0, whole(n, L), L):
-            store(ones, i, 1.0)
+    for i in range(0, squares, L):
+        for k in range(0, main, L):
+            turn_rows(offset(X, k), n_features, offset(order, i), 1, offset(A, k * row + i), row)
+    for i in range(n):
+        x = offset(X, at(order, i) * n_features)
+        for k in range(main if i < squares else 0, n_features):
+            put(A, k * row + i, at(x, k))
 
 
 @inlined

@@ -451,24 +451,31 @@ def turned(builder: Any, rows: list[Any]) -> list[Any]:
 
 
 @intrinsic
-def turn_rows(typing_context: Any, X: Any, wide: Any, rows: Any, step: Any, target: Any) -> Any:
-    """A square from rows that lie anywhere: target[j, i] = X[rows[i step] wide + j]."""
+def turn_rows(
+    typing_context: Any, X: Any, wide: Any, rows: Any, step: Any, target: Any, target_step: Any
+) -> Any:
+    """A square from rows that lie anywhere: target[j, i] = X[rows[i step], j].
+
+    X has rows of ``wide`` numbers, the target of ``target_step``.
+    """
     kind = vector_of(X.dtype)
     n = kind.lanes
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        X, wide, rows, step, target = args
+        X, wide, rows, step, target, target_step = args
+
+        def spaced(pointer: Any, step: Any, i: int) -> Any:
+            return builder.gep(pointer, [builder.mul(step, ir.IntType(64)(i))])
+
         found = []
         for i in range(n):
-            place = builder.gep(rows, [builder.mul(step, ir.IntType(64)(i))])
-            found.append(
-                load_at(builder, kind, builder.gep(X, [builder.mul(builder.load(place), wide)]))
-            )
+            row = builder.mul(builder.load(spaced(rows, step, i)), wide)
+            found.append(load_at(builder, kind, builder.gep(X, [row])))
         for i, column in enumerate(turned(builder, found)):
-            store_at(builder, kind, builder.gep(target, [ir.IntType(64)(i * n)]), column)
+            store_at(builder, kind, spaced(target, target_step, i), column)
         return context.get_dummy_value()
 
-    return types.void(X, types.intp, rows, types.intp, target), code
+    return types.void(X, types.intp, rows, types.intp, target, types.intp), code
 
 
 @intrinsic
