@@ -449,3 +449,16 @@ def test_compiled_before_tells_dtypes_apart(tmp_path, monkeypatch) -> None:
     assert not compiled_before(np.dtype("float64"))
     monkeypatch.setattr("fallline.engine.config.cached_files", list)
     assert not compiled_before()
+
+
+def test_row_numbers_of_any_type_take_the_same_code(rng: np.random.Generator) -> None:
+    from fallline.engine.driver import steps
+
+    net = Network([3, 4, 1], loss="squared_error", seed=0)
+    gradient = Gradient(net, net.samples(rng.normal(size=(20, 3)), rng.normal(size=20)))
+    batch = np.array([3, 1, 17])
+    expected = gradient(batch)
+    known = len(steps.signatures)
+    loss, g = gradient(batch.astype(np.int32))
+    assert (loss, g.tobytes()) == (expected[0], expected[1].tobytes())
+    assert len(steps.signatures) == known

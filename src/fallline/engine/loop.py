@@ -114,7 +114,8 @@ class Loop:
 
     def epoch(self, order: Array | None, step: int, *, want_loss: bool) -> tuple[float, int]:
         """One pass over the rows in ``order`` (None: as they are); the loss and the steps taken."""
-        order = self.everything if order is None else order
+        # As int64, since for any other type the loop would be compiled anew.
+        order = self.everything if order is None else np.asarray(order, np.int64)
         total, mass, taken, begin = 0.0, 0.0, 0, 0
         while begin < len(order):
             rows = self.piece(-(-(len(order) - begin) // self.batch_size)) * self.batch_size
