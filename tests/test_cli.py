@@ -541,7 +541,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
 def test_sweep(cli, tmp_path: Path) -> None:
     lines = [f"{i % 7},{i % 5},{'yes' if i % 7 > 3 else 'no'}" for i in range(80)]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *lines]))
-    grid = "hidden=2|4,3 learning_rate=0.01..0.1:log2 epochs=10"
+    grid = "hidden=2|4,3 learning_rate=0.01..0.1:log2 epochs=10 schedule=cosine"
     command = ["sweep", "t.csv", "--target", "y", "--grid", grid, "--seeds", "3"]
     done = cli(*command, "-o", "runs.csv", "--model", "m.safetensors", "--log", "log.jsonl")
     assert done.returncode == 0, done.stderr

@@ -4,8 +4,10 @@ import itertools
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 
@@ -85,6 +87,22 @@ def test_a_dead_worker_loses_its_own_runs_only(cluster, problem) -> None:
     found = sweep(*problem, settings, seeds=20, client=cluster, progress=kill_one)
     assert len(killed) == 1
     assert without_seconds(found.runs) == without_seconds(expected.runs)
+
+
+def test_something_else_answers_at_the_address() -> None:
+    class Web(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            self.request.recv(1000)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.server_address[1]}"
+        began = time.monotonic()
+        with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
+            connect(address, seconds=3.0)
+        assert time.monotonic() - began < 10.0
+        server.shutdown()
 
 
 def test_nobody_at_the_address() -> None:

@@ -4,9 +4,10 @@ A group of runs that differ in seed and learning rate only is cut into pieces of
 each is one task. A worker that dies loses the pieces it was at, which run elsewhere.
 """
 
+import asyncio
 import logging
 from collections.abc import Generator, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,15 +36,30 @@ def connect(address: str, seconds: float = 10.0, security: Any = None) -> Any:
     """
     distributed = load_dask()
     try:
+        # A client that finds something else than a scheduler is never done with closing.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, greet(address, seconds, security)).result()
         return distributed.Client(address, timeout=seconds, set_as_default=False, security=security)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
+    except (OSError, TimeoutError, ValueError, TypeError, MemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, MemoryError):  # it takes the first bytes for the length of a message
+            reason = "what answers there speaks another protocol"
         hint = "is it running, and is the address right? (dask scheduler prints it)"
         if address.startswith("tls:"):
             hint += "; with TLS, Dask needs to be told its certificates (docs/how-to/dask.md)"
         raise ClusterError(
             f"no Dask scheduler answers at {address} within {seconds:g} s ({reason}); {hint}"
         ) from error
+
+
+async def greet(address: str, seconds: float, security: Any) -> None:
+    """Connect, shake hands as Dask's processes do, and hang up."""
+    distributed = load_dask()
+    security = security or distributed.Security()
+    connection = await distributed.comm.connect(
+        address, timeout=seconds, **security.get_connection_args("client")
+    )
+    await connection.close()
 
 
 @contextmanager

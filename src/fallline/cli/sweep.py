@@ -27,7 +27,7 @@ from fallline.writing import write_blocks
 
 MOST_ROWS = 20  # of the summary that is shown
 WHOLE = ("batch_size", "epochs")
-WORDS = ("activation", "init", "optimizer")
+WORDS = ("activation", "init", "optimizer", "schedule")
 
 
 def run(
