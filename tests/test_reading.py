@@ -125,6 +125,13 @@ def test_several_files_and_a_glob(tmp_path: Path) -> None:
         read_table(tmp_path / "*.txt")
 
 
+def test_a_file_without_a_line_of_names(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("7,0.27,x\n6,0.3,y\n")
+    table = read_table(tmp_path / "a.csv")
+    with pytest.raises(TableError, match=r"look like data: .*--no-header"):
+        table.require(["quality"])
+
+
 def test_standard_input() -> None:
     code = "import fallline; print(fallline.read_table('-').frame.rows())"
     for data in (TEXT.encode(), gzip.compress(TEXT.encode())):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fallline.arrays import ArrayLike
 from fallline.errors import TableError
+from fallline.text import is_number
 
 __all__ = ["ABSENT", "UNKNOWN", "Table", "nearest", "parse_numbers", "show"]
 
@@ -105,8 +106,12 @@ class Table:
         named = ", ".join(f"{name!r}{nearest(name, self.columns)}" for name in lacking)
         noun = "no column" if len(lacking) == 1 else "none of the columns"
         listed = ", ".join(self.columns[:12]) + (", ..." if len(self.columns) > 12 else "")
+        advice = ""
+        if sum(is_number(name) for name in self.columns) > len(self.columns) / 2:
+            advice = " (these look like data: if the file has no line of names, use --no-header)"
+        count = len(self.columns)
         raise TableError(
-            f"{self.source}: has {noun} {named}; its {len(self.columns)} columns are: {listed}"
+            f"{self.source}: has {noun} {named}; its {count} columns are: {listed}{advice}"
         )
 
 

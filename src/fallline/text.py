@@ -8,7 +8,7 @@ import numpy as np
 
 from fallline.arrays import Array
 
-__all__ = ["figure", "matrix", "matrix_index", "remark", "side_by_side", "table"]
+__all__ = ["figure", "is_number", "matrix", "matrix_index", "remark", "side_by_side", "table"]
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -29,6 +29,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def is_number(cell: str) -> bool:
+    """Whether a cell shows a number, with commas or a percent sign or without."""
     try:
         float(cell.replace(",", "").rstrip("%") or "x")
     except ValueError:
