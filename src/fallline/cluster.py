@@ -66,11 +66,13 @@ async def greet(address: str, seconds: float, security: Any) -> None:
 def local_client(n_workers: int, threads_per_worker: int = 1) -> Iterator[Any]:
     """A client of a cluster of so many processes on this machine, which ends with the block.
 
-    It listens on the loopback address only, and has no dashboard.
+    It listens on the loopback address only, and has no dashboard. Each process reads the script
+    that is run anew, so there the call belongs under ``if __name__ == "__main__":``. Raises
+    ClusterError where the processes do not start.
     """
     distributed = load_dask()
-    with (
-        distributed.LocalCluster(
+    try:
+        cluster = distributed.LocalCluster(
             n_workers=n_workers,
             threads_per_worker=threads_per_worker,
             processes=True,
@@ -79,9 +81,13 @@ def local_client(n_workers: int, threads_per_worker: int = 1) -> Iterator[Any]:
             dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
+        )
+    except RuntimeError as error:
+        raise ClusterError(
+            f"the worker processes did not start ({error}); in a script, put what uses them under "
+            'if __name__ == "__main__":'
+        ) from error
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
         yield client
 
 
