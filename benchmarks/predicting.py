@@ -5,11 +5,9 @@ the start. To reach: 60 % of the speed of reading plus the products.
 """
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +15,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 import polars as pl
+from timing import alternate
 
 import fallline as fl
 
@@ -56,13 +55,6 @@ def bare(folder: Path) -> None:
             A = A @ W
 
 
-def seconds_of(run: Callable[[], None]) -> float:
-    """How long it takes."""
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
-
-
 def main() -> None:
     """Time all in turn and print the result as Markdown."""
     with tempfile.TemporaryDirectory() as name:
@@ -73,11 +65,7 @@ def main() -> None:
             "one": lambda: predict("one.parquet", folder),
             "three": lambda: predict("three.parquet", folder),
         }
-        times: dict[str, list[float]] = {kind: [] for kind in runs}
-        for _ in range(ROUNDS):
-            for kind, run in runs.items():
-                times[kind].append(seconds_of(run))
-    products, one, three = (statistics.median(each) for each in times.values())
+        products, one, three = alternate(runs, ROUNDS).values()
     more = (three - one) / 2
     print("### fallline predict, Parquet to Parquet, 20 columns, 20-64-64-1, float64\n")
     print("| work | seconds |\n|---|---|")

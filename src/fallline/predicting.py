@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 
 from fallline.blas import one_blas_thread
 from fallline.columns import SkippedColumn
@@ -58,9 +59,14 @@ def ahead(
     work: Callable[[Table], Columns], blocks: Iterable[Table], threads: int
 ) -> Iterator[Columns]:
     """``work`` of each block, in order, while the next ``threads`` are at work already."""
+    blocks = iter(blocks)
+    first = list(islice(blocks, 2))
+    if len(first) < 2:  # nothing to share, so nothing to load for it
+        yield from map(work, first)
+        return
     with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Columns]] = deque()
-        for block in blocks:
+        for block in chain(first, blocks):
             waiting.append(pool.submit(work, block))
             if len(waiting) > threads:
                 yield waiting.popleft().result()

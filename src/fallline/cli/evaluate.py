@@ -35,9 +35,10 @@ def run(
 def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:
     """The scores with their intervals, then where the errors are."""
     aside = f", {result['set_aside']} set aside (no target)" if result["set_aside"] else ""
-    parts = []
-    parts.append(f"{source}: {result['rows']:,} rows{aside}")
-    parts.append(f"\n{scores_text(result, model.encoding.target)}")
+    parts = [
+        f"{source}: {result['rows']:,} rows{aside}",
+        f"\n{scores_text(result, model.encoding.target)}",
+    ]
     if "confusion" in result:
         parts.append(f"\n{confusion_text(result['confusion'], model.encoding.classes)}")
         parts.append(f"\n{calibration_text(result['calibration'], model.encoding.task)}")

@@ -10,7 +10,7 @@ from fallline.engine.own import NotCompiledError, activation_address, loss_addre
 from fallline.losses import Loss
 from fallline.network import Layer, Network
 
-__all__ = ["ACTIVATIONS", "LOSSES", "OPTIMIZERS", "activation_code", "loss_code", "obstacles"]
+__all__ = ["ACTIVATIONS", "LOSSES", "OPTIMIZERS", "activation_codes", "loss_code", "obstacles"]
 
 ACTIVATIONS = (
     "identity",
@@ -40,6 +40,11 @@ def activation_code(layer: Layer, dtype: np.dtype) -> int:
     if layer.activation in ACTIVATIONS:
         return ACTIVATIONS.index(layer.activation)
     return activation_address(layer, dtype)
+
+
+def activation_codes(network: Network) -> list[int]:
+    """The numbers of the hidden layers' activations. Raises as ``activation_code``."""
+    return [activation_code(layer, network.dtype) for layer in network.layers[:-1]]
 
 
 def loss_code(loss: Loss, dtype: np.dtype) -> int:

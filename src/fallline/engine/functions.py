@@ -98,13 +98,19 @@ def gelu(A, S, keep_slope, count):
 
 
 @spliced
+def sloped(code, a, d):
+    """d f'(z) by a = f(z), for the activations that need no z."""
+    if code == 3:
+        return select(a > 0.0, d, 0.0)
+    return d * slope(code, a)
+
+
+@spliced
 def times_slope(code, A, S, kept_slope, D, count):
     """D <- D * f'(Z)."""
     for i in range(0, count, lanes(A)):
         d = load(D, i)
         if kept_slope:
             store(D, i, d * load(S, i))
-        elif code == 3:
-            store(D, i, select(load(A, i) > 0.0, d, 0.0))
         else:
-            store(D, i, d * slope(code, load(A, i)))
+            store(D, i, sloped(code, load(A, i), d))

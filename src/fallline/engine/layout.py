@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.engine.codes import activation_code, loss_code
+from fallline.engine.codes import activation_codes, loss_code
 from fallline.network import Network
 
-__all__ = ["BLOCK", "Layout", "aligned", "padded"]
+__all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded"]
 
 BYTES = 64
 BLOCK = 128  # samples that pass through the layers at once, so that their numbers stay in the cache
@@ -25,10 +25,14 @@ HEAD = N_LAYERS, LOSS, ROW, N_INPUTS, N_OUTPUTS, TARGETS, SHARES, TURNED = range
 LAYER = N_IN, N_OUT, START, CODE, BELOW, ABOVE, SLOPES, DELTA = range(8)
 
 
+def lanes(dtype: Any) -> int:
+    """How many numbers a vector holds."""
+    return BYTES // int(np.dtype(dtype).itemsize)
+
+
 def padded(count: int, dtype: Any) -> int:
     """The next whole number of vectors."""
-    lanes = BYTES // int(np.dtype(dtype).itemsize)
-    return -(-count // lanes) * lanes
+    return -(-count // lanes(dtype)) * lanes(dtype)
 
 
 def aligned(count: int, dtype: Any) -> Array:
@@ -48,7 +52,7 @@ class Layout:
         sizes = network.sizes
         row = padded(samples, self.dtype)
         wide = [padded(size, self.dtype) for size in sizes]
-        A = [self.take((size + 1) * row) for size in wide]
+        A = [self.take((size + 1) * row) for size in sizes]
         self.ones = [
             slice(place + size * row, place + (size + 1) * row)
             for place, size in zip(A[:-1], sizes[:-1], strict=True)
@@ -56,7 +60,7 @@ class Layout:
         head = [len(sizes) - 1, loss_code(network.loss, self.dtype), row, sizes[0], sizes[-1]]
         head += [self.take(sizes[-1] * row), self.take(row)]
         head.append(self.take(max(wide[1:]) * row))
-        codes = [*(activation_code(layer, self.dtype) for layer in network.layers[:-1]), 0]
+        codes = [*activation_codes(network), 0]
         plan, start = head, 0
         for l, (n_in, n_out) in enumerate(pairwise(sizes)):
             S, D = self.take(n_out * row), self.take(wide[l + 1] * row)

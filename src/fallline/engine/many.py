@@ -15,10 +15,10 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.dropout import keys_of
-from fallline.engine.codes import activation_code, loss_code
+from fallline.engine.codes import activation_codes, loss_code
 from fallline.engine.config import drop_stale
 from fallline.engine.helpers import helpers
-from fallline.engine.layout import aligned, padded
+from fallline.engine.layout import aligned, lanes, padded
 from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver, rates_of, settings_of
 from fallline.engine.orders import permutations
 from fallline.network import Network
@@ -102,7 +102,7 @@ def abreast(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
     first = networks[0]
     return (
         first.n_parameters <= MOST_ABREAST
-        and (2 * len(networks) >= lanes_of(first) or spares_loading(first, rows, course))
+        and (2 * len(networks) >= lanes(first.dtype) or spares_loading(first, rows, course))
         and min(course.batch_size, len(rows)) <= PARTS[0] * PARTS[1]
         and rows.weight is None
         and course.dropout == 0.0
@@ -115,14 +115,9 @@ def spares_loading(network: Network, rows: Samples, course: Course) -> bool:
 
     So a sweep that trains its best network once more does not wait for that.
     """
-    flops = 6.0 * network.n_parameters * len(rows) * course.epochs * lanes_of(network)
+    flops = 6.0 * network.n_parameters * len(rows) * course.epochs * lanes(network.dtype)
     loaded, other = steps_abreast.cache_info().currsize, driver.cache_info().currsize
     return loaded > 0 and other == 0 and flops < WORTH_LOADING
-
-
-def lanes_of(network: Network) -> int:
-    """How many networks a vector holds, a number of each."""
-    return padded(1, network.dtype)
 
 
 class Job:
@@ -224,7 +219,7 @@ class Abreast:
     @staticmethod
     def networks_at_once(count: int, rows: Samples, course: Course, threads: int) -> int:
         """A vector's lanes."""
-        return padded(1, rows.X.dtype)
+        return lanes(rows.X.dtype)
 
     def __init__(
         self,
@@ -236,7 +231,7 @@ class Abreast:
     ) -> None:
         self.networks, self.rows, self.course = networks, rows, course
         first = networks[0]
-        self.lanes = lanes_of(first)
+        self.lanes = lanes(first.dtype)
         self.batch_size = min(course.batch_size, len(rows))
         self.full = self.batch_size == len(rows)
         self.lane_of = [min(lane, len(networks) - 1) for lane in range(self.lanes)]
@@ -305,8 +300,8 @@ class Abreast:
 
 def plan_abreast(network: Network) -> tuple[Array, int]:
     """Where everything lies in the room of engine.abreast, in its fields; and the room's length."""
-    L, dtype, sizes = lanes_of(network), network.dtype, network.sizes
-    codes = [*(activation_code(layer, dtype) for layer in network.layers[:-1]), 0]
+    L, dtype, sizes = lanes(network.dtype), network.dtype, network.sizes
+    codes = [*activation_codes(network), 0]
     end = 0
 
     def take(vectors: int) -> int:

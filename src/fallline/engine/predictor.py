@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
-from fallline.engine.codes import activation_code, obstacles
+from fallline.engine.codes import activation_codes, obstacles
 from fallline.engine.config import drop_stale
-from fallline.engine.layout import aligned, padded
+from fallline.engine.layout import aligned, lanes, padded
 from fallline.errors import ParameterError
 from fallline.network import Network
 from fallline.samples import check_X
@@ -41,9 +41,7 @@ class Predictor:
         self.network = network
         self.dtype = network.dtype
         self.sizes, self.row_shape = np.array(network.sizes), network.sizes[:1]
-        self.codes = np.array(
-            [*(activation_code(layer, self.dtype) for layer in network.layers[:-1]), 0]
-        )
+        self.codes = np.array([*activation_codes(network), 0])
         self.output = OUTPUTS.index(network.loss.output_name)
         wide = [padded(size, self.dtype) for size in network.sizes]
         self.weights = aligned(
@@ -56,7 +54,7 @@ class Predictor:
             block = self.weights[begin : begin + (n_in + 1) * w].reshape(n_in + 1, w)
             block[:, :n_out] = layer.block
             begin += block.size
-        self.rooms = aligned(3 * (max(wide) + padded(1, self.dtype)), self.dtype)
+        self.rooms = aligned(3 * (max(wide) + lanes(self.dtype)), self.dtype)
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """The output in its own terms: (n_outputs,) for one row, (n, n_outputs) for several.

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.engine.codes import ACTIVATIONS, LOSSES, activation_code, loss_code
+from fallline.engine.codes import ACTIVATIONS, LOSSES, activation_codes, loss_code
 from fallline.engine.config import drop_stale
-from fallline.engine.layout import aligned, padded
+from fallline.engine.layout import aligned, lanes
 from fallline.network import Network
 from fallline.optimizers import GradientDescent
 from fallline.penalties import NO_PENALTY, Penalty
@@ -28,15 +28,13 @@ def unrolls(
 
     A layer of half a vector or more is left out: engine.passes adds up its gradient row by row.
     """
-    lanes = padded(1, network.dtype)
-    codes = [activation_code(layer, network.dtype) for layer in network.layers[:-1]]
-    loss = loss_code(network.loss, network.dtype)
+    L, codes = lanes(network.dtype), activation_codes(network)
     return (
         network.n_parameters <= MOST_PARAMETERS
-        and len(rows) <= lanes
-        and all(2 * n_out < lanes for n_out in network.sizes[1:])
+        and len(rows) <= L
+        and all(2 * n_out < L for n_out in network.sizes[1:])
         and all(code < len(ACTIVATIONS) and code not in OTHERS for code in codes)
-        and loss < len(LOSSES)
+        and loss_code(network.loss, network.dtype) < len(LOSSES)
         and network.loss.name != "cross_entropy"
         and type(optimizer) is GradientDescent
         and optimizer.momentum == 0
@@ -59,8 +57,7 @@ class Tiny:
 
     def __init__(self, network: Network, rows: Samples) -> None:
         self.network = network
-        codes = tuple(activation_code(layer, network.dtype) for layer in network.layers[:-1])
-        loss = loss_code(network.loss, network.dtype)
+        codes, loss = tuple(activation_codes(network)), loss_code(network.loss, network.dtype)
         self.shape = unrolled().Shape(network.sizes, codes, loss)
         self.X, self.Y = (self.by_lane(part.T) for part in (rows.X, rows.Y))
         weight = [1.0] * len(rows) if rows.weight is None else rows.weight.tolist()
@@ -71,8 +68,8 @@ class Tiny:
 
     def by_lane(self, values: Array) -> Array:
         """Rows of one vector's length, zero beyond what is given."""
-        lanes = padded(1, self.network.dtype)
-        room = aligned(len(values) * lanes, self.network.dtype).reshape(-1, lanes)
+        L, dtype = lanes(self.network.dtype), self.network.dtype
+        room = aligned(len(values) * L, dtype).reshape(-1, L)
         room[:, : values.shape[1]] = values
         return room
 

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import NativeValue, models, register_model, typeof_impl, unbox
 
 from fallline.engine.config import entry, intrinsic
-from fallline.engine.functions import slope, value
+from fallline.engine.functions import sloped, value
 from fallline.engine.outputs import delta
 from fallline.engine.vectors import (
     FLAGS,
@@ -25,21 +25,11 @@ from fallline.engine.vectors import (
     as_vector,
     load_at,
     picks,
-    select,
     store_at,
     vector_of,
 )
 
 __all__ = ["Shape", "descend"]
-
-RELU = 3
-
-
-class Shape:
-    """Sizes, the numbers of the hidden activations, and of the loss: see engine.codes."""
-
-    def __init__(self, sizes: tuple[int, ...], codes: tuple[int, ...], loss: int) -> None:
-        self.sizes, self.codes, self.loss = sizes, codes, loss
 
 
 class ShapeType(types.Type):
@@ -50,13 +40,20 @@ class ShapeType(types.Type):
         super().__init__(name=f"Shape({sizes}, {codes}, {loss})")
 
 
+class Shape:
+    """Sizes, the numbers of the hidden activations, and of the loss: see engine.codes."""
+
+    def __init__(self, sizes: tuple[int, ...], codes: tuple[int, ...], loss: int) -> None:
+        self.kind = ShapeType(sizes, codes, loss)
+
+
 register_model(ShapeType)(models.OpaqueModel)
 
 
 @typeof_impl.register(Shape)
 def type_of(shape: Shape, context: Any) -> ShapeType:
     """The type that holds the shape."""
-    return ShapeType(shape.sizes, shape.codes, shape.loss)
+    return shape.kind
 
 
 @unbox(ShapeType)
@@ -217,7 +214,7 @@ class Writer:
 
     def times_slope(self, code: int, a: Lanes, d: Lanes) -> Lanes:
         """d f'(z), by a = f(z)."""
-        return self.call(sloped, code, a, d)
+        return self.call(sloped_of, code, a, d)
 
 
 # What ``Writer.call`` compiles: plain functions, which call the engine's.
@@ -233,8 +230,6 @@ def delta_of(code: Any, z: Any, y: Any) -> Any:
     return delta(code, z, y)
 
 
-def sloped(code: Any, a: Any, d: Any) -> Any:
-    """As functions.times_slope."""
-    if code == RELU:
-        return select(a > 0.0, d, 0.0)
-    return d * slope(code, a)
+def sloped_of(code: Any, a: Any, d: Any) -> Any:
+    """d f'(z)."""
+    return sloped(code, a, d)

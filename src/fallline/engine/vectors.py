@@ -439,6 +439,11 @@ def lanes(typing_context: Any, p: Any) -> Any:
     return types.intp(p), lambda context, builder, sig, args: ir.IntType(64)(count)
 
 
+def spaced(builder: Any, pointer: Any, step: Any, i: int) -> Any:
+    """The address i steps on."""
+    return builder.gep(pointer, [builder.mul(step, ir.IntType(64)(i))])
+
+
 def turned(builder: Any, rows: list[Any]) -> list[Any]:
     """The columns of a square, given its rows as vectors; see ``transpose``."""
     n = len(rows)
@@ -463,16 +468,12 @@ def turn_rows(
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         X, wide, rows, step, target, target_step = args
-
-        def spaced(pointer: Any, step: Any, i: int) -> Any:
-            return builder.gep(pointer, [builder.mul(step, ir.IntType(64)(i))])
-
         found = []
         for i in range(n):
-            row = builder.mul(builder.load(spaced(rows, step, i)), wide)
+            row = builder.mul(builder.load(spaced(builder, rows, step, i)), wide)
             found.append(load_at(builder, kind, builder.gep(X, [row])))
         for i, column in enumerate(turned(builder, found)):
-            store_at(builder, kind, spaced(target, target_step, i), column)
+            store_at(builder, kind, spaced(builder, target, target_step, i), column)
         return context.get_dummy_value()
 
     return types.void(X, types.intp, rows, types.intp, target, types.intp), code
@@ -489,12 +490,10 @@ def transpose(typing_context: Any, source: Any, step: Any, target: Any, target_s
     n = kind.lanes
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        def row(pointer: Any, step: Any, i: int) -> Any:
-            return builder.gep(pointer, [builder.mul(step, ir.IntType(64)(i))])
-
-        rows = [load_at(builder, kind, row(args[0], args[1], i)) for i in range(n)]
+        source, step, target, target_step = args
+        rows = [load_at(builder, kind, spaced(builder, source, step, i)) for i in range(n)]
         for i, column in enumerate(turned(builder, rows)):
-            store_at(builder, kind, row(args[2], args[3], i), column)
+            store_at(builder, kind, spaced(builder, target, target_step, i), column)
         return context.get_dummy_value()
 
     return types.void(source, types.intp, target, types.intp), code

@@ -23,6 +23,7 @@ from fallline.playground.limits import (
     MOST_POINTS,
 )
 from fallline.schedules import (
+    SPANS,
     Cosine,
     Exponential,
     InverseScaling,
@@ -61,15 +62,7 @@ DATA_KINDS = (
 )
 INPUTS = ("x1", "x2", "x1²", "x2²", "x1 x2", "sin πx1", "sin πx2")
 OPTIMIZERS = ("gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-SCHEDULES = (
-    "constant",
-    "step",
-    "exponential",
-    "cosine",
-    "inverse_scaling",
-    "warm_up",
-    "one_cycle",
-)
+SCHEDULES = tuple(SPANS)
 
 
 @dataclass(frozen=True)
