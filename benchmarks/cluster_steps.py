@@ -18,7 +18,7 @@ import numpy as np
 from distributed.comm import tcp
 
 import fallline as fl
-from fallline.cluster import local_client
+from fallline.distributed.client import local_client
 from fallline.distributed.rows import ClusterRows
 
 FEATURES, PARTS = 20, 12

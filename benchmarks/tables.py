@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from fallline.baselines import LINEAR_NAMES
 from fallline.cli.train import run
-from fallline.scoring import MAIN_SCORE, SCORE_NAMES, better
+from fallline.tabular.baselines import LINEAR_NAMES
+from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better
 from fallline.text import table as text_table
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -28,7 +28,7 @@ nb_merge_streams = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings give shapes, which types cannot
 
-# links to files beside docs/ (benchmarks/RESULTS.md): tests/test_docs.py checks that they are there
+# links to files beside docs/ (benchmarks/RESULTS.md); tests/docs/test_docs.py checks them
 suppress_warnings = ["myst.xref_missing"]
 
 LITERAL = re.compile(r"(``.*?``|:\w+:`.*?`)")

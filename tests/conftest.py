@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fallline.arrays import Array
-from fallline.network import Network
+from fallline.core.network import Network
 
 ROOT = Path(__file__).parents[1]
 

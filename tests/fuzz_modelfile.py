@@ -10,9 +10,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["fallline"]):
-    from fallline.encoding import Encoding
+    from fallline.data.encoding import Encoding
     from fallline.errors import ModelFileError
-    from fallline.modelfile import MARK, model_of, opened, with_checksum
+    from fallline.saving.modelfile import MARK, model_of, opened, with_checksum
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SEEDS = [path.read_bytes() for path in sorted(FIXTURES.glob("*.safetensors"))]

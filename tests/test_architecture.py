@@ -1,6 +1,8 @@
-"""The house: imports go downwards, heavy libraries stay in their rooms, start-up stays light."""
+"""The map: imports go downwards, heavy libraries stay in their folders, start-up stays light."""
 
 import ast
+import graphlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -9,87 +11,42 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "fallline"
 
-# docs/design.md, section "The house"
-LEVELS = [
-    {"arrays", "atomic", "blas", "dropout", "errors", "limits", "standalone", "text"},
-    {
-        "activations",
-        "losses",
-        "initializers",
-        "schedules",
-        "optimizers",
-        "metrics",
-        "splits",
-        "halving",
-        "penalties",
-    },
-    {"custom", "samples", "network"},
-    {"backprop", "engine"},
-    {
-        "gradcheck",
-        "gradients",
-        "history",
-        "position",
-        "steps",
-        "stopping",
-        "tracing",
-        "training",
-        "row_tracing",
-    },
-    {"modelfile", "records", "sources", "tables"},
-    {"reading", "writing", "dates", "targets"},
-    {"columns", "encoding"},
-    {
-        "lesson",
-        "plots",
-        "estimators",
-        "sweeps",
-        "preparation",
-        "scoring",
-        "recipes",
-        "checkpointing",
-    },
-    {"baselines", "evaluation"},
-    {"table_model", "advice", "cluster"},
-    {"crossvalidation", "distributed", "exporting", "predicting", "importance", "large"},
-    {"report"},
-    {"playground"},
-    {"cli", "__main__"},
+# The folders of src/fallline in their order: each may import those before it. The files beside
+# them are the ground, which all may use. docs/design.md, section "The map".
+ORDER = [
+    "ground",
+    "core",
+    "engine",
+    "training",
+    "explaining",
+    "saving",
+    "data",
+    "tabular",
+    "exporting",
+    "distributed",
+    "sweeps",
+    "estimators",
+    "plots",
+    "report",
+    "playground",
+    "cli",
+    "__main__",
 ]
-SAME_LEVEL = {  # one module of a level may use another only as listed here
-    ("limits", "errors"),
-    ("atomic", "errors"),
-    ("text", "arrays"),
-    ("dropout", "arrays"),
-    ("losses", "activations"),
-    ("optimizers", "schedules"),
-    ("network", "samples"),
-    ("stopping", "history"),
-    ("position", "history"),
-    ("steps", "position"),
-    ("training", "position"),
-    ("training", "steps"),
-    ("training", "history"),
-    ("training", "stopping"),
-    ("tracing", "training"),
-    ("encoding", "columns"),
-    ("distributed", "large"),
-    ("__main__", "cli"),
-}
-ROOMS = {
-    "polars": {"tables", "reading", "writing", "sweeps"},
+# Libraries that only some folders may import
+LIBRARIES = {
+    "polars": {"data", "sweeps"},
     "numba": {"engine"},
+    "llvmlite": {"engine"},
     "sklearn": {"estimators"},
     "joblib": {"estimators"},
-    "threadpoolctl": {"blas"},
-    "dask": {"distributed", "cluster"},
-    "distributed": {"distributed", "cluster"},
-    "onnx": {"onnx"},
+    "threadpoolctl": {"ground"},
+    "dask": {"distributed"},
+    "distributed": {"distributed"},
     "starlette": {"playground"},
     "uvicorn": {"playground"},
     "websockets": {"playground"},
     "anywidget": {"playground"},
-    "safetensors": {"modelfile"},
+    "safetensors": {"saving"},
     "typer": {"cli"},
     "rich": {"cli"},
     "plotille": {"cli"},
@@ -98,9 +55,21 @@ ROOMS = {
     "imageio_ffmpeg": {"plots"},
 }
 
+FILES = [path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py"]
 
-def room(path: Path) -> str:
-    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file under src, such as fallline.core.losses."""
+    return ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def folder(module: str) -> str:
+    """Where a module of this package stands in ORDER."""
+    first = module.split(".")[1] if "." in module else "ground"
+    return first if first in ORDER else "ground"
 
 
 def imports(path: Path) -> set[str]:
@@ -110,33 +79,61 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            submodules = names & MODULES.keys()
+            found |= submodules if submodules == names else submodules | {node.module}
     return found
 
 
-FILES = [path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py"]
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_downwards(module: str) -> None:
+    own = ORDER.index(folder(module))
+    for other in imports(MODULES[module]):
+        if other.startswith("fallline."):
+            assert other in MODULES, f"{module} imports {other}, which is not there"
+            assert ORDER.index(folder(other)) <= own, f"{module} imports {other}"
 
 
-def level(name: str) -> int:
-    return next(i for i, names in enumerate(LEVELS) if name in names)
+def test_no_import_goes_in_a_circle() -> None:
+    """Neither at import time nor later: imports inside functions count as well."""
+    graph = {module: imports(path) & MODULES.keys() for module, path in MODULES.items()}
+    try:
+        list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_go_downwards(path: Path) -> None:
-    own = room(path)
-    everything = set().union(*LEVELS)
-    for name in imports(path):
-        other = name.split(".")[1] if name.startswith("fallline.") else ""
-        if other in everything and other != own:
-            below = level(other) < level(own)
-            assert below or (own, other) in SAME_LEVEL, f"{own} imports {other}"
+def test_no_import_goes_through_a_string() -> None:
+    """What a string names, no reader and no tool follows."""
+    for module, path in MODULES.items():
+        assert "import_module" not in path.read_text(), module
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
-    for name in imports(path):
-        rooms = ROOMS.get(name.split(".")[0])
-        assert rooms is None or room(path) in rooms, f"{room(path)} imports {name}"
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_libraries_stay_in_their_folders(module: str) -> None:
+    for name in imports(MODULES[module]):
+        folders = LIBRARIES.get(name.split(".")[0])
+        assert folders is None or folder(module) in folders, f"{module} imports {name}"
+
+
+def test_every_folder_says_what_it_is_for() -> None:
+    for path in SOURCE.rglob("__init__.py"):
+        assert len(ast.get_docstring(ast.parse(path.read_text())) or "") > 60, path
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    import fallline
+
+    stub = ast.parse((SOURCE / "__init__.pyi").read_text())
+    names = {
+        alias.asname: node.module
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {*names, "__version__"} == set(dir(fallline))
+    for name, module in fallline._WHERE.items():
+        assert names[name] == f"fallline.{module}"
 
 
 def loaded_by(*command: str) -> set[str]:
@@ -177,8 +174,12 @@ def test_every_public_name_is_there() -> None:
 
 def test_public_names_keep_their_meaning_after_their_module_is_imported() -> None:
     import fallline
-    import fallline.tracing
-    import fallline.training
+    import fallline.distributed
+    import fallline.estimators
+    import fallline.explaining.tracing
+    import fallline.exporting.export
+    import fallline.sweeps.search
+    import fallline.training.run
 
-    assert callable(fallline.train)
-    assert callable(fallline.trace)
+    for name in fallline._WHERE:
+        assert not inspect.ismodule(getattr(fallline, name)), name

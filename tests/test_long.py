@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fallline as fl
+from fallline.data.reading import read_table
 from fallline.errors import FalllineError, ModelFileError
-from fallline.reading import read_table
-from fallline.table_model import train_table
+from fallline.tabular.train import train_table
 
 pytestmark = pytest.mark.long
 

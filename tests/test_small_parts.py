@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from fallline import metrics, text
+from fallline import text
+from fallline.core import metrics
+from fallline.core.splits import holdout
 from fallline.errors import ParameterError
 from fallline.limits import LIMITS, check_choice, check_integer, check_number
-from fallline.splits import holdout
 
 
 def test_r2_and_errors() -> None:

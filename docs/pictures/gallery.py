@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import fallline as fl
-from fallline import lesson, plots
+from fallline import plots
+from fallline.explaining import lesson
 
 HERE = Path(__file__).parent
 XOR_X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)

@@ -21,9 +21,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from estimators import data
 from fallline import MLPClassifier, MLPRegressor
 from fallline.estimators.sparse import SparsePass
+from tests.estimators import data
 
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 BOTH = pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])

@@ -13,9 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fallline as fl
-from estimators import data
 from fallline import MLPClassifier, MLPRegressor
-from fallline.activations import Activation
+from fallline.core.activations import Activation
+from tests.estimators import data
 
 EARLY = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = data.X_CLASSES, data.Y_CLASSES

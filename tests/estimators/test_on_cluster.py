@@ -10,7 +10,7 @@ from fallline.errors import ParameterError, ShapeError
 pytest.importorskip("distributed", reason="Dask is not installed")
 array = pytest.importorskip("dask.array", reason="dask.array is not installed")
 from fallline import distributed  # noqa: E402
-from fallline.cluster import local_client  # noqa: E402
+from fallline.distributed.client import local_client  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own; fits that end by max_iter
 

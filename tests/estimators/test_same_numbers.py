@@ -5,7 +5,7 @@ import pytest
 from sklearn import neural_network as scikit
 
 import fallline as fl
-from estimators import data
+from tests.estimators import data
 
 PROBLEMS = {
     "classes": ("MLPClassifier", data.X_CLASSES, data.Y_CLASSES, {}),

@@ -445,7 +445,7 @@ def predict(
     """
     from fallline.cli.predict import run
     from fallline.limits import check_choice
-    from fallline.predicting import PARTS
+    from fallline.tabular.predicting import PARTS
 
     run(
         model,

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from fallline.checkpointing import RunCheckpoint
-from fallline.reading import Reading
-from fallline.table_model import TableModel
+from fallline.data.cells import Reading
+from fallline.saving.checkpointing import RunCheckpoint
+from fallline.tabular.model import TableModel
 
 __all__ = ["client_at", "train_on_cluster"]
 
 
 def client_at(address: str) -> Any:
     """A client of the cluster; Dask is loaded only where one is named."""
-    from fallline.cluster import connect
+    from fallline.distributed.client import connect
 
     return connect(address)
 

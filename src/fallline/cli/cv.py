@@ -6,14 +6,14 @@ import time
 import warnings
 from typing import Any
 
-from fallline.baselines import LINEAR_NAMES
 from fallline.cli.options import check_output, layer_sizes, read, task_name, types_by_column
 from fallline.cli.progress import Bar
-from fallline.crossvalidation import CrossValidation, cross_validate
+from fallline.data.writing import write_blocks
 from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
-from fallline.scoring import MAIN_SCORE, SCORE_NAMES, better
+from fallline.tabular.baselines import LINEAR_NAMES
+from fallline.tabular.crossvalidation import CrossValidation, cross_validate
+from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better
 from fallline.text import table as text_table
-from fallline.writing import write_blocks
 
 
 def run(

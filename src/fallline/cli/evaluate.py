@@ -4,8 +4,8 @@ import json as json_
 from typing import Any
 
 from fallline.cli.options import read
-from fallline.scoring import SCORE_NAMES
-from fallline.table_model import TableModel
+from fallline.tabular.model import TableModel
+from fallline.tabular.scoring import SCORE_NAMES
 from fallline.text import figure, remark
 from fallline.text import table as text_table
 

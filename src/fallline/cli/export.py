@@ -4,7 +4,7 @@ import json as json_
 from pathlib import Path
 
 from fallline.cli.options import check_output
-from fallline.exporting import export
+from fallline.exporting.export import export
 
 __all__ = ["run"]
 

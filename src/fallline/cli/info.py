@@ -3,10 +3,10 @@
 import json as json_
 from typing import Any
 
-from fallline.baselines import LINEAR_NAMES
 from fallline.cli.train import scores_text
-from fallline.encoding import Encoding
-from fallline.modelfile import Model, read_model
+from fallline.data.encoding import Encoding
+from fallline.saving.modelfile import Model, read_model
+from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.text import table
 
 

@@ -57,7 +57,7 @@ def task_name(text: str | None) -> str | None:
 
 def reading_of(options: dict[str, Any]) -> dict[str, Any]:
     """The options --no-header, --names, --missing and --encoding as arguments of read_table."""
-    from fallline.reading import MISSING
+    from fallline.data.cells import MISSING
 
     names = options["names"]
     return {
@@ -70,7 +70,7 @@ def reading_of(options: dict[str, Any]) -> dict[str, Any]:
 
 def read(paths: str | Sequence[str], options: dict[str, Any]) -> Any:
     """The table at these paths, read by the options."""
-    from fallline.reading import read_table
+    from fallline.data.reading import read_table
 
     return read_table(paths, **reading_of(options))
 

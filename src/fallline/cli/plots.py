@@ -5,8 +5,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from fallline.history import History
 from fallline.text import table
+from fallline.training.history import History
 
 __all__ = ["heat_map", "loss_curve", "strip"]
 

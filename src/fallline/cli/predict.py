@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fallline.cli.options import check_output, reading_of
-from fallline.predicting import columns_needed, predict_blocks
-from fallline.reading import Reading, read_blocks
-from fallline.table_model import TableModel
-from fallline.tables import Table
-from fallline.writing import write_blocks
+from fallline.data.cells import Reading
+from fallline.data.reading import read_blocks
+from fallline.data.table import Table
+from fallline.data.writing import write_blocks
+from fallline.tabular.model import TableModel
+from fallline.tabular.predicting import columns_needed, predict_blocks
 
 
 def run(

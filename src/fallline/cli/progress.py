@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from fallline.engine import compiled_before
-from fallline.table_model import Run
-from fallline.training import Progress
+from fallline.tabular.train import Run
+from fallline.training.run import Progress
 
 __all__ = ["Bar", "Counter", "terminate_as_interrupt"]
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from fallline import lesson
 from fallline.cli.options import layer_sizes, read, types_by_column
+from fallline.core.network import Network
+from fallline.core.optimizers import GradientDescent
 from fallline.errors import FalllineError, ParameterError
-from fallline.gradcheck import check_gradients
+from fallline.explaining import lesson
+from fallline.explaining.gradcheck import check_gradients
+from fallline.explaining.row_tracing import trace_row
+from fallline.explaining.tracing import trace
 from fallline.limits import check_integer
-from fallline.network import Network
-from fallline.optimizers import GradientDescent
-from fallline.row_tracing import trace_row
 from fallline.text import figure
 from fallline.text import table as text_table
-from fallline.tracing import trace
 
 __all__ = ["run_check", "run_trace"]
 
@@ -52,8 +52,8 @@ def run_row(
     model_path: str, path: str | None, reading: dict[str, Any], row: int, *, json: bool
 ) -> None:
     """Print the way of one of the table's rows, counted from 1, through the model."""
-    from fallline.table_model import TableModel
-    from fallline.tables import show
+    from fallline.data.table import show
+    from fallline.tabular.model import TableModel
 
     if path is None:
         raise ParameterError("with --model, a TABLE is needed: the one that holds the row")
@@ -148,8 +148,8 @@ def problem(
         return network, lesson.TRAIN_X[:rows], lesson.TRAIN_Y[:rows], None
     if target is None:
         raise ParameterError("with a TABLE, --target COLUMN is needed: the column to predict")
-    from fallline.baselines import new_network
-    from fallline.preparation import prepare
+    from fallline.tabular.baselines import new_network
+    from fallline.tabular.preparation import prepare
 
     data = prepare(
         read(path, reading),

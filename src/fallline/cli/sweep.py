@@ -10,20 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from fallline.baselines import LOSS_FOR
 from fallline.cli.cluster import client_at
 from fallline.cli.options import check_output, layer_sizes, read, task_name, types_by_column
 from fallline.cli.plots import heat_map, strip
 from fallline.cli.progress import Counter
+from fallline.data.writing import write_blocks
 from fallline.errors import FalllineError, ParameterError
-from fallline.history import History
-from fallline.preparation import prepare
 from fallline.report import check_available
 from fallline.report.sweep import write_sweep_report
-from fallline.sweeps import DEFAULTS, Sweep, as_key, sweep
-from fallline.table_model import TableModel
+from fallline.sweeps.result import Sweep
+from fallline.sweeps.search import sweep
+from fallline.sweeps.settings import DEFAULTS, as_key
+from fallline.tabular.baselines import LOSS_FOR
+from fallline.tabular.model import TableModel
+from fallline.tabular.preparation import prepare
 from fallline.text import table as text_table
-from fallline.writing import write_blocks
+from fallline.training.history import History
 
 MOST_ROWS = 20  # of the summary that is shown
 WHOLE = ("batch_size", "epochs")

@@ -8,9 +8,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from fallline.advice import advice
-from fallline.baselines import LINEAR_NAMES
-from fallline.checkpointing import RunCheckpoint
 from fallline.cli.cluster import train_on_cluster
 from fallline.cli.options import (
     check_output,
@@ -23,18 +20,23 @@ from fallline.cli.options import (
 )
 from fallline.cli.plots import loss_curve
 from fallline.cli.progress import Bar, terminate_as_interrupt
+from fallline.data.cells import Reading
+from fallline.data.reading import memory_needed
 from fallline.errors import (
     DivergenceWarning,
     FalllineError,
     InterruptedWarning,
     ParameterError,
 )
-from fallline.large import train_large
 from fallline.limits import check_integer
-from fallline.reading import Reading, memory_needed
 from fallline.report import check_available, write_report
-from fallline.scoring import SCORE_NAMES
-from fallline.table_model import TableModel, train_table
+from fallline.saving.checkpointing import RunCheckpoint
+from fallline.tabular.advice import advice
+from fallline.tabular.baselines import LINEAR_NAMES
+from fallline.tabular.large import train_large
+from fallline.tabular.model import TableModel
+from fallline.tabular.scoring import SCORE_NAMES
+from fallline.tabular.train import train_table
 from fallline.text import figure, remark
 from fallline.text import table as text_table
 

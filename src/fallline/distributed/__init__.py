@@ -4,7 +4,7 @@
 >>> shares = fl.distributed.predict(net, X)
 """
 
-from fallline.distributed.descent import train
 from fallline.distributed.predicting import predict, predict_proba
+from fallline.distributed.training import train
 
 __all__ = ["predict", "predict_proba", "train"]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
+from fallline.core.samples import Samples
 from fallline.errors import DataError, ParameterError, ShapeError
-from fallline.network import Network
-from fallline.samples import Samples
 
 __all__ = ["Architecture", "Encoder", "Part", "Source", "prepare_part", "sources_of"]
 

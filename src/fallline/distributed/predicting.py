@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.columns import SkippedColumn
+from fallline.core.network import Network
+from fallline.data.columns import SkippedColumn
+from fallline.data.reading import table_of_frame
 from fallline.distributed.parts import Architecture, is_frame, some
 from fallline.errors import ParameterError, ShapeError, TableError
-from fallline.network import Network
-from fallline.reading import table_of_frame
-from fallline.table_model import TableModel
+from fallline.tabular.model import TableModel
 
 __all__ = ["mapped", "predict", "predict_proba"]
 

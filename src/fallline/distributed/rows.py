@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.cluster import check_versions
+from fallline.core.network import Network
+from fallline.distributed.client import check_versions
 from fallline.distributed.parts import (
     Architecture,
     Encoder,
@@ -21,10 +22,9 @@ from fallline.distributed.parts import (
     prepare_part,
     sources_of,
 )
-from fallline.distributed.station import Losses, Nodes, Place, Station, add
+from fallline.distributed.worker import Losses, Nodes, Place, Station, add
 from fallline.engine.loop import computes
 from fallline.errors import ClusterError, DataError, FalllineError, ParameterError, ShapeError
-from fallline.network import Network
 
 __all__ = ["ClusterRows"]
 

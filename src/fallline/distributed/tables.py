@@ -1,8 +1,9 @@
 """Training on the files of a table, each read, encoded and kept by a worker of a cluster.
 
-One pass over the files draws samples, as for a table larger than memory (:mod:`fallline.large`):
-on them the encoding and the linear model are fitted, and the network is validated and tested, in
-this process. A second pass encodes every file's training rows where they are kept.
+One pass over the files draws samples, as for a table larger than memory
+(:mod:`fallline.tabular.large`): on them the encoding and the linear model are fitted, and the
+network is validated and tested, in this process. A second pass encodes every file's training rows
+where they are kept.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,28 +15,24 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.baselines import new_network
-from fallline.checkpointing import RunCheckpoint
-from fallline.distributed.descent import train
-from fallline.encoding import Encoding
+from fallline.data.cells import Reading
+from fallline.data.encoding import Encoding
+from fallline.data.reading import read_table
+from fallline.data.sources import STANDARD_INPUT, expand
+from fallline.data.table import Table
+from fallline.distributed.training import train
 from fallline.errors import ClusterError, FalllineError, ParameterError, TableError
-from fallline.large import (
-    Division,
-    Reservoir,
-    Survey,
-    Weigher,
-    prepare_samples,
-    share_of,
-)
 from fallline.limits import check_integer
-from fallline.preparation import column_types
-from fallline.reading import Reading, read_table
-from fallline.recipes import Recipe, recipes
-from fallline.sources import STANDARD_INPUT, expand
-from fallline.stopping import Patience
-from fallline.table_model import Run, TableModel, add_scores, facts_of
-from fallline.tables import Table
-from fallline.training import Progress
+from fallline.saving.checkpointing import RunCheckpoint
+from fallline.tabular.baselines import new_network
+from fallline.tabular.large import Weigher, prepare_samples, share_of
+from fallline.tabular.model import TableModel
+from fallline.tabular.preparation import column_types
+from fallline.tabular.recipes import Recipe, recipes
+from fallline.tabular.survey import Division, Reservoir, Survey
+from fallline.tabular.train import Run, add_scores, facts_of
+from fallline.training.run import Progress
+from fallline.training.stopping import Patience
 
 __all__ = ["train_files"]
 
@@ -213,7 +210,7 @@ def surveyed(
     client: Any, files: Sequence[File], target: str, shares: tuple[float, float], seed: int
 ) -> list[Surveyed]:
     """What the workers tell of the files, which have the same columns. Raises TableError."""
-    from fallline.cluster import check_versions
+    from fallline.distributed.client import check_versions
 
     check_versions(client)
     tasks = [client.submit(survey_file, file, target, shares, seed, pure=False) for file in files]

@@ -6,9 +6,9 @@ is -q in units of 2^-62.
 
 import numpy as np
 
+from fallline.core.losses import Loss
+from fallline.core.network import Layer, Network
 from fallline.engine.own import NotCompiledError, activation_address, loss_address
-from fallline.losses import Loss
-from fallline.network import Layer, Network
 
 __all__ = ["ACTIVATIONS", "LOSSES", "OPTIMIZERS", "activation_codes", "loss_code", "obstacles"]
 

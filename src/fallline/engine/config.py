@@ -10,11 +10,11 @@ from typing import Any
 
 __all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel", "spliced"]
 
-HERE = Path(__file__).parent
+ENGINE = Path(__file__).parent
 ENTRIES = (
-    "abreast.steps_abreast",
+    "interleaved.steps_abreast",
     "driver.steps",
-    "rows.predict_rows",
+    "predict.predict_rows",
     "shuffle.shuffled",
     "unrolled.descend",
 )
@@ -31,7 +31,7 @@ FLAGS: dict[str, Any] = {
 
 def cached_files() -> list[Path]:
     """What the disk cache holds of the engine."""
-    places = [HERE / "__pycache__"]
+    places = [ENGINE / "kernels" / "__pycache__"]
     if "NUMBA_CACHE_DIR" in os.environ:
         places.append(Path(os.environ["NUMBA_CACHE_DIR"]))
     return [
@@ -57,7 +57,7 @@ def drop_stale() -> None:
 
     Numba looks only at the file of the function that is called, not at those that it calls.
     """
-    newest = max(path.stat().st_mtime for path in HERE.glob("*.py"))
+    newest = max(path.stat().st_mtime for path in ENGINE.rglob("*.py"))
     for path in cached_files():
         with suppress(OSError):
             if path.stat().st_mtime < newest:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
+from fallline.core.optimizers import GradientDescent
+from fallline.core.samples import Samples
 from fallline.engine.loop import Loop
-from fallline.network import Network
-from fallline.optimizers import GradientDescent
-from fallline.samples import Samples
 
 __all__ = ["Gradient"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
 from fallline.engine.codes import activation_codes, loss_code
-from fallline.network import Network
 
 __all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded"]
 

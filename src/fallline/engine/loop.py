@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.dropout import keys_of
+from fallline.core.dropout import keys_of
+from fallline.core.network import Network
+from fallline.core.optimizers import Adam, AdamW, GradientDescent, RMSProp
+from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.samples import Samples
+from fallline.core.schedules import Constant
 from fallline.engine.codes import OPTIMIZERS, obstacles
 from fallline.engine.config import drop_stale
-from fallline.engine.helpers import helpers
 from fallline.engine.layout import BLOCK, Layout, aligned, padded
+from fallline.engine.threads import helpers
 from fallline.engine.tiny import Tiny, unrolls
-from fallline.network import Network
-from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
-from fallline.penalties import NO_PENALTY, Penalty
-from fallline.samples import Samples
-from fallline.schedules import Constant
 
 __all__ = ["Loop", "computes", "serves"]
 
@@ -49,9 +49,9 @@ class Loop:
     """One run in the compiled engine: same batches, same order as the reference, same numbers.
 
     ``state`` is the optimiser's state by name, updated in place; ``epoch`` and ``epochs`` mean what
-    they mean in :class:`fallline.steps.Steps`. ``threads`` is the most that may work at once; the
-    bits do not depend on it, nor on ``unroll``: whether epochs that nobody looks at may be worth
-    compiling code for this network's shape.
+    they mean in :class:`fallline.training.steps.Steps`. ``threads`` is the most that may work at
+    once; the bits do not depend on it, nor on ``unroll``: whether epochs that nobody looks at may
+    be worth compiling code for this network's shape.
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class Loop:
 def driver() -> Any:
     """The compiled loop, imported at first use."""
     drop_stale()
-    from fallline.engine.driver import steps
+    from fallline.engine.kernels.driver import steps
 
     return steps
 

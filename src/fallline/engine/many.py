@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.dropout import keys_of
+from fallline.core.dropout import keys_of
+from fallline.core.network import Network
+from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.samples import Samples
+from fallline.core.schedules import Constant
 from fallline.engine.codes import activation_codes, loss_code
 from fallline.engine.config import drop_stale
-from fallline.engine.helpers import helpers
 from fallline.engine.layout import aligned, lanes, padded
 from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver, rates_of, settings_of
 from fallline.engine.orders import permutations
-from fallline.network import Network
-from fallline.penalties import NO_PENALTY, Penalty
-from fallline.samples import Samples
-from fallline.schedules import Constant
+from fallline.engine.threads import helpers
 
 __all__ = ["Course", "train_many"]
 
@@ -206,7 +206,7 @@ class Job:
 def steps_abreast() -> Any:
     """The compiled loop for networks abreast, imported at first use."""
     drop_stale()
-    from fallline.engine.abreast import steps_abreast
+    from fallline.engine.kernels.interleaved import steps_abreast
 
     return steps_abreast
 

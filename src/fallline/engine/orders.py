@@ -37,7 +37,7 @@ def joined(generators: Sequence[np.random.Generator], n: int, count: int) -> Arr
 def compiled(generators: Sequence[np.random.Generator], n: int, count: int) -> Array:
     """By engine.shuffle."""
     drop_stale()
-    from fallline.engine.shuffle import shuffled
+    from fallline.engine.kernels.shuffle import shuffled
 
     states = np.array([halves(g.bit_generator.state) for g in generators], np.uint64)
     orders = np.empty(len(generators) * count * n, np.int64)

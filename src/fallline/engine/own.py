@@ -1,4 +1,4 @@
-"""Activations and losses of the user's own, compiled where Numba can: see fallline.custom.
+"""Activations and losses of the user's own, compiled where Numba can: see fallline.core.custom.
 
 A part is compiled to vector code (engine.ufuncs), else for single numbers, else (a loss that looks
 at a row's outputs together, a function that assigns by a mask) for arrays. What comes out is tried
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from fallline.activations import OUTPUTS
 from fallline.arrays import Array
+from fallline.core.activations import OUTPUTS
+from fallline.core.losses import Loss
+from fallline.core.network import Layer
 from fallline.engine.config import FLAGS
-from fallline.losses import Loss
-from fallline.network import Layer
 
 __all__ = ["NotCompiledError", "activation_address", "loss_address"]
 
@@ -125,8 +125,8 @@ def activation_signature(dtype: np.dtype) -> Any:
 
 def by_vector(value: Any, slope: Any, dtype: np.dtype) -> Any:
     """The user's functions on the engine's own vectors."""
-    from fallline.engine.ufuncs import numbers
-    from fallline.engine.vectors import fill, lanes, load, store
+    from fallline.engine.kernels.ufuncs import numbers
+    from fallline.engine.kernels.vectors import fill, lanes, load, store
 
     f, df = jitted(value), jitted(slope)
 
@@ -248,8 +248,8 @@ def output_of(name: str) -> Any:
 def vector_output(name: str) -> Any:
     """A compiled function that makes outputs D of ``k`` vectors of logits Z, ``row`` apart."""
     from fallline.engine.config import kernel
-    from fallline.engine.exponential import exp, least, sigmoid
-    from fallline.engine.vectors import load, select, store
+    from fallline.engine.kernels.exponential import exp, least, sigmoid
+    from fallline.engine.kernels.vectors import load, select, store
 
     one_by_one = {
         "identity": kernel(lambda z: z),
@@ -283,8 +283,8 @@ def vector_output(name: str) -> Any:
 
 def loss_by_vector(output_name: str, value: Any, delta: Any, dtype: np.dtype) -> Any:
     """One term for each output, on the engine's own vectors."""
-    from fallline.engine.ufuncs import numbers
-    from fallline.engine.vectors import fill, lanes, load, offset, select, store, wide_total
+    from fallline.engine.kernels.ufuncs import numbers
+    from fallline.engine.kernels.vectors import fill, lanes, load, offset, select, store, wide_total
 
     f, df, output = jitted(value), jitted(delta), vector_output(output_name)
 

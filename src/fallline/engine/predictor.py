@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
+from fallline.core.network import Network
+from fallline.core.samples import check_X
 from fallline.engine.codes import activation_codes, obstacles
 from fallline.engine.config import drop_stale
 from fallline.engine.layout import aligned, lanes, padded
 from fallline.errors import ParameterError
-from fallline.network import Network
-from fallline.samples import check_X
 
 __all__ = ["Predictor"]
 
@@ -35,7 +35,7 @@ class Predictor:
     def __init__(self, network: Network) -> None:
         check_compiled(network)
         drop_stale()
-        from fallline.engine.rows import predict_rows
+        from fallline.engine.kernels.predict import predict_rows
 
         self._run: Any = predict_rows
         self.network = network

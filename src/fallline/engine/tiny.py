@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
+from fallline.core.optimizers import GradientDescent
+from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.samples import Samples
 from fallline.engine.codes import ACTIVATIONS, LOSSES, activation_codes, loss_code
 from fallline.engine.config import drop_stale
 from fallline.engine.layout import aligned, lanes
-from fallline.network import Network
-from fallline.optimizers import GradientDescent
-from fallline.penalties import NO_PENALTY, Penalty
-from fallline.samples import Samples
 
 __all__ = ["Tiny", "unrolls"]
 
@@ -47,7 +47,7 @@ def unrolls(
 def unrolled() -> Any:
     """The module of the compiled code, imported at first use."""
     drop_stale()
-    from fallline.engine import unrolled
+    from fallline.engine.kernels import unrolled
 
     return unrolled
 

@@ -14,8 +14,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fallline.arrays import Array
 from fallline.blas import one_blas_thread
+from fallline.core.network import Network
+from fallline.core.samples import Samples
 from fallline.engine import threads_allowed
 from fallline.estimators import drawing
+from fallline.estimators.callbacks import Watchers
 from fallline.estimators.fitting import as_numbers, solve
 from fallline.estimators.forward import ROWS_AT_ONCE, by_pieces, is_plain, one_piece, values
 from fallline.estimators.layers import cut, hidden_names, hidden_sizes
@@ -30,9 +33,6 @@ from fallline.estimators.networks import (
 from fallline.estimators.on_cluster import fit_collection, is_collection
 from fallline.estimators.rows import Data, dense
 from fallline.estimators.solver import is_stochastic
-from fallline.estimators.watching import Watchers
-from fallline.network import Network
-from fallline.samples import Samples
 
 __all__ = ["BaseMLP"]
 

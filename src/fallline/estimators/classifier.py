@@ -11,11 +11,11 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import validate_data
 
 from fallline.arrays import Array
+from fallline.core.network import Network
 from fallline.estimators.base import BaseMLP, partial_fit_where_stochastic
 from fallline.estimators.constraints import CLASSIFIER
-from fallline.estimators.convert import classifier_from_network
+from fallline.estimators.from_network import classifier_from_network
 from fallline.estimators.on_cluster import is_collection, mapped
-from fallline.network import Network
 
 __all__ = ["MLPClassifier"]
 
@@ -54,7 +54,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     dropout : the share of each hidden layer's neurons left out of a step.
     early_stopping_metric : what early stopping goes by: "loss", a scorer's name or a scorer; by
         default accuracy.
-    callbacks : called after each epoch with a ``fallline.training.Progress``; True stops.
+    callbacks : called after each epoch with a ``fallline.training.run.Progress``; True stops.
     optimizer : an optimiser of the core, such as ``RMSProp(0.01)``, in place of ``solver``.
     schedule : a schedule of the core, such as ``Cosine(0.01, steps=2000)``, in place of
         ``learning_rate`` and ``learning_rate_init``.

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-from fallline.activations import ACTIVATIONS, Activation
-from fallline.optimizers import LBFGS
+from fallline.core.activations import ACTIVATIONS, Activation
+from fallline.core.optimizers import LBFGS
 
 __all__ = ["CLASSIFIER", "REGRESSOR"]
 

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-import numpy as np
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from fallline.arrays import Array
+from fallline.estimators.classifier import MLPClassifier
 from fallline.estimators.layers import SCIKIT_NAMES
-from fallline.network import Network
+from fallline.estimators.regressor import MLPRegressor
 
-__all__ = ["classifier_from_network", "from_sklearn", "regressor_from_network", "to_sklearn"]
+__all__ = ["from_sklearn", "to_sklearn"]
 
 CARRIED = (  # what a fit of scikit-learn leaves behind, less what is made anew
     "n_features_in_",
@@ -41,9 +39,6 @@ def from_sklearn(model: Any) -> Any:
     """
     from sklearn import neural_network
 
-    from fallline.estimators.classifier import MLPClassifier
-    from fallline.estimators.regressor import MLPRegressor
-
     pairs: dict[type, type] = {
         neural_network.MLPClassifier: MLPClassifier,
         neural_network.MLPRegressor: MLPRegressor,
@@ -59,9 +54,6 @@ def to_sklearn(model: Any) -> Any:
     TypeError for another class, NotFittedError for a model that is not fitted.
     """
     from sklearn import neural_network
-
-    from fallline.estimators.classifier import MLPClassifier
-    from fallline.estimators.regressor import MLPRegressor
 
     pairs: dict[type, type] = {
         MLPClassifier: neural_network.MLPClassifier,
@@ -108,64 +100,3 @@ def one_scikit_activation(activation: Any) -> str:
             f"this model has {activation!r}"
         )
     return str(scikit.pop())
-
-
-def fitted(model: Any, network: Network) -> Any:
-    """The fitted attributes that a network holds; the estimator goes by a copy of it."""
-    from fallline.estimators.layers import cut
-
-    name = network.loss.output_name
-    model.n_features_in_, model.n_outputs_ = network.sizes[0], network.sizes[-1]
-    model.n_layers_ = len(network.sizes)
-    model.out_activation_ = "logistic" if name == "sigmoid" else name
-    model.coefs_, model.intercepts_ = cut(network.parameters.copy(), network.sizes)
-    model.n_iter_, model.t_ = 0, 0
-    return model
-
-
-def architecture(network: Network) -> dict[str, Any]:
-    names = ["logistic" if name == "sigmoid" else name for name in network.hidden]
-    one = names[0] if len(set(names)) == 1 else names or "relu"
-    return {"hidden_layer_sizes": network.sizes[1:-1], "activation": one}
-
-
-def classifier_from_network(cls: type, network: Network, classes: Any) -> Any:
-    """See ``MLPClassifier.from_network``."""
-    if network.loss.task not in ("binary", "classes"):
-        raise ValueError(
-            f"a classifier needs a cross-entropy loss, and this network has {network.loss.name!r}; "
-            "use MLPRegressor.from_network"
-        )
-    model = cls(**architecture(network))
-    n_outputs = network.sizes[-1]
-    n_classes = 2 if n_outputs == 1 else n_outputs
-    names = np.arange(n_classes) if classes is None else np.asarray(classes)
-    if names.shape != (n_classes,) or len(np.unique(names)) != n_classes:
-        raise ValueError(f"classes must be {n_classes} different labels, not {classes!r}")
-    if network.loss.task == "binary" and n_outputs > 1:
-        model._label_binarizer = LabelBinarizer().fit(np.eye(n_outputs, dtype=int))
-    else:
-        model._label_binarizer = LabelBinarizer().fit(names)
-        check_sorted(names, model._label_binarizer.classes_)
-    model.classes_ = model._label_binarizer.classes_
-    return fitted(model, network)
-
-
-def check_sorted(names: Array, in_order: Array) -> None:
-    if list(names) != list(in_order):
-        raise ValueError(
-            f"scikit-learn holds classes in sorted order, {list(in_order)}; order the network's "
-            f"outputs likewise, not as {list(names)}"
-        )
-
-
-def regressor_from_network(cls: type, network: Network) -> Any:
-    """See ``MLPRegressor.from_network``."""
-    name, _, quantile = network.loss.name.partition("(")
-    if network.loss.task != "numbers":
-        raise ValueError(
-            f"a regressor needs a loss for numbers, and this network has {network.loss.name!r}; "
-            "use MLPClassifier.from_network"
-        )
-    extra = {"quantile": float(quantile[:-1])} if quantile else {}
-    return fitted(cls(loss=name, **architecture(network), **extra), network)

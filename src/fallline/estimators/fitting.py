@@ -7,20 +7,20 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from fallline.arrays import Array
+from fallline.core.network import Network
+from fallline.core.optimizers import GradientDescent
+from fallline.core.penalties import Penalty
+from fallline.core.samples import Samples
 from fallline.engine import compiled_before, obstacles, serves
-from fallline.estimators.descending import Descending
-from fallline.estimators.epochs import Epochs, Order, OrderedDescent
+from fallline.estimators.callbacks import Watchers
 from fallline.estimators.lbfgs import Objective, minimise
 from fallline.estimators.rows import Data, SparseRows, as_rows, dense
 from fallline.estimators.scoring import Held
 from fallline.estimators.solver import Solver, is_stochastic
-from fallline.estimators.watching import Watchers
-from fallline.network import Network
-from fallline.optimizers import GradientDescent
-from fallline.penalties import Penalty
-from fallline.position import Position
-from fallline.samples import Samples
-from fallline.training import Settings
+from fallline.estimators.steps import Epochs, Order, OrderedDescent
+from fallline.estimators.stochastic import Descending
+from fallline.training.position import Position
+from fallline.training.run import Settings
 
 __all__ = ["as_numbers", "solve"]
 

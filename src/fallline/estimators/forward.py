@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fallline.activations import OUTPUTS
-from fallline.activations import get as activation
 from fallline.arrays import Array
 from fallline.blas import one_blas_thread
+from fallline.core.activations import OUTPUTS
+from fallline.core.activations import get as activation
 
 __all__ = ["ROWS_AT_ONCE", "by_pieces", "is_plain", "one_piece", "values"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fallline.activations import ACTIVATIONS, Activation
 from fallline.arrays import Array
-from fallline.network import Network
+from fallline.core.activations import ACTIVATIONS, Activation
+from fallline.core.network import Network
 
 __all__ = ["SCIKIT_NAMES", "cut", "draw", "hidden_names", "hidden_sizes", "pack_order"]
 
@@ -26,8 +26,8 @@ def hidden_sizes(value: Any) -> list[int]:
 def hidden_names(activation: Any, n_hidden: int) -> list[str]:
     """The core's name of each hidden layer's activation; one serves all layers.
 
-    An :class:`fallline.activations.Activation` of the user's own joins the table under its name.
-    Raises ValueError for an unknown name, or where a list has another length.
+    An :class:`fallline.core.activations.Activation` of the user's own joins the table under its
+    name. Raises ValueError for an unknown name, or where a list has another length.
     """
     one = isinstance(activation, str | Activation)
     given = [activation] * n_hidden if one else list(activation)

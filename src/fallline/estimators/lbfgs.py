@@ -15,14 +15,14 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from fallline.arrays import Array
-from fallline.backprop import Backprop
+from fallline.core.backprop import Backprop
+from fallline.core.network import Network
+from fallline.core.penalties import Penalty
+from fallline.core.samples import Samples
+from fallline.estimators.callbacks import Watchers
 from fallline.estimators.layers import pack_order
 from fallline.estimators.rows import SparseRows
 from fallline.estimators.sparse import SparsePass
-from fallline.estimators.watching import Watchers
-from fallline.network import Network
-from fallline.penalties import Penalty
-from fallline.samples import Samples
 
 __all__ = ["Objective", "minimise"]
 
@@ -68,7 +68,7 @@ class Objective:
 
 
 def by_reference(objective: Objective) -> Callable[[], tuple[float, Array]]:
-    """Loss and gradient where the network stands, by :class:`fallline.backprop.Backprop`."""
+    """Loss and gradient where the network stands, by :class:`fallline.core.backprop.Backprop`."""
     rows = objective.rows
     kind = SparsePass if isinstance(rows.X, SparseRows) else Backprop
     step = kind(objective.network, len(rows), objective.penalty)

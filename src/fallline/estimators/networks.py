@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
 from fallline.estimators.layers import draw, hidden_names
 from fallline.estimators.solver import is_stochastic
-from fallline.history import History
-from fallline.network import Network
+from fallline.training.history import History
 
 __all__ = ["complete_records", "network_of", "network_to_go_on", "new_network", "start"]
 

@@ -6,7 +6,6 @@ attributes are those of a fit in memory, so the two agree up to rounding.
 
 from copy import copy
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,18 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state
 
 from fallline.arrays import Array
-from fallline.estimators.descending import Descending
-from fallline.estimators.epochs import Order, OrderedDescent
+from fallline.core.network import Network
+from fallline.core.penalties import Penalty
+from fallline.estimators.callbacks import Watchers
 from fallline.estimators.fitting import held_out, loss_scale_of, rows_per_batch
 from fallline.estimators.layers import cut, hidden_sizes, pack_order
 from fallline.estimators.lbfgs import Objective, minimise
 from fallline.estimators.networks import complete_records, new_network, start
 from fallline.estimators.solver import Solver, is_stochastic
-from fallline.estimators.watching import Watchers
-from fallline.network import Network
-from fallline.penalties import Penalty
-from fallline.position import Position
-from fallline.steps import ReferenceSteps
+from fallline.estimators.steps import Order, OrderedDescent
+from fallline.estimators.stochastic import Descending
+from fallline.training.position import Position
+from fallline.training.steps import ReferenceSteps
 
 __all__ = ["fit_collection", "is_collection", "mapped"]
 
@@ -40,9 +39,10 @@ def fit_collection(
 ) -> None:
     """Fit the model on the cluster of the current client. Raises ValueError for what it lacks."""
     refuse(model, validation_data, incremental=incremental)
-    cluster = import_module("fallline.cluster")
-    rows_module = import_module("fallline.distributed.rows")
-    client = cluster.current_client()
+    from fallline.distributed.client import current_client
+    from fallline.distributed.rows import ClusterRows
+
+    client = current_client()
     model.n_features_in_ = X.shape[1]
     model.__dict__.pop("feature_names_in_", None)
     if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
@@ -60,7 +60,7 @@ def fit_collection(
     if single and not is_stochastic(model):
         wide = Network(network.sizes, hidden=network.hidden, loss=network.loss.name)
         wide.parameters = network.parameters
-    rows = rows_module.ClusterRows(client, wide, X, y, sample_weight, encode=encode)
+    rows = ClusterRows(client, wide, X, y, sample_weight, encode=encode)
     rows.use_engine(model.engine)
     watchers = Watchers(model, wide, X, y, sample_weight)
     if is_stochastic(model):
@@ -153,7 +153,7 @@ def descend(
 
 
 class ClusterEpochs:
-    """The epochs of a fit, as :class:`fallline.estimators.epochs.Epochs`, on a cluster."""
+    """The epochs of a fit, as :class:`fallline.estimators.steps.Epochs`, on a cluster."""
 
     def __init__(self, descent: OrderedDescent, loss_scale: float) -> None:
         self.descent, self.loss_scale = descent, loss_scale
@@ -205,7 +205,8 @@ class ClusterObjective(Objective):
 
 def mapped(model: Any, method: str, X: Any) -> Any:
     """A method of the model over the rows of a collection, lazily."""
-    predicting = import_module("fallline.distributed.predicting")
+    from fallline.distributed import predicting
+
     nameless = copy(model)  # chunks have no column names
     for name in ("feature_names_in_", "callbacks", "_network", "_optimizer"):
         nameless.__dict__.pop(name, None)

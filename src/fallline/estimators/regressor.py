@@ -9,11 +9,11 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
 from fallline.arrays import Array
+from fallline.core.network import Network
 from fallline.estimators.base import BaseMLP, partial_fit_where_stochastic
 from fallline.estimators.constraints import REGRESSOR
-from fallline.estimators.convert import regressor_from_network
+from fallline.estimators.from_network import regressor_from_network
 from fallline.estimators.on_cluster import is_collection, mapped
-from fallline.network import Network
 
 __all__ = ["MLPRegressor"]
 

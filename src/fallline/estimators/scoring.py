@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import get_scorer, r2_score
 
-from fallline import metrics
 from fallline.arrays import Array
-from fallline.estimators.epochs import Epochs
-from fallline.samples import Samples
+from fallline.core import metrics
+from fallline.core.samples import Samples
+from fallline.estimators.steps import Epochs
 
 __all__ = ["Held", "accuracy", "r2"]
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
+from fallline.core.optimizers import LBFGS, Adam, AdamW, GradientDescent, rate_at
 from fallline.estimators.layers import cut
-from fallline.network import Network
-from fallline.optimizers import LBFGS, Adam, AdamW, GradientDescent, rate_at
 
 __all__ = ["Solver", "is_stochastic", "make_optimizer"]
 

@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.backprop import mean_loss
+from fallline.core.backprop import mean_loss
+from fallline.core.network import Network
+from fallline.core.penalties import Penalty
 from fallline.estimators.rows import SparseRows
-from fallline.network import Network
-from fallline.penalties import Penalty
-from fallline.steps import ReferenceSteps
+from fallline.training.steps import ReferenceSteps
 
 __all__ = ["SparsePass", "SparseSteps"]
 
 
 class SparsePass:
-    """Forward and backward pass of a sparse batch, as :class:`fallline.backprop.Backprop`'s."""
+    """Forward and backward pass of a sparse batch, as ``fallline.core.backprop.Backprop``'s."""
 
     def __init__(self, network: Network, n_rows: int, penalty: Penalty) -> None:
         self.network, self.penalty = network, penalty

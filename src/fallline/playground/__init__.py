@@ -15,7 +15,7 @@ from fallline.arrays import ArrayLike
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
-    from fallline.network import Network
+    from fallline.core.network import Network
     from fallline.playground.session import Start
 
 __all__ = ["Playground", "play"]

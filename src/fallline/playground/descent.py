@@ -15,23 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from fallline import metrics
 from fallline.arrays import Array
-from fallline.backprop import Backprop, loss_and_gradient
+from fallline.core import metrics
+from fallline.core.backprop import Backprop, loss_and_gradient
+from fallline.core.network import Network
+from fallline.core.optimizers import rate_at
+from fallline.core.penalties import Penalty
+from fallline.core.samples import Samples
 from fallline.engine import serves
 from fallline.errors import ParameterError
-from fallline.lesson import with_slips
-from fallline.network import Network
-from fallline.optimizers import rate_at
-from fallline.penalties import Penalty
+from fallline.explaining.lesson import with_slips
 from fallline.playground.limits import MOST_PARAMETERS
 from fallline.playground.problems import Problem
 from fallline.playground.setup import Setup, make_optimizer
-from fallline.position import Position
-from fallline.samples import Samples
-from fallline.steps import CompiledSteps, ReferenceSteps
-from fallline.steps import Descent as Steps
-from fallline.training import ran_away, runaway_message
+from fallline.training.position import Position
+from fallline.training.run import ran_away, runaway_message
+from fallline.training.steps import CompiledSteps, ReferenceSteps
+from fallline.training.steps import Descent as Steps
 
 __all__ = ["Descent", "Track", "engine_ready", "load_engine", "loss_name"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fallline.activations import ACTIVATIONS
 from fallline.arrays import Array
+from fallline.core.activations import ACTIVATIONS
 from fallline.playground.descent import Descent
 from fallline.playground.problems import Problem, lift
 

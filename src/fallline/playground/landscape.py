@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.backprop import loss_at
+from fallline.core.backprop import loss_at
 from fallline.playground.descent import Descent
 from fallline.playground.frames import clean
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.optimizers import Adam, RMSProp
 from fallline.errors import ParameterError
-from fallline.gradcheck import check_gradients
-from fallline.optimizers import Adam, RMSProp
+from fallline.explaining.gradcheck import check_gradients
+from fallline.explaining.tracing import LayerTrace, Trace, trace
 from fallline.playground.descent import Descent
 from fallline.playground.frames import clean
-from fallline.tracing import LayerTrace, Trace, trace
 
 __all__ = ["check", "next_update", "traced"]
 

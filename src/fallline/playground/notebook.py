@@ -28,7 +28,7 @@ from fallline.playground.starts import start_from_arrays
 from fallline.playground.uploads import read_upload
 
 if TYPE_CHECKING:
-    from fallline.network import Network
+    from fallline.core.network import Network
 
 __all__ = ["Views", "page_text", "widget", "widget_script"]
 

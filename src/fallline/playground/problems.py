@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from fallline import lesson
 from fallline.arrays import Array
-from fallline.encoding import Encoding
+from fallline.core.splits import holdout
+from fallline.data.encoding import Encoding
+from fallline.data.table import Table
+from fallline.data.targets import guess_task, strata
 from fallline.errors import ParameterError, TableError
+from fallline.explaining import lesson
 from fallline.playground.limits import MOST_OUTPUTS, MOST_TABLE_NUMBERS
 from fallline.playground.setup import DataSetup
-from fallline.splits import holdout
-from fallline.tables import Table
-from fallline.targets import guess_task, strata
 
 __all__ = ["Problem", "lift", "make_problem", "table_problem"]
 
@@ -232,7 +232,7 @@ def split(data: DataSetup, X: Array, y: Array, task: str = "binary") -> Problem:
 
 def kept_table(data: DataSetup) -> Problem:
     """Irises or digits, from the package's own files."""
-    from fallline.reading import read_table
+    from fallline.data.reading import read_table
 
     name, target = FILES[data.kind]
     return table_problem(read_table(HERE / name), data, target, task="classes")

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+from fallline.core.network import Network
+from fallline.data.table import Table
 from fallline.errors import ParameterError
-from fallline.network import Network
 from fallline.playground import frames
 from fallline.playground.descent import Descent, loss_name
 from fallline.playground.problems import Problem, make_problem
 from fallline.playground.setup import Setup
-from fallline.tables import Table
 
 __all__ = ["Session", "Start"]
 

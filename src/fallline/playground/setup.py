@@ -10,19 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from fallline.activations import ACTIVATIONS
-from fallline.errors import ParameterError
-from fallline.initializers import INITIALIZERS
-from fallline.limits import check_choice
-from fallline.losses import get as get_loss
-from fallline.optimizers import Adam, AdamW, GradientDescent, RMSProp
-from fallline.playground.limits import (
-    MOST_EPOCHS,
-    MOST_HIDDEN_LAYERS,
-    MOST_NEURONS,
-    MOST_POINTS,
-)
-from fallline.schedules import (
+from fallline.core.activations import ACTIVATIONS
+from fallline.core.initializers import INITIALIZERS
+from fallline.core.losses import get as get_loss
+from fallline.core.optimizers import Adam, AdamW, GradientDescent, RMSProp
+from fallline.core.schedules import (
     SPANS,
     Cosine,
     Exponential,
@@ -31,6 +23,14 @@ from fallline.schedules import (
     Schedule,
     StepDecay,
     WarmUp,
+)
+from fallline.errors import ParameterError
+from fallline.limits import check_choice
+from fallline.playground.limits import (
+    MOST_EPOCHS,
+    MOST_HIDDEN_LAYERS,
+    MOST_NEURONS,
+    MOST_POINTS,
 )
 
 __all__ = [

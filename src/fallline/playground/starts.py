@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from fallline.arrays import ArrayLike
+from fallline.core.network import Network
+from fallline.data.table import Table
 from fallline.errors import ParameterError
-from fallline.network import Network
 from fallline.playground.problems import Problem
 from fallline.playground.session import Session, Start
 from fallline.playground.setup import DataSetup, NetworkSetup, Setup, TrainingSetup, read_setup
-from fallline.tables import Table
 
 __all__ = ["start_from_arrays", "start_from_table"]
 

@@ -2,10 +2,11 @@
 
 import io
 
+from fallline.data.cells import Reading
+from fallline.data.sources import Source, kind_of
+from fallline.data.table import Table
+from fallline.data.text_reading import text_tables
 from fallline.errors import TableError
-from fallline.reading import Reading, text_tables
-from fallline.sources import Source, kind_of
-from fallline.tables import Table
 
 __all__ = ["read_upload"]
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from fallline.arrays import Array, ArrayLike
 from fallline.atomic import replacing, write_bytes
-from fallline.backprop import loss_at
+from fallline.core.backprop import loss_at
+from fallline.core.network import Network
 from fallline.errors import FalllineError, FileWriteError, ParameterError
 from fallline.limits import check_integer
-from fallline.network import Network
 from fallline.plots.landscape import PathRecorder, as_points, loss_landscape
 from fallline.plots.style import BLUE, ORANGE, check_installed, open_frame
 

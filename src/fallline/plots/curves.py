@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fallline.errors import ParameterError
-from fallline.history import History
 from fallline.plots.style import COLOURS, LINES, axes_or_new, cycled, open_frame
+from fallline.training.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

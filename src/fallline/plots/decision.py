@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
+from fallline.core.network import Network
 from fallline.errors import ParameterError
 from fallline.limits import check_integer
-from fallline.network import Network
 from fallline.plots.style import COLOURS, MARKERS, axes_or_new, cycled, two_sided
 
 if TYPE_CHECKING:

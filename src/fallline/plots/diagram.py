@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
 from fallline.errors import ParameterError
-from fallline.network import Network
 from fallline.plots.style import BLUE, GREY, ORANGE, axes_or_new
 
 if TYPE_CHECKING:

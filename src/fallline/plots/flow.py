@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fallline.arrays import ArrayLike
-from fallline.gradients import loss_and_gradient
-from fallline.network import Network
+from fallline.core.network import Network
 from fallline.plots.style import BLUE, ORANGE, axes_or_new, open_frame
+from fallline.training.gradients import loss_and_gradient
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

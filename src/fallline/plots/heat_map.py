@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fallline.arrays import ArrayLike
-from fallline.gradients import per_sample_gradients
-from fallline.network import Network
+from fallline.core.network import Network
 from fallline.plots.landscape import parameter_names
 from fallline.plots.style import axes_or_new, two_sided
+from fallline.training.gradients import per_sample_gradients
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
-from fallline.backprop import loss_at
+from fallline.core.backprop import loss_at
+from fallline.core.network import Network
+from fallline.core.samples import Samples
 from fallline.errors import ParameterError, ShapeError
 from fallline.limits import check_integer
-from fallline.network import Network
 from fallline.plots.style import axes_or_new
-from fallline.samples import Samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fallline import activations
+from fallline.core import activations
 from fallline.errors import ParameterError
 from fallline.plots.style import COLOURS, LINES, axes_or_new, cycled, open_frame
 

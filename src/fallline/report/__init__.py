@@ -8,19 +8,19 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from fallline import __version__
-from fallline.advice import advice
 from fallline.arrays import Array
 from fallline.atomic import write_bytes
-from fallline.baselines import LINEAR_NAMES
+from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
-from fallline.evaluation import calibration, confusion, intervals, roc_curve
-from fallline.importance import importances, partial_dependence
-from fallline.preparation import Prepared
 from fallline.report import charts
 from fallline.report.page import code, figure, page, section, table
-from fallline.scoring import SCORE_NAMES, better
-from fallline.table_model import TableModel
-from fallline.targets import QUANTITIES
+from fallline.tabular.advice import advice
+from fallline.tabular.baselines import LINEAR_NAMES
+from fallline.tabular.evaluation import calibration, confusion, intervals, roc_curve
+from fallline.tabular.importance import importances, partial_dependence
+from fallline.tabular.model import TableModel
+from fallline.tabular.preparation import Prepared
+from fallline.tabular.scoring import SCORE_NAMES, better
 from fallline.text import figure as number
 
 __all__ = ["check_available", "write_report"]

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
 from fallline.errors import FalllineError
-from fallline.history import History
-from fallline.importance import Dependence, Importance
-from fallline.network import Network
+from fallline.tabular.importance import Dependence, Importance
+from fallline.training.history import History
 
 __all__ = ["available", "svg"]
 

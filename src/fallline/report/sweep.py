@@ -14,7 +14,8 @@ from fallline.errors import ParameterError
 from fallline.report import charts
 from fallline.report.charts import ACCENT, INK, RULE, SECOND, Spec
 from fallline.report.page import code, figure, page, section, table
-from fallline.sweeps import Sweep, as_key
+from fallline.sweeps.result import Sweep
+from fallline.sweeps.settings import as_key
 from fallline.text import figure as number
 
 __all__ = ["write_sweep_report"]

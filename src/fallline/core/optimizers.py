@@ -1,0 +1,255 @@
+r"""Optimisers: an initial state and an update of the flat parameter vector theta, nothing else.
+
+Conventions
+-----------
+* ``start(theta)`` gives the state: named arrays shaped like theta (none for plain descent).
+* ``update(theta, gradient, state, step, is_weight)`` moves theta in place by one step, counted
+  from 0. The gradient is used up: afterwards it holds the change that was added to theta.
+* ``learning_rate`` is a number or a schedule (see :mod:`fallline.core.schedules`); eta below is its
+  value at the step. ``is_weight`` is 1 for weights and 0 for biases, shaped like theta.
+
+L-BFGS chooses its own steps along a line, so it is not of this form: ``LBFGS`` only holds its
+settings, and :func:`fallline.train` hands the whole run to SciPy.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.core.schedules import Schedule, as_schedule
+from fallline.limits import check_flag, check_integer, check_number
+
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "Adam",
+    "AdamW",
+    "GradientDescent",
+    "Optimizer",
+    "RMSProp",
+    "rate_at",
+]
+
+State = dict[str, Array]
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """What the training loop needs of an optimiser."""
+
+    @property
+    def learning_rate(self) -> float | Schedule: ...
+    def start(self, theta: Array) -> State: ...
+    def update(
+        self, theta: Array, gradient: Array, state: State, step: int, is_weight: Array
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Stepper:
+    """A learning rate, checked once, callable by step."""
+
+    learning_rate: float | Schedule = 0.1
+    rate: Schedule = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", as_schedule(self.learning_rate))
+
+    def start(self, theta: Array) -> State:
+        return {}
+
+
+@dataclass(frozen=True)
+class GradientDescent(_Stepper):
+    r"""Gradient descent, with momentum on demand.
+
+    Plain (momentum 0): theta <- theta - eta g. With momentum mu:
+
+    .. math:: v \leftarrow \mu v - \eta g, \qquad \theta \leftarrow \theta + v
+
+    and with Nesterov's look-ahead theta <- theta + mu v - eta g (v already updated).
+
+    Parameters: ``learning_rate`` above 0 or a schedule; ``momentum`` in [0, 1); ``nesterov``.
+    State: ``velocity`` v where momentum > 0.
+    Raises ParameterError for a value out of range.
+    Source: Sutskever et al. 2013 (ICML, section 2, eqs. 1-4); the form with v already updated is
+    the one PyTorch and scikit-learn use. They differ in the rate: PyTorch keeps v free of eta, so
+    the two agree only while the rate is constant.
+
+    >>> GradientDescent(learning_rate=1.6)
+    GradientDescent(learning_rate=1.6, momentum=0.0, nesterov=False)
+    """
+
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("momentum", self.momentum)
+        check_flag("nesterov", self.nesterov)
+
+    def start(self, theta: Array) -> State:
+        return {"velocity": np.zeros_like(theta)} if self.momentum > 0 else {}
+
+    def update(
+        self, theta: Array, gradient: Array, state: State, step: int, is_weight: Array
+    ) -> None:
+        change = np.multiply(gradient, -self.rate(step), out=gradient)
+        if self.momentum > 0:
+            velocity = state["velocity"]
+            velocity *= self.momentum
+            velocity += change
+            if self.nesterov:
+                change += self.momentum * velocity
+            else:
+                change[:] = velocity
+        theta += change
+
+
+@dataclass(frozen=True)
+class RMSProp(_Stepper):
+    r"""RMSProp: each parameter's step is divided by the running root mean square of its gradient.
+
+    .. math:: s \leftarrow \rho s + (1 - \rho) g^2, \qquad
+              \theta \leftarrow \theta - \eta\, g / (\sqrt{s} + \epsilon)
+
+    Parameters: ``learning_rate`` above 0 or a schedule; ``decay`` rho in [0, 1); ``epsilon``
+    above 0. State: ``mean_square`` s. Raises ParameterError for a value out of range.
+    Source: Tieleman and Hinton 2012, lecture 6.5, slide 29.
+    """
+
+    learning_rate: float | Schedule = 0.001
+    decay: float = 0.9
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("decay", self.decay)
+        check_number("epsilon", self.epsilon)
+
+    def start(self, theta: Array) -> State:
+        return {"mean_square": np.zeros_like(theta)}
+
+    def update(
+        self, theta: Array, gradient: Array, state: State, step: int, is_weight: Array
+    ) -> None:
+        running_mean(state["mean_square"], np.square(gradient), self.decay)
+        change = np.multiply(gradient, -self.rate(step), out=gradient)
+        change /= np.sqrt(state["mean_square"]) + self.epsilon
+        theta += change
+
+
+@dataclass(frozen=True)
+class Adam(_Stepper):
+    r"""Adam: running means of the gradient and of its square, both freed of their start at zero.
+
+    With t = step + 1:
+
+    .. math::
+        m &\leftarrow \beta_1 m + (1 - \beta_1) g, \qquad \hat m = m / (1 - \beta_1^t) \\
+        v &\leftarrow \beta_2 v + (1 - \beta_2) g^2, \qquad \hat v = v / (1 - \beta_2^t) \\
+        \theta &\leftarrow \theta - \eta\, \hat m / (\sqrt{\hat v} + \epsilon)
+
+    Parameters: ``learning_rate`` above 0 or a schedule; ``beta_1`` and ``beta_2`` in [0, 1);
+    ``epsilon`` above 0; with ``epsilon_hat`` it is added to the uncorrected root instead, as
+    scikit-learn does. State: ``mean`` m and ``mean_square`` v.
+    Raises ParameterError for a value out of range.
+    Source: Kingma and Ba 2015 (arXiv:1412.6980, algorithm 1; ``epsilon_hat`` from the remark at
+    the end of section 2).
+    """
+
+    learning_rate: float | Schedule = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    epsilon_hat: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("beta_1", self.beta_1)
+        check_number("beta_2", self.beta_2)
+        check_number("epsilon", self.epsilon)
+        check_flag("epsilon_hat", self.epsilon_hat)
+
+    def start(self, theta: Array) -> State:
+        return {"mean": np.zeros_like(theta), "mean_square": np.zeros_like(theta)}
+
+    def update(
+        self, theta: Array, gradient: Array, state: State, step: int, is_weight: Array
+    ) -> None:
+        running_mean(state["mean"], gradient, self.beta_1)
+        running_mean(state["mean_square"], np.square(gradient), self.beta_2)
+        t = step + 1
+        root = np.sqrt(state["mean_square"])
+        correction = 1.0 / np.sqrt(1.0 - self.beta_2**t)
+        root *= correction
+        root += self.epsilon * correction if self.epsilon_hat else self.epsilon
+        change = np.divide(state["mean"], root, out=gradient)
+        change *= -self.rate(step) / (1.0 - self.beta_1**t)
+        theta += change
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    r"""Adam with decoupled weight decay: theta <- theta - eta (Adam's step + lambda theta).
+
+    The decay acts on weights, not on biases, as L2 does here; PyTorch decays both.
+
+    Parameters: as :class:`Adam`, and ``weight_decay`` lambda, at least 0.
+    Source: Loshchilov and Hutter 2019 (arXiv:1711.05101, algorithm 2).
+    """
+
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("weight_decay", self.weight_decay)
+
+    def update(
+        self, theta: Array, gradient: Array, state: State, step: int, is_weight: Array
+    ) -> None:
+        decay = theta * is_weight
+        decay *= -self.rate(step) * self.weight_decay
+        super().update(theta, gradient, state, step, is_weight)
+        theta += decay
+        gradient += decay
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS, by SciPy: full batch, one iteration an epoch, no learning rate.
+
+    Parameters: ``memory``, the number of past steps kept, at least 1; ``tolerance``, training
+    stops when no component of the gradient is larger. Raises ParameterError for a value out of
+    range. Source: Liu and Nocedal 1989, doi:10.1007/BF01589116.
+    """
+
+    memory: int = 10
+    tolerance: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_integer("memory", self.memory)
+        check_number("tolerance", self.tolerance)
+
+
+def rate_at(optimizer: Optimizer, step: int) -> float:
+    """The learning rate of a step."""
+    return float(as_schedule(optimizer.learning_rate)(step))
+
+
+def running_mean(mean: Array, new: Array, decay: float) -> None:
+    """mean <- decay * mean + (1 - decay) * new, in place."""
+    mean *= decay
+    mean += (1.0 - decay) * new
+
+
+OPTIMIZERS: dict[str, type] = {
+    "gradient_descent": GradientDescent,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "adamw": AdamW,
+    "lbfgs": LBFGS,
+}
+"""The optimisers, by name."""

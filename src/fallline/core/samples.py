@@ -1,0 +1,155 @@
+"""The checks that data pass once, at the door: shapes, dtypes, NaN, infinity, allowed targets."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array, ArrayLike
+from fallline.core.losses import Loss
+from fallline.errors import DataError, ShapeError
+
+__all__ = ["Samples", "check_X", "check_samples"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Checked rows: X (n, n_features), Y (n, n_outputs), and ``weight`` (n,) or None for equal."""
+
+    X: Array
+    Y: Array
+    weight: Array | None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+def check_samples(
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    n_features: int,
+    n_outputs: int,
+    loss: Loss,
+    dtype: np.dtype,
+) -> Samples:
+    """X, y and the weights as arrays that a network of this shape can be trained on.
+
+    Raises ShapeError where the shapes do not fit, DataError where the numbers do not.
+    """
+    X = check_X(X, n_features, dtype)
+    if len(X) == 0:
+        raise DataError("X has no rows; at least one is needed")
+    Y = check_targets(y, len(X), n_outputs, loss, dtype)
+    weight = None if sample_weight is None else check_weight(sample_weight, len(X), dtype)
+    return Samples(X, Y, weight)
+
+
+def check_X(X: ArrayLike, n_features: int, dtype: np.dtype) -> Array:
+    """X as a C-contiguous (n_samples, n_features) array of ``dtype``, finite throughout.
+
+    Raises ShapeError or DataError; the message names the row and column.
+    """
+    array = as_numbers("X", X, dtype)
+    if array.ndim != 2 or array.shape[1] != n_features:
+        hint = " (a single row is [[...]], with two brackets)" if array.ndim == 1 else ""
+        raise ShapeError(
+            f"X must have shape (n_samples, {n_features}), one column per input of the network; "
+            f"it has shape {array.shape}{hint}"
+        )
+    check_finite("X", array)
+    return np.ascontiguousarray(array)
+
+
+def check_targets(y: ArrayLike, n_rows: int, n_outputs: int, loss: Loss, dtype: np.dtype) -> Array:
+    """y as a (n_samples, n_outputs) array; class indices become one-hot rows for cross_entropy."""
+    Y = as_numbers("y", y, dtype)
+    if Y.ndim == 0 or len(Y) != n_rows:
+        raise ShapeError(f"X has {n_rows} rows, but y has shape {Y.shape}: one target per row")
+    check_finite("y", Y)
+    if loss.task == "classes" and (Y.ndim == 1 or (Y.ndim == 2 and Y.shape[1] == 1)):
+        return one_hot(Y.reshape(-1), n_outputs, dtype)
+    if Y.ndim == 1 and n_outputs == 1:
+        Y = Y[:, None]
+    if Y.shape != (n_rows, n_outputs):
+        raise ShapeError(
+            f"y must have shape ({n_rows}, {n_outputs}), one column per output of the network; "
+            f"it has shape {Y.shape}"
+        )
+    check_range(Y, loss)
+    return np.ascontiguousarray(Y)
+
+
+def check_range(Y: Array, loss: Loss) -> None:
+    """Raise DataError where a target lies outside what the loss can be given."""
+    if loss.task in ("binary", "classes"):
+        refuse((Y < 0) | (Y > 1), Y, f"{loss.name} needs targets from 0 to 1")
+    if loss.task == "classes":
+        sums = Y.sum(axis=1)
+        refuse(abs(sums - 1) > 1e-5, sums, f"{loss.name} needs class shares that add up to 1")
+    if loss.name == "poisson":
+        refuse(Y < 0, Y, "poisson needs targets of at least 0")
+
+
+def refuse(bad: Array, values: Array, rule: str) -> None:
+    if bad.any():
+        row = int(np.argwhere(bad)[0][0])
+        raise DataError(f"{rule}; row {row} of y (counting from 0) has {values[bad][0]:g}")
+
+
+def one_hot(classes: Array, n_outputs: int, dtype: np.dtype) -> Array:
+    """Class indices (n,) as rows of one 1 and zeros (n, n_outputs)."""
+    bad = (classes != np.floor(classes)) | (classes < 0) | (classes >= n_outputs)
+    refuse(bad, classes, f"cross_entropy needs class numbers from 0 to {n_outputs - 1}")
+    Y = np.zeros((len(classes), n_outputs), dtype)
+    Y[np.arange(len(classes)), classes.astype(np.intp)] = 1.0
+    return Y
+
+
+def check_weight(sample_weight: ArrayLike, n_rows: int, dtype: np.dtype) -> Array:
+    weight = as_numbers("sample_weight", sample_weight, dtype)
+    if weight.shape != (n_rows,):
+        raise ShapeError(
+            f"sample_weight must have shape ({n_rows},), one number per row; it has {weight.shape}"
+        )
+    check_finite("sample_weight", weight)
+    if (weight < 0).any():
+        row = int(np.argmax(weight < 0))
+        raise DataError(f"sample_weight must be at least 0; row {row} has {weight[row]:g}")
+    if weight.sum() == 0:
+        raise DataError("sample_weight is 0 in every row; at least one must be above 0")
+    return weight
+
+
+def as_numbers(name: str, values: Any, dtype: np.dtype) -> Array:
+    """``values`` as an array of ``dtype``. Raises DataError where that is impossible."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "c":
+            raise DataError(f"{name} has complex numbers; real ones are needed")
+        with np.errstate(over="ignore"):
+            return array.astype(dtype, copy=False)
+    except (ValueError, TypeError) as reason:
+        if isinstance(reason, DataError):
+            raise
+        raise DataError(
+            f"{name} cannot be read as numbers ({reason}); text columns have to be encoded first, "
+            "which `fallline train` does by itself"
+        ) from None
+
+
+def check_finite(name: str, array: Array) -> None:
+    """Raise DataError for the first NaN or infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A finite sum has finite terms, and half the cost; one that overflows proves nothing.
+        if np.isfinite(array.sum()) or np.isfinite(array).all():
+            return
+    position = np.argwhere(~np.isfinite(array))[0]
+    labels = ("row", "column")
+    where = ", ".join(f"{label} {i}" for label, i in zip(labels, position, strict=False))
+    bad = array[tuple(position)]
+    raise DataError(
+        f"{name} has {bad} in {where} (counting from 0); every number must be finite, "
+        f"so impute or remove such rows, or keep within the range of {array.dtype}"
+    )

@@ -1,0 +1,231 @@
+"""How one column becomes features: as a number, as text, or not at all.
+
+``features`` are their names, ``fill`` writes them into an array, ``describe`` says it in words.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.data.dates import CYCLES, FORMS, column_seconds
+from fallline.data.table import ABSENT, UNKNOWN, Table, show
+from fallline.data.targets import column_numbers
+from fallline.errors import TableError
+
+__all__ = [
+    "Column",
+    "DateColumn",
+    "NumberColumn",
+    "SkippedColumn",
+    "TextColumn",
+    "as_",
+    "as_list",
+    "as_number",
+    "as_scale",
+    "column_from_dict",
+    "column_to_dict",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """A column of numbers: mean and standard deviation, and whether any was missing."""
+
+    name: str
+    mean: float
+    scale: float
+    has_missing: bool
+    kind: Literal["number"] = "number"
+
+    @property
+    def features(self) -> list[str]:
+        return [self.name, *([f"{self.name} is missing"] if self.has_missing else [])]
+
+    def describe(self) -> str:
+        extra = "; missing: the mean, and marked" if self.has_missing else ""
+        return f"(x - {self.mean:.6g}) / {self.scale:.6g}{extra}"
+
+    def fill(self, table: Table, out: Array) -> None:
+        """Write the features into ``out`` (n, 1 or 2). Raises TableError naming line and value."""
+        values = column_numbers(table, self.name)
+        missing = table.missing(self.name)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = (values - self.mean) / self.scale
+            if missing.any():
+                scaled[missing] = 0.0
+            out[:, 0] = scaled
+        if not np.isfinite(out[:, 0]).all():
+            row = int(np.argmin(np.isfinite(out[:, 0])))
+            raise TableError(
+                f"{table.place(row, self.name)}: {show(table.cell(row, self.name))} is too far "
+                f"from the training rows' mean, {self.mean:g}; correct it, or leave the cell empty"
+            )
+        if self.has_missing:
+            out[:, 1] = missing
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """A column of texts: its common categories, and whether there were others, or missing ones."""
+
+    name: str
+    categories: tuple[str, ...]
+    has_other: bool
+    has_missing: bool
+    kind: Literal["text"] = "text"
+
+    @property
+    def features(self) -> list[str]:
+        named = [*self.categories]
+        named += ["(other)"] * self.has_other + ["(missing)"] * self.has_missing
+        return [f"{self.name}={text}" for text in named]
+
+    def describe(self) -> str:
+        extra = ["other texts"] * self.has_other + ["missing"] * self.has_missing
+        return " + ".join([f"one-hot, {len(self.categories)} categories", *extra])
+
+    def fill(self, table: Table, out: Array) -> None:
+        """Write the features into ``out`` (n, features), which is zeros."""
+        mapping = {text: number for number, text in enumerate(self.categories)}
+        codes = table.codes(self.name, mapping)
+        n = len(self.categories)
+        other = n if self.has_other else UNKNOWN
+        absent = n + self.has_other if self.has_missing else other
+        codes = np.where(codes == UNKNOWN, other, np.where(codes == ABSENT, absent, codes))
+        rows = np.flatnonzero(codes >= 0)
+        out[rows, codes[rows]] = 1.0
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """A column of dates: the form they are written in, and the cycles in which they differ.
+
+    ``mean`` and ``scale`` are those of the seconds since 1970.
+    """
+
+    name: str
+    form: str
+    mean: float
+    scale: float
+    cycles: tuple[str, ...]
+    has_missing: bool
+    kind: Literal["date"] = "date"
+
+    @property
+    def features(self) -> list[str]:
+        waves = [f"{self.name} {wave} of {c}" for c in self.cycles for wave in ("sin", "cos")]
+        return [self.name, *waves, *([f"{self.name} is missing"] if self.has_missing else [])]
+
+    def describe(self) -> str:
+        cycles = f" + sin and cos of {', '.join(self.cycles)}" if self.cycles else ""
+        return f"time, standardised{cycles}" + ("; missing: marked" if self.has_missing else "")
+
+    def fill(self, table: Table, out: Array) -> None:
+        """Write the features into ``out`` (n, features). Raises TableError for no date."""
+        seconds = column_seconds(table, self.name, self.form)
+        missing = np.isnan(seconds)
+        known = np.where(missing, self.mean, seconds)
+        out[:, 0] = (known - self.mean) / self.scale
+        for i, cycle in enumerate(self.cycles):
+            angle = known * (2 * np.pi / CYCLES[cycle])
+            out[:, 1 + 2 * i] = np.where(missing, 0.0, np.sin(angle))
+            out[:, 2 + 2 * i] = np.where(missing, 0.0, np.cos(angle))
+        if self.has_missing:
+            out[:, -1] = missing
+
+
+@dataclass(frozen=True)
+class SkippedColumn:
+    """A column that is set aside, and why."""
+
+    name: str
+    reason: str
+    kind: Literal["skip"] = "skip"
+
+    @property
+    def features(self) -> list[str]:
+        return []
+
+    def describe(self) -> str:
+        return f"set aside: {self.reason}"
+
+
+Column = NumberColumn | TextColumn | DateColumn | SkippedColumn
+
+
+# ---- to and from plain data
+
+
+def column_to_dict(column: Column) -> dict[str, Any]:
+    data: dict[str, Any] = {"kind": column.kind, "name": column.name}
+    if isinstance(column, NumberColumn):
+        return data | {
+            "mean": column.mean,
+            "scale": column.scale,
+            "has_missing": column.has_missing,
+        }
+    if isinstance(column, TextColumn):
+        return data | {
+            "categories": list(column.categories),
+            "has_other": column.has_other,
+            "has_missing": column.has_missing,
+        }
+    if isinstance(column, DateColumn):
+        return data | {
+            "form": column.form,
+            "mean": column.mean,
+            "scale": column.scale,
+            "cycles": list(column.cycles),
+            "has_missing": column.has_missing,
+        }
+    return data | {"reason": column.reason}
+
+
+def column_from_dict(data: Mapping[str, Any]) -> Column:
+    kind, name = as_(data["kind"], str), as_(data["name"], str)
+    if kind == "number":
+        mean, scale = as_number(data["mean"]), as_scale(data["scale"])
+        return NumberColumn(name, mean, scale, as_(data["has_missing"], bool))
+    if kind == "text":
+        categories = tuple(as_list(data["categories"], str))
+        if not categories or len(set(categories)) < len(categories):
+            raise ValueError(f"the categories of column {name!r} are not distinct")
+        flags = as_(data["has_other"], bool), as_(data["has_missing"], bool)
+        return TextColumn(name, categories, *flags)
+    if kind == "date":
+        mean, scale = as_number(data["mean"]), as_scale(data["scale"])
+        cycles, form = tuple(as_list(data["cycles"], str)), as_(data["form"], str)
+        if not set(cycles) <= set(CYCLES) or form not in FORMS:
+            raise ValueError(f"the form or the cycles of column {name!r} are unknown")
+        return DateColumn(name, form, mean, scale, cycles, as_(data["has_missing"], bool))
+    if kind == "skip":
+        return SkippedColumn(name, as_(data["reason"], str))
+    raise ValueError(f"column {name!r} is of an unknown kind, {kind!r}")
+
+
+def as_(value: Any, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is not a {kind.__name__}")
+    return value
+
+
+def as_list(value: Any, kind: type[T]) -> list[T]:
+    return [as_(item, kind) for item in as_(value, list)]
+
+
+def as_number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(f"{value!r} is not a finite number")
+    return float(value)
+
+
+def as_scale(value: Any) -> float:
+    if as_number(value) <= 0:
+        raise ValueError(f"the scale {value!r} is not above 0")
+    return float(value)

@@ -1,0 +1,355 @@
+"""The encoding of a table: features from its columns, and the target, fitted on training rows.
+
+    number   (x - mean) / standard deviation; missing -> 0, and a feature that says so
+    date     the time, standardised, and its place in the year, week and day
+    text     one feature a common category (one-hot), one for all other texts, one for missing
+    set aside  no feature, and a note that says why
+
+A feature exists only if some training row has it: one that is 0 in all of them would keep its
+random starting weight, and add noise where it first occurs. Unseen texts are then all zeros.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fallline.arrays import Array, ArrayLike
+from fallline.data.columns import (
+    Column,
+    DateColumn,
+    NumberColumn,
+    SkippedColumn,
+    TextColumn,
+    as_,
+    as_list,
+    as_number,
+    as_scale,
+    column_from_dict,
+    column_to_dict,
+)
+from fallline.data.dates import AMBIGUOUS, column_seconds, find_form, varying_cycles
+from fallline.data.table import Table, parse_numbers, show
+from fallline.data.targets import (
+    QUANTITIES,
+    TASKS,
+    check_counts,
+    class_codes,
+    column_numbers,
+    find_classes,
+    guess_task,
+    recognise_numbers,
+)
+from fallline.errors import TableError
+from fallline.limits import check_choice
+
+__all__ = ["KINDS", "Encoding"]
+
+KINDS = ("number", "text", "date", "skip")
+MOST_CATEGORIES = 100
+FARTHEST = 1e100  # standard deviations of a target, whose square must not overflow
+FEWEST_TO_COUNT = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a table becomes arrays and predictions become words.
+
+    ``task`` is "binary", "classes", "numbers" or "counts". ``classes`` are the labels in the order
+    of their indices (none for numbers and counts); ``target_mean`` and ``target_scale``
+    standardise a target of numbers; counts are divided by their mean, which is then the scale.
+    ``notes`` are for a person to read.
+    """
+
+    target: str
+    task: str
+    columns: tuple[Column, ...]
+    classes: tuple[str, ...] = ()
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+    notes: tuple[str, ...] = field(default=())
+
+    @staticmethod
+    def fit(
+        table: Table,
+        target: str,
+        *,
+        rows: ArrayLike,
+        task: str | None = None,
+        types: Mapping[str, str] | None = None,
+    ) -> "Encoding":
+        """Decide on kinds, means, scales and categories from the training rows ``rows`` (m,).
+
+        Only the question whether a column numbers the rows looks at the whole table. ``task`` and
+        ``types`` ({column: "number", "text", "date" or
+        "skip"}) override what would be recognised.
+        Raises TableError where a column or the target cannot be used, ParameterError for an
+        unknown task or kind.
+        """
+        types = dict(types or {})
+        table.require([target, *types])
+        if target in types:
+            raise TableError(f"{target!r} is the target: set the task, not its type")
+        for name, kind in types.items():
+            check_choice(f"the type of column {name!r}", kind, KINDS)
+        part = table.take(rows)
+        if len(part) == 0:
+            raise TableError(f"{table.source}: there are no training rows")
+        task = check_choice("task", task or guess_task(table, target, rows), TASKS)
+        columns, notes = [], []
+        for name in table.columns:
+            if name == target:
+                continue
+            column, note = fit_column(table, part, name, types.get(name))
+            columns.append(column)
+            notes += [f"column {name!r} {note}"] if note else []
+        if not any(column.features for column in columns):
+            raise TableError(f"{table.source}: no column is left to learn from; {'; '.join(notes)}")
+        classes = () if task in QUANTITIES else find_classes(part, target, task)
+        mean, scale = (0.0, 1.0)
+        if task == "numbers":
+            mean, scale = target_moments(part, target)
+        elif task == "counts":
+            scale = count_mean(part, target)
+        return Encoding(target, task, tuple(columns), classes, mean, scale, tuple(notes))
+
+    @property
+    def feature_names(self) -> list[str]:
+        return [name for column in self.columns for name in column.features]
+
+    @property
+    def n_features(self) -> int:
+        return len(self.feature_names)
+
+    def describe(self) -> list[tuple[str, str, str]]:
+        """(column, kind, how it is encoded) for every column but the target."""
+        return [(column.name, column.kind, column.describe()) for column in self.columns]
+
+    def transform(self, table: Table, dtype: DTypeLike = np.float64) -> Array:
+        """X (n_rows, n_features), finite. Columns that were set aside, or are new, are ignored.
+
+        Raises TableError, naming line and column, where a cell cannot be used, or a column lacks.
+        """
+        used = [c for c in self.columns if not isinstance(c, SkippedColumn)]
+        table.require([column.name for column in used])
+        X = np.zeros((len(table), self.n_features), dtype=dtype)
+        start = 0
+        for column in used:
+            stop = start + len(column.features)
+            column.fill(table, X[:, start:stop])
+            start = stop
+        return X
+
+    def encode_target(self, table: Table) -> tuple[NDArray[np.float64], list[str]]:
+        """y (n,), class indices or standardised numbers, and notes on labels read otherwise.
+
+        Raises TableError, naming the line, for a class that is unknown, no number, or missing.
+        """
+        table.require([self.target])
+        if self.task not in QUANTITIES:
+            codes, notes = class_codes(table, self.target, self.classes)
+            return codes.astype(np.float64), notes
+        values = target_numbers(table, self.target)
+        if self.task == "counts":
+            check_counts(table, self.target, values)
+        y = (values - self.target_mean) / self.target_scale
+        if np.abs(y).max(initial=0.0) > FARTHEST:
+            row = int(np.argmax(np.abs(y)))
+            raise TableError(
+                f"{table.place(row, self.target)}: {show(table.cell(row, self.target))} is too far "
+                f"from the training rows' mean, {self.target_mean:g}; correct it, or leave the row "
+                "out"
+            )
+        return y, []
+
+    def decode_numbers(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Standardised targets (n,) in the target's own units."""
+        return np.asarray(values, dtype=np.float64) * self.target_scale + self.target_mean
+
+    def decode_classes(self, indices: ArrayLike) -> Array:
+        """The labels of class indices (n,), as an array of texts."""
+        return np.array(self.classes, dtype=object)[np.asarray(indices, dtype=np.int64)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The encoding as JSON data: finite floats, texts, lists."""
+        return {
+            "target": self.target,
+            "task": self.task,
+            "columns": [column_to_dict(column) for column in self.columns],
+            "classes": list(self.classes),
+            "target_mean": self.target_mean,
+            "target_scale": self.target_scale,
+            "notes": list(self.notes),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> "Encoding":
+        """The encoding that ``to_dict`` gave. Else raises ValueError, KeyError or TypeError."""
+        columns = tuple(column_from_dict(entry) for entry in as_list(data["columns"], dict))
+        task = as_(data["task"], str)
+        classes = tuple(as_list(data["classes"], str))
+        target = as_(data["target"], str)
+        names = [target, *(column.name for column in columns)]
+        enough = {
+            "numbers": not classes,
+            "counts": not classes,
+            "binary": len(classes) == 2,
+            "classes": len(classes) > 1,
+        }
+        if not enough.get(task, False) or len(set(classes)) < len(classes):
+            raise ValueError(f"the classes do not fit the task {task!r}")
+        if len(set(names)) < len(names) or not any(column.features for column in columns):
+            raise ValueError("the columns are not distinct, or none has a feature")
+        mean, scale = as_number(data["target_mean"]), as_scale(data["target_scale"])
+        notes = tuple(as_list(data["notes"], str))
+        return Encoding(target, task, columns, classes, mean, scale, notes)
+
+
+# ---- fitting
+
+
+def fit_column(table: Table, part: Table, name: str, kind: str | None) -> tuple[Column, str | None]:
+    """How to encode a column, from the training rows ``part``; and a note, if one is due."""
+    if kind == "skip":
+        return SkippedColumn(name, "as asked"), None
+    if part.missing(name).all():
+        return set_aside(name, "it is empty in every training row")
+    if kind == "text":
+        return fit_text(part, name)
+    if kind == "number":
+        return fit_number(part, name, column_numbers(part, name, remedy_for(name)))
+    form = find_form(part, name)
+    if form is not None:
+        return fit_date(part, name, form)
+    if kind == "date":
+        raise TableError(f"{table.source}, column {name!r}: holds no dates in a known form")
+    return fit_recognised(table, part, name)
+
+
+def fit_recognised(table: Table, part: Table, name: str) -> tuple[Column, str | None]:
+    """A column of numbers or texts, as its cells are."""
+    values = recognise_numbers(part, name, remedy_for(name))
+    if values is None:
+        return fit_text(part, name)
+    if numbers_rows(table, name):
+        return set_aside(name, f"it looks like a row number (--types {name!r}=number to use it)")
+    return fit_number(part, name, values)
+
+
+def remedy_for(name: str) -> str:
+    return f"--types {name!r}=text"
+
+
+def set_aside(name: str, reason: str) -> tuple[SkippedColumn, str]:
+    return SkippedColumn(name, reason), f"is set aside: {reason}"
+
+
+def numbers_rows(table: Table, name: str) -> bool:
+    """Whether every cell of the whole table is a whole number, one more than the cell above."""
+    values = table.numbers(name)
+    if len(values) < FEWEST_TO_COUNT or not np.isfinite(values).all():
+        return False
+    return bool(values[0] == np.round(values[0]) and np.all(np.diff(values) == 1))
+
+
+def fit_number(part: Table, name: str, values: NDArray[np.float64]) -> tuple[Column, str | None]:
+    known = values[~np.isnan(values)]
+    mean, scale = moments(part, name, known)
+    if scale == 0.0 and known.size < values.size:
+        return fit_text(part, name)  # one number or nothing: a yes or no
+    if scale == 0.0:
+        return set_aside(name, f"it is {known[0]:g} in every training row")
+    return NumberColumn(name, mean, scale, known.size < values.size), None
+
+
+def fit_date(part: Table, name: str, form: str) -> tuple[Column, str | None]:
+    if form == AMBIGUOUS:
+        return set_aside(name, AMBIGUOUS)
+    seconds = column_seconds(part, name, form)
+    known = seconds[~np.isnan(seconds)]
+    mean, scale = moments(part, name, known)
+    has_missing = known.size < seconds.size
+    if scale == 0.0:
+        return fit_text(part, name)  # one date, or one and nothing
+    return DateColumn(name, form, mean, scale, varying_cycles(known), has_missing), None
+
+
+def moments(table: Table, name: str, values: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation, 0 where all are the same. Raises TableError if they overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = float(values.mean()), float(values.std())
+    if not (isfinite(mean) and isfinite(scale)):
+        raise TableError(
+            f"{table.source}, column {name!r}: its numbers, up to {np.abs(values).max():g}, are "
+            "too large to standardise; divide them by a common factor"
+        )
+    # Rounding can leave a spread of 1e-17 where there is none.
+    return mean, scale if values.min() < values.max() else 0.0
+
+
+def fit_text(part: Table, name: str) -> tuple[Column, str | None]:
+    counts = part.counts(name)
+    has_missing = bool(part.missing(name).any())
+    known = sum(count for _, count in counts)
+    if len(counts) == 1 and not has_missing:
+        return set_aside(name, f"it is {show(counts[0][0])} in every training row")
+    if len(counts) == known:
+        return set_aside(name, "its texts all differ")
+    enough = fewest_rows(len(part))
+    common = [text for text, count in counts if count >= enough][:MOST_CATEGORIES]
+    if not common:
+        return set_aside(
+            name, f"none of its {len(counts):,} texts occurs in {enough} training rows"
+        )
+    column = TextColumn(name, tuple(sorted(common)), len(common) < len(counts), has_missing)
+    return column, comma_note([text for text, _ in counts])
+
+
+def fewest_rows(n_rows: int) -> int:
+    """The training rows a category needs: 2 in a small table, 10 from 1,000 rows, then 0.1 %."""
+    return max(2, min(10, n_rows // 100), n_rows // 1000)
+
+
+def comma_note(texts: Sequence[str]) -> str | None:
+    """A note on a column that would be numbers if they were not written with commas."""
+    example = next((text for text in texts if "," in text), None)
+    if example is None or np.isnan(parse_numbers([t.replace(",", "") for t in texts])).any():
+        return None
+    return (
+        f"is read as text, since its numbers have commas (such as {show(example)}); "
+        "write them as 1234.5"
+    )
+
+
+def target_numbers(table: Table, target: str) -> NDArray[np.float64]:
+    """The target as numbers (n,). Raises TableError where one is missing or is none."""
+    missing = table.missing(target)
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise TableError(f"{table.place(row, target)}: the target is missing; leave such rows out")
+    return column_numbers(table, target, "--task classes")
+
+
+def target_moments(part: Table, target: str) -> tuple[float, float]:
+    mean, scale = moments(part, target, target_numbers(part, target))
+    if scale == 0.0:
+        raise TableError(
+            f"{part.source}: the target column {target!r} is {mean:g} in every training row; "
+            "there is nothing to learn"
+        )
+    return mean, scale
+
+
+def count_mean(part: Table, target: str) -> float:
+    values = target_numbers(part, target)
+    check_counts(part, target, values)
+    mean = float(values.mean())
+    if mean == 0.0:
+        raise TableError(
+            f"{part.source}: the target column {target!r} is 0 in every training row; there is "
+            "nothing to learn"
+        )
+    return mean

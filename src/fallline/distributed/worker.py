@@ -1,0 +1,188 @@
+r"""What a worker keeps of a training: its parts, the buffers, and the way to the workers below it.
+
+The gradients of the parts are added along a fixed binary tree over the parts' numbers, which halves
+them again and again. A station adds those branches of it that it has whole, and hands the rest on;
+so the bits do not depend on which worker has which part.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.core.backprop import loss_and_gradient
+from fallline.core.samples import Samples
+from fallline.distributed.parts import Architecture, Part, mass
+from fallline.engine.loop import PARTS, part_length
+
+__all__ = ["Losses", "Nodes", "Place", "Station", "add"]
+
+Node = tuple[int, int]
+"""A node of the tree: the parts from the first number up to, but not with, the second."""
+
+Nodes = dict[Node, Array]
+"""Sums of gradients over the parts of a node."""
+
+Place = tuple[str, str]
+"""A station's worker, and the name by which that knows it."""
+
+Losses = dict[int, tuple[float, float]]
+"""By part: the mass of its rows in the batch, and the sum of their losses."""
+
+
+@cache
+def families(n_parts: int) -> dict[Node, tuple[Node, Node]]:
+    """The tree that halves the parts again and again: each node's sibling and parent."""
+    family: dict[Node, tuple[Node, Node]] = {}
+    nodes = [(0, n_parts)]
+    for low, high in nodes:
+        if high - low > 1:
+            middle = (low + high + 1) // 2
+            left, right = (low, middle), (middle, high)
+            family[left], family[right] = (right, (low, high)), (left, (low, high))
+            nodes += [left, right]
+    return family
+
+
+def add(nodes: Nodes, node: Node, vector: Array, n_parts: int) -> None:
+    """Put a node's sum among the others; two siblings become their parent's sum, up to the root."""
+    family = families(n_parts)
+    while node in family and family[node][0] in nodes:
+        sibling, node = family[node]
+        other = nodes.pop(sibling)
+        room = next((each for each in (vector, other) if each.flags.writeable), None)
+        vector = np.add(vector, other, out=room)
+    nodes[node] = vector
+
+
+class Station:
+    """The parts of one worker; a Dask actor, so that a step is one message there and one back."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        compiled: bool,
+        n_parts: int,
+        parts: Mapping[int, Part],
+    ) -> None:
+        self.network = architecture.network()
+        self.n_parts = n_parts
+        self.parts = {number: part.samples for number, part in parts.items()}
+        self.below: list[tuple[Place, frozenset[int]]] = []
+        self.busy = 0.0
+        self.compute = Compiled(self.network, self.parts) if compiled else self.by_reference
+
+    def address(self) -> str:
+        """That of the worker it is on."""
+        from distributed import get_worker
+
+        return str(get_worker().address)
+
+    def connect(self, below: Sequence[tuple[Place, frozenset[int]]]) -> None:
+        """Take the stations below, each with the parts that it and those below it have."""
+        self.below = list(below)
+
+    async def gradient(
+        self, theta: Array, rows: Mapping[int, Array] | None
+    ) -> tuple[Losses, Nodes]:
+        """Losses and sums of gradients at ``theta``, of this station and those below it.
+
+        ``rows`` are the row numbers of the batch within each part, or None for all rows. Raises
+        OSError where a station below is gone.
+        """
+        answers = [
+            asyncio.ensure_future(
+                ask(place, theta, rows if rows is None else {p: rows[p] for p in parts})
+            )
+            for place, parts in self.below
+        ]
+        loop = asyncio.get_running_loop()
+        losses, nodes = await loop.run_in_executor(None, self.own, theta, rows)
+        for more_losses, more in await asyncio.gather(*answers):
+            losses |= more_losses
+            for node, vector in more.items():
+                add(nodes, node, vector, self.n_parts)
+        return losses, nodes
+
+    def own(self, theta: Array, rows: Mapping[int, Array] | None) -> tuple[Losses, Nodes]:
+        """Those of the parts here."""
+        began = time.perf_counter()
+        self.network.parameters = theta
+        losses: Losses = {}
+        nodes: Nodes = {}
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for number, samples in self.parts.items():
+                chosen = None if rows is None else rows[number]
+                total = mass(samples, chosen)
+                loss, gradient = 0.0, np.zeros_like(theta)
+                if total > 0:
+                    loss, gradient = self.compute(samples, chosen)
+                losses[number] = total, total * loss
+                np.multiply(gradient, total, out=gradient)
+                add(nodes, (number, number + 1), gradient, self.n_parts)
+        self.busy += time.perf_counter() - began
+        return losses, nodes
+
+    def seconds_computing(self) -> float:
+        """How long it has computed gradients so far."""
+        return self.busy
+
+    def by_reference(self, samples: Samples, rows: Array | None) -> tuple[float, Array]:
+        """Mean loss and gradient by the readable reference."""
+        X, Y, weight = samples.X, samples.Y, samples.weight
+        if rows is not None:
+            X, Y = X[rows], Y[rows]
+            weight = None if weight is None else weight[rows]
+        return loss_and_gradient(self.network, X, Y, weight)
+
+
+async def ask(place: Place, theta: Array, rows: Mapping[int, Array] | None) -> Any:
+    """What the station at another worker answers.
+
+    As Dask's own Actor does it, which would wait for a worker that is gone to come back.
+    """
+    from distributed import get_worker, protocol
+
+    wire: Any = protocol
+    address, key = place
+    sent = [wire.to_serialize(theta), wire.to_serialize(rows)]
+    worker = get_worker().rpc(address)
+    answer = await worker.actor_execute(function="gradient", actor=key, args=sent, kwargs={})
+    if answer["status"] != "OK":
+        raise answer["exception"]
+    return answer["result"]
+
+
+class Compiled:
+    """Mean loss and gradient by the compiled engine, in buffers that all parts share.
+
+    How the engine cuts a part into blocks depends on its number of rows; parts that are cut alike
+    share buffers. So a part's bits do not depend on its company.
+    """
+
+    def __init__(self, network: Any, parts: Mapping[int, Samples]) -> None:
+        from distributed import get_worker
+
+        from fallline.engine import Gradient
+
+        threads = get_worker().state.nthreads
+        self.gradients: dict[int, Gradient] = {}
+        self.every_row = np.arange(max(map(len, parts.values()), default=0))
+        for samples in sorted(parts.values(), key=len):  # the largest has room for the others
+            if len(samples) > 0:
+                self.gradients[self.kind(samples)] = Gradient(network, samples, threads=threads)
+
+    def kind(self, samples: Samples) -> int:
+        """Parts of one kind are cut into blocks alike."""
+        from fallline.engine.layout import BLOCK
+
+        return min(part_length(len(samples), *PARTS), BLOCK)
+
+    def __call__(self, samples: Samples, rows: Array | None) -> tuple[float, Array]:
+        gradient = self.gradients[self.kind(samples)]
+        gradient.loop.rows = samples
+        return gradient(self.every_row[: len(samples)] if rows is None else rows)

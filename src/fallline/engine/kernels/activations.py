@@ -1,0 +1,116 @@
+"""Activations in compiled code, by the formulas of fallline.core.activations, a vector at a time.
+
+They are told apart by number, so that one compiled driver serves them all: see engine.codes. Most
+slopes follow from the activation A alone, so A is written over Z; the slopes of gelu and silu need
+Z and are taken on the way forward.
+"""
+
+import math
+
+from fallline.engine.config import kernel, spliced
+from fallline.engine.kernels.calls import call_activation
+from fallline.engine.kernels.exponential import expm1, sigmoid, softplus, tanh
+from fallline.engine.kernels.vectors import at, lanes, load, put, select, store
+
+GELU, SILU = 6, 7
+OWN = 4096  # above it a code is an address
+LEAK = 0.01
+SQRT_HALF = math.sqrt(0.5)
+SQRT_2_PI = math.sqrt(2.0 * math.pi)
+
+
+@kernel
+def needs_z(code):
+    """Whether the slope cannot be had from A."""
+    return code > OWN or code in (GELU, SILU)
+
+
+@spliced
+def value(code, z):
+    """f(z); gelu is not among them."""
+    if code == 1:
+        return sigmoid(z)
+    if code == 2:
+        return tanh(z)
+    if code == 3:
+        return select(z > 0.0, z, z * 0.0)  # NaN stays NaN
+    if code == 4:
+        return select(z > 0.0, z, z * LEAK)
+    if code == 5:
+        return select(z > 0.0, z, expm1(z))
+    if code == SILU:
+        return z * sigmoid(z)
+    if code == 8:
+        return softplus(z)
+    return z
+
+
+@spliced
+def slope(code, a):
+    """f'(z) by a = f(z), for the activations that need no z."""
+    one = a * 0.0 + 1.0
+    if code == 1:
+        return a * (one - a)
+    if code == 2:
+        return one - a * a
+    if code == 3:
+        return select(a > 0.0, one, 0.0)
+    if code == 4:
+        return select(a > 0.0, one, LEAK)
+    if code == 5:
+        return select(a > 0.0, one, a + 1.0)
+    if code == 8:
+        return -expm1(-a)
+    return one
+
+
+@spliced
+def activate(code, A, S, keep_slope, count):
+    """A <- f(A) for ``count`` numbers, and S <- f' where it is to be kept."""
+    if code == GELU:
+        gelu(A, S, keep_slope, count)
+        return
+    if code > OWN:
+        call_activation(code, A, S, count)
+        return
+    for i in range(0, count, lanes(A)):
+        z = load(A, i)
+        a = value(code, z)
+        store(A, i, a)
+        if keep_slope:
+            if code == SILU:
+                s = sigmoid(z)
+                store(S, i, s + a * (1.0 - s))
+            else:
+                store(S, i, slope(code, a))
+
+
+@kernel
+def gelu(A, S, keep_slope, count):
+    """A <- z Phi(z) and S <- Phi(z) + z phi(z), by the C library."""
+    for i in range(count):
+        z = at(A, i)
+        cdf = 0.5 * math.erfc(-z * SQRT_HALF)
+        put(A, i, z * cdf)
+        if keep_slope:
+            z = min(max(z, -40.0), 40.0)
+            put(S, i, cdf + z * math.exp(-0.5 * z * z) / SQRT_2_PI)
+
+
+@spliced
+def sloped(code, a, d):
+    """d f'(z) by a = f(z), for the activations that need no z."""
+    if code == 3:
+        return select(a > 0.0, d, 0.0)
+    return d * slope(code, a)
+
+
+@spliced
+def times_slope(code, A, S, kept_slope, D, count):
+    """D <- D * f'(Z)."""
+    for i in range(0, count, lanes(A)):
+        d = load(D, i)
+        if kept_slope:
+            store(D, i, d * load(S, i))
+        else:
+            store(D, i, sloped(code, load(A, i), d))

@@ -1,0 +1,415 @@
+"""Many small networks at once, one in each lane of a vector: no lane is ever idle.
+
+A network of ten neurons fills no vector, whichever way its numbers lie. Here vector p holds
+parameter p of as many networks as a vector has lanes, and all of them take the same step, each on
+its own rows. Every sum has the terms and the order that engine.passes gives it, so each network
+ends with the bits that training it alone gives.
+
+Numbers lie as [row][neuron][lane]; a chunk of rows, as many as there are lanes, passes through the
+layers together.
+"""
+
+from fallline.engine.config import entry, inlined, kernel, spliced
+from fallline.engine.kernels.activations import activate, needs_z, times_slope
+from fallline.engine.kernels.losses import cross_entropy, delta, loss
+from fallline.engine.kernels.optimizers import add_part, update
+from fallline.engine.kernels.vectors import (
+    address,
+    at,
+    fill,
+    lanes,
+    load,
+    load_wide,
+    offset,
+    put,
+    select,
+    store,
+    store_wide,
+    turn_rows,
+)
+
+N_IN, N_OUT, CODE, START, BELOW, ABOVE, SLOPES, DELTA, PARTIAL, FIELDS = range(10)  # of a layer
+PART = 64  # rows, as the parts of a batch of up to 512
+
+
+@inlined
+def take_rows(XY, wide, orders, n_orders, first_row, m, row, A):
+    """[x y] of ``m`` rows of every lane's own order, ``row`` vectors each.
+
+    XY has ``wide`` columns, whole vectors; what is beyond ``row`` the next row is written over.
+    """
+    L = lanes(A)
+    for q in range(m):
+        rows = offset(orders, first_row + q)
+        for i in range(0, wide, L):
+            turn_rows(offset(XY, i), wide, rows, n_orders, offset(A, (q * row + i) * L), L)
+
+
+@inlined
+def same_rows(XY, wide, first_row, m, row, A):
+    """[x y] of ``m`` rows that all lanes share."""
+    L = lanes(A)
+    for q in range(m):
+        for i in range(row):
+            store(A, (q * row + i) * L, at(XY, (first_row + q) * wide + i))
+
+
+@kernel
+def sums(W, step_in, step_out, n_in, n_out, bias, A, a_step, Z, m):
+    """Z[r, o] = sum over i of A[r, i] W[i step_in + o step_out], plus W[n_in step_in + o step_out].
+
+    In the order of i, for ``m`` rows; the last term with a ``bias`` only. Steps count
+    vectors: ``a_step`` from one row of A to the next.
+    """
+    L = lanes(A)
+    a_row, z_row, w_step = a_step * L, n_out * L, step_in * L
+    r = 0
+    while r + 4 <= m:
+        a, z = offset(A, r * a_row), offset(Z, r * z_row)
+        a1, a2, a3 = offset(a, a_row), offset(a, 2 * a_row), offset(a, 3 * a_row)
+        o = 0
+        while o + 2 <= n_out:
+            u = offset(W, o * step_out * L)
+            v = offset(u, step_out * L)
+            s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = fill(A, 0.0)
+            for i in range(n_in):
+                p, q, x = load(u, i * w_step), load(v, i * w_step), load(a, i * L)
+                s0, t0 = s0 + p * x, t0 + q * x
+                x = load(a1, i * L)
+                s1, t1 = s1 + p * x, t1 + q * x
+                x = load(a2, i * L)
+                s2, t2 = s2 + p * x, t2 + q * x
+                x = load(a3, i * L)
+                s3, t3 = s3 + p * x, t3 + q * x
+            if bias:
+                p, q = load(u, n_in * w_step), load(v, n_in * w_step)
+                s0, s1, s2, s3 = s0 + p, s1 + p, s2 + p, s3 + p
+                t0, t1, t2, t3 = t0 + q, t1 + q, t2 + q, t3 + q
+            store(z, o * L, s0)
+            store(z, (o + 1) * L, t0)
+            store(z, z_row + o * L, s1)
+            store(z, z_row + (o + 1) * L, t1)
+            store(z, 2 * z_row + o * L, s2)
+            store(z, 2 * z_row + (o + 1) * L, t2)
+            store(z, 3 * z_row + o * L, s3)
+            store(z, 3 * z_row + (o + 1) * L, t3)
+            o += 2
+        if o < n_out:
+            u = offset(W, o * step_out * L)
+            s0 = s1 = s2 = s3 = fill(A, 0.0)
+            for i in range(n_in):
+                p = load(u, i * w_step)
+                s0, s1 = s0 + p * load(a, i * L), s1 + p * load(a1, i * L)
+                s2, s3 = s2 + p * load(a2, i * L), s3 + p * load(a3, i * L)
+            if bias:
+                p = load(u, n_in * w_step)
+                s0, s1, s2, s3 = s0 + p, s1 + p, s2 + p, s3 + p
+            store(z, o * L, s0)
+            store(z, z_row + o * L, s1)
+            store(z, 2 * z_row + o * L, s2)
+            store(z, 3 * z_row + o * L, s3)
+        r += 4
+    while r < m:
+        a, z = offset(A, r * a_row), offset(Z, r * z_row)
+        for o in range(n_out):
+            u = offset(W, o * step_out * L)
+            s0 = fill(A, 0.0)
+            for i in range(n_in):
+                s0 = s0 + load(u, i * w_step) * load(a, i * L)
+            if bias:
+                s0 = s0 + load(u, n_in * w_step)
+            store(z, o * L, s0)
+        r += 1
+
+
+@kernel
+def outer(A, a_step, D, n_in, n_out, m, G, add):
+    """G[i, o] (+)= sum over r < m of A[r, i] D[r, o], in the order of r; A[r, n_in] is 1."""
+    L = lanes(A)
+    a_row, d_row = a_step * L, n_out * L
+    o = 0
+    while o + 4 <= n_out:
+        d, i = offset(D, o * L), 0
+        while i + 2 <= n_in:
+            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
+            h = offset(g, d_row)
+            s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = fill(A, 0.0)
+            if add:
+                s0, s1, s2, s3 = load(g, 0), load(g, L), load(g, 2 * L), load(g, 3 * L)
+                t0, t1, t2, t3 = load(h, 0), load(h, L), load(h, 2 * L), load(h, 3 * L)
+            for r in range(m):
+                x, y, e = load(a, r * a_row), load(a, r * a_row + L), offset(d, r * d_row)
+                v = load(e, 0)
+                s0, t0 = s0 + x * v, t0 + y * v
+                v = load(e, L)
+                s1, t1 = s1 + x * v, t1 + y * v
+                v = load(e, 2 * L)
+                s2, t2 = s2 + x * v, t2 + y * v
+                v = load(e, 3 * L)
+                s3, t3 = s3 + x * v, t3 + y * v
+            store_4(g, s0, s1, s2, s3)
+            store_4(h, t0, t1, t2, t3)
+            i += 2
+        while i <= n_in:
+            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
+            s0 = s1 = s2 = s3 = fill(A, 0.0)
+            if add:
+                s0, s1, s2, s3 = load(g, 0), load(g, L), load(g, 2 * L), load(g, 3 * L)
+            for r in range(m):
+                e = offset(d, r * d_row)
+                if i < n_in:
+                    x = load(a, r * a_row)
+                    s0, s1 = s0 + x * load(e, 0), s1 + x * load(e, L)
+                    s2, s3 = s2 + x * load(e, 2 * L), s3 + x * load(e, 3 * L)
+                else:
+                    s0, s1 = s0 + load(e, 0), s1 + load(e, L)
+                    s2, s3 = s2 + load(e, 2 * L), s3 + load(e, 3 * L)
+            store_4(g, s0, s1, s2, s3)
+            i += 1
+        o += 4
+    while o < n_out:
+        for i in range(n_in + 1):
+            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
+            s0 = load(g, 0) if add else fill(A, 0.0)
+            for r in range(m):
+                d = load(D, r * d_row + o * L)
+                s0 = s0 + load(a, r * a_row) * d if i < n_in else s0 + d
+            store(g, 0, s0)
+        o += 1
+
+
+@spliced
+def store_4(p, s0, s1, s2, s3):
+    """Four vectors to p."""
+    L = lanes(p)
+    store(p, 0, s0)
+    store(p, L, s1)
+    store(p, 2 * L, s2)
+    store(p, 3 * L, s3)
+
+
+@kernel
+def outer_by_row(A, a_step, D, n_in, n_out, m, P, add):
+    """P[i, o, r] (+)= A[r, i] D[r, o]: the terms of each row apart, as in engine.tiles.dots."""
+    L = lanes(A)
+    for r in range(m):
+        a, d = offset(A, r * a_step * L), offset(D, r * n_out * L)
+        for i in range(n_in + 1):
+            for o in range(n_out):
+                place = ((i * n_out + o) * L + r) * L
+                e = load(d, o * L)
+                term = load(a, i * L) * e if i < n_in else e
+                if add:
+                    old = load(P, place)
+                    term = old + load(a, i * L) * e if i < n_in else old + e
+                store(P, place, term)
+
+
+@kernel
+def sum_of_rows(P, count, m, G):
+    """G[j] = the sum of P[j, r] over all lanes' places r, by halves; those from m on are 0."""
+    L = lanes(G)
+    zero = fill(G, 0.0)
+    for j in range(count):
+        p, half = offset(P, j * L * L), L // 2
+        while half >= 1:
+            for r in range(min(half, m)):
+                other = load(p, (r + half) * L) if r + half < m else zero
+                store(p, r * L, load(p, r * L) + other)
+            half //= 2
+        store(G, j * L, load(p, 0))
+
+
+@inlined
+def losses_and_deltas(code, Z, T, t_step, D, k, m, share, want_loss, lost):
+    """D = dLoss/dZ of ``m`` rows, whose targets lie ``t_step`` vectors apart.
+
+    Each lane's loss is added to the numbers at ``lost`` (float64); there is room behind them.
+    """
+    L = lanes(Z)
+    for r in range(m):
+        z, y, d = offset(Z, r * k * L), offset(T, r * t_step * L), offset(D, r * k * L)
+        if code == 2:
+            row = cross_entropy(z, y, d, k, L, 0, share, want_loss)
+        else:
+            row = fill(Z, 0.0)
+            for o in range(0, k * L, L):
+                store(d, o, delta(code, load(z, o), load(y, o)) * share)
+                if want_loss:
+                    row = row + loss(code, load(z, o), load(y, o))
+        if want_loss:
+            store_wide(offset(lost, (1 + r) * L), row * share)
+    if want_loss:
+        total_by_halves(offset(lost, L), m, Z)
+        for lane in range(L):
+            put(lost, lane, at(lost, lane) + at(lost, L + lane))
+
+
+@kernel
+def total_by_halves(p, m, Z):
+    """Add up ``m`` vectors of float64, up to as many as Z has lanes, onto the first."""
+    L = lanes(Z)
+    half = L // 2
+    while half >= 1:
+        for r in range(min(half, m)):
+            if r + half < m:
+                sum_ = load_wide(offset(p, r * L), Z) + load_wide(offset(p, (r + half) * L), Z)
+                store_wide(offset(p, r * L), sum_)
+        half //= 2
+
+
+@kernel
+def penalise(theta, G, is_weight, size, l2, l1, lost, want_loss):
+    """G <- G plus the penalty's slope; each lane's penalty is added to ``lost``.
+
+    In the order of engine.updates.sum_of_parts, which adds up a vector of parameters at once.
+    """
+    L, half = lanes(G), 0.5 * l2
+    cost, squares, sizes = offset(lost, L), offset(lost, 2 * L), offset(lost, (2 + L) * L)
+    for lane in range(L):
+        put(cost, lane, 0.0)
+    for begin in range(0, size, L * L):
+        m = min(L, (size - begin) // L)
+        for r in range(m):
+            i = begin + r * L
+            w = load(theta, i) * load(is_weight, i)
+            sign = select(w > 0.0, w * 0.0 + 1.0, select(w < 0.0, w * 0.0 - 1.0, w))
+            store(G, i, load(G, i) + (w * l2 + sign * l1))
+            if want_loss:
+                store_wide(offset(squares, r * L), w * w)
+                store_wide(offset(sizes, r * L), w * sign)
+        if want_loss:
+            total_by_halves(squares, m, G)
+            total_by_halves(sizes, m, G)
+            for lane in range(L):
+                more = half * at(squares, lane) + l1 * at(sizes, lane)
+                put(cost, lane, at(cost, lane) + more)
+    if want_loss:
+        for lane in range(L):
+            put(lost, lane, at(lost, lane) + at(cost, lane))
+
+
+@inlined
+def gradient(
+    theta, G, room, plan, n_layers, code, XY, wide, orders, n_orders, first_row, n, shared, share,
+    want_loss, lost, fresh,
+):  # fmt: skip
+    """The gradient of ``n`` rows, up to one part; rows already in the room are not ``fresh``."""
+    L = lanes(theta)
+    last = offset(plan, (n_layers - 1) * FIELDS)
+    k = at(last, N_OUT)
+    A0, row = offset(room, at(plan, BELOW)), at(plan, N_IN) + k
+    T = offset(A0, at(plan, N_IN) * L)
+    for begin in range(0, n, L):
+        m = min(L, n - begin)
+        if fresh:
+            if shared:
+                same_rows(XY, wide, first_row + begin, m, row, A0)
+            else:
+                take_rows(XY, wide, orders, n_orders, first_row + begin, m, row, A0)
+        for l in range(n_layers):
+            now = offset(plan, l * FIELDS)
+            n_in, n_out = at(now, N_IN), at(now, N_OUT)
+            above = offset(room, at(now, ABOVE))
+            sums(offset(theta, at(now, START)), n_out, 1, n_in, n_out, True,
+                 offset(room, at(now, BELOW)), row if l == 0 else n_in, above, m)  # fmt: skip
+            if l < n_layers - 1:
+                activate(at(now, CODE), above, offset(room, at(now, SLOPES)),
+                         needs_z(at(now, CODE)), m * n_out * L)  # fmt: skip
+        losses_and_deltas(code, offset(room, at(last, ABOVE)), T, row,
+                          offset(room, at(last, DELTA)), k, m, share, want_loss, lost)  # fmt: skip
+        for l in range(n_layers - 1, -1, -1):
+            now = offset(plan, l * FIELDS)
+            n_in, n_out = at(now, N_IN), at(now, N_OUT)
+            A, D = offset(room, at(now, BELOW)), offset(room, at(now, DELTA))
+            if 2 * n_out < L:
+                P = offset(room, at(now, PARTIAL))
+                outer_by_row(A, row if l == 0 else n_in, D, n_in, n_out, m, P, begin > 0)
+            else:
+                outer(A, row if l == 0 else n_in, D, n_in, n_out, m, offset(G, at(now, START)),
+                      begin > 0)  # fmt: skip
+            if l > 0:
+                before = offset(plan, (l - 1) * FIELDS)
+                below = offset(room, at(before, DELTA))
+                sums(
+                    offset(theta, at(now, START)), 1, n_out, n_out, n_in, False, D, n_out, below, m
+                )
+                kept = needs_z(at(before, CODE))
+                times_slope(at(before, CODE), A, offset(room, at(before, SLOPES)), kept, below,
+                            m * n_in * L)  # fmt: skip
+    for l in range(n_layers):
+        now = offset(plan, l * FIELDS)
+        n_in, n_out = at(now, N_IN), at(now, N_OUT)
+        if 2 * n_out < L:
+            sum_of_rows(offset(room, at(now, PARTIAL)), (n_in + 1) * n_out, min(n, L),
+                        offset(G, at(now, START)))  # fmt: skip
+
+
+@entry
+def steps_abreast(
+    thetas, gradients, firsts, seconds, are_weights, rooms, plans, n_layers, code,
+    XYs, wide, all_orders, n_rows, batch_size, epochs, want_loss,
+    optimizer, all_rates, step, all_knobs, l2, l1, shares, all_lost, results,
+):  # fmt: skip
+    """Run ``epochs`` passes of ``n_rows`` with a network in each lane.
+
+    ``all_orders`` (lanes, epochs * n_rows) holds each one's orders; empty where a batch is all
+    rows. ``all_rates`` (lanes,) are the learning rates, ``results`` (2, lanes) takes the sum of the
+    batches' losses in the last epoch, each times its rows, and whether any loss was not finite.
+    """
+    theta, G, first, second, is_weight = (
+        address(thetas),
+        address(gradients),
+        address(firsts),
+        address(seconds),
+        address(are_weights),
+    )
+    room, plan, XY, orders = (
+        address(rooms),
+        address(plans),
+        address(XYs),
+        address(all_orders),
+    )
+    rates, knobs, lost, out = (
+        address(all_rates),
+        address(all_knobs),
+        address(all_lost),
+        address(results),
+    )
+    L, size = lanes(theta), len(thetas)
+    n_orders = len(all_orders) // L
+    lost_part = offset(lost, (3 + 2 * L) * L)
+    shared, penalised = n_orders == 0, l2 > 0 or l1 > 0
+    resident = shared and n_rows <= L
+    rate = load_wide(rates, theta)
+    done = 0
+    for epoch in range(epochs):
+        for lane in range(L):
+            put(out, lane, 0.0)
+        for begin in range(0, n_rows, batch_size):
+            n = min(batch_size, n_rows - begin)
+            share = fill(theta, at(address(shares), n))
+            for lane in range(L):
+                put(lost, lane, 0.0)
+            for part in range(0, n, PART):
+                g = G if part == 0 else offset(G, size)
+                for lane in range(L):
+                    put(lost_part, lane, 0.0)
+                gradient(theta, g, room, plan, n_layers, code, XY, wide, orders, n_orders,
+                         epoch * n_rows + begin + part if not shared else begin + part,
+                         min(PART, n - part), shared, share, want_loss, lost_part,
+                         not resident or epoch == 0)  # fmt: skip
+                if part > 0:
+                    add_part(G, g, size)
+                for lane in range(L):
+                    put(lost, lane, at(lost, lane) + at(lost_part, lane))
+            if penalised:
+                penalise(theta, G, is_weight, size, l2, l1, lost, want_loss)
+            done += 1
+            update(optimizer, theta, G, first, second, is_weight, 0, size, rate, step + done, knobs)
+            if want_loss:
+                for lane in range(L):
+                    now = at(lost, lane)
+                    put(out, lane, at(out, lane) + n * now)
+                    if now - now != 0.0:  # infinite or NaN
+                        put(out, L + lane, 1.0)

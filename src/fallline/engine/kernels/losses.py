@@ -1,0 +1,105 @@
+"""The losses in compiled code, by the formulas of fallline.core.losses: one vector holds one output
+of several rows, and a row's outputs lie ``row`` numbers apart.
+"""
+
+from fallline.engine.config import kernel, spliced
+from fallline.engine.kernels.calls import call_loss
+from fallline.engine.kernels.exponential import (
+    exp,
+    exp_bounded,
+    least,
+    log,
+    log1p,
+    most,
+    sigmoid,
+)
+from fallline.engine.kernels.vectors import absolute, fill, lanes, load, select, store, wide_total
+
+HIGHEST = 709.7  # e^x is finite up to here
+OWN = 4096  # above it a code is an address
+QUANTILE_UNIT = 2.0**-62
+
+
+@spliced
+def delta_and_loss(code, Z, Y, shares, D, k, row, count, want_loss):
+    """D = dLoss/dZ of ``k`` outputs and ``count`` rows; returns the loss, added up in float64.
+
+    ``shares`` are the rows' shares of the mean, 0 for rows that only fill a vector.
+    """
+    total = 0.0
+    if code > OWN:
+        return call_loss(code, Z, Y, shares, D, k, row, count)
+    for r in range(0, count, lanes(Z)):
+        share = load(shares, r)
+        if code == 2:
+            lost = cross_entropy(Z, Y, D, k, row, r, share, want_loss)
+        else:
+            lost = fill(Z, 0.0)
+            for i in range(r, r + k * row, row):
+                z, y = load(Z, i), load(Y, i)
+                store(D, i, delta(code, z, y) * share)
+                if want_loss:
+                    lost = lost + loss(code, z, y)
+        if want_loss:
+            total += wide_total(lost * share)
+    return total
+
+
+@spliced
+def delta(code, z, y):
+    """dloss/dz."""
+    if code == 1:
+        return sigmoid(z) - y
+    if code == 5:
+        return exp(least(z, HIGHEST)) - y
+    e = z - y
+    if code < 0:
+        q = -code * QUANTILE_UNIT
+        return select(e > 0.0, e * 0.0 + (1.0 - q), select(e < 0.0, e * 0.0 - q, e))
+    if code == 3:
+        return select(e > 0.0, e * 0.0 + 1.0, select(e < 0.0, e * 0.0 - 1.0, e))
+    if code == 4:
+        return most(least(e, 1.0), -1.0)
+    return e
+
+
+@spliced
+def loss(code, z, y):
+    """The loss of one output."""
+    if code == 1:
+        return (most(z, 0.0) - y * z) + log1p(exp_bounded(-absolute(z)))
+    if code == 5:
+        y_log_y = select(y > 0.0, y * log(most(y, 1e-30)), 0.0)
+        return (exp(least(z, HIGHEST)) - y * z) + (y_log_y - y)
+    e = z - y
+    if code < 0:
+        q = -code * QUANTILE_UNIT
+        return select(e > 0.0, e * (1.0 - q), -(e * q))
+    if code == 3:
+        return absolute(e)
+    if code == 4:
+        return select(absolute(e) > 1.0, absolute(e) - 0.5, e * e * 0.5)
+    return e * e * 0.5
+
+
+@kernel
+def cross_entropy(Z, Y, D, k, row, r, share, want_loss):
+    """Softmax and its loss for the rows r, r + 1, ...: D = (softmax(Z) - Y) share."""
+    highest = load(Z, r)
+    for i in range(r + row, r + k * row, row):
+        z = load(Z, i)
+        highest = select(z > highest, z, highest)
+    powers = fill(Z, 0.0)
+    for i in range(r, r + k * row, row):
+        e = exp_bounded(load(Z, i) - highest)
+        powers = powers + e
+        store(D, i, e)
+    lost = fill(Z, 0.0)
+    if want_loss:
+        rest = log(powers)
+        for i in range(r, r + k * row, row):
+            lost = lost + load(Y, i) * (rest - (load(Z, i) - highest))
+    inverse = 1.0 / powers
+    for i in range(r, r + k * row, row):
+        store(D, i, (load(D, i) * inverse - load(Y, i)) * share)
+    return lost

@@ -1,0 +1,235 @@
+"""The epochs of a tiny network in code made for its very shape: every number stays in a register.
+
+Where all rows fit one vector, a feature is a vector of the rows, and so is every neuron; a
+parameter is a vector too, the same number in all lanes. Python goes through layers and neurons
+once, while the code is written; only the loop over epochs is left to run. Every sum has the terms
+and the order that engine.passes gives it, so each network ends with the same bits. 20,000 epochs of
+the 3-2-1 truth table take 1.35 ms instead of 2.35, for a third of a second of compiling each shape,
+once per machine.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import NativeValue, models, register_model, typeof_impl, unbox
+
+from fallline.engine.config import entry, intrinsic
+from fallline.engine.kernels.activations import sloped, value
+from fallline.engine.kernels.losses import delta
+from fallline.engine.kernels.vectors import (
+    FLAGS,
+    address,
+    as_vector,
+    load_at,
+    picks,
+    store_at,
+    vector_of,
+)
+
+__all__ = ["Shape", "descend"]
+
+
+class ShapeType(types.Type):
+    """The Numba type of a shape, one for each: so that code is made for each."""
+
+    def __init__(self, sizes: tuple[int, ...], codes: tuple[int, ...], loss: int) -> None:
+        self.sizes, self.codes, self.loss = sizes, codes, loss
+        super().__init__(name=f"Shape({sizes}, {codes}, {loss})")
+
+
+class Shape:
+    """Sizes, the numbers of the hidden activations, and of the loss: see engine.codes."""
+
+    def __init__(self, sizes: tuple[int, ...], codes: tuple[int, ...], loss: int) -> None:
+        self.kind = ShapeType(sizes, codes, loss)
+
+
+register_model(ShapeType)(models.OpaqueModel)
+
+
+@typeof_impl.register(Shape)
+def type_of(shape: Shape, context: Any) -> ShapeType:
+    """The type that holds the shape."""
+    return shape.kind
+
+
+@unbox(ShapeType)
+def unboxed(kind: ShapeType, shape: Any, context: Any) -> NativeValue:
+    """A shape is all type: nothing of it is left to pass."""
+    return NativeValue(context.context.get_dummy_value())
+
+
+@entry
+def descend(shape: Any, theta: Any, X: Any, Y: Any, shares: Any, rates: Any, epochs: Any) -> None:
+    """``epochs`` steps of gradient descent on all rows.
+
+    theta (n_parameters, lanes), a parameter in every lane of its row; X (n_features, lanes),
+    Y (n_outputs, lanes) and ``shares`` (lanes,) hold a row in each lane, the last ones zero.
+    ``rates`` holds one rate, or one for each step.
+    """
+    run(shape, address(theta), address(X), address(Y), address(shares), address(rates),
+        1 if len(rates) > 1 else 0, epochs)  # fmt: skip
+
+
+@intrinsic
+def run(
+    typing_context: Any,
+    shape: Any, theta: Any, X: Any, Y: Any, shares: Any, rates: Any, rate_step: Any, epochs: Any,
+) -> Any:  # fmt: skip
+    """See ``descend``."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, theta, X, Y, shares, rates, rate_step, epochs = args
+        write = Writer(context, builder, vector_of(sig.args[1].dtype))
+        n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(shape.sizes))
+        x = [write.load(X, k) for k in range(shape.sizes[0])]
+        y = [write.load(Y, k) for k in range(shape.sizes[-1])]
+        share = write.load(shares, 0)
+        places = [cgutils.alloca_once(builder, write.kind.llvm) for _ in range(n_parameters)]
+        for p, place in enumerate(places):
+            builder.store(write.load(theta, p).value, place)
+        with cgutils.for_range(builder, epochs) as loop:
+            rate = builder.load(builder.gep(rates, [builder.mul(loop.index, rate_step)]))
+            eta = write.everywhere(rate, types.float64)
+            old = [write.lanes(builder.load(place)) for place in places]
+            for place, w, g in zip(
+                places, old, gradient(write, shape, old, x, y, share), strict=True
+            ):
+                builder.store((w - g * eta).value, place)
+        for p, place in enumerate(places):
+            write.store(theta, p, write.lanes(builder.load(place)))
+        return context.get_dummy_value()
+
+    return types.void(shape, theta, X, Y, shares, rates, rate_step, epochs), code
+
+
+def gradient(
+    write: "Writer", shape: Any, theta: list["Lanes"], x: list["Lanes"], y: list["Lanes"],
+    share: "Lanes",
+) -> list["Lanes"]:  # fmt: skip
+    """dLoss/dtheta by backpropagation, in the layout of theta: W (n_in, n_out), then b."""
+    A, layers, start = [x], [], 0
+    for l, (n_in, n_out) in enumerate(pairwise(shape.sizes)):
+        W = [theta[start + k * n_out : start + (k + 1) * n_out] for k in range(n_in + 1)]
+        start += (n_in + 1) * n_out
+        layers.append(W)
+        Z = [dot(A[-1], [row[j] for row in W[:-1]]) + W[-1][j] for j in range(n_out)]
+        A.append(Z if l == len(shape.codes) else [write.activation(shape.codes[l], z) for z in Z])
+    D = [write.delta(shape.loss, z, t).times(share) for z, t in zip(A[-1], y, strict=True)]
+    parts: list[list[Lanes]] = []
+    for l, W in reversed(list(enumerate(layers))):
+        dW = [write.sum_of_rows(a.times(d)) for a in A[l] for d in D]
+        parts.append(dW + [write.sum_of_rows(d) for d in D])
+        if l > 0:
+            code = shape.codes[l - 1]
+            below = [dot(D, row) for row in W[:-1]]
+            D = [write.times_slope(code, a, d) for a, d in zip(A[l], below, strict=True)]
+    return [g for part in reversed(parts) for g in part]
+
+
+def dot(u: list["Lanes"], v: list["Lanes"]) -> "Lanes":
+    """The sum of their products, in order: each but the first is fused into the sum so far."""
+    total = u[0].times(v[0])
+    for a, b in zip(u[1:], v[1:], strict=True):
+        total = total + a * b
+    return total
+
+
+class Lanes:
+    """A vector while code is written: what is done to it becomes an instruction."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder, self.value = builder, value
+
+    def __add__(self, other: "Lanes") -> "Lanes":
+        return Lanes(self.builder, self.builder.fadd(self.value, other.value, flags=FLAGS))
+
+    def __sub__(self, other: "Lanes") -> "Lanes":
+        return Lanes(self.builder, self.builder.fsub(self.value, other.value, flags=FLAGS))
+
+    def __mul__(self, other: "Lanes") -> "Lanes":
+        return Lanes(self.builder, self.builder.fmul(self.value, other.value, flags=FLAGS))
+
+    def times(self, other: "Lanes") -> "Lanes":
+        """A product that is rounded before anything is added to it."""
+        # Numba gives its own flags to an instruction that has none.
+        return Lanes(self.builder, self.builder.fmul(self.value, other.value, flags=("nsz",)))
+
+
+class Writer:
+    """Writes what is more than an operator: memory, the engine's functions, sums over rows."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any) -> None:
+        self.context, self.builder, self.kind = context, builder, kind
+
+    def lanes(self, vector: Any) -> Lanes:
+        """A vector of LLVM's."""
+        return Lanes(self.builder, vector)
+
+    def place(self, pointer: Any, i: int) -> Any:
+        return self.builder.gep(pointer, [ir.IntType(64)(i * self.kind.lanes)])
+
+    def load(self, pointer: Any, i: int) -> Lanes:
+        """Vector i from there on."""
+        return self.lanes(load_at(self.builder, self.kind, self.place(pointer, i)))
+
+    def store(self, pointer: Any, i: int, lanes: Lanes) -> None:
+        """Write vector i from there on."""
+        store_at(self.builder, self.kind, self.place(pointer, i), lanes.value)
+
+    def everywhere(self, number: Any, kind: Any) -> Lanes:
+        """A number in every lane."""
+        return self.lanes(as_vector(self.context, self.builder, number, kind, self.kind))
+
+    def sum_of_rows(self, lanes: Lanes) -> Lanes:
+        """The sum of the lanes, in every lane: by halves, as vectors.sum_of_lanes adds them."""
+        half = self.kind.lanes // 2
+        while half:
+            order = picks([i ^ half for i in range(self.kind.lanes)])
+            lanes = lanes + self.lanes(self.builder.shuffle_vector(lanes.value, lanes.value, order))
+            half //= 2
+        return lanes
+
+    def call(self, function: Any, code: int, *vectors: Lanes) -> Lanes:
+        """One of the engine's functions of a code and vectors."""
+        kinds = [self.kind] * len(vectors)
+        found = self.context.compile_internal(
+            self.builder,
+            function,
+            self.kind(types.int64, *kinds),
+            [ir.IntType(64)(code), *(v.value for v in vectors)],
+        )
+        return self.lanes(found)
+
+    def activation(self, code: int, z: Lanes) -> Lanes:
+        """f(z)."""
+        return self.call(value_of, code, z)
+
+    def delta(self, code: int, z: Lanes, y: Lanes) -> Lanes:
+        """dloss/dz."""
+        return self.call(delta_of, code, z, y)
+
+    def times_slope(self, code: int, a: Lanes, d: Lanes) -> Lanes:
+        """d f'(z), by a = f(z)."""
+        return self.call(sloped_of, code, a, d)
+
+
+# What ``Writer.call`` compiles: plain functions, which call the engine's.
+
+
+def value_of(code: Any, z: Any) -> Any:
+    """f(z)."""
+    return value(code, z)
+
+
+def delta_of(code: Any, z: Any, y: Any) -> Any:
+    """dloss/dz."""
+    return delta(code, z, y)
+
+
+def sloped_of(code: Any, a: Any, d: Any) -> Any:
+    """d f'(z)."""
+    return sloped(code, a, d)

@@ -1,0 +1,107 @@
+"""One epoch in scikit-learn's order of rows, by the reference or the compiled engine.
+
+scikit-learn's loss of an epoch is the mean of its batches' losses, each counted by its rows (the
+core counts them by their weights), and the squared error of several outputs is averaged over them
+while the gradient is that of their sum. Where one of the two matters, each batch is a call of its
+own, so that its loss can be taken apart.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.estimators.rows import SparseRows
+from fallline.estimators.sparse import SparseSteps
+from fallline.training.steps import CompiledSteps, Descent, ReferenceSteps
+
+__all__ = ["Epochs", "Order", "OrderedDescent"]
+
+
+@dataclass
+class Order:
+    """The rows' order: shuffled anew before each epoch by scikit-learn's generator."""
+
+    rows: Array
+    generator: np.random.RandomState | None
+
+    def advance(self) -> None:
+        """The next epoch's order, a shuffle of the last one's; none without a generator."""
+        if self.generator is not None:
+            places = np.arange(len(self.rows))
+            self.generator.shuffle(places)
+            self.rows = self.rows[places]
+
+
+@dataclass(frozen=True)
+class OrderedDescent(Descent):
+    """A descent whose order comes from outside."""
+
+    source: Order = field(default_factory=lambda: Order(np.arange(0), None))
+
+    def order(self) -> Array:
+        return self.source.rows
+
+    def orders(self, count: int) -> Array:
+        return np.tile(self.source.rows, count)
+
+
+class Epochs:
+    """The epochs of a fit; ``loss_scale`` is what the data's part of the loss is reported with."""
+
+    def __init__(self, descent: OrderedDescent, *, compiled: bool, loss_scale: float) -> None:
+        self.descent = descent
+        reference = SparseSteps if isinstance(descent.rows.X, SparseRows) else ReferenceSteps
+        self.steps: Any = CompiledSteps(descent) if compiled else reference(descent)
+        self.loss_scale = loss_scale
+        self.is_weight = descent.network.is_weight
+
+    def epoch(self) -> float:
+        """One pass over the rows; the loss, each batch's before its update."""
+        self.descent.source.advance()
+        weighted = self.descent.rows.weight is not None
+        if self.loss_scale == 1.0 and (self.descent.full or not weighted):
+            return float(self.steps.epoch(want_loss=True))
+        return self.batch_by_batch()
+
+    def batch_by_batch(self) -> float:
+        """The mean over the batches' rows; a batch without weight does not count."""
+        total, rows = 0.0, 0
+        for batch in self.batches():
+            mass = self.mass(batch)
+            penalty = 0.0 if self.loss_scale == 1.0 or mass == 0 else self.penalty(mass)
+            loss = self.batch_loss(batch)
+            if not np.isfinite(loss):
+                return float(loss)
+            if mass > 0:
+                total += len(batch) * (self.loss_scale * (loss - penalty) + penalty)
+                rows += len(batch)
+        return total / max(rows, 1)
+
+    def batches(self) -> Iterator[Array]:
+        order, size = self.descent.order(), self.descent.batch_size
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
+
+    def mass(self, batch: Array) -> float:
+        """A batch's number of rows, or the sum of their weights."""
+        weight = self.descent.rows.weight
+        return float(len(batch) if weight is None else weight[batch].sum())
+
+    def penalty(self, mass: float) -> float:
+        """What the weights cost in a batch's loss."""
+        W = self.descent.network.parameters * self.is_weight
+        return float(self.descent.penalty.over(mass).value(W))
+
+    def batch_loss(self, batch: Array) -> float:
+        """One step on a batch; its loss before the step."""
+        if self.descent.full:
+            return float(self.steps.epoch(want_loss=True))
+        if isinstance(self.steps, ReferenceSteps):
+            return self.steps.step(batch, want_loss=True)
+        position = self.descent.position
+        loss, taken = self.steps.loop.epoch(batch, position.step, want_loss=True)
+        position.step += taken
+        return float(loss)

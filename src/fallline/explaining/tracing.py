@@ -1,0 +1,259 @@
+"""One update with every number named: forward, loss, backward, per-sample gradients, update."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array, ArrayLike
+from fallline.core.backprop import Backprop, by_layer, per_sample_gradients
+from fallline.core.network import Network
+from fallline.core.optimizers import GradientDescent, Optimizer, rate_at
+from fallline.core.penalties import Penalty, check_penalty
+from fallline.core.samples import Samples
+from fallline.text import matrix, side_by_side
+from fallline.training.run import check_optimizer
+
+__all__ = ["LayerTrace", "Trace", "trace"]
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """The numbers of one layer in one update; n rows, n_in inputs, n_out neurons.
+
+    ``A_prev`` (n, n_in), ``Z``, ``A``, ``delta`` (n, n_out); ``W`` (n_in, n_out), ``b`` (n_out,);
+    ``dW_per_sample`` (n, n_in, n_out), ``db_per_sample`` (n, n_out); ``dW``, ``db`` their mean;
+    ``step_W``, ``step_b`` what the optimiser adds; ``new_W``, ``new_b`` the result.
+    ``delta`` is dLoss_i/dZ of each row's own loss, so the per-sample gradient of row i is
+    A_prev[i] outer delta[i].
+    """
+
+    layer: int
+    activation: str
+    A_prev: Array
+    W: Array
+    b: Array
+    Z: Array
+    A: Array
+    delta: Array
+    dW_per_sample: Array
+    db_per_sample: Array
+    dW: Array
+    db: Array
+    step_W: Array
+    step_b: Array
+    new_W: Array
+    new_b: Array
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One update of a network, number by number; printable, and plain data by ``as_dict``.
+
+    ``X`` (n, n_features) and ``Y`` (n, n_outputs) are the rows, ``shares`` (n,) their parts in the
+    mean, ``losses`` (n,) each row's loss, ``loss`` and ``new_loss`` the loss before and after.
+    """
+
+    X: Array
+    Y: Array
+    shares: Array
+    losses: Array
+    loss: float
+    new_loss: float
+    l2: float
+    l1: float
+    loss_name: str
+    optimizer: str
+    learning_rate: float
+    layers: tuple[LayerTrace, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Numbers, strings and nested lists only, for JSON."""
+        facts = {k: plain(v) for k, v in vars(self).items() if k != "layers"}
+        layers = [{k: plain(v) for k, v in vars(layer).items()} for layer in self.layers]
+        return facts | {"layers": layers}
+
+    def __str__(self) -> str:
+        return "\n\n".join(
+            [
+                self._rows(),
+                *(forward_text(layer) for layer in self.layers),
+                self._losses(),
+                *(backward_text(layer) for layer in reversed(self.layers)),
+                f"UPDATE  new = old + step, by\n{self.optimizer}",
+                *(update_text(layer) for layer in self.layers),
+                f"loss before {self.loss:.6g}, after {self.new_loss:.6g}",
+            ]
+        )
+
+    def _rows(self) -> str:
+        blocks = [("X", matrix(self.X)), ("Y", matrix(self.Y))]
+        return f"ROWS (a line is a sample)\n{side_by_side(blocks)}"
+
+    def _losses(self) -> str:
+        penalty = f" + l2 / 2 sum W^2 (l2 = {self.l2:g})" if self.l2 else ""
+        penalty += f" + l1 sum |W| (l1 = {self.l1:g})" if self.l1 else ""
+        return (
+            f"LOSS  {self.loss_name}, one number per row, then their mean{penalty}\n"
+            f"{matrix(self.losses[:, None])}\nmean = {self.loss:.10g}"
+        )
+
+
+def forward_text(layer: LayerTrace) -> str:
+    n = layer.layer
+    blocks = [
+        (f"W{n}", matrix(layer.W)),
+        (f"b{n}", matrix(layer.b)),
+        (f"Z{n}", matrix(layer.Z)),
+        (f"A{n}", matrix(layer.A)),
+    ]
+    source = "X" if n == 1 else f"A{n - 1}"
+    head = f"FORWARD  layer {n}: Z{n} = {source} @ W{n} + b{n}, A{n} = {layer.activation}(Z{n})"
+    return f"{head}\n{side_by_side(blocks)}"
+
+
+def backward_text(layer: LayerTrace) -> str:
+    n = layer.layer
+    source = "X" if n == 1 else f"A{n - 1}"
+    samples = [
+        (f"dW{n} of row {i}", matrix(dW)) for i, dW in enumerate(layer.dW_per_sample[:MOST_SAMPLES])
+    ]
+    left_out = len(layer.dW_per_sample) - len(samples)
+    more = f"\n... and {left_out} rows more" if left_out > 0 else ""
+    means = [(f"mean dW{n}", matrix(layer.dW)), (f"mean db{n}", matrix(layer.db))]
+    return (
+        f"BACKWARD  layer {n}: dW{n} of a row = {source} of the row, outer delta{n} of the row\n"
+        f"{side_by_side([(f'delta{n} = dLoss/dZ{n}', matrix(layer.delta))])}\n"
+        f"{side_by_side(samples)}{more}\n{side_by_side(means)}"
+    )
+
+
+MOST_SAMPLES = 6
+
+
+def update_text(layer: LayerTrace) -> str:
+    n = layer.layer
+    weights = (f"old W{n}", layer.W), ("step", layer.step_W), (f"new W{n}", layer.new_W)
+    biases = (f"old b{n}", layer.b), ("step", layer.step_b), (f"new b{n}", layer.new_b)
+    return "\n".join(
+        [
+            f"UPDATE  layer {n}",
+            side_by_side([(title, matrix(values)) for title, values in weights]),
+            side_by_side([(title, matrix(values)) for title, values in biases]),
+        ]
+    )
+
+
+def plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def trace(
+    network: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    optimizer: Optimizer | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    state: Mapping[str, Array] | None = None,
+    step: int = 0,
+) -> Trace:
+    """One update of the network on all rows of X and y, with every number; the network stays as is.
+
+    ``optimizer`` is GradientDescent(0.1) by default. It starts from its initial state at step 0,
+    or from ``state`` (as its ``start`` gives it; not changed) at the given ``step``. The other
+    parameters are those of :func:`fallline.train`. Raises ParameterError, ShapeError or DataError
+    for bad input.
+    """
+    optimizer = GradientDescent(learning_rate=0.1) if optimizer is None else optimizer
+    check_optimizer(optimizer)
+    penalty = check_penalty(l2, l1)
+    samples = network.samples(X, y, sample_weight)
+    old, new = network.copy(), network.copy()
+    passed, loss = pass_over(new, samples, penalty)
+    gradient, step_taken = passed.gradient.copy(), passed.gradient
+    own_state = optimizer.start(old.parameters)
+    for name, values in (state or {}).items():
+        own_state[name] = np.array(values, dtype=new.dtype)
+    optimizer.update(new.parameters, step_taken, own_state, step, new.is_weight)
+    after = pass_over(new, samples, penalty)
+    return Trace(
+        X=samples.X,
+        Y=samples.Y,
+        shares=passed.shares[:, 0],
+        losses=network.loss.value(passed.Z[-1], samples.Y),
+        loss=loss,
+        new_loss=after[1],
+        l2=l2,
+        l1=l1,
+        loss_name=network.loss.name,
+        optimizer=repr(optimizer),
+        learning_rate=rate_at(optimizer, step),
+        layers=layer_traces(old, new, samples, passed, gradient, step_taken, penalty),
+    )
+
+
+def pass_over(network: Network, samples: Samples, penalty: Penalty) -> tuple[Backprop, float]:
+    """Forward and backward pass over all rows, and the loss."""
+    step = Backprop(network, len(samples), penalty)
+    step.load(samples.X, samples.weight)
+    step.forward()
+    loss = step.loss(samples.Y)
+    step.backward(samples.Y)
+    return step, loss
+
+
+def layer_traces(
+    old: Network,
+    new: Network,
+    samples: Samples,
+    step: Backprop,
+    gradient: Array,
+    step_taken: Array,
+    penalty: Penalty,
+) -> tuple[LayerTrace, ...]:
+    """Cut the flat vectors of an update into layers."""
+    stack = per_sample_gradients(old, samples.X, samples.Y, penalty)
+    own = own_deltas(old, samples)
+    parts = zip(
+        old.layers,
+        new.layers,
+        old.views(gradient),
+        old.views(step_taken),
+        by_layer(old, stack),
+        strict=True,
+    )
+    return tuple(
+        LayerTrace(
+            layer=before.number,
+            activation=before.activation,
+            A_prev=step.A[l].copy(),
+            W=before.W,
+            b=before.b,
+            Z=step.Z[l],
+            A=step.A[l + 1].copy(),
+            delta=own[l],
+            dW_per_sample=block[:, :-1],
+            db_per_sample=block[:, -1],
+            dW=mean.W,
+            db=mean.b,
+            step_W=change.W,
+            step_b=change.b,
+            new_W=after.W,
+            new_b=after.b,
+        )
+        for l, (before, after, mean, change, block) in enumerate(parts)
+    )
+
+
+def own_deltas(network: Network, samples: Samples) -> list[Array]:
+    """dLoss_i/dZ of each row's own loss, layer by layer."""
+    step = Backprop(network, len(samples))
+    step.shares[:] = 1.0
+    step.load(samples.X)
+    step.forward()
+    step.backward(samples.Y)
+    return step.delta

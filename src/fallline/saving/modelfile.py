@@ -1,0 +1,432 @@
+"""The model file: one ``.safetensors`` file with the network, its table's encoding and history.
+
+The tensors are ``layers.1.W``, ``layers.1.b``, ...; the header's metadata hold one entry,
+``fallline``, a JSON text with the architecture, the encoding, the training settings and a SHA-256
+of the whole file (taken with the sum itself as zeros), so that no byte can change unnoticed. A
+checkpoint is the same file with the state of a run beside the layers. Nothing is ever unpickled.
+docs/model-file.md has the layout; the container is specified at
+https://huggingface.co/docs/safetensors.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.atomic import write_bytes
+from fallline.core import activations, initializers, losses
+from fallline.core.network import Network
+from fallline.errors import FalllineError, ModelFileError, ParameterError
+from fallline.limits import check_integer
+from fallline.training.history import History
+from fallline.training.position import Position
+
+__all__ = ["FORMAT", "Checkpoint", "Model", "load", "read_model", "save"]
+
+FORMAT = 1
+MOST_HEADER = 1 << 20
+MARK = b"sha256:"
+ZEROS = b"0" * 64
+HISTORY_LISTS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
+Path_ = str | os.PathLike[str]
+# What settings a checkpoint of an earlier version lacks, and the defaults that it ran with.
+ADDED_SETTINGS: dict[str, Any] = {"dropout": 0.0}
+ADDED_TEXTS = (", epsilon_hat=False",)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model file holds.
+
+    ``encoding`` is the table's encoding and ``training`` the settings, both plain data or None;
+    ``tensors`` and ``checkpoint`` are what a checkpoint keeps beyond the layers.
+    """
+
+    network: Network
+    encoding: dict[str, Any] | None
+    training: dict[str, Any] | None
+    history: History | None
+    version: str
+    tensors: dict[str, Array]
+    checkpoint: dict[str, Any] | None
+
+
+def save(
+    network: Network,
+    path: Path_,
+    *,
+    history: History | None = None,
+    encoding: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the network to a model file, atomically.
+
+    Raises FileWriteError where the file cannot be written, ParameterError where the encoding is
+    larger than a header may be.
+    """
+    write_model(path, network, history, encoding=encoding, training=training)
+
+
+def load(path: Path_) -> Network:
+    """The network of a model file. Raises ModelFileError, with the reason, where there is none."""
+    return read_model(path).network
+
+
+def write_model(
+    path: Path_,
+    network: Network,
+    history: History | None,
+    *,
+    encoding: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    tensors: Mapping[str, Array] | None = None,
+    checkpoint: Mapping[str, Any] | None = None,
+) -> None:
+    from safetensors.numpy import save as serialise
+
+    from fallline import __version__
+
+    arrays = layer_tensors(network) | dict(tensors or {})
+    if history is not None:
+        arrays |= history_tensors(history)
+    content = {
+        "checksum": (MARK + ZEROS).decode(),
+        "format": FORMAT,
+        "version": __version__,
+        "network": {
+            "sizes": list(network.sizes),
+            "hidden": list(network.hidden),
+            "loss": network.loss.name,
+            "init": network.init,
+            "seed": network.seed,
+            "dtype": str(network.dtype),
+        },
+        "encoding": encoding,
+        "training": training,
+        "history": None if history is None else history_facts(history),
+        "checkpoint": checkpoint,
+    }
+    text = json.dumps(content, allow_nan=False)
+    raw = serialise({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {"fallline": text})
+    if header_length(raw) > MOST_HEADER:
+        raise ParameterError(
+            f"the table's encoding and settings take more than {MOST_HEADER:,} bytes, the most "
+            "that a model file holds; set columns with many texts aside (--types COL=skip)"
+        )
+    write_bytes(path, with_checksum(raw))
+
+
+def layer_tensors(network: Network) -> dict[str, Array]:
+    return {
+        f"layers.{layer.number}.{kind}": getattr(layer, kind)
+        for layer in network.layers
+        for kind in ("W", "b")
+    }
+
+
+def history_tensors(history: History) -> dict[str, Array]:
+    return {
+        f"history.{name}": np.asarray(getattr(history, name), dtype=np.float64)
+        for name in HISTORY_LISTS
+    }
+
+
+def history_facts(history: History) -> dict[str, Any]:
+    """The history less its lists, which are tensors."""
+    return {k: v for k, v in history.as_dict().items() if k not in HISTORY_LISTS}
+
+
+# ---- the checksum
+
+
+def header_length(raw: bytes) -> int:
+    return int.from_bytes(raw[:8], "little")
+
+
+def sum_position(raw: bytes) -> int:
+    """Where the 64 digits of the checksum begin. Raises ModelFileError where there are none."""
+    at = raw.find(MARK, 8, 8 + header_length(raw))
+    if at < 0:
+        raise ModelFileError("it is a safetensors file, but not one of Fallline's: no checksum")
+    return at + len(MARK)
+
+
+def checksum(raw: bytes, at: int) -> bytes:
+    digest = hashlib.sha256()
+    view = memoryview(raw)
+    for part in (view[:at], ZEROS, view[at + 64 :]):
+        digest.update(part)
+    return digest.hexdigest().encode()
+
+
+def with_checksum(raw: bytes) -> bytes:
+    at = sum_position(raw)
+    return raw[:at] + checksum(raw, at) + raw[at + 64 :]
+
+
+# ---- reading
+
+
+def read_model(path: Path_) -> Model:
+    """All that a model file holds.
+
+    Raises ModelFileError for a file that is missing, empty, truncated, damaged in any byte, or of
+    another kind or a newer format; the message names the file and the reason.
+    """
+    try:
+        content, tensors = opened(read_bytes(Path(path)))
+        return model_of(content, tensors)  # the file's bytes are free by now
+    except ModelFileError as reason:
+        raise ModelFileError(f"{path}: {reason}") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelFileError("there is no such file") from None
+    except IsADirectoryError:
+        raise ModelFileError("this is a folder, not a model file") from None
+    except OSError as reason:
+        raise ModelFileError(f"it cannot be read ({reason.strerror})") from None
+
+
+def opened(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The JSON content and the tensors of a file that is whole."""
+    check_container(raw)
+    at = sum_position(raw)
+    if checksum(raw, at) != raw[at : at + 64]:
+        raise ModelFileError("it is damaged: the checksum does not fit; use a copy or train again")
+    return unpack(raw)
+
+
+def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
+    """The model that they make; its layers' tensors are taken out of ``tensors``."""
+    try:
+        if content["format"] > FORMAT:
+            raise ModelFileError(
+                f"it was written by Fallline {content['version']} in format {content['format']}; "
+                f"this version reads up to {FORMAT}: install a newer one"
+            )
+        network = build_network(content["network"], tensors)
+        history = build_history(content["history"], tensors)
+        return Model(
+            network=network,
+            encoding=content["encoding"],
+            training=content["training"],
+            history=history,
+            version=str(content["version"]),
+            tensors=tensors,
+            checkpoint=content["checkpoint"],
+        )
+    except ModelFileError:
+        raise
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        FalllineError,
+    ) as reason:
+        raise ModelFileError(f"its contents do not make a network ({reason})") from None
+
+
+def check_container(raw: bytes) -> None:
+    """The outer form, before any of it is believed."""
+    if not raw:
+        raise ModelFileError("the file is empty")
+    if len(raw) < 8 or header_length(raw) > len(raw) - 8:
+        raise ModelFileError("it is truncated, or not a safetensors file")
+    if header_length(raw) > MOST_HEADER:
+        raise ModelFileError(f"its header is longer than {MOST_HEADER:,} bytes")
+    if raw[8:9] != b"{":
+        raise ModelFileError("it is not a safetensors file")
+
+
+def unpack(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The JSON content and the tensors."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as deserialise
+
+    try:
+        header = json.loads(raw[8 : 8 + header_length(raw)])
+        content = json.loads(header["__metadata__"]["fallline"])
+        tensors = deserialise(raw)
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as reason:
+        raise ModelFileError(f"its header cannot be read ({reason})") from None
+    if not isinstance(content, dict):
+        raise ModelFileError("its header cannot be read (no JSON object)")
+    return content, tensors
+
+
+def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
+    """The network, after its size has been held against the tensors that are really there."""
+    sizes, name = facts["sizes"], facts["dtype"]
+    if name not in ("float64", "float32"):  # NumPy would evaluate part of the text
+        raise ModelFileError(f"its dtype {name!r:.40} is neither float64 nor float32")
+    dtype = np.dtype(name)
+    shapes = pairwise(sizes)
+    for number, (n_in, n_out) in enumerate(shapes, start=1):
+        for kind, shape in (("W", (n_in, n_out)), ("b", (n_out,))):
+            tensor = tensors[f"layers.{number}.{kind}"]
+            if tensor.shape != shape or tensor.dtype != dtype:
+                raise ModelFileError(
+                    f"layers.{number}.{kind} is {tensor.dtype} of shape {tensor.shape}, "
+                    f"but the architecture says {dtype} of {shape}"
+                )
+    check_known(facts)
+    network = Network(
+        sizes,
+        hidden=facts["hidden"],
+        loss=facts["loss"],
+        init=facts["init"],
+        seed=facts["seed"],
+        dtype=dtype,
+    )
+    for layer in network.layers:
+        layer.W[:] = tensors.pop(f"layers.{layer.number}.W")
+        layer.b[:] = tensors.pop(f"layers.{layer.number}.b")
+    return network
+
+
+def check_known(facts: dict[str, Any]) -> None:
+    """Raise ModelFileError for the name of a part that is not there, before it is used."""
+    hidden = facts["hidden"]
+    asked: list[tuple[str, Any, Any]] = [
+        *(("activation", name, activations.ACTIVATIONS) for name in hidden),
+        ("loss", facts["loss"], losses.LOSSES),
+        ("initializer", facts["init"], initializers.INITIALIZERS),
+    ]
+    for kind, name, table in asked:
+        if isinstance(name, str) and name.isidentifier() and name not in table:
+            raise ModelFileError(
+                f"its {kind} {name!r} is not one of this version's; if it is one of your own, "
+                f"call fallline.register_{kind}({name!r}, ...) before loading"
+            )
+
+
+def build_history(facts: dict[str, Any] | None, tensors: dict[str, Array]) -> History | None:
+    if facts is None:
+        return None
+    lists = {name: tensors.pop(f"history.{name}").tolist() for name in HISTORY_LISTS}
+    lists["epoch"] = [int(epoch) for epoch in lists["epoch"]]
+    return History.from_dict(facts | lists)
+
+
+# ---- checkpoints
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Keeps a run's last state in a file, every so many epochs, and takes it up again from there.
+
+    ``path`` : the file, a model file that ``load`` reads too. ``every`` : epochs between writes.
+    A run that is killed at any moment and started again with the same data, settings and
+    checkpoint ends with the same bits as one that was not. A finished run can be lengthened by a
+    larger ``epochs``. Raises ParameterError where the settings differ from those of the file.
+    """
+
+    path: Path_
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        check_integer("every", self.every)
+
+    def save(self, network: Network, position: Position, settings: dict[str, Any]) -> None:
+        """Write the state between two epochs, atomically."""
+        tensors = {f"optimizer.{name}": array for name, array in position.state.items()}
+        if position.best is not None:
+            tensors["best"] = position.best
+        write_model(
+            self.path,
+            network,
+            position.history,
+            training=settings,
+            tensors=tensors,
+            checkpoint={
+                "epoch": position.epoch,
+                "step": position.step,
+                "generator": position.generator.bit_generator.state,
+                "first_loss": finite_or_none(position.first_loss),
+                "best_loss": finite_or_none(position.best_loss),
+                "best_epoch": position.best_epoch,
+            },
+        )
+
+    def resume(self, network: Network, settings: dict[str, Any]) -> Position | None:
+        """The kept position, its parameters put into ``network``; None where there is no file."""
+        if not Path(self.path).exists():
+            return None
+        model = read_model(self.path)
+        if model.checkpoint is None or model.history is None:
+            raise ModelFileError(
+                f"{self.path}: this is a finished model, not a checkpoint; choose another file name"
+            )
+        self.check_same(model, network, settings)
+        network.parameters = model.network.parameters
+        facts = model.checkpoint
+        try:
+            return Position(
+                epoch=facts["epoch"],
+                step=facts["step"],
+                generator=generator_from(facts["generator"]),
+                state={
+                    name.removeprefix("optimizer."): array.copy()
+                    for name, array in model.tensors.items()
+                    if name.startswith("optimizer.")
+                },
+                history=model.history,
+                first_loss=or_else(facts["first_loss"], math.inf),
+                best=model.tensors.get("best"),
+                best_loss=or_else(facts["best_loss"], math.inf),
+                best_epoch=facts["best_epoch"],
+            )
+        except (KeyError, TypeError, ValueError) as reason:
+            raise ModelFileError(f"{self.path}: its state cannot be read ({reason})") from None
+
+    def check_same(self, model: Model, network: Network, settings: dict[str, Any]) -> None:
+        """Refuse to go on with another network or other settings than the run began with."""
+        kept = ADDED_SETTINGS | dict(model.training or {}) | {"network": repr(model.network)}
+        now = settings | {"network": repr(network)}
+        differing = [
+            name
+            for name in now
+            if name != "epochs" and as_at_first(kept.get(name)) != as_at_first(now[name])
+        ]
+        if differing:
+            name = differing[0]
+            raise ParameterError(
+                f"{self.path}: the run began with {name} {kept.get(name)}, now it is {now[name]}; "
+                "give the same settings to go on, or remove the file to begin anew"
+            )
+
+
+def as_at_first(setting: Any) -> Any:
+    """A setting's text less what later versions added to it, at its default."""
+    if isinstance(setting, str):
+        for text in ADDED_TEXTS:
+            setting = setting.replace(text, "")
+    return setting
+
+
+def generator_from(state: dict[str, Any]) -> np.random.Generator:
+    generator = np.random.default_rng()
+    generator.bit_generator.state = state
+    return generator
+
+
+def finite_or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def or_else(value: float | None, default: float) -> float:
+    return default if value is None else value

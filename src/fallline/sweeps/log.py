@@ -1,0 +1,74 @@
+"""The log of a sweep: finished runs, kept as they come, so that a sweep can go on from there."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fallline import __version__
+from fallline.errors import ParameterError
+from fallline.sweeps.settings import DEFAULTS
+
+__all__ = ["Log", "key_of"]
+
+KEYS = (*DEFAULTS, "seed", "fold")
+
+
+def key_of(run: Mapping[str, Any]) -> str:
+    """What tells a run from the others."""
+    return json.dumps([run[name] for name in KEYS])
+
+
+class Log:
+    """Finished runs, one a line, kept as they come; the first line says whose they are."""
+
+    def __init__(self, path: str | os.PathLike[str] | None, fingerprint: str) -> None:
+        self.path = None if path is None else Path(path)
+        self.done: dict[str, dict[str, Any]] = {}
+        if self.path is None:
+            return
+        if self.path.exists() and self.path.stat().st_size > 0:
+            self.read(fingerprint)
+        else:
+            self.append([{"fallline_sweep": __version__, "data": fingerprint}])
+
+    def read(self, fingerprint: str) -> None:
+        """Take over what an earlier sweep has done; a line that was cut off counts for nothing."""
+        path = self.path or Path()
+        text = path.read_text(encoding="utf-8", errors="replace")
+        lines = [parsed(line) for line in text.splitlines()]
+        head = lines[0] or {}
+        if "fallline_sweep" not in head:
+            raise ParameterError(f"{self.path} is not the log of a sweep; choose another file")
+        if head.get("data") != fingerprint:
+            raise ParameterError(
+                f"{self.path} is the log of a sweep on other data, or split otherwise; "
+                "choose another file, or remove it"
+            )
+        for run in lines[1:]:
+            if run is not None and all(name in run for name in (*KEYS, "state")):
+                self.done[key_of(run)] = {**run, "hidden": tuple(run["hidden"])}
+        if not text.endswith("\n"):
+            with path.open("a", encoding="utf-8") as file:
+                file.write("\n")
+
+    def add(self, runs: list[dict[str, Any]]) -> None:
+        """Keep the runs that have ended."""
+        if self.path is not None:
+            self.append(runs)
+
+    def append(self, lines: list[dict[str, Any]]) -> None:
+        """Add lines, and have them on the disk before going on."""
+        with (self.path or Path()).open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(line) + "\n" for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def parsed(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,191 @@
+"""Many networks at once: every combination of settings, every seed, every fold.
+
+Runs of one shape that differ in seed and learning rate only share compiled calls; each gives the
+bits that :func:`fallline.train` gives with its settings and seed.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fallline.arrays import ArrayLike
+from fallline.engine import threads_allowed
+from fallline.errors import ParameterError
+from fallline.limits import check_integer
+from fallline.sweeps.halving import rungs
+from fallline.sweeps.log import Log, key_of
+from fallline.sweeps.result import Sweep
+from fallline.sweeps.runs import Problem, Spreader, problem_of, retrain, spread
+from fallline.sweeps.settings import MOST_RUNS, combinations, setting_key, too_many, varied_in
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    X: ArrayLike,
+    y: ArrayLike,
+    settings: Mapping[str, Any],
+    *,
+    seeds: int | Sequence[int] = 1,
+    loss: str | None = None,
+    validation: float = 0.2,
+    folds: int | None = None,
+    draws: int | None = None,
+    halving: int | None = None,
+    split_seed: int = 0,
+    dtype: str = "float64",
+    log: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    client: Any = None,
+    progress: Callable[[int, int], Any] | None = None,
+) -> Sweep:
+    """Train a network for every combination of ``settings``, seed and fold.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features); y : (n_samples,) or (n_samples, n_outputs).
+    settings : by name, one value or a list of them: hidden (layer sizes), activation, init,
+        optimizer (a name), learning_rate, schedule (a name), momentum, batch_size, epochs, l2, l1,
+        weight_decay (of adamw), dropout. A layer size alone is one hidden layer. What is not given
+        has the value in ``fallline.sweeps.settings.DEFAULTS``.
+    seeds : their number (0, 1, ...), or the seeds. A seed draws first weights and batches.
+    loss : by default binary_cross_entropy for y of 0 and 1, cross_entropy for other whole numbers
+        from 0 to 99, squared_error for the rest.
+    validation : the share of rows held out to score by; ``folds`` instead holds out each of so
+        many folds in turn. Both are drawn from ``split_seed``, class by class.
+    draws : so many combinations drawn at random, instead of all of them.
+    halving : successive halving, see :mod:`fallline.sweeps.halving`: all settings are trained for
+        few epochs, then one in so many, by mean score over seeds and folds, for so many times the
+        epochs, and so on up to ``epochs``. Each run begins anew, so its bits are those of a run
+        that is as long by itself, and any worker can take it.
+    log : a file to which each run is added as it ends (JSON lines). A sweep with an existing log
+        goes on where that one ended.
+    threads : the most to use; by default the cores that are free.
+    client : a Dask ``distributed.Client``: the runs are spread over its workers.
+    progress : called with the number of runs done and of all.
+
+    Ctrl-C ends it with the runs done so far. Raises ParameterError for settings that are unknown or
+    too many, ShapeError or DataError for bad data.
+
+    >>> from fallline.explaining.lesson import TRAIN_X, TRAIN_Y
+    >>> result = sweep(TRAIN_X, TRAIN_Y, {"hidden": [2, 4], "epochs": 50}, seeds=3, folds=5)
+    >>> len(result.runs), [row["runs"] for row in result.summary()]
+    (30, [15, 15])
+    """
+    began = time.perf_counter()
+    chosen = combinations(settings, draws, split_seed)
+    problem = problem_of(X, y, loss, validation, folds, split_seed, dtype)
+    numbers = (
+        range(check_integer("seeds", seeds, limit="rows")) if isinstance(seeds, int) else seeds
+    )
+    repeats = [(fold, int(seed)) for fold in range(folds or 1) for seed in numbers]
+    if not repeats:
+        raise ParameterError("seeds must name at least one seed")
+    if len(chosen) * len(repeats) > MOST_RUNS:
+        raise too_many(len(chosen) * len(repeats))
+    ladder = rungs_for(chosen, halving)
+    for setting in chosen:
+        problem.network({**setting, "seed": 0})  # refuses what no network can have
+    cluster = None if client is None else spreader(client)
+    work = Work(problem, Log(log, problem.fingerprint()), threads or threads_allowed(), cluster)
+    n_runs = sum(count for count, _ in ladder) * len(repeats)
+    result = Sweep([], varied_in(chosen, ladder), halving=halving, problem=problem)
+    try:
+        for count, epochs in ladder:
+            chosen = best_settings(chosen, result.runs)[:count]
+            if epochs is not None:
+                chosen = [{**setting, "epochs": epochs} for setting in chosen]
+            runs = [{**s, "seed": seed, "fold": fold} for s in chosen for fold, seed in repeats]
+            for found in work.done(runs):
+                result.runs += found
+                if progress is not None:
+                    progress(len(result.runs), n_runs)
+    except KeyboardInterrupt:
+        result.interrupted = True
+    result.runs.sort(key=work.place)
+    done = [run for run in result.runs if run["state"] == "done"]
+    if done:
+        last = max(run["epochs"] for run in done) if halving else 0
+        result.best = max(
+            (run for run in done if run["epochs"] >= last),
+            key=lambda run: (run["score"], -run["validation_loss"]),
+        )
+        result.network = retrain(problem, result.best)
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def rungs_for(
+    chosen: Sequence[Mapping[str, Any]], factor: int | None
+) -> list[tuple[int, int | None]]:
+    """How many settings are trained for how many epochs (None: their own), rung by rung."""
+    if factor is None:
+        return [(len(chosen), None)]
+    epochs = {setting["epochs"] for setting in chosen}
+    if len(epochs) > 1:
+        raise ParameterError(
+            "halving sets the epochs itself: give one number, that of the last rung"
+        )
+    return list(rungs(len(chosen), epochs.pop(), factor))
+
+
+def best_settings(
+    chosen: list[dict[str, Any]], runs: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The settings by their mean score in these runs, the best first; as they are without runs.
+
+    A setting that diverged throughout comes last.
+    """
+    scores: dict[str, list[float]] = {}
+    for run in runs:
+        if run["state"] == "done":
+            scores.setdefault(setting_key(run), []).append(run["score"])
+
+    def mean_score(setting: Mapping[str, Any]) -> float:
+        found = scores.get(setting_key(setting))
+        return -math.inf if found is None else math.fsum(found) / len(found)
+
+    return sorted(chosen, key=mean_score, reverse=True) if runs else chosen
+
+
+@dataclass
+class Work:
+    """What runs are done with: the data, the log, the threads, or a cluster in their place."""
+
+    problem: "Problem"
+    log: "Log"
+    threads: int
+    cluster: "Spreader | None"
+    places: dict[str, int] = field(default_factory=dict)
+
+    def done(self, runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+        """The runs with their results, first those in the log, then some as they end."""
+        for run in runs:
+            self.places[key_of(run)] = len(self.places)
+        kept = [self.log.done[key_of(run)] for run in runs if key_of(run) in self.log.done]
+        if kept:
+            yield kept
+        todo = [run for run in runs if key_of(run) not in self.log.done]
+        for results in spread(self.problem, todo, self.threads, self.cluster):
+            self.log.add(results)
+            yield results
+
+    def place(self, run: Mapping[str, Any]) -> int:
+        """The run's place among all, in the order of settings, folds and seeds."""
+        return self.places[key_of(run)]
+
+
+def spreader(client: Any) -> "Spreader":
+    """What spreads runs over a cluster; loaded where one is wanted."""
+    from fallline.sweeps.on_cluster import Spreading
+
+    return Spreading(client)
+
+
+# ---- running them
+
+
+# ---- the log

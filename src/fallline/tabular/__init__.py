@@ -1,0 +1,8 @@
+"""From a table to a trained model, and what that model says of itself.
+
+``recipes`` are the presets' settings, ``preparation`` splits and encodes the rows, ``train`` trains
+on them, ``model`` is the result and predicts. ``survey`` draws samples of a table larger than
+memory, and ``large`` trains on it block by block. ``scoring``, ``evaluation``, ``baselines``,
+``crossvalidation``, ``importance`` and ``advice`` judge the result; ``predicting`` predicts whole
+files. Read preparation, train, model.
+"""

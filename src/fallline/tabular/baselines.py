@@ -1,0 +1,115 @@
+"""The linear rival of a network: logistic, softmax, ridge or Poisson regression, on the same data.
+
+It is a network without a hidden layer: for numbers the minimum has a closed form (ridge), else
+L-BFGS finds it. The penalty is l2 = 1 / n_rows on the mean loss, the usual default: a weight of 1
+against the sum of the losses.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.blas import one_blas_thread
+from fallline.core.backprop import shares_of
+from fallline.core.network import Network
+from fallline.data.encoding import Encoding
+
+__all__ = ["LINEAR_NAMES", "LOSS_FOR", "fit_linear", "new_network"]
+
+LOSS_FOR = {
+    "binary": "binary_cross_entropy",
+    "classes": "cross_entropy",
+    "numbers": "squared_error",
+    "counts": "poisson",
+}
+LINEAR_NAMES = {
+    "binary": "logistic regression",
+    "classes": "softmax regression",
+    "numbers": "ridge regression",
+    "counts": "Poisson regression",
+}
+ITERATIONS = 300
+TOLERANCE = 1e-5
+MOST_NUMBERS = 20_000_000  # a larger X is sampled: the coefficients hardly change
+
+
+def new_network(
+    encoding: Encoding,
+    hidden: tuple[int, ...],
+    activation: str = "relu",
+    seed: int = 0,
+    dtype: Any = "float64",
+) -> Network:
+    """A network with the inputs, outputs and loss that the encoding asks for."""
+    n_outputs = len(encoding.classes) if encoding.task == "classes" else 1
+    return Network(
+        [encoding.n_features, *hidden, n_outputs],
+        hidden=activation,
+        loss=LOSS_FOR[encoding.task],
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+def fit_linear(
+    encoding: Encoding, X: Array, y: Array, weight: Array | None, seed: int = 0
+) -> Network | None:
+    """The linear model of these encoded rows, as a network without a hidden layer.
+
+    None where Ctrl-C ended the search for it.
+    """
+    most = max(MOST_NUMBERS // X.shape[1], 1000)
+    if len(X) > most:
+        rows = np.sort(np.random.default_rng(seed).choice(len(X), most, replace=False))
+        X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
+    network = new_network(encoding, (), seed=seed)
+    if encoding.task == "numbers":
+        network.parameters = ridge(X, y, weight)
+        return network
+    found = minimise(network, X, y, weight)
+    if found is None:
+        return None
+    network.parameters = found
+    return network
+
+
+def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Array | None:
+    """The parameters of least loss, by L-BFGS from zero; None where Ctrl-C ended the search."""
+    from scipy.optimize import minimize
+
+    rows = network.samples(X, y, weight)
+    shares = shares_of(len(rows), rows.weight)
+    loss, l2, n_in = network.loss, 1.0 / len(rows), X.shape[1]
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        W, b = np.split(theta.reshape(n_in + 1, -1), [n_in])
+        Z = rows.X @ W + b
+        delta = loss.delta(loss.output(Z), rows.Y) * shares[:, None]
+        gradient = np.vstack([rows.X.T @ delta + l2 * W, delta.sum(axis=0)])
+        value = float(shares @ loss.value(Z, rows.Y)) + 0.5 * l2 * float(np.square(W).sum())
+        return value, gradient.ravel()
+
+    try:
+        with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
+            result = minimize(
+                loss_and_gradient,
+                np.zeros(network.n_parameters),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": ITERATIONS, "gtol": TOLERANCE, "ftol": 1e-10},
+            )
+    except KeyboardInterrupt:
+        return None
+    best: Array = result.x
+    return best
+
+
+def ridge(X: Array, y: Array, weight: Array | None) -> Array:
+    """w and b that minimise sum_i s_i (x_i w + b - y_i)^2 + |w|^2, with weights s of mean 1."""
+    s = np.ones(len(X)) if weight is None else weight / weight.mean()
+    A = np.hstack([X, np.ones((len(X), 1))])
+    H = A.T @ (A * s[:, None])
+    H[np.arange(X.shape[1]), np.arange(X.shape[1])] += 1.0
+    solution: Array = np.linalg.lstsq(H, A.T @ (s * y), rcond=None)[0]
+    return solution

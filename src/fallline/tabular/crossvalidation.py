@@ -1,0 +1,215 @@
+"""Cross-validation of a network on a table: every row is predicted by a network that never saw it.
+
+In each fold the encoding, the network and the linear rival are made from the other folds alone;
+a part of those is held out to choose the best epoch. The standard error of a mean is that of its
+folds, s / sqrt(folds); folds share training rows, so it is somewhat too small.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.core.splits import folds, holdout
+from fallline.data.table import Table
+from fallline.data.targets import guess_task, strata
+from fallline.errors import ParameterError, TableError
+from fallline.limits import check_integer, check_number
+from fallline.tabular.baselines import fit_linear
+from fallline.tabular.model import TableModel
+from fallline.tabular.preparation import Prepared, Split, column_types, encode, with_target
+from fallline.tabular.recipes import recipes
+from fallline.tabular.scoring import network_scores
+from fallline.tabular.train import Run, train_prepared
+from fallline.training.run import Progress
+
+__all__ = ["CrossValidation", "Fold", "cross_validate"]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of one repeat, both from 1: its scores, and the predictions of its ``rows``."""
+
+    repeat: int
+    number: int
+    rows: Array
+    scores: dict[str, dict[str, float]]
+    predictions: dict[str, Array]
+
+
+@dataclass
+class CrossValidation:
+    """The folds that were done; ``complete`` is False where Ctrl-C ended the work."""
+
+    task: str
+    target: str
+    table: Table
+    set_aside: int
+    n_folds: int
+    repeats: int
+    groups: str | None
+    done: list[Fold] = field(default_factory=list)
+    complete: bool = True
+
+    def summary(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """{rival: {score: (mean, standard error)}} over the folds."""
+        rivals = list(self.done[0].scores) if self.done else []
+        return {rival: self.of_rival(rival) for rival in rivals}
+
+    def of_rival(self, rival: str) -> dict[str, tuple[float, float]]:
+        found: dict[str, list[float]] = {}
+        for fold in self.done:
+            for score, value in fold.scores[rival].items():
+                found.setdefault(score, []).append(value)
+        return {score: mean_and_error(np.array(values)) for score, values in found.items()}
+
+    def difference(self, score: str) -> tuple[float, float] | None:
+        """Network less linear model, fold by fold: mean and standard error."""
+        pairs = [
+            (fold.scores["network"][score], fold.scores["linear"][score])
+            for fold in self.done
+            if score in fold.scores.get("linear", {})
+        ]
+        if not pairs:
+            return None
+        return mean_and_error(np.array([network - linear for network, linear in pairs]))
+
+    def columns(self) -> dict[str, Any]:
+        """The out-of-fold predictions: where each row stands, its fold, target and prediction."""
+        at = np.concatenate([fold.rows for fold in self.done])
+        columns: dict[str, Any] = {
+            self.table.unit: self.table.lines[at],
+            "repeat": np.concatenate([np.full(len(f.rows), f.repeat) for f in self.done]),
+            "fold": np.concatenate([np.full(len(f.rows), f.number) for f in self.done]),
+            "actual": self.table.frame[self.target][at],
+        }
+        for name in dict.fromkeys(name for fold in self.done for name in fold.predictions):
+            parts = [f.predictions.get(name, np.zeros(len(f.rows))) for f in self.done]
+            columns[name] = np.concatenate(parts)
+        return columns
+
+
+def mean_and_error(values: Array) -> tuple[float, float]:
+    error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+    return float(values.mean()), error
+
+
+def cross_validate(
+    table: Table,
+    target: str,
+    *,
+    n_folds: int = 5,
+    repeats: int = 1,
+    groups: str | None = None,
+    task: str | None = None,
+    types: Mapping[str, str] | None = None,
+    ignore: Sequence[str] = (),
+    weights: str | None = None,
+    class_weight: str | None = None,
+    validation: float = 0.15,
+    preset: str = "standard",
+    seed: int = 0,
+    threads: int | None = None,
+    baseline: bool = True,
+    callbacks: Sequence[Callable[[Progress], Any]] = (),
+    on_run: Callable[[Run], Any] | None = None,
+    **given: Any,
+) -> CrossValidation:
+    """Train and score one network a fold.
+
+    ``n_folds`` and ``repeats``: so many folds, drawn anew so many times. Classes are spread
+    evenly over the folds. ``groups`` is a column whose equal cells stay together; it is not
+    learned from. The other parameters are those of :func:`fallline.train_table`; ``validation``
+    is a share of each fold's training rows. Raises TableError or ParameterError.
+    """
+    check_integer("folds", n_folds)
+    check_integer("repeats", repeats)
+    check_number("validation", validation)
+    chosen = recipes(preset, given)
+    usable, set_aside = with_target(table, target)
+    everything = np.arange(len(usable))
+    task = task or guess_task(usable, target, everything)
+    classes = strata(usable, target, everything, task)
+    group_of = None if groups is None else group_numbers(usable, groups)
+    check_enough(usable, n_folds, group_of)
+    skipped = [*ignore, *([groups] if groups is not None else [])]
+    kinds = column_types(types, skipped, weights)
+    result = CrossValidation(task, target, usable, set_aside, n_folds, repeats, groups)
+    generator = np.random.default_rng(check_integer("seed", seed))
+    for repeat in range(1, repeats + 1):
+        fold_of = folds(len(usable), n_folds, generator, classes, group_of)
+        for number in range(n_folds):
+            split = split_for(fold_of == number, validation, classes, group_of, generator)
+            data = encode(
+                [usable],
+                target,
+                split,
+                task=task,
+                types=kinds,
+                weights=weights,
+                class_weight=class_weight,
+            )
+            if on_run is not None:
+                at = (repeat - 1) * n_folds + number + 1
+                on_run(Run(at, repeats * n_folds, chosen[0]))
+            model = train_prepared(data, chosen, seed=seed, threads=threads, callbacks=callbacks)
+            if model.history.stopped == "interrupted":
+                result.complete = False
+                return result
+            result.done.append(scored(model, data, repeat, number + 1, baseline=baseline))
+    return result
+
+
+def group_numbers(table: Table, column: str) -> Array:
+    table.require([column])
+    texts = table.texts(column).fill_null("")
+    numbers: Array = np.unique(texts.to_numpy(), return_inverse=True)[1]
+    return numbers
+
+
+def check_enough(table: Table, n_folds: int, groups: Array | None) -> None:
+    n, noun = len(table), "rows"
+    if groups is not None:
+        n, noun = int(groups.max()) + 1, "groups"
+    if n < 2 * n_folds:
+        raise ParameterError(
+            f"{table.source}: {n} {noun} are too few for {n_folds} folds; use --folds "
+            f"{max(n // 2, 2)} or fewer"
+            if n >= 4
+            else f"{table.source}: {n} {noun} are too few to cross-validate"
+        )
+
+
+def split_for(
+    tested: Array,
+    validation: float,
+    classes: Array | None,
+    groups: Array | None,
+    generator: np.random.Generator,
+) -> Split:
+    """The rows of a fold to test, and the others in two parts, groups kept together."""
+    rest = np.flatnonzero(~tested)
+    if groups is None:
+        kept, held = holdout(
+            len(rest), validation, generator, None if classes is None else classes[rest]
+        )
+    else:
+        parts = max(round(1 / validation), 2)
+        inner = folds(len(rest), parts, generator, groups=groups[rest])
+        kept, held = np.flatnonzero(inner != 0), np.flatnonzero(inner == 0)
+    if len(kept) < 2 or len(held) < 1:
+        raise TableError("a fold has too few rows to train on; use more rows or fewer folds")
+    return Split(rest[kept], rest[held], np.flatnonzero(tested))
+
+
+def scored(model: TableModel, data: Prepared, repeat: int, number: int, *, baseline: bool) -> Fold:
+    X, y, _ = data.part(data.tested)
+    scores = {"network": model.scores(X, y)}
+    linear = fit_linear(data.encoding, *data.part(data.kept)) if baseline else None
+    if linear is not None:
+        scores["linear"] = network_scores(linear, data.encoding, X, y)
+    scores["trivial"] = model.trivial_scores(y)
+    predictions = model.decode(model.network.predict_proba(X)).columns()
+    return Fold(repeat, number, data.tested, scores, predictions)

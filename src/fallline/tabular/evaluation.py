@@ -1,0 +1,198 @@
+"""How good predictions are, and how sure that is: intervals, confusion, calibration, residuals.
+
+Intervals are 95 % percentile bootstrap intervals over the rows (Efron and Tibshirani, An
+Introduction to the Bootstrap, 1993, section 13.3): every score is a function of row weights, and a
+resample is a vector of them. Calibration: Niculescu-Mizil and Caruana 2005,
+doi:10.1145/1102351.1102430.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.core import metrics
+from fallline.core.metrics import SMALLEST
+from fallline.data.encoding import Encoding
+from fallline.data.targets import QUANTITIES
+
+__all__ = [
+    "calibration",
+    "confusion",
+    "intervals",
+    "residuals",
+    "roc_curve",
+    "shares_of_classes",
+    "weighted_scores",
+]
+
+RESAMPLES = 1000
+FEWEST_RESAMPLES = 200
+MOST_DRAWS = 200_000_000
+LEVEL = (2.5, 97.5)
+BINS = 10
+MOST_POINTS = 200
+
+Scorer = Callable[[Array], Array]
+
+
+def shares_of_classes(encoding: Encoding, output: Array) -> Array:
+    """Probabilities (n, n_classes) from a network's output (n, n_outputs)."""
+    return np.hstack([1.0 - output, output]) if encoding.task == "binary" else output
+
+
+# ---- scores as functions of row weights
+
+
+def weighted_scores(encoding: Encoding, y: Array, output: Array) -> dict[str, Scorer]:
+    """Each score as a function of weights W (m, n), one row a resample, giving (m,).
+
+    With weights of 1 they are the scores of :func:`fallline.tabular.scoring.output_scores`.
+    """
+    if encoding.task in QUANTITIES:
+        return number_scorers(encoding, y, output[:, 0])
+    shares = shares_of_classes(encoding, output)
+    codes = y.astype(np.intp)
+    hit = (shares.argmax(axis=1) == codes).astype(float)
+    surprise = -np.log(np.maximum(shares[np.arange(len(y)), codes], SMALLEST))
+    scorers = {"accuracy": mean_of(hit), "log_loss": mean_of(surprise)}
+    if encoding.task == "binary" and 0 < codes.sum() < len(codes):
+        scorers["roc_auc"] = area_of(codes, shares[:, 1])
+    return scorers
+
+
+def mean_of(values: Array) -> Scorer:
+    return lambda W: W @ values / W.sum(axis=1)
+
+
+def number_scorers(encoding: Encoding, y: Array, predicted: Array) -> dict[str, Scorer]:
+    y, predicted = encoding.decode_numbers(y), encoding.decode_numbers(predicted)
+    error = y - predicted
+    centred = y - y.mean()  # so that the squares keep their digits
+
+    def r2(W: Array) -> Array:
+        n = W.sum(axis=1)
+        total = W @ centred**2 - (W @ centred) ** 2 / n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = 1.0 - (W @ error**2) / total
+        return np.where(total > 0, scores, 0.0)
+
+    scorers: dict[str, Scorer] = {
+        "r2": r2,
+        "rmse": lambda W: np.sqrt(mean_of(error**2)(W)),
+        "mae": mean_of(np.abs(error)),
+    }
+    if encoding.task == "counts":
+        scorers["deviance"] = mean_of(metrics.poisson_deviances(y, predicted))
+    return scorers
+
+
+def area_of(codes: Array, score: Array) -> Scorer:
+    """The area under the ROC curve: rows sorted by score once, ties counting half."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
+    positive = codes[order] == 1
+
+    def area(W: Array) -> Array:
+        sorted_ = W[:, order]
+        above = np.add.reduceat(sorted_ * positive, starts, axis=1)
+        below = np.add.reduceat(sorted_ * ~positive, starts, axis=1)
+        before = np.cumsum(below, axis=1) - below
+        pairs = above.sum(axis=1) * below.sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            areas: Array = (above * (before + below / 2)).sum(axis=1) / pairs
+        return areas
+
+    return area
+
+
+def intervals(
+    encoding: Encoding, y: Array, output: Array, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """The 95 % interval of each score, from 1,000 resamples of the rows (200 of very many)."""
+    scorers = weighted_scores(encoding, y, output)
+    found: dict[str, list[Array]] = {name: [] for name in scorers}
+    with np.errstate(over="ignore", invalid="ignore"):
+        for W in resamples(len(y), np.random.default_rng(seed)):
+            for name, scorer in scorers.items():
+                found[name].append(scorer(W))
+    result = {}
+    for name, parts in found.items():
+        values = np.concatenate(parts)
+        low, high = np.nanpercentile(values, LEVEL) if np.isfinite(values).any() else (np.nan,) * 2
+        result[name] = (float(low), float(high))
+    return result
+
+
+def resamples(n: int, generator: np.random.Generator) -> Iterator[Array]:
+    """Weights (m, n): how often each row is drawn in n draws with replacement."""
+    left = int(np.clip(MOST_DRAWS // n, FEWEST_RESAMPLES, RESAMPLES))
+    at_once = int(np.clip(4_000_000 // n, 1, left))
+    while left > 0:
+        m = min(at_once, left)
+        draws = generator.integers(0, n, size=(m, n))
+        draws += np.arange(m)[:, None] * n
+        yield np.bincount(draws.ravel(), minlength=m * n).reshape(m, n).astype(float)
+        left -= m
+
+
+# ---- pictures of the errors, as numbers
+
+
+def confusion(encoding: Encoding, y: Array, output: Array) -> Array:
+    """Counts (n_classes, n_classes): rows are the classes, columns what was predicted."""
+    k = len(encoding.classes)
+    predicted = shares_of_classes(encoding, output).argmax(axis=1)
+    counts = np.bincount(y.astype(np.intp) * k + predicted, minlength=k * k)
+    return counts.reshape(k, k)
+
+
+def roc_curve(y: Array, score: Array) -> tuple[Array, Array]:
+    """False and true positive rates, from (0, 0) to (1, 1), at 200 thresholds at most."""
+    order = np.argsort(-score, kind="stable")
+    last = np.flatnonzero(np.diff(score[order], append=-np.inf))
+    positive = np.cumsum(y[order] == 1)[last]
+    negative = last + 1 - positive
+    true = np.concatenate([[0.0], positive / max(positive[-1], 1)])
+    false = np.concatenate([[0.0], negative / max(negative[-1], 1)])
+    kept = np.unique(np.linspace(0, len(true) - 1, min(len(true), MOST_POINTS)).astype(int))
+    return false[kept], true[kept]
+
+
+def calibration(encoding: Encoding, y: Array, output: Array) -> dict[str, Any]:
+    """Predicted probabilities against what came true, in ten bins of equally many rows.
+
+    Two classes: the probability of the second. More: that of the class predicted. ``error`` is
+    the mean distance, weighted by rows.
+    """
+    shares = shares_of_classes(encoding, output)
+    if encoding.task == "binary":
+        p, came = shares[:, 1], y == 1
+    else:
+        p, came = shares.max(axis=1), shares.argmax(axis=1) == y
+    order = np.argsort(p, kind="stable")
+    bins = [part for part in np.array_split(order, min(BINS, len(p))) if len(part)]
+    predicted = [float(p[part].mean()) for part in bins]
+    observed = [float(came[part].mean()) for part in bins]
+    rows = [len(part) for part in bins]
+    distance = np.abs(np.array(predicted) - np.array(observed))
+    return {
+        "predicted": predicted,
+        "observed": observed,
+        "rows": rows,
+        "error": float(distance @ np.array(rows) / len(p)),
+    }
+
+
+def residuals(encoding: Encoding, y: Array, output: Array) -> dict[str, Any]:
+    """Actual less predicted, in the target's own units: mean, spread and quantiles."""
+    error = encoding.decode_numbers(y) - encoding.decode_numbers(output[:, 0])
+    levels = (0, 5, 25, 50, 75, 95, 100)
+    quantiles = np.percentile(error, levels)
+    return {
+        "mean": float(error.mean()),
+        "standard_deviation": float(error.std()),
+        "quantiles": {f"{level} %": float(q) for level, q in zip(levels, quantiles, strict=True)},
+        "worst_row": int(np.argmax(np.abs(error))),
+    }

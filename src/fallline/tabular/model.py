@@ -1,0 +1,154 @@
+"""From a table to a trained network and back: training, prediction, scores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.core.network import Network
+from fallline.data.encoding import Encoding
+from fallline.data.table import Table
+from fallline.data.targets import QUANTITIES
+from fallline.errors import ModelFileError
+from fallline.limits import check_integer
+from fallline.saving.modelfile import Path_, read_model, save
+from fallline.tabular.evaluation import calibration, confusion, intervals, residuals, roc_curve
+from fallline.tabular.preparation import Prepared, with_target
+from fallline.tabular.scoring import network_scores, output_scores, trivial_scores
+from fallline.training.history import History
+
+__all__ = ["Predictions", "TableModel"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """``values`` (n,): numbers in the target's own units, or class labels.
+
+    ``probabilities`` (n, n_classes), in the order of ``classes``; None for numbers.
+    """
+
+    values: Array
+    classes: list[str]
+    probabilities: Array | None
+
+    def columns(self) -> dict[str, Array]:
+        """The columns of a table of predictions."""
+        result = {"prediction": self.values}
+        if self.probabilities is not None:
+            for i, label in enumerate(self.classes):
+                result[f"probability of {label}"] = self.probabilities[:, i]
+        return result
+
+
+@dataclass
+class TableModel:
+    """A network with the encoding of its table; ``facts`` tell how it was trained.
+
+    ``notes`` are what a person should know of the last table that passed through. Fresh from
+    training, ``data`` are the rows and ``linear`` the model to compare with; a file has neither.
+    """
+
+    network: Network
+    encoding: Encoding
+    history: History
+    facts: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+    data: Prepared | None = field(default=None, repr=False)
+    linear: Network | None = field(default=None, repr=False)
+
+    def predict(self, table: Table) -> Predictions:
+        """Predict every row, in order. Raises TableError for a table that does not fit."""
+        X = self.encoding.transform(table, self.network.dtype)
+        return self.decode(self.network.predict_proba(X))
+
+    def decode(self, output: Array) -> Predictions:
+        """The network's output in the terms of the table's target."""
+        encoding = self.encoding
+        if encoding.task in QUANTITIES:
+            return Predictions(encoding.decode_numbers(output[:, 0]), [], None)
+        shares = np.hstack([1.0 - output, output]) if encoding.task == "binary" else output
+        labels = encoding.decode_classes(shares.argmax(axis=1))
+        return Predictions(labels, list(encoding.classes), shares)
+
+    def evaluate(self, table: Table, *, seed: int = 0) -> dict[str, Any]:
+        """Scores on the rows that have a target, with 95 % intervals, beside the trivial guess.
+
+        ``seed`` is that of the resamples which the intervals come from.
+
+        Plain data: ``rows``, ``set_aside``, ``scores``, ``intervals``, ``trivial_guess``,
+        ``notes``; for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and,
+        for two, ``roc``; else ``residuals``. Raises TableError for a table that does not fit or
+        has no target.
+        """
+        usable, set_aside = with_target(table, self.encoding.target)
+        y, notes = self.encoding.encode_target(usable)
+        X = self.encoding.transform(usable, self.network.dtype)
+        output = self.network.predict_proba(X)
+        ends = intervals(self.encoding, y, output, check_integer("seed", seed))
+        result: dict[str, Any] = {
+            "rows": len(y),
+            "set_aside": set_aside,
+            "scores": output_scores(self.encoding, y, output),
+            "intervals": {name: list(low_high) for name, low_high in ends.items()},
+            "trivial_guess": self.trivial_scores(y),
+            "notes": notes,
+        }
+        if self.encoding.task in QUANTITIES:
+            found = residuals(self.encoding, y, output)
+            worst = found.pop("worst_row")
+            place = usable.place(worst, self.encoding.target).rsplit(", ", 1)[0]
+            return result | {"residuals": found | {"worst_place": place}}
+        result["confusion"] = confusion(self.encoding, y, output).tolist()
+        result["calibration"] = calibration(self.encoding, y, output)
+        if self.encoding.task == "binary":
+            false, true = roc_curve(y, output[:, 0])
+            result["roc"] = {"false_positive": false.tolist(), "true_positive": true.tolist()}
+        return result
+
+    def scores(self, X: Array, y: Array) -> dict[str, float]:
+        """Scores of the network on encoded rows."""
+        return network_scores(self.network, self.encoding, X, y)
+
+    def trivial_scores(self, y: Array) -> dict[str, float]:
+        """Scores of always guessing the training rows' mean, or their class shares."""
+        return trivial_scores(self.encoding, class_shares_of(self.facts), y)
+
+    def save(self, path: Path_) -> None:
+        """Write the model file. Raises FileWriteError where that fails."""
+        save(
+            self.network,
+            path,
+            history=self.history,
+            encoding=self.encoding.to_dict(),
+            training=self.facts,
+        )
+
+    @classmethod
+    def load(cls, path: Path_) -> "TableModel":
+        """Read a model file. Raises ModelFileError, also for one that was not made from a table."""
+        model = read_model(path)
+        if model.encoding is None or model.history is None or model.training is None:
+            raise ModelFileError(
+                f"{path}: this model was not trained from a table, so it cannot read one; "
+                "use fallline.load in Python"
+            )
+        try:
+            encoding = Encoding.from_dict(model.encoding)
+        except (ValueError, KeyError, TypeError) as reason:
+            raise ModelFileError(f"{path}: its encoding cannot be read ({reason})") from None
+        if encoding.n_features != model.network.sizes[0]:
+            raise ModelFileError(
+                f"{path}: its encoding gives {encoding.n_features} inputs, "
+                f"its network has {model.network.sizes[0]}"
+            )
+        return cls(model.network, encoding, model.history, model.training)
+
+
+def class_shares_of(facts: Mapping[str, Any]) -> Array | None:
+    shares = facts.get("class_shares")
+    return None if shares is None else np.asarray(shares)
+
+
+# ---- training

@@ -1,0 +1,99 @@
+"""What a network on a table is like and how it is trained: the settings, and three presets."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fallline.core.optimizers import LBFGS, OPTIMIZERS, Optimizer
+from fallline.core.schedules import spanning
+from fallline.errors import ParameterError
+from fallline.limits import check_choice
+from fallline.training.run import DEFAULT_BATCH
+
+__all__ = ["PRESETS", "Recipe", "recipes"]
+
+SMALL_TABLE, SMALL_BATCH = 2_000, 32
+LEAST_L2, MOST_L2 = 1e-4, 1e-2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of one network and its training.
+
+    ``optimizer`` is a name or an optimiser; a name is given ``learning_rate`` by ``schedule``.
+    Where ``batch_size`` or ``l2`` is None it follows from the number of rows n: batches of 32
+    below 2,000 rows, so that a small table gets enough steps, else 128; l2 = 5 / n within
+    [1e-4, 1e-2], about the penalty that the linear model has. Both were chosen on the tables of
+    docs/results.md.
+    """
+
+    hidden: tuple[int, ...] = (64, 64)
+    activation: str = "relu"
+    optimizer: str | Optimizer | LBFGS = "adam"
+    learning_rate: float = 0.001
+    schedule: str = "constant"
+    epochs: int = 100
+    batch_size: int | None = None
+    l2: float | None = None
+    l1: float = 0.0
+    dropout: float = 0.0
+    patience: int = 20
+
+    def for_rows(self, n_rows: int) -> "Recipe":
+        """The same with the batch size and the l2 that ``n_rows`` training rows ask for."""
+        batch, l2 = self.batch_size, self.l2
+        if batch is None and self.optimizer != "lbfgs" and not isinstance(self.optimizer, LBFGS):
+            batch = SMALL_BATCH if n_rows < SMALL_TABLE else DEFAULT_BATCH
+        if l2 is None:
+            l2 = min(max(5.0 / n_rows, LEAST_L2), MOST_L2)
+        return replace(self, batch_size=batch, l2=l2)
+
+    def build(self, n_rows: int) -> Any:
+        """The optimiser for a run over ``n_rows``. Raises ParameterError for an unknown name."""
+        if not isinstance(self.optimizer, str):
+            return self.optimizer
+        name = check_choice("optimizer", self.optimizer, list(OPTIMIZERS))
+        if name == "lbfgs":
+            return LBFGS()
+        batch = self.batch_size or DEFAULT_BATCH
+        steps = max(self.epochs * math.ceil(n_rows / batch), 1)
+        return OPTIMIZERS[name](spanning(self.schedule, self.learning_rate, steps))
+
+
+PRESETS: dict[str, tuple[Recipe, ...]] = {
+    "quick": (Recipe(hidden=(32,), learning_rate=0.005, epochs=30, patience=5),),
+    "standard": (Recipe(),),
+    "best": tuple(
+        Recipe(
+            hidden=hidden,
+            epochs=200,
+            patience=40,
+            l2=l2,
+            learning_rate=0.003,
+            schedule="one_cycle",
+        )
+        for hidden in ((64, 64), (128, 128))
+        for l2 in (1e-4, 1e-3, 1e-2)
+    ),
+}
+"""One recipe, or several of which the best by validation loss is kept."""
+
+
+def recipes(preset: str, given: Mapping[str, Any]) -> tuple[Recipe, ...]:
+    """The recipes of a preset, each with what was given (not None) in place of its own.
+
+    Recipes that become the same are taken once. Raises ParameterError for an unknown preset.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if "hidden" in chosen:
+        chosen["hidden"] = tuple(chosen["hidden"])
+    if not isinstance(chosen.get("optimizer", ""), str) and {"learning_rate", "schedule"} & set(
+        chosen
+    ):
+        raise ParameterError(
+            "learning_rate and schedule belong to an optimizer given by name; "
+            "set them in the optimiser itself"
+        )
+    base = PRESETS[check_choice("preset", preset, list(PRESETS))]
+    return tuple(dict.fromkeys(replace(recipe, **chosen) for recipe in base))

@@ -1,0 +1,163 @@
+"""One pass over a table larger than memory: counts its rows and draws samples of them.
+
+Up to 200,000 rows are drawn to fit the encoding and the linear model, and up to 50,000 each to
+validate and to test; rows held out are never trained on, sampled or not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.data.cells import Reading
+from fallline.data.reading import BlockReader, Paths, block_readers, joined
+from fallline.data.table import Table
+from fallline.errors import (
+    TableError,
+)
+from fallline.tabular.preparation import (
+    with_target,
+)
+
+__all__ = ["Blocks", "Division", "Reservoir", "Survey", "survey"]
+
+SAMPLE_ROWS = 200_000
+
+
+HELD_ROWS = 50_000
+
+
+@dataclass
+class Reservoir:
+    """A uniform sample of the rows that passed: the ``most`` with the smallest keys.
+
+    They are those with a key below ``limit``, once ``table`` has been called.
+    """
+
+    most: int
+    limit: float = float("inf")
+    tables: list[Table] = field(default_factory=list)
+    keys: Array = field(default_factory=lambda: np.zeros(0))
+
+    def add(self, table: Table, keys: Array) -> None:
+        rows = np.flatnonzero(keys < self.limit)
+        if rows.size:
+            self.tables.append(table.take(rows))
+            self.keys = np.concatenate([self.keys, keys[rows]])
+        if len(self.keys) > 2 * self.most:
+            self.shrink()
+
+    def shrink(self) -> None:
+        if len(self.keys) > self.most:
+            self.limit = float(np.partition(self.keys, self.most)[self.most])
+        rows = np.flatnonzero(self.keys < self.limit)
+        self.tables, self.keys = [joined(self.tables).take(rows)], self.keys[rows]
+
+    def table(self) -> Table | None:
+        if not self.tables:
+            return None
+        self.shrink()
+        return self.tables[0]
+
+
+@dataclass(frozen=True)
+class Division:
+    """Which rows train, validate and test.
+
+    Each row has a number drawn from [0, 1), which follows from ``seed``, its block and its place
+    in it. Those below ``held`` validate; those from ``shares[0]`` on, less than ``tested`` above
+    it, test; all others train.
+    """
+
+    target: str
+    seed: int
+    shares: tuple[float, float]
+    held: float
+    tested: float
+
+    def training_rows(self, table: Table, block: int) -> Table:
+        """The training rows of a block."""
+        usable, _ = with_target(table, self.target)
+        draws = draws_of(len(usable), block, self.seed)
+        tested = (draws >= self.shares[0]) & (draws - self.shares[0] < self.tested)
+        return usable.take(np.flatnonzero((draws >= self.held) & ~tested))
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A surveyed file: its blocks, how many rows have a target, and the samples."""
+
+    readers: tuple[BlockReader, ...]
+    division: Division
+    n_rows: int
+    set_aside: int
+    samples: dict[str, Table | None]
+
+    @property
+    def target(self) -> str:
+        """The column to predict."""
+        return self.division.target
+
+    @property
+    def source(self) -> str:
+        """The name of the files."""
+        return next(table.source for table in self.samples.values() if table is not None)
+
+    def rows(self, number: int) -> Table:
+        """The training rows of a block."""
+        return self.division.training_rows(self.readers[number](), number)
+
+
+def draws_of(n_rows: int, block: int, seed: int) -> Array:
+    return np.random.default_rng([seed, block]).random(n_rows)
+
+
+@dataclass
+class Survey:
+    """Counts and samples of the rows that passed; samples to train on, to validate and to test."""
+
+    target: str
+    shares: tuple[float, float]
+    seed: int
+    kept: Reservoir = field(default_factory=lambda: Reservoir(SAMPLE_ROWS))
+    held: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
+    tested: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
+    n_rows: int = 0
+    set_aside: int = 0
+
+    def add(self, table: Table, block: int, generator: np.random.Generator) -> None:
+        """Let a block pass; the sample to train on is drawn by ``generator``."""
+        table.require([self.target])
+        usable = table.take(np.flatnonzero(~table.missing(self.target)))
+        draws = draws_of(len(usable), block, self.seed)
+        above = draws - self.shares[0]
+        self.held.add(usable, np.where(draws < self.shares[0], draws, np.inf))
+        self.tested.add(usable, np.where((above >= 0) & (above < self.shares[1]), above, np.inf))
+        keys = generator.random(len(usable))
+        self.kept.add(usable, np.where(draws < sum(self.shares), np.inf, keys))
+        self.n_rows += len(usable)
+        self.set_aside += len(table) - len(usable)
+
+    def blocks(self, readers: Sequence[BlockReader]) -> Blocks:
+        """What it found. Raises TableError where no row has a target."""
+        if self.n_rows == 0:
+            raise TableError(f"the target column {self.target!r} is empty in every row")
+        samples = {
+            "kept": self.kept.table(), "held": self.held.table(), "tested": self.tested.table()
+        }  # fmt: skip
+        ends = min(self.held.limit, self.shares[0]), min(self.tested.limit, self.shares[1])
+        division = Division(self.target, self.seed, self.shares, *ends)
+        return Blocks(tuple(readers), division, self.n_rows, self.set_aside, samples)
+
+
+def survey(
+    paths: Paths, how: Reading, target: str, shares: tuple[float, float], seed: int
+) -> Blocks:
+    """The one pass: find the blocks, count the rows, draw the samples."""
+    found, generator = Survey(target, shares, seed), np.random.default_rng(seed)
+    readers: list[BlockReader] = []
+    for table, reader in block_readers(paths, how):
+        found.add(table, len(readers), generator)
+        readers.append(reader)
+    return found.blocks(readers)

@@ -1,0 +1,82 @@
+"""Stop rules: each looks at the history after a recorded epoch, and says why to stop, if at all."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from fallline.errors import ParameterError
+from fallline.limits import check_choice, check_integer, check_number
+from fallline.training.history import History
+
+__all__ = ["Patience", "StopRule", "TargetLoss", "TimeLimit"]
+
+METRICS = ("loss", "validation_loss", "validation_score")
+
+
+class StopRule(Protocol):
+    """Anything that gives a reason to stop, or None to go on."""
+
+    def __call__(self, history: History, seconds: float) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Stop when ``metric`` has not improved by more than ``min_delta`` for ``patience`` records.
+
+    ``metric`` is "loss", "validation_loss" (the default) or "validation_score".
+    Raises ParameterError for a value that is not allowed.
+    """
+
+    patience: int = 10
+    metric: str = "validation_loss"
+    min_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_integer("patience", self.patience)
+        check_choice("metric", self.metric, METRICS)
+        check_number("min_delta", self.min_delta)
+
+    def __call__(self, history: History, seconds: float) -> str | None:
+        values: list[float] = getattr(history, self.metric)
+        if not values and history.epoch:
+            raise ParameterError(
+                f"Patience watches {self.metric}, which needs validation=(X, y); "
+                "give some, or use Patience(metric='loss')"
+            )
+        sign = -1.0 if self.metric == "validation_score" else 1.0
+        best, best_at = float("inf"), 0
+        for i, value in enumerate(sign * value for value in values):
+            if value < best - self.min_delta:
+                best, best_at = value, i
+        waited = len(values) - 1 - best_at
+        if waited < self.patience:
+            return None
+        name = self.metric.replace("_", " ")
+        return f"{name} has not improved for {waited} records, since epoch {history.epoch[best_at]}"
+
+
+@dataclass(frozen=True)
+class TargetLoss:
+    """Stop when the training loss is at most ``target``."""
+
+    target: float
+
+    def __post_init__(self) -> None:
+        check_number("target", self.target)
+
+    def __call__(self, history: History, seconds: float) -> str | None:
+        if history.loss[-1] <= self.target:
+            return f"the loss has reached {self.target:g}"
+        return None
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """Stop after ``seconds`` of training."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        check_number("seconds", self.seconds)
+
+    def __call__(self, history: History, seconds: float) -> str | None:
+        return f"the time of {self.seconds:g} s is up" if seconds >= self.seconds else None

@@ -1,0 +1,112 @@
+"""Every command and every Python snippet of README.md and docs/ runs, and prints what it says.
+
+A fenced block ``console`` holds commands after ``$ `` and their output; a line ``...`` stands for
+any number of lines, ``...`` within a line for any text. A block ``python`` with ``>>>`` is a
+doctest; without, it is run. The blocks of a file run in order, in one folder with the example data.
+"""
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WRITTEN = sorted(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)
+PAGES = [ROOT / "README.md", *WRITTEN]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return FENCE.findall(page.read_text())
+
+
+def matches(expected: str, got: str) -> bool:
+    lines = expected.rstrip("\n").split("\n")
+    parts = [
+        r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
+        for line in lines
+    ]
+    return re.fullmatch("".join(parts), got.rstrip("\n") + "\n") is not None
+
+
+def run_console(block: str, folder: Path) -> None:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "80",
+    }
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        result = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+        got = "\n".join(line.rstrip() for line in (result.stdout + result.stderr).split("\n"))
+        assert matches(expected, got), f"$ {command}\nexpected:\n{expected}\ngot:\n{got}"
+
+
+def run_python(block: str, folder: Path, names: dict[str, object]) -> None:
+    if ">>>" not in block:
+        exec(compile(block, "snippet", "exec"), names)
+        return
+    test = doctest.DocTestParser().get_doctest(block, names, "snippet", None, 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    report: list[str] = []
+    runner.run(test, out=report.append, clear_globs=False)
+    names |= test.globs
+    assert not report, "".join(report)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_snippets_do_what_they_say(page: Path, tmp_path: Path, monkeypatch) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for kind, block in blocks(page):
+        if kind == "console":
+            run_console(block, tmp_path)
+        elif kind == "python":
+            run_python(block, tmp_path, names)
+        else:
+            assert kind in ("sh", "text"), f"{page.name}: a block of kind {kind} is not run"
+
+
+def test_the_comparison_can_fail() -> None:
+    assert matches("a\n...\nb ... s\n", "a\nx\ny\nb 1.23 s\n")
+    assert matches("a\n...\nb\n", "a\nb\n")
+    assert not matches("a\nb\n", "a\nc\n")
+    assert not matches("a\n...\nb\n", "a\nx\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_command_is_documented() -> None:
+    source = (ROOT / "src/fallline/cli/app.py").read_text()
+    commands = re.findall(r"@app\.command\(\)\ndef (\w+)", source)
+    assert len(commands) >= 7
+    pages = "\n".join(page.read_text() for page in PAGES)
+    for command in commands:
+        assert f"$ fallline {command}" in pages, f"`fallline {command}` is nowhere documented"
+
+
+def test_every_dependency_has_its_line() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    listed = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    page = (ROOT / "docs/dependencies.md").read_text()
+    for name in re.findall(r'"([a-z0-9-]+)>=', listed.group(1)):
+        assert f"| {name} |" in page
