@@ -5,8 +5,8 @@ from timing import alternate, as_table
 from work import threads_here
 
 import fallline as fl
+from fallline import lesson
 from fallline.engine import Course, train_many
-from fallline.explaining import lesson
 
 NETWORKS, EPOCHS, BATCH = 200, 20, 32
 OURS = "Fallline, train_many"

@@ -4,7 +4,7 @@ import notebook
 import numpy as np
 from work import Work, compare
 
-from fallline.explaining import lesson
+from fallline import lesson
 
 TITLE = "Truth table, 3-2-1, sigmoid, float64, full batch, 20,000 epochs"
 

@@ -19,6 +19,7 @@ ORDER = [
     "engine",
     "training",
     "explaining",
+    "lesson",
     "saving",
     "data",
     "tabular",
@@ -175,6 +176,7 @@ def test_every_public_name_is_there() -> None:
 def test_public_names_keep_their_meaning_after_their_module_is_imported() -> None:
     import fallline
     import fallline.distributed
+    import fallline.engine
     import fallline.estimators
     import fallline.explaining.tracing
     import fallline.exporting.export

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from fallline.explaining import lesson
+from fallline import lesson
 
 HERE = Path(__file__).parent
 BLUE, ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito's palette: distinct to colour-blind readers

@@ -7,8 +7,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import fallline as fl
-from fallline import plots
-from fallline.explaining import lesson
+from fallline import lesson, plots
 
 HERE = Path(__file__).parent
 XOR_X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)

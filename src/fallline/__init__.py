@@ -39,7 +39,7 @@ _NAMES = {
     ),
     "training.gradients": ("by_layer", "loss_and_gradient", "per_sample_gradients"),
     "training.history": ("History",),
-    "training.run": ("train",),
+    "training.run": ("Progress", "train"),
     "training.stopping": ("Patience", "TargetLoss", "TimeLimit"),
     "explaining.gradcheck": ("check_gradients", "GradientCheck"),
     "explaining.row_tracing": ("RowTrace", "trace_row"),
@@ -57,8 +57,11 @@ _NAMES = {
 }
 # Modules that are public as a whole: fl.plots.loss_curves(...), fl.optimizers.Adam(...)
 _MODULES = {
+    "activations": "core.activations",
     "distributed": "distributed",
     "errors": "errors",
+    "initializers": "core.initializers",
+    "lesson": "lesson",
     "losses": "core.losses",
     "optimizers": "core.optimizers",
     "plots": "plots",

@@ -2,7 +2,10 @@
 
 from fallline import distributed as distributed
 from fallline import errors as errors
+from fallline import lesson as lesson
 from fallline import plots as plots
+from fallline.core import activations as activations
+from fallline.core import initializers as initializers
 from fallline.core import losses as losses
 from fallline.core import optimizers as optimizers
 from fallline.core import schedules as schedules
@@ -57,6 +60,7 @@ from fallline.training.gradients import by_layer as by_layer
 from fallline.training.gradients import loss_and_gradient as loss_and_gradient
 from fallline.training.gradients import per_sample_gradients as per_sample_gradients
 from fallline.training.history import History as History
+from fallline.training.run import Progress as Progress
 from fallline.training.run import train as train
 from fallline.training.stopping import Patience as Patience
 from fallline.training.stopping import TargetLoss as TargetLoss

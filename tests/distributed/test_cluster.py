@@ -215,7 +215,7 @@ def test_a_worker_dies_while_training(cluster, problem, monkeypatch, kind, fan_o
     train(nets[0], parts, client=cluster, epochs=12)
     killed = []
 
-    def kill_one(progress: fl.training.Progress) -> None:
+    def kill_one(progress: fl.Progress) -> None:
         if not killed:
             killed.append(True)
             kill_a_worker(cluster)
@@ -414,7 +414,7 @@ def test_the_death_of_the_scheduler_leaves_a_checkpoint(cluster, problem, tmp_pa
         "checkpoint": fl.Checkpoint(tmp_path / "run.safetensors"),
     }
 
-    def kill_the_scheduler(progress: fl.training.Progress) -> None:
+    def kill_the_scheduler(progress: fl.Progress) -> None:
         if progress.epoch == 4:
             apart.scheduler.kill()
 

@@ -98,7 +98,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def test_interrupted_and_gone_on(cluster, parts, tmp_path) -> None:
-    def interrupt(progress: fl.training.Progress) -> None:
+    def interrupt(progress: fl.Progress) -> None:
         if progress.epoch == 3:
             raise KeyboardInterrupt
 

@@ -278,11 +278,11 @@ def test_dropout_draws_the_same_masks(hidden: str, dtype: str, rng: np.random.Ge
 @pytest.fixture
 def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every call be shared out, whatever its size and the number of cores."""
-    from fallline.engine import helpers, loop
+    from fallline.engine import loop, threads
 
     monkeypatch.setattr(loop, "PAYS_TO_SHARE", 0.0)
     monkeypatch.setattr(loop, "WORTH_A_CREW", -1.0)
-    monkeypatch.setattr(helpers, "threads_allowed", lambda: 8)
+    monkeypatch.setattr(threads, "threads_allowed", lambda: 8)
 
 
 @pytest.mark.usefixtures("crowded")
@@ -418,7 +418,7 @@ def test_nan_is_noticed_between_records(rng: np.random.Generator) -> None:
 def test_what_the_disk_cache_holds_is_found_and_dropped_when_stale(tmp_path, monkeypatch) -> None:
     entries = [
         f"{path.stem}.{name}"
-        for path in config.HERE.glob("*.py")
+        for path in config.ENGINE.rglob("*.py")
         for name in re.findall(r"^@entry\ndef (\w+)", path.read_text(), re.MULTILINE)
     ]
     assert "driver.steps" in entries
@@ -428,7 +428,7 @@ def test_what_the_disk_cache_holds_is_found_and_dropped_when_stale(tmp_path, mon
     for file in files:
         file.touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(config, "HERE", tmp_path / "sources")
+    monkeypatch.setattr(config, "ENGINE", tmp_path / "sources")
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "driver.py").touch()
     os.utime(tmp_path / "sources" / "driver.py", (1, 1))  # older than the files

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fallline.engine import exponential
+from fallline.engine.kernels import exponential
 from fallline.engine.kernels.vectors import address, lanes, load, store
 
 MPMATH = {

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fallline.engine import helpers as module
+from fallline.engine import threads as module
 from fallline.engine.threads import helpers, threads_allowed
 
 

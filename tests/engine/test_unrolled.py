@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import fallline as fl
+from fallline import lesson
 from fallline.core.activations import ACTIVATIONS
 from fallline.core.losses import LOSSES
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.core.schedules import Cosine
 from fallline.engine.tiny import MOST_PARAMETERS, unrolls
-from fallline.explaining import lesson
 from tests.conftest import targets_for
 
 NO_PENALTY = Penalty(0.0, 0.0)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import fallline as fl
+from fallline import lesson
 from fallline.core.activations import ACTIVATIONS
 from fallline.core.backprop import loss_and_gradient
 from fallline.core.losses import LOSSES
 from fallline.core.network import Network
 from fallline.errors import ParameterError, ShapeError
-from fallline.explaining import lesson
 from tests.conftest import shaken, targets_for
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import fallline as fl
 from fallline.errors import FalllineError, ParameterError
-from fallline.explaining.lesson import TRAIN_X, TRAIN_Y, published_gradient, train_as_published
+from fallline.lesson import TRAIN_X, TRAIN_Y, published_gradient, train_as_published
 from fallline.playground import exports, landscape, microscope, whole_runs
 from fallline.playground.descent import Descent
 from fallline.playground.problems import make_problem

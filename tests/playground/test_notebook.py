@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fallline as fl
-from fallline.explaining.lesson import TRAIN_X, TRAIN_Y
+from fallline.lesson import TRAIN_X, TRAIN_Y
 from fallline.playground import notebook
 from fallline.playground.descent import engine_ready, load_engine
 from fallline.playground.live import Live

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fallline as fl
-from fallline.explaining.lesson import TRAIN_X, TRAIN_Y, truth_table_network
+from fallline.lesson import TRAIN_X, TRAIN_Y, truth_table_network
 
 from .browsing import epoch, figure, needs_browser, number, wait, wait_epoch, weights, whole_run
 

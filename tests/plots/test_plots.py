@@ -12,9 +12,8 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 import fallline as fl
-from fallline import plots
+from fallline import lesson, plots
 from fallline.errors import FalllineError, FileWriteError, ParameterError, ShapeError
-from fallline.explaining import lesson
 from fallline.plots.animation import find_ffmpeg
 
 X, Y = lesson.TRAIN_X, lesson.TRAIN_Y

@@ -10,10 +10,9 @@ import pytest
 from safetensors.numpy import save as serialise
 
 import fallline as fl
-from fallline import atomic
+from fallline import atomic, lesson
 from fallline.core.network import Network
 from fallline.errors import FileWriteError, ModelFileError
-from fallline.explaining import lesson
 from fallline.saving.modelfile import MARK, header_length, read_model, with_checksum
 
 

@@ -11,10 +11,11 @@ import fallline as fl
 from fallline.data import reading
 from fallline.data.cells import Reading
 from fallline.data.reading import block_readers, memory_needed
+from fallline.data.table import Table
 from fallline.errors import ParameterError, TableError
-from fallline.tabular import large
+from fallline.tabular import survey as survey_module
 from fallline.tabular.large import train_large
-from fallline.tabular.survey import survey
+from fallline.tabular.survey import Blocks, survey
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +65,8 @@ def test_blocks_are_read_again_as_they_were(path: Path) -> None:
 
 
 def test_every_row_has_one_part(path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(large, "HELD_ROWS", 60)
-    monkeypatch.setattr(large, "SAMPLE_ROWS", 300)
+    monkeypatch.setattr(survey_module, "HELD_ROWS", 60)
+    monkeypatch.setattr(survey_module, "SAMPLE_ROWS", 300)
     blocks = survey(path, Reading(), "y", (0.2, 0.1), seed=3)
     assert (blocks.n_rows, blocks.set_aside) == (980, 20)
     samples = {k: set(t.lines.tolist()) for k, t in blocks.samples.items() if t is not None}
@@ -109,7 +110,7 @@ def test_interrupted_and_resumed_gives_the_same_bits(path: Path, tmp_path: Path)
     whole = train_large(path, "y", **options)
     checkpoint = tmp_path / "c.safetensors"
 
-    def stop(progress: fl.training.Progress) -> None:
+    def stop(progress: fl.Progress) -> None:
         if progress.epoch == 2:
             raise KeyboardInterrupt
 
@@ -124,16 +125,16 @@ def test_interrupted_and_resumed_gives_the_same_bits(path: Path, tmp_path: Path)
 
 def test_ctrl_c_within_an_epoch_keeps_the_best(path: Path, monkeypatch) -> None:
     calls = 0
-    rows = large.Blocks.rows
+    rows = Blocks.rows
 
-    def slow(self: large.Blocks, number: int) -> fl.tables.Table:
+    def slow(self: Blocks, number: int) -> Table:
         nonlocal calls
         calls += 1
         if calls == len(self.readers) + 3:
             raise KeyboardInterrupt
         return rows(self, number)
 
-    monkeypatch.setattr(large.Blocks, "rows", slow)
+    monkeypatch.setattr(Blocks, "rows", slow)
     model = train_large(path, "y", ignore=["label"], epochs=5, hidden=(4,))
     assert model.history.stopped == "interrupted"
     assert model.history.best_epoch == 0
@@ -156,7 +157,7 @@ def test_a_stray_cell_beyond_the_sample_is_named(tmp_path: Path, monkeypatch) ->
     path = tmp_path / "t.csv"
     text = "a,y\n" + "".join(f"{i % 13}.5,{i % 7}.25\n" for i in range(3000)) + "oops,1.5\n"
     path.write_text(text)
-    monkeypatch.setattr(large, "SAMPLE_ROWS", 200)
-    monkeypatch.setattr(large, "HELD_ROWS", 50)
+    monkeypatch.setattr(survey_module, "SAMPLE_ROWS", 200)
+    monkeypatch.setattr(survey_module, "HELD_ROWS", 50)
     with pytest.raises(TableError, match=r"line 3002.*'oops'"):
         train_large(path, "y", epochs=1)

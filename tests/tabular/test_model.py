@@ -170,7 +170,7 @@ def test_interrupted_and_resumed_gives_the_same_bits(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     whole = quick("number", epochs=25, patience=50)
 
-    def stop(progress: fl.training.Progress) -> None:
+    def stop(progress: fl.Progress) -> None:
         if progress.epoch == 11:
             raise KeyboardInterrupt
 
@@ -203,7 +203,7 @@ def test_several_runs_resume_where_they_were(tmp_path: Path) -> None:
     whole = train_table(made(150), "number", preset="best", epochs=6)
     seen = 0
 
-    def stop(progress: fl.training.Progress) -> None:
+    def stop(progress: fl.Progress) -> None:
         nonlocal seen
         seen += 1
         if seen == 15:
@@ -271,7 +271,7 @@ def test_cross_validation() -> None:
 def test_interrupted_cross_validation_keeps_what_is_done() -> None:
     seen: list[object] = []
 
-    def stop(progress: fl.training.Progress) -> None:
+    def stop(progress: fl.Progress) -> None:
         if len(seen) == 3:
             raise KeyboardInterrupt
 

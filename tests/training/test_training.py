@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import fallline as fl
+from fallline import lesson
 from fallline.core.backprop import loss_and_gradient, loss_at
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, ParameterError
-from fallline.explaining import lesson
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import warnings
 from fallline.cli.options import layer_sizes
 from fallline.cli.plots import loss_curve
 from fallline.errors import DivergenceWarning, FalllineError
-from fallline.explaining.lesson import Demo, run_demo
+from fallline.lesson import Demo, run_demo
 from fallline.text import table
 
 WHY_HIGHER = """\

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from fallline import lesson
 from fallline.cli.options import layer_sizes, read, types_by_column
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
 from fallline.errors import FalllineError, ParameterError
-from fallline.explaining import lesson
 from fallline.explaining.gradcheck import check_gradients
 from fallline.explaining.row_tracing import trace_row
 from fallline.explaining.tracing import trace

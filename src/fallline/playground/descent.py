@@ -24,7 +24,7 @@ from fallline.core.penalties import Penalty
 from fallline.core.samples import Samples
 from fallline.engine import serves
 from fallline.errors import ParameterError
-from fallline.explaining.lesson import with_slips
+from fallline.lesson import with_slips
 from fallline.playground.limits import MOST_PARAMETERS
 from fallline.playground.problems import Problem
 from fallline.playground.setup import Setup, make_optimizer

@@ -75,7 +75,7 @@ def cells(descent: Descent) -> list[str]:
     if setup.training.slips:
         parts.append(
             "# the published update, both slips kept\n"
-            "from fallline.explaining.lesson import train_as_published\n\n"
+            "from fallline.lesson import train_as_published\n\n"
             "history = train_as_published(\n    net, X, y, "
             f"learning_rate={setup.training.learning_rate!r}, epochs={setup.training.epochs}, "
             f"record_every={every}\n)"

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from fallline import lesson
 from fallline.arrays import Array
 from fallline.core.splits import holdout
 from fallline.data.encoding import Encoding
 from fallline.data.table import Table
 from fallline.data.targets import guess_task, strata
 from fallline.errors import ParameterError, TableError
-from fallline.explaining import lesson
 from fallline.playground.limits import MOST_OUTPUTS, MOST_TABLE_NUMBERS
 from fallline.playground.setup import DataSetup
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fallline import lesson
 from fallline.core.activations import sigmoid
-from fallline.explaining import lesson
 
 
 def test_the_rows() -> None:
