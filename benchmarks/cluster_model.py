@@ -20,7 +20,7 @@ import numpy as np
 from cluster_steps import PARTS
 from scipy.optimize import nnls
 
-from fallline.distributed.rows import FAN_OUT, groups_of
+from fallline.distributed.cluster_rows import FAN_OUT, groups_of
 
 BANDWIDTH = 1.25e9  # bytes a second, of a 10 Gbit/s network
 MACHINES = 100

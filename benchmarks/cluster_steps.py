@@ -19,7 +19,7 @@ from distributed.comm import tcp
 
 import fallline as fl
 from fallline.distributed.client import local_client
-from fallline.distributed.rows import ClusterRows
+from fallline.distributed.cluster_rows import ClusterRows
 
 FEATURES, PARTS = 20, 12
 WIDTHS = {1e3: 23, 1e4: 90, 1e5: 305, 1e6: 988, 1e7: 3150}

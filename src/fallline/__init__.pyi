@@ -60,8 +60,8 @@ from fallline.training.gradients import by_layer as by_layer
 from fallline.training.gradients import loss_and_gradient as loss_and_gradient
 from fallline.training.gradients import per_sample_gradients as per_sample_gradients
 from fallline.training.history import History as History
-from fallline.training.run import Progress as Progress
 from fallline.training.run import train as train
+from fallline.training.settings import Progress as Progress
 from fallline.training.stopping import Patience as Patience
 from fallline.training.stopping import TargetLoss as TargetLoss
 from fallline.training.stopping import TimeLimit as TimeLimit

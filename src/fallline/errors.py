@@ -1,5 +1,10 @@
 """The exceptions that Fallline raises; messages say what was wrong, what is allowed, what next."""
 
+import sys
+import warnings
+
+NOT_THE_USER = {"fallline", "sklearn", "scipy", "contextlib"}  # packages that warn() looks past
+
 
 class FalllineError(Exception):
     """Base of every error that Fallline raises on purpose."""
@@ -39,3 +44,11 @@ class FileWriteError(FalllineError, OSError):
 
 class ClusterError(FalllineError):
     """A cluster that cannot be reached, or cannot do the work."""
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the user's own code that called into Fallline, however deep it is."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] in NOT_THE_USER:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -22,7 +22,7 @@ from fallline.sweeps.search import sweep
 dask = pytest.importorskip("distributed", reason="Dask is not installed")
 from fallline.distributed import train  # noqa: E402
 from fallline.distributed.client import connect, local_client  # noqa: E402
-from fallline.distributed.rows import ClusterRows  # noqa: E402
+from fallline.distributed.cluster_rows import ClusterRows  # noqa: E402
 from fallline.distributed.worker import add  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of its many threads and ports
@@ -150,7 +150,7 @@ def test_the_same_with_any_number_of_workers_and_as_on_one_machine(
     every, found = ClusterRows.workers, {}
     for n, fan_out in ((1, 4), (2, 4), (4, 4), (4, 1), (3, 2)):
         monkeypatch.setattr(ClusterRows, "workers", lambda self, n=n: every(self)[:n])
-        monkeypatch.setattr("fallline.distributed.rows.FAN_OUT", fan_out)
+        monkeypatch.setattr("fallline.distributed.cluster_rows.FAN_OUT", fan_out)
         net = network()
         history = train(net, parts_of(X, y, weight), client=cluster, engine=engine, **settings)
         found[n, fan_out] = net.parameters.tobytes(), tuple(history.loss)
@@ -207,7 +207,7 @@ def test_a_checkpoint_goes_on_to_the_same_bits(cluster, problem, tmp_path) -> No
     ids=["arrays, side by side", "functions, in a row"],
 )
 def test_a_worker_dies_while_training(cluster, problem, monkeypatch, kind, fan_out) -> None:
-    monkeypatch.setattr("fallline.distributed.rows.FAN_OUT", fan_out)
+    monkeypatch.setattr("fallline.distributed.cluster_rows.FAN_OUT", fan_out)
     parts = parts_of(*problem)
     if kind == "functions":
         parts = [partial(tuple, part) for part in parts]
@@ -226,7 +226,7 @@ def test_a_worker_dies_while_training(cluster, problem, monkeypatch, kind, fan_o
 
 
 def test_a_new_worker_is_taken_in(cluster, problem, monkeypatch) -> None:
-    monkeypatch.setattr("fallline.distributed.rows.LOOK_AROUND", 0.0)
+    monkeypatch.setattr("fallline.distributed.cluster_rows.LOOK_AROUND", 0.0)
     every, seen = ClusterRows.workers, []
     monkeypatch.setattr(ClusterRows, "workers", lambda self: every(self)[: 1 + len(seen) // 3])
     rows = []

@@ -3,8 +3,8 @@
 from typing import Any
 
 from fallline.data.cells import Reading
-from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.model import TableModel
+from fallline.tabular.options import TableOptions
 
 __all__ = ["client_at", "train_on_cluster"]
 
@@ -17,15 +17,10 @@ def client_at(address: str) -> Any:
 
 
 def train_on_cluster(
-    address: str,
-    paths: list[str],
-    target: str,
-    how: Reading,
-    keeper: RunCheckpoint,
-    settings: dict[str, Any],
+    address: str, paths: list[str], target: str, how: Reading, options: TableOptions
 ) -> TableModel:
     """Train on files that the workers read."""
     from fallline.distributed.tables import train_files
 
     with client_at(address) as client:
-        return train_files(paths, target, client, how=how, checkpoint=keeper, **settings)
+        return train_files(paths, target, client, how=how, **options)

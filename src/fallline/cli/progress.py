@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from fallline.engine import compiled_before
-from fallline.tabular.train import Run
-from fallline.training.run import Progress
+from fallline.tabular.recipes import RecipeStart
+from fallline.training.settings import Progress
 
 __all__ = ["Bar", "Counter", "terminate_as_interrupt"]
 
@@ -59,7 +59,7 @@ class Bar(Display):
         super().__init__("{task.description}epoch", shown=shown)
         self.job: Any = None
 
-    def on_run(self, run: Run, label: str = "run") -> None:
+    def on_run(self, run: RecipeStart, label: str = "run") -> None:
         """Begin the bar of one run."""
         if self.job is not None:
             self.bar.remove_task(self.job)

@@ -12,7 +12,6 @@ from fallline.cli.cluster import train_on_cluster
 from fallline.cli.options import (
     check_output,
     layer_sizes,
-    read,
     reading_of,
     share_or_table,
     task_name,
@@ -21,7 +20,7 @@ from fallline.cli.options import (
 from fallline.cli.plots import loss_curve
 from fallline.cli.progress import Bar, terminate_as_interrupt
 from fallline.data.cells import Reading
-from fallline.data.reading import memory_needed
+from fallline.data.reading import memory_needed, read_table
 from fallline.errors import (
     DivergenceWarning,
     FalllineError,
@@ -77,24 +76,15 @@ def run(
     ):
         warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", InterruptedWarning)
-        showing: dict[str, Any] = {"callbacks": [bar.after_epoch], "on_run": bar.on_run}
+        options: Any = {"callbacks": [bar.after_epoch], "on_run": bar.on_run, "checkpoint": keeper}
+        options |= settings
+        how = reading_of(reading)
         if cluster is not None:
-            how = Reading(**reading_of(reading))
-            model = train_on_cluster(cluster, paths, target, how, keeper, showing | settings)
+            model = train_on_cluster(cluster, paths, target, Reading(**how), options)
         elif in_blocks(paths, large):
-            how = Reading(**reading_of(reading))
-            model = train_large(
-                paths,
-                target,
-                how=how,
-                checkpoint=keeper.path,
-                resume=resume,
-                **showing,
-                **settings,
-            )
+            model = train_large(paths, target, how=Reading(**how), **options)
         else:
-            table = read(paths, reading)
-            model = train_table(table, target, checkpoint=keeper, **showing, **settings)
+            model = train_table(read_table(paths, **how), target, **options)
     model.save(output)
     if report is not None:
         write_report(model, report, shlex.join(["fallline", *sys.argv[1:]]))

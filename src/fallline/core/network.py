@@ -221,15 +221,15 @@ class Network:
                 result[rows] = part(self.forward(X[rows]))
         return result
 
-    def copy(self) -> "Network":
-        """A network of its own with the same architecture and parameters."""
+    def copy(self, dtype: Any = None) -> "Network":
+        """A network of its own with the same architecture and parameters, in another dtype if given."""
         twin = Network(
             self.sizes,
             hidden=self.hidden,
             loss=self.loss.name,
             init=self.init,
             seed=self.seed,
-            dtype=self.dtype,
+            dtype=self.dtype if dtype is None else dtype,
         )
         twin.parameters = self.parameters
         return twin

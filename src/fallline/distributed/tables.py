@@ -6,37 +6,36 @@ network is validated and tested, in this process. A second pass encodes every fi
 where they are kept.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.network import Network
 from fallline.data.cells import Reading
 from fallline.data.encoding import Encoding
 from fallline.data.reading import read_table
 from fallline.data.sources import STANDARD_INPUT, expand
 from fallline.data.table import Table
 from fallline.distributed.training import train
-from fallline.errors import ClusterError, FalllineError, ParameterError, TableError
+from fallline.errors import ClusterError, FalllineError, TableError
 from fallline.limits import check_integer
-from fallline.saving.checkpointing import RunCheckpoint
-from fallline.tabular.baselines import new_network
-from fallline.tabular.large import Weigher, prepare_samples, share_of
 from fallline.tabular.model import TableModel
-from fallline.tabular.preparation import column_types
-from fallline.tabular.recipes import Recipe, recipes
+from fallline.tabular.options import TableOptions, with_defaults
+from fallline.tabular.recipes import Recipe, RecipeStart, recipes
+from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.survey import Division, Reservoir, Survey
-from fallline.tabular.train import Run, add_scores, facts_of
-from fallline.training.run import Progress
-from fallline.training.stopping import Patience
+from fallline.tabular.train import complete, train_recipe
+from fallline.training.history import History
+from fallline.training.settings import TrainOptions
 
 __all__ = ["train_files"]
 
-LEAST_BATCH, MOST_BATCH = 128, 4096
+MIN_BATCH, MAX_BATCH = 128, 4096
 STEPS_PER_EPOCH = 200  # about so many, where no batch size is given and these bounds allow it
 
 
@@ -101,86 +100,41 @@ def train_files(
     client: Any,
     *,
     how: Reading | None = None,
-    task: str | None = None,
-    types: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
-    weights: str | None = None,
-    class_weight: str | None = None,
-    validation: float | Table = 0.15,
-    test: float | Table | None = None,
-    preset: str = "standard",
-    seed: int = 0,
-    threads: int | None = None,
-    baseline: bool = True,
-    callbacks: Sequence[Callable[[Progress], Any]] = (),
-    on_run: Callable[[Run], Any] | None = None,
-    checkpoint: RunCheckpoint | None = None,
-    **given: Any,
+    **options: Unpack[TableOptions],
 ) -> TableModel:
-    """Train on files that the workers of ``client`` read; the parameters are those of
+    """Train on files that the workers of ``client`` read; the options are those of
     :func:`fallline.train_table`.
 
     A preset of several recipes is taken as its first. Without ``batch_size`` a batch is about one
     200th of the rows, from 128 to 4096. Raises TableError, ParameterError or ClusterError.
     """
-    check_integer("seed", seed)
-    shares = share_of("validation", validation), share_of("test", test)
+    given = with_defaults(options)
+    seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())
-    recipe = recipes(preset, given)[0]
-    if recipe.dropout > 0:
-        raise ParameterError("a cluster trains without dropout; leave it out, or use l2")
+    recipe = recipes(given)[0]
     found = surveyed(client, files, target, shares, seed)
     blocks = merged(found, target, shares, seed).blocks(())
     recipe = for_cluster(recipe, blocks.n_rows)
-    kinds = column_types(types, ignore, weights)
-    data = prepare_samples(
-        blocks, validation, test, task=task, types=kinds, weights=weights, class_weight=class_weight
-    )
-    network = new_network(data.encoding, recipe.hidden, recipe.activation, seed)
-    if on_run is not None:
-        on_run(Run(1, 1, recipe))
-    weigh = Weigher(data, weights, class_weight)
-    if checkpoint is not None:
-        checkpoint.data = f"{blocks.n_rows} rows in {', '.join(Path(f.path).name for f in files)}"
-    X, y, _ = data.part(data.held)
-    history = train(
-        network,
-        [
+    data = prepare_samples(blocks, given)
+    weigh = Weigher(data, given["weights"], given["class_weight"])
+
+    def fit(network: Network, options: TrainOptions) -> History:
+        rows = [
             partial(encoded_rows, file, blocks.division, data.encoding, weigh, network.dtype.name)
             for file in files
-        ],
-        client=client,
-        optimizer=recipe.build(blocks.n_rows),
-        epochs=check_integer("epochs", recipe.epochs),
-        batch_size=recipe.batch_size,
-        seed=seed,
-        l2=recipe.l2 or 0.0,
-        validation=(X, y),
-        stop=Patience(recipe.patience),
-        callbacks=callbacks,
-        checkpoint=checkpoint,
-    )
-    if checkpoint is not None and history.stopped == "interrupted":
-        checkpoint.write()
-    facts = facts_of(data, recipe, history, 1, seed) | {
-        "source": source_name(files),
-        "preset": preset,
-        "rows": blocks.n_rows,
-        "training_rows": blocks.n_rows - len(data.held) - len(data.tested),
-        "encoding_sample": len(data.kept),
-        "set_aside": blocks.set_aside,
-        "weights": weights,
-        "class_weight": class_weight,
-        "validation": validation if isinstance(validation, float) else "a table",
-    }
-    model = TableModel(network, data.encoding, history, facts, list(data.encoding.notes))
+        ]
+        validation = data.part(data.validation)[:2]
+        return train(network, rows, client=client, validation=validation, **options)
+
+    if given["checkpoint"] is not None:
+        names = ", ".join(Path(file.path).name for file in files)
+        given["checkpoint"].data = f"{blocks.n_rows} rows in {names}"
+    model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
     model.notes.append(
         f"{len(files)} files were read by the workers of a cluster, a file by one of them; the "
-        f"encoding and the linear model are fitted on {len(data.kept):,} rows drawn from all"
+        f"encoding and the linear model are fitted on {len(data.train):,} rows drawn from all"
     )
-    if checkpoint is not None and checkpoint.failure is not None:
-        model.notes.append(f"no checkpoint was kept: {checkpoint.failure}")
-    add_scores(model, data, baseline=baseline)
+    complete(model, data, given, source=source_name(files), surveyed=blocks)
     return model
 
 
@@ -202,7 +156,7 @@ def for_cluster(recipe: Recipe, n_rows: int) -> Recipe:
     chosen = recipe.for_rows(n_rows)
     if recipe.batch_size is not None or chosen.batch_size is None:
         return chosen
-    batch = min(max(n_rows // STEPS_PER_EPOCH, LEAST_BATCH), MOST_BATCH)
+    batch = min(max(n_rows // STEPS_PER_EPOCH, MIN_BATCH), MAX_BATCH)
     return replace(chosen, batch_size=batch)
 
 
@@ -240,7 +194,7 @@ def merged(
     """The surveys of all files as one."""
     whole = Survey(target, shares, seed)
     for one in found:
-        for name in ("kept", "held", "tested"):
+        for name in ("train", "validation", "test"):
             take_over(getattr(whole, name), getattr(one.survey, name))
         whole.n_rows += one.survey.n_rows
         whole.set_aside += one.survey.set_aside

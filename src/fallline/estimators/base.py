@@ -22,7 +22,7 @@ from fallline.estimators.callbacks import Watchers
 from fallline.estimators.fitting import as_numbers, solve
 from fallline.estimators.forward import ROWS_AT_ONCE, by_pieces, is_plain, one_piece, values
 from fallline.estimators.layers import cut, hidden_names, hidden_sizes
-from fallline.estimators.lbfgs import Objective
+from fallline.estimators.lbfgs import objective_in_memory
 from fallline.estimators.networks import (
     complete_records,
     network_of,
@@ -241,7 +241,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         network = network_of(self)
         Y = as_numbers(np.reshape(y, (len(y), -1)), network)
         weight = None if sample_weight is None else np.asarray(sample_weight, network.dtype)
-        objective = Objective(network, Samples(dense(X, network.dtype), Y, weight), self.alpha)
+        rows = Samples(dense(X, network.dtype), Y, weight)
+        objective = objective_in_memory(network, rows, self.alpha)
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
         return objective(np.asarray(packed_coef_inter))

@@ -4,7 +4,7 @@ from typing import Any
 
 from fallline.core.network import Network
 from fallline.estimators.layers import cut
-from fallline.training.run import Progress
+from fallline.training.settings import Progress
 
 __all__ = ["Watchers"]
 

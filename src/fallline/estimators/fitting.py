@@ -1,6 +1,5 @@
 """One fit by the estimator's solver: its rows, its held-out rows, and who computes the steps."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,17 @@ from fallline.core.optimizers import GradientDescent
 from fallline.core.penalties import Penalty
 from fallline.core.samples import Samples
 from fallline.engine import compiled_before, obstacles, serves
+from fallline.errors import warn
 from fallline.estimators.callbacks import Watchers
-from fallline.estimators.lbfgs import Objective, minimise
+from fallline.estimators.lbfgs import minimise, objective_in_memory
 from fallline.estimators.rows import Data, SparseRows, as_rows, dense
 from fallline.estimators.scoring import Held
 from fallline.estimators.solver import Solver, is_stochastic
-from fallline.estimators.steps import Epochs, Order, OrderedDescent
+from fallline.estimators.steps import Epochs, Order, OrderedSetup
 from fallline.estimators.stochastic import Descending
+from fallline.training import choice
+from fallline.training.choice import reference_seconds
 from fallline.training.position import Position
-from fallline.training.run import Settings
 
 __all__ = ["as_numbers", "solve"]
 
@@ -75,7 +76,7 @@ def descend(
     size = rows_per_batch(model, len(rows))
     order = Order(np.arange(len(rows)), model._random_state if model.shuffle else None)
     position = Position(step=model._optimizer.t, state=model._optimizer.state)
-    descent = OrderedDescent(
+    setup = OrderedSetup(
         network=network,
         rows=rows,
         optimizer=model._optimizer.optimizer,
@@ -88,10 +89,10 @@ def descend(
         threads=model._threads(),
         source=order,
     )
-    most = 1 if incremental else model.max_iter
+    max_epochs = 1 if incremental else model.max_iter
     epochs = Epochs(
-        descent,
-        compiled=compiled(model, network, rows, descent.optimizer, size, most),
+        setup,
+        compiled=compiled(model, network, rows, setup.optimizer, size, max_epochs),
         loss_scale=loss_scale_of(model, network),
     )
     Descending(model, network, epochs, held, watchers).run(incremental=incremental)
@@ -99,16 +100,14 @@ def descend(
 
 def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -> None:
     """Run L-BFGS in float64, whatever the network's dtype."""
-    wide = network
-    if network.dtype != np.float64:
-        wide = Network(network.sizes, hidden=network.hidden, loss=network.loss.name)
-        wide.parameters = network.parameters
+    wide = network if network.dtype == np.float64 else network.copy("float64")
     watchers.network = wide
     rows = rows_of(model, wide, data, incremental=False)
     plain = GradientDescent(0.1)  # what the engine is asked for: steps on all rows
     by_engine = compiled(model, wide, rows, plain, len(rows), model.max_iter)
-    threads = model._threads()
-    objective = Objective(wide, rows, float(model.alpha), compiled=by_engine, threads=threads)
+    objective = objective_in_memory(
+        wide, rows, float(model.alpha), compiled=by_engine, threads=model._threads()
+    )
     minimise(model, objective, loss_scale_of(model, network), watchers)
     network.parameters = wide.parameters
 
@@ -166,10 +165,7 @@ def rows_per_batch(model: Any, n_rows: int) -> int:
     if model.batch_size == "auto":
         return min(200, n_rows)
     if model.batch_size > n_rows:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=7,
-        )
+        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
     return int(min(model.batch_size, n_rows))
 
 
@@ -187,22 +183,8 @@ def compiled(
         raise ValueError(f"engine='compiled' does not have {', '.join(missing)}; use engine='auto'")
     if isinstance(rows.X, SparseRows):
         return False
-    settings = Settings(
-        optimizer=optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=0,
-        penalty=Penalty(float(model.alpha)),
-        keep="last",
-        record_every=1,
-        stop=(),
-        callbacks=(),
-        dropout=float(model.dropout),
-        engine=model.engine,
-        threads=None,
-    )
-    if model.engine == "auto" and settings.reference_seconds(network, rows) > PAYS_ABOVE:
-        return serves(network, optimizer) and (
-            compiled_before(network.dtype) or settings.compiled(network, rows)
-        )
-    return settings.compiled(network, rows)
+    if model.engine != "auto":
+        return bool(model.engine == "compiled")
+    seconds = reference_seconds(network, len(rows), batch_size, epochs)
+    above = PAYS_ABOVE if compiled_before(network.dtype) else choice.PAYS_ABOVE
+    return seconds > above and serves(network, optimizer)

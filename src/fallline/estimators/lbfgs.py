@@ -6,49 +6,34 @@ loss; what it reports is averaged as there.
 """
 
 import time
-import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from fallline.arrays import Array
-from fallline.core.backprop import Backprop
 from fallline.core.network import Network
+from fallline.core.optimizers import LBFGS
 from fallline.core.penalties import Penalty
 from fallline.core.samples import Samples
+from fallline.errors import warn
 from fallline.estimators.callbacks import Watchers
 from fallline.estimators.layers import pack_order
-from fallline.estimators.rows import SparseRows
-from fallline.estimators.sparse import SparsePass
+from fallline.estimators.rows import SparseRows, SparseSteps
+from fallline.training import lbfgs
+from fallline.training.position import Position
+from fallline.training.steps import CompiledGradients, ReferenceSteps, Steps, StepSetup
 
-__all__ = ["Objective", "minimise"]
+__all__ = ["Objective", "minimise", "objective_in_memory", "setup_of_all"]
 
 
 class Objective:
     """Loss and gradient of all rows at a packed vector (all W, then all b)."""
 
-    def __init__(
-        self,
-        network: Network,
-        rows: Samples,
-        alpha: float,
-        *,
-        compiled: bool = False,
-        threads: int = 1,
-    ) -> None:
-        self.network, self.rows = network, rows
-        mass = len(rows) if rows.weight is None else float(rows.weight.sum())
-        self.penalty = Penalty(alpha / mass)
-        self.evaluate = self.by_engine(threads) if compiled else by_reference(self)
+    def __init__(self, steps: Steps, network: Network, penalty: Penalty) -> None:
+        self.network, self.penalty = network, penalty
+        self.evaluate = steps.loss_and_gradient
         self.order = pack_order(network.sizes)
-
-    def by_engine(self, threads: int) -> Callable[[], tuple[float, Array]]:
-        from fallline.engine import Gradient
-
-        return Gradient(self.network, self.rows, penalty=self.penalty, threads=threads)
 
     def packed(self) -> Array:
         return self.network.parameters[self.order]
@@ -67,20 +52,21 @@ class Objective:
         return float(scale * (loss - penalty) + penalty)
 
 
-def by_reference(objective: Objective) -> Callable[[], tuple[float, Array]]:
-    """Loss and gradient where the network stands, by :class:`fallline.core.backprop.Backprop`."""
-    rows = objective.rows
-    kind = SparsePass if isinstance(rows.X, SparseRows) else Backprop
-    step = kind(objective.network, len(rows), objective.penalty)
-    step.load(rows.X, rows.weight)
+def setup_of_all(network: Network, rows: Any, penalty: Penalty, threads: int = 1) -> StepSetup:
+    """What gradients of all rows are computed with."""
+    return StepSetup(network, rows, LBFGS(), Position(), len(rows), penalty, threads=threads)
 
-    def evaluate() -> tuple[float, Array]:
-        step.forward()
-        loss = step.loss(rows.Y)
-        step.backward(rows.Y)
-        return loss, step.gradient
 
-    return evaluate
+def objective_in_memory(
+    network: Network, rows: Samples, alpha: float, *, compiled: bool = False, threads: int = 1
+) -> Objective:
+    """The objective on rows in memory, by the engine or the reference."""
+    mass = len(rows) if rows.weight is None else float(rows.weight.sum())
+    penalty = Penalty(alpha / mass)
+    setup = setup_of_all(network, rows, penalty, threads)
+    reference = SparseSteps if isinstance(rows.X, SparseRows) else ReferenceSteps
+    steps = CompiledGradients(setup) if compiled else reference(setup)
+    return Objective(steps, network, penalty)
 
 
 def minimise(model: Any, objective: Objective, loss_scale: float, watchers: Watchers) -> None:
@@ -88,9 +74,9 @@ def minimise(model: Any, objective: Objective, loss_scale: float, watchers: Watc
     history, began = model.history_, time.perf_counter()
     history.stopped, history.message = "converged", "L-BFGS has converged"
 
-    def after_iteration(intermediate_result: Any) -> None:
-        objective.move(intermediate_result.x)
-        loss = objective.reported(float(intermediate_result.fun), loss_scale)
+    def after_iteration(packed: Array, value: float) -> bool:
+        objective.move(packed)
+        loss = objective.reported(value, loss_scale)
         history.record(len(history.epoch), loss)
         history.seconds += time.perf_counter() - began
         model.loss_curve_.append(loss)
@@ -98,26 +84,23 @@ def minimise(model: Any, objective: Objective, loss_scale: float, watchers: Watc
         if model.verbose:
             print(f"Iteration {model.n_iter_}, loss = {loss:.8f}")
         if watchers.after_epoch():
-            raise StopIteration
+            return True
         if model.n_iter_ < model.max_iter:
             watchers.before_epoch()
+        return False
 
     model.n_iter_ = 0
     watchers.before_epoch()
     given = model.optimizer
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        result = minimize(
+        result = lbfgs.minimize(
             objective,
             objective.packed(),
-            method="L-BFGS-B",
-            jac=True,
-            callback=after_iteration,
-            options={
-                "maxfun": model.max_fun,
-                "maxiter": model.max_iter,
-                "gtol": model.tol if given is None else given.tolerance,
-                "maxcor": 10 if given is None else given.memory,
-            },
+            max_iterations=model.max_iter,
+            max_evaluations=model.max_fun,
+            gradient_tolerance=model.tol if given is None else given.tolerance,
+            memory=10 if given is None else given.memory,
+            after_iteration=after_iteration,
         )
     objective.move(result.x)
     model.n_iter_ = min(result.nit, model.max_iter)
@@ -125,7 +108,7 @@ def minimise(model: Any, objective: Objective, loss_scale: float, watchers: Watc
     history.epochs_done = len(history.epoch)
     if result.status != 0 and history.stopped != "callback":
         history.stopped, history.message = "epochs", str(result.message)
-        warnings.warn(why(result, model), ConvergenceWarning, stacklevel=7)
+        warn(why(result, model), ConvergenceWarning)
 
 
 def why(result: Any, model: Any) -> str:

@@ -17,14 +17,13 @@ from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.estimators.callbacks import Watchers
 from fallline.estimators.fitting import held_out, loss_scale_of, rows_per_batch
-from fallline.estimators.layers import cut, hidden_sizes, pack_order
-from fallline.estimators.lbfgs import Objective, minimise
+from fallline.estimators.layers import cut, hidden_sizes
+from fallline.estimators.lbfgs import Objective, minimise, setup_of_all
 from fallline.estimators.networks import complete_records, new_network, start
 from fallline.estimators.solver import Solver, is_stochastic
-from fallline.estimators.steps import Order, OrderedDescent
+from fallline.estimators.steps import Order, OrderedSetup
 from fallline.estimators.stochastic import Descending
 from fallline.training.position import Position
-from fallline.training.steps import ReferenceSteps
 
 __all__ = ["fit_collection", "is_collection", "mapped"]
 
@@ -40,7 +39,8 @@ def fit_collection(
     """Fit the model on the cluster of the current client. Raises ValueError for what it lacks."""
     refuse(model, validation_data, incremental=incremental)
     from fallline.distributed.client import current_client
-    from fallline.distributed.rows import ClusterRows
+    from fallline.distributed.cluster_rows import ClusterRows
+    from fallline.distributed.steps import ClusterSteps
 
     client = current_client()
     model.n_features_in_ = X.shape[1]
@@ -58,16 +58,17 @@ def fit_collection(
     model.coefs_, model.intercepts_ = cut(network.parameters, network.sizes)
     wide = network
     if single and not is_stochastic(model):
-        wide = Network(network.sizes, hidden=network.hidden, loss=network.loss.name)
-        wide.parameters = network.parameters
+        wide = network.copy("float64")
     rows = ClusterRows(client, wide, X, y, sample_weight, encode=encode)
     rows.use_engine(model.engine)
     watchers = Watchers(model, wide, X, y, sample_weight)
     if is_stochastic(model):
         descend(model, network, rows, watchers, validation_data)
     else:
-        minimise(model, ClusterObjective(wide, rows, model.alpha), loss_scale_of(model, network),
-                 watchers)  # fmt: skip
+        penalty = Penalty(float(model.alpha) / rows.mass)
+        steps = ClusterSteps(setup_of_all(wide, rows, penalty))
+        objective = Objective(steps, wide, penalty)
+        minimise(model, objective, loss_scale_of(model, network), watchers)
         network.parameters = wide.parameters
     if not np.isfinite(network.parameters).all():
         raise ValueError(
@@ -135,10 +136,12 @@ def targets_and_weights(model: Any, y: Any, weight: Any) -> tuple[Array, Any]:
 def descend(
     model: Any, network: Network, rows: Any, watchers: Watchers, validation_data: Any
 ) -> None:
+    from fallline.distributed.steps import ClusterSteps
+
     held = None if validation_data is None else held_out(model, validation_data, network)
     model._optimizer = Solver(model, network)
     generator = model._random_state if model.shuffle else None
-    descent = OrderedDescent(
+    setup = OrderedSetup(
         network=network,
         rows=rows,
         optimizer=model._optimizer.optimizer,
@@ -148,59 +151,31 @@ def descend(
         penalty_per_mass=True,
         source=Order(np.arange(len(rows)), generator),
     )
-    epochs: Any = ClusterEpochs(descent, loss_scale_of(model, network))
+    loss_scale = loss_scale_of(model, network)
+    epochs: Any = ClusterEpochs(ClusterSteps(setup, loss_scale), setup, loss_scale)
     Descending(model, network, epochs, held, watchers).run(incremental=False)
 
 
 class ClusterEpochs:
     """The epochs of a fit, as :class:`fallline.estimators.steps.Epochs`, on a cluster."""
 
-    def __init__(self, descent: OrderedDescent, loss_scale: float) -> None:
-        self.descent, self.loss_scale = descent, loss_scale
-        self.rows: Any = descent.rows
-        self.steps = ReferenceSteps(descent)  # to measure and to update
+    def __init__(self, steps: Any, setup: OrderedSetup, loss_scale: float) -> None:
+        self.steps, self.setup, self.loss_scale = steps, setup, loss_scale
 
     def epoch(self) -> float:
         """One pass over the rows; the mean over the batches' rows, each before its update."""
-        self.rows.look_around()
-        self.descent.source.advance()
-        if self.descent.full:
-            return self.step(None)[0]
+        self.steps.cluster.look_around()
+        self.setup.source.advance()
+        if self.setup.full:
+            return float(self.steps.step(None, want_loss=True))
         total, count = 0.0, 0
         for batch in self.steps.batches():
-            loss, mass = self.step(batch)
+            loss = float(self.steps.step(batch, want_loss=True))
             if not np.isfinite(loss):
                 return loss
-            if mass > 0:
+            if self.steps.mass_of_last > 0:
                 total, count = total + len(batch) * loss, count + len(batch)
         return total / max(count, 1)
-
-    def step(self, batch: Array | None) -> tuple[float, float]:
-        """One update; the loss as it is reported, and the batch's mass."""
-        network = self.descent.network
-        loss, gradient, mass = self.rows.gradient(batch)
-        penalty = self.descent.penalty.over(mass if mass > 0 else 1.0)
-        W = network.parameters * network.is_weight
-        loss = self.loss_scale * loss + float(penalty.value(W))
-        self.steps.update((gradient + penalty.slope(W)).astype(network.dtype, copy=False))
-        return loss, mass
-
-
-class ClusterObjective(Objective):
-    """Loss and gradient of all rows on a cluster, for L-BFGS."""
-
-    def __init__(self, network: Network, rows: Any, alpha: float) -> None:
-        self.network, self.rows = network, rows
-        self.cluster: Any = rows
-        self.penalty = Penalty(float(alpha) / rows.mass)
-        self.evaluate = self.by_cluster
-        self.order = pack_order(network.sizes)
-
-    def by_cluster(self) -> tuple[float, Array]:
-        """The penalised loss and its gradient."""
-        loss, gradient, _ = self.cluster.gradient(None)
-        W = self.network.parameters * self.network.is_weight
-        return loss + float(self.penalty.value(W)), gradient + self.penalty.slope(W)
 
 
 def mapped(model: Any, method: str, X: Any) -> Any:

@@ -24,7 +24,7 @@ class Held:
 
     def measure(self, model: Any, epochs: Epochs) -> tuple[float, float]:
         """The loss (without L2) and the score; NaN for a score where the output is not finite."""
-        network, rows = epochs.descent.network, self.rows
+        network, rows = epochs.setup.network, self.rows
         loss, logits = epochs.steps.measure(rows)
         loss, output = epochs.loss_scale * loss, network.loss.output(logits)
         if not np.isfinite(output).all():

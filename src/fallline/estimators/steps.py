@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.estimators.rows import SparseRows
-from fallline.estimators.sparse import SparseSteps
-from fallline.training.steps import CompiledSteps, Descent, ReferenceSteps
+from fallline.estimators.rows import SparseRows, SparseSteps
+from fallline.training.steps import CompiledSteps, ReferenceSteps, StepSetup
 
-__all__ = ["Epochs", "Order", "OrderedDescent"]
+__all__ = ["Epochs", "Order", "OrderedSetup"]
 
 
 @dataclass
@@ -36,8 +35,8 @@ class Order:
 
 
 @dataclass(frozen=True)
-class OrderedDescent(Descent):
-    """A descent whose order comes from outside."""
+class OrderedSetup(StepSetup):
+    """What steps are taken with, where the order of the rows comes from outside."""
 
     source: Order = field(default_factory=lambda: Order(np.arange(0), None))
 
@@ -51,18 +50,18 @@ class OrderedDescent(Descent):
 class Epochs:
     """The epochs of a fit; ``loss_scale`` is what the data's part of the loss is reported with."""
 
-    def __init__(self, descent: OrderedDescent, *, compiled: bool, loss_scale: float) -> None:
-        self.descent = descent
-        reference = SparseSteps if isinstance(descent.rows.X, SparseRows) else ReferenceSteps
-        self.steps: Any = CompiledSteps(descent) if compiled else reference(descent)
+    def __init__(self, setup: OrderedSetup, *, compiled: bool, loss_scale: float) -> None:
+        self.setup = setup
+        reference = SparseSteps if isinstance(setup.rows.X, SparseRows) else ReferenceSteps
+        self.steps: Any = CompiledSteps(setup) if compiled else reference(setup)
         self.loss_scale = loss_scale
-        self.is_weight = descent.network.is_weight
+        self.is_weight = setup.network.is_weight
 
     def epoch(self) -> float:
         """One pass over the rows; the loss, each batch's before its update."""
-        self.descent.source.advance()
-        weighted = self.descent.rows.weight is not None
-        if self.loss_scale == 1.0 and (self.descent.full or not weighted):
+        self.setup.source.advance()
+        weighted = self.setup.rows.weight is not None
+        if self.loss_scale == 1.0 and (self.setup.full or not weighted):
             return float(self.steps.epoch(want_loss=True))
         return self.batch_by_batch()
 
@@ -81,27 +80,27 @@ class Epochs:
         return total / max(rows, 1)
 
     def batches(self) -> Iterator[Array]:
-        order, size = self.descent.order(), self.descent.batch_size
+        order, size = self.setup.order(), self.setup.batch_size
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
     def mass(self, batch: Array) -> float:
         """A batch's number of rows, or the sum of their weights."""
-        weight = self.descent.rows.weight
+        weight = self.setup.rows.weight
         return float(len(batch) if weight is None else weight[batch].sum())
 
     def penalty(self, mass: float) -> float:
         """What the weights cost in a batch's loss."""
-        W = self.descent.network.parameters * self.is_weight
-        return float(self.descent.penalty.over(mass).value(W))
+        W = self.setup.network.parameters * self.is_weight
+        return float(self.setup.penalty.over(mass).value(W))
 
     def batch_loss(self, batch: Array) -> float:
         """One step on a batch; its loss before the step."""
-        if self.descent.full:
+        if self.setup.full:
             return float(self.steps.epoch(want_loss=True))
         if isinstance(self.steps, ReferenceSteps):
             return self.steps.step(batch, want_loss=True)
-        position = self.descent.position
+        position = self.setup.position
         loss, taken = self.steps.loop.epoch(batch, position.step, want_loss=True)
         position.step += taken
         return float(loss)

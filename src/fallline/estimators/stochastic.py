@@ -1,7 +1,6 @@
 """The stochastic solvers' fit: epochs, the count of those without improvement, when to stop."""
 
 import time
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fallline.arrays import Array
 from fallline.core.network import Network
+from fallline.errors import warn
 from fallline.estimators.callbacks import Watchers
 from fallline.estimators.scoring import Held
 from fallline.estimators.solver import Solver
@@ -26,7 +26,7 @@ class Descending:
         self.model, self.network, self.epochs, self.held = model, network, epochs, held
         self.solver: Solver = model._optimizer
         self.watchers = watchers
-        self.n_rows = len(epochs.descent.rows)
+        self.n_rows = len(epochs.setup.rows)
         self.began = time.perf_counter()
         self.best: Array | None = None
         if model.early_stopping:
@@ -46,10 +46,10 @@ class Descending:
                     if not incremental:
                         self.not_converged()
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=7)
+            warn("Training interrupted by user.")
             model.history_.stopped = "interrupted"
             model.history_.message = "interrupted; the parameters of the last step are kept"
-        model.history_.steps = self.solver.t = self.epochs.descent.position.step
+        model.history_.steps = self.solver.t = self.epochs.setup.position.step
         if model.early_stopping and self.best is not None:
             self.network.parameters = self.best
 
@@ -58,7 +58,7 @@ class Descending:
         model = self.model
         self.watchers.before_epoch()
         loss = self.epochs.epoch()
-        self.solver.t = self.epochs.descent.position.step
+        self.solver.t = self.epochs.setup.position.step
         model.n_iter_ += 1
         model.t_ += self.n_rows
         self.record(loss)
@@ -66,7 +66,7 @@ class Descending:
         score = self.validate()
         self.count(loss, score)
         self.solver.after_epoch(model.t_)
-        return any([self.watchers.after_epoch(), self.ran_away(loss), self.tired()])
+        return any([self.watchers.after_epoch(), self.ran_away(loss), self.no_progress()])
 
     def record(self, loss: float) -> None:
         model, history = self.model, self.model.history_
@@ -108,7 +108,7 @@ class Descending:
             model.best_loss_ = loss if loss < model.best_loss_ else model.best_loss_
         model._no_improvement_count = model._no_improvement_count + 1 if worse else 0
 
-    def tired(self) -> bool:
+    def no_progress(self) -> bool:
         """Whether too many epochs brought nothing; an adaptive rate is divided by 5 first."""
         model = self.model
         if model._no_improvement_count <= model.n_iter_no_change:
@@ -135,15 +135,14 @@ class Descending:
         self.model.history_.stopped, self.model.history_.message = "diverged", message
         if self.model.early_stopping:
             hint = "the best weights are kept; a smaller learning_rate_init or scaled data may help"
-            warnings.warn(f"{message}; {hint}", ConvergenceWarning, stacklevel=9)
+            warn(f"{message}; {hint}", ConvergenceWarning)
         return True
 
     def not_converged(self) -> None:
-        warnings.warn(
+        warn(
             f"Stochastic Optimizer: Maximum iterations ({self.model.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=8,
         )
 
     def say(self, text: str) -> None:

@@ -13,7 +13,7 @@ from fallline.core.optimizers import GradientDescent, Optimizer, rate_at
 from fallline.core.penalties import Penalty, check_penalty
 from fallline.core.samples import Samples
 from fallline.text import matrix, side_by_side
-from fallline.training.run import check_optimizer
+from fallline.training.settings import check_optimizer
 
 __all__ = ["LayerTrace", "Trace", "trace"]
 

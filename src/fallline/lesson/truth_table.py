@@ -19,8 +19,9 @@ from fallline.core.backprop import Backprop
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
 from fallline.limits import check_integer
+from fallline.training.divergence import ran_away, runaway_message
 from fallline.training.history import History
-from fallline.training.run import ran_away, runaway_message, train
+from fallline.training.run import train
 
 __all__ = [
     "EPOCHS",

@@ -28,10 +28,9 @@ from fallline.lesson import with_slips
 from fallline.playground.limits import MOST_PARAMETERS
 from fallline.playground.problems import Problem
 from fallline.playground.setup import Setup, make_optimizer
+from fallline.training.divergence import ran_away, runaway_message
 from fallline.training.position import Position
-from fallline.training.run import ran_away, runaway_message
-from fallline.training.steps import CompiledSteps, ReferenceSteps
-from fallline.training.steps import Descent as Steps
+from fallline.training.steps import CompiledSteps, ReferenceSteps, StepSetup
 
 __all__ = ["Descent", "Track", "engine_ready", "load_engine", "loss_name"]
 
@@ -46,7 +45,7 @@ def load_engine() -> None:
     network = Network([1, 1], loss="squared_error")
     rows = network.samples([[0.0], [1.0]], [0.0, 1.0])
     optimizer = make_optimizer(Setup().training, 1)
-    CompiledSteps(Steps(network, rows, optimizer, Position(), 2)).epochs(1)
+    CompiledSteps(StepSetup(network, rows, optimizer, Position(), 2)).epochs(1)
     engine_ready.set()
 
 
@@ -152,8 +151,8 @@ class Descent:
         return Penalty(self.setup.training.l2, self.setup.training.l1)
 
     @cached_property
-    def plan(self) -> Steps:
-        return Steps(
+    def plan(self) -> StepSetup:
+        return StepSetup(
             self.network, self.rows, self.optimizer, self.position, self.batch_size, self.penalty
         )
 

@@ -45,8 +45,8 @@ def write_report(model: TableModel, path: str | os.PathLike[str], command: str =
 
 
 def report_html(model: TableModel, data: Prepared, command: str) -> str:
-    tested = len(data.tested) > 0
-    X, y, _ = data.part(data.tested if tested else data.held)
+    tested = len(data.test) > 0
+    X, y, _ = data.part(data.test if tested else data.validation)
     where = f"{len(y):,} {'test' if tested else 'validation'} rows"
     output = model.network.predict_proba(X)
     target = model.encoding.target

@@ -21,7 +21,8 @@ from fallline.engine import Course, serves, train_many
 from fallline.errors import ParameterError
 from fallline.limits import check_integer, check_number
 from fallline.sweeps.settings import DEFAULTS, as_key
-from fallline.training.run import batch_size_for_rows, score, train
+from fallline.training.choice import default_batch_size
+from fallline.training.run import score, train
 from fallline.training.steps import measured
 
 __all__ = ["Problem", "Spreader", "problem_of", "retrain", "run_jobs", "spread"]
@@ -164,7 +165,7 @@ def train_group(
 ) -> list[float]:
     """Train the networks in place; the training loss of each one's last epoch."""
     first = runs[0]
-    batch = first["batch_size"] or batch_size_for_rows(len(rows))
+    batch = first["batch_size"] or default_batch_size(len(rows))
     steps = first["epochs"] * math.ceil(len(rows) / batch)
     optimizers = [optimizer_of(run, steps) for run in runs]
     if serves(networks[0], optimizers[0]):

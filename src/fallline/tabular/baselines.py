@@ -1,4 +1,4 @@
-"""The linear rival of a network: logistic, softmax, ridge or Poisson regression, on the same data.
+"""The linear baseline: logistic, softmax, ridge or Poisson regression, on the same data.
 
 It is a network without a hidden layer: for numbers the minimum has a closed form (ridge), else
 L-BFGS finds it. The penalty is l2 = 1 / n_rows on the mean loss, the usual default: a weight of 1
@@ -14,6 +14,7 @@ from fallline.blas import one_blas_thread
 from fallline.core.backprop import shares_of
 from fallline.core.network import Network
 from fallline.data.encoding import Encoding
+from fallline.training import lbfgs
 
 __all__ = ["LINEAR_NAMES", "LOSS_FOR", "fit_linear", "new_network"]
 
@@ -31,7 +32,7 @@ LINEAR_NAMES = {
 }
 ITERATIONS = 300
 TOLERANCE = 1e-5
-MOST_NUMBERS = 20_000_000  # a larger X is sampled: the coefficients hardly change
+MAX_NUMBERS = 20_000_000  # a larger X is sampled: the coefficients hardly change
 
 
 def new_network(
@@ -59,9 +60,9 @@ def fit_linear(
 
     None where Ctrl-C ended the search for it.
     """
-    most = max(MOST_NUMBERS // X.shape[1], 1000)
-    if len(X) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(len(X), most, replace=False))
+    limit = max(MAX_NUMBERS // X.shape[1], 1000)
+    if len(X) > limit:
+        rows = np.sort(np.random.default_rng(seed).choice(len(X), limit, replace=False))
         X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
     network = new_network(encoding, (), seed=seed)
     if encoding.task == "numbers":
@@ -75,9 +76,7 @@ def fit_linear(
 
 
 def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Array | None:
-    """The parameters of least loss, by L-BFGS from zero; None where Ctrl-C ended the search."""
-    from scipy.optimize import minimize
-
+    """The parameters of minimum loss, by L-BFGS from zero; None where Ctrl-C ended the search."""
     rows = network.samples(X, y, weight)
     shares = shares_of(len(rows), rows.weight)
     loss, l2, n_in = network.loss, 1.0 / len(rows), X.shape[1]
@@ -92,12 +91,12 @@ def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Arra
 
     try:
         with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
-            result = minimize(
+            result = lbfgs.minimize(
                 loss_and_gradient,
                 np.zeros(network.n_parameters),
-                jac=True,
-                method="L-BFGS-B",
-                options={"maxiter": ITERATIONS, "gtol": TOLERANCE, "ftol": 1e-10},
+                max_iterations=ITERATIONS,
+                gradient_tolerance=TOLERANCE,
+                loss_tolerance=1e-10,
             )
     except KeyboardInterrupt:
         return None

@@ -5,9 +5,8 @@ a part of those is held out to choose the best epoch. The standard error of a me
 folds, s / sqrt(folds); folds share training rows, so it is somewhat too small.
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -19,11 +18,11 @@ from fallline.errors import ParameterError, TableError
 from fallline.limits import check_integer, check_number
 from fallline.tabular.baselines import fit_linear
 from fallline.tabular.model import TableModel
+from fallline.tabular.options import TableOptions, with_defaults
 from fallline.tabular.preparation import Prepared, Split, column_types, encode, with_target
-from fallline.tabular.recipes import recipes
+from fallline.tabular.recipes import RecipeStart, recipes
 from fallline.tabular.scoring import network_scores
-from fallline.tabular.train import Run, train_prepared
-from fallline.training.run import Progress
+from fallline.tabular.train import train_prepared
 
 __all__ = ["CrossValidation", "Fold", "cross_validate"]
 
@@ -103,41 +102,30 @@ def cross_validate(
     n_folds: int = 5,
     repeats: int = 1,
     groups: str | None = None,
-    task: str | None = None,
-    types: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
-    weights: str | None = None,
-    class_weight: str | None = None,
-    validation: float = 0.15,
-    preset: str = "standard",
-    seed: int = 0,
-    threads: int | None = None,
-    baseline: bool = True,
-    callbacks: Sequence[Callable[[Progress], Any]] = (),
-    on_run: Callable[[Run], Any] | None = None,
-    **given: Any,
+    **options: Unpack[TableOptions],
 ) -> CrossValidation:
     """Train and score one network a fold.
 
     ``n_folds`` and ``repeats``: so many folds, drawn anew so many times. Classes are spread
     evenly over the folds. ``groups`` is a column whose equal cells stay together; it is not
-    learned from. The other parameters are those of :func:`fallline.train_table`; ``validation``
-    is a share of each fold's training rows. Raises TableError or ParameterError.
+    learned from. The options are those of :func:`fallline.train_table`; ``validation`` is a share
+    of each fold's training rows. Raises TableError or ParameterError.
     """
+    given = with_defaults(options)
     check_integer("folds", n_folds)
     check_integer("repeats", repeats)
-    check_number("validation", validation)
-    chosen = recipes(preset, given)
+    validation = check_number("validation", given["validation"])
+    chosen, on_run = recipes(given), given["on_run"]
     usable, set_aside = with_target(table, target)
     everything = np.arange(len(usable))
-    task = task or guess_task(usable, target, everything)
+    task = given["task"] or guess_task(usable, target, everything)
     classes = strata(usable, target, everything, task)
     group_of = None if groups is None else group_numbers(usable, groups)
     check_enough(usable, n_folds, group_of)
-    skipped = [*ignore, *([groups] if groups is not None else [])]
-    kinds = column_types(types, skipped, weights)
+    ignored = [*given["ignore"], *([groups] if groups is not None else [])]
+    types = column_types(given["types"], ignored, given["weights"])
     result = CrossValidation(task, target, usable, set_aside, n_folds, repeats, groups)
-    generator = np.random.default_rng(check_integer("seed", seed))
+    generator = np.random.default_rng(check_integer("seed", given["seed"]))
     for repeat in range(1, repeats + 1):
         fold_of = folds(len(usable), n_folds, generator, classes, group_of)
         for number in range(n_folds):
@@ -147,18 +135,19 @@ def cross_validate(
                 target,
                 split,
                 task=task,
-                types=kinds,
-                weights=weights,
-                class_weight=class_weight,
+                types=types,
+                weights=given["weights"],
+                class_weight=given["class_weight"],
             )
             if on_run is not None:
                 at = (repeat - 1) * n_folds + number + 1
-                on_run(Run(at, repeats * n_folds, chosen[0]))
-            model = train_prepared(data, chosen, seed=seed, threads=threads, callbacks=callbacks)
+                on_run(RecipeStart(at, repeats * n_folds, chosen[0]))
+            model = train_prepared(data, chosen, {**given, "on_run": None})
             if model.history.stopped == "interrupted":
                 result.complete = False
                 return result
-            result.done.append(scored(model, data, repeat, number + 1, baseline=baseline))
+            fold = scored(model, data, repeat, number + 1, baseline=given["baseline"])
+            result.done.append(fold)
     return result
 
 
@@ -183,33 +172,33 @@ def check_enough(table: Table, n_folds: int, groups: Array | None) -> None:
 
 
 def split_for(
-    tested: Array,
+    test: Array,
     validation: float,
     classes: Array | None,
     groups: Array | None,
     generator: np.random.Generator,
 ) -> Split:
     """The rows of a fold to test, and the others in two parts, groups kept together."""
-    rest = np.flatnonzero(~tested)
+    rest = np.flatnonzero(~test)
     if groups is None:
-        kept, held = holdout(
+        train, held_out = holdout(
             len(rest), validation, generator, None if classes is None else classes[rest]
         )
     else:
         parts = max(round(1 / validation), 2)
         inner = folds(len(rest), parts, generator, groups=groups[rest])
-        kept, held = np.flatnonzero(inner != 0), np.flatnonzero(inner == 0)
-    if len(kept) < 2 or len(held) < 1:
+        train, held_out = np.flatnonzero(inner != 0), np.flatnonzero(inner == 0)
+    if len(train) < 2 or len(held_out) < 1:
         raise TableError("a fold has too few rows to train on; use more rows or fewer folds")
-    return Split(rest[kept], rest[held], np.flatnonzero(tested))
+    return Split(rest[train], rest[held_out], np.flatnonzero(test))
 
 
 def scored(model: TableModel, data: Prepared, repeat: int, number: int, *, baseline: bool) -> Fold:
-    X, y, _ = data.part(data.tested)
+    X, y, _ = data.part(data.test)
     scores = {"network": model.scores(X, y)}
-    linear = fit_linear(data.encoding, *data.part(data.kept)) if baseline else None
+    linear = fit_linear(data.encoding, *data.part(data.train)) if baseline else None
     if linear is not None:
         scores["linear"] = network_scores(linear, data.encoding, X, y)
     scores["trivial"] = model.trivial_scores(y)
     predictions = model.decode(model.network.predict_proba(X)).columns()
-    return Fold(repeat, number, data.tested, scores, predictions)
+    return Fold(repeat, number, data.test, scores, predictions)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fallline.data.table import Table, show
 from fallline.data.targets import QUANTITIES, column_numbers, guess_task, rows_with_target, strata
 from fallline.errors import DataError, TableError
 from fallline.limits import check_choice, check_integer, check_number
+from fallline.tabular.options import PreparationOptions, with_defaults
 
 __all__ = [
     "CLASS_WEIGHTS",
@@ -33,17 +34,17 @@ CLASS_WEIGHTS = ("balanced",)
 class Prepared:
     """A table's usable rows, encoded: X (n, n_features), y (n,), ``weight`` (n,) or None.
 
-    ``kept``, ``held`` and ``tested`` are the positions of the rows to train on, to validate and
-    to test; ``tested`` may be empty. ``set_aside`` counts the rows whose target is missing.
+    ``train``, ``validation`` and ``test`` are the positions of those rows; ``test`` may be empty.
+    ``set_aside`` counts the rows whose target is missing.
     """
 
     encoding: Encoding
     X: Array
     y: Array
     weight: Array | None
-    kept: Array
-    held: Array
-    tested: Array
+    train: Array
+    validation: Array
+    test: Array
     set_aside: int
 
     def part(self, rows: Array) -> tuple[Array, Array, Array | None]:
@@ -55,15 +56,9 @@ def prepare(
     table: Table,
     target: str,
     *,
-    task: str | None = None,
-    types: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
-    weights: str | None = None,
-    class_weight: str | None = None,
-    validation: float | Table = 0.15,
-    test: float | Table | None = None,
     seed: int = 0,
     dtype: Any = "float64",
+    **options: Unpack[PreparationOptions],
 ) -> Prepared:
     """Split the rows that have a target, fit the encoding on the training part, and encode all.
 
@@ -72,35 +67,38 @@ def prepare(
     :func:`fallline.train_table`. Raises TableError for a table that cannot be used,
     ParameterError for a value out of range.
     """
-    types = column_types(types, ignore, weights)
+    given = with_defaults(options)
     usable, set_aside = with_target(table, target)
     everything = np.arange(len(usable))
-    task = task or guess_task(usable, target, everything)
+    task = given["task"] or guess_task(usable, target, everything)
     generator = np.random.default_rng(check_integer("seed", seed))
     classes = strata(usable, target, everything, task)
-    rest, tested = hold_out("test", test, everything, classes, generator)
-    kept, held = hold_out("validation", validation, rest, classes, generator)
-    no_validation = len(held) < 1 and not isinstance(validation, Table)
-    if len(kept) < 2 or no_validation:
+    rest, test = hold_out("test", given["test"], everything, classes, generator)
+    train, validation = hold_out("validation", given["validation"], rest, classes, generator)
+    extra = {
+        name: with_target(part, target)[0]
+        for name, part in (("validation", given["validation"]), ("test", given["test"]))
+        if isinstance(part, Table)
+    }
+    if len(train) < 2 or (len(validation) < 1 and "validation" not in extra):
         raise TableError(
             f"{table.source}: {len(usable)} rows with a value in {target!r} are too few to train "
             "on and to hold some out"
         )
-    extra = [with_target(t, target)[0] for t in (validation, test) if isinstance(t, Table)]
-    ends = np.cumsum([len(part) for part in (usable, *extra)])
-    if isinstance(validation, Table):
-        held = np.arange(ends[0], ends[1])
-    if isinstance(test, Table):
-        tested = np.arange(ends[-2], ends[-1])
-    split = Split(kept, held, tested)
+    ends = np.cumsum([len(usable), *(len(part) for part in extra.values())])
+    for name, start, end in zip(extra, ends[:-1], ends[1:], strict=True):
+        if name == "validation":
+            validation = np.arange(start, end)
+        else:
+            test = np.arange(start, end)
     return encode(
-        [usable, *extra],
+        [usable, *extra.values()],
         target,
-        split,
+        Split(train, validation, test),
         task=task,
-        types=types,
-        weights=weights,
-        class_weight=class_weight,
+        types=column_types(given["types"], given["ignore"], given["weights"]),
+        weights=given["weights"],
+        class_weight=given["class_weight"],
         set_aside=set_aside,
         dtype=dtype,
     )
@@ -110,9 +108,9 @@ def prepare(
 class Split:
     """Positions of the rows to train on, to validate and to test."""
 
-    kept: Array
-    held: Array
-    tested: Array
+    train: Array
+    validation: Array
+    test: Array
 
 
 def encode(
@@ -131,12 +129,14 @@ def encode(
 
     Every row has a target. Raises as ``prepare`` does.
     """
-    encoding = Encoding.fit(tables[0], target, rows=split.kept, task=task, types=types)
+    encoding = Encoding.fit(tables[0], target, rows=split.train, task=task, types=types)
     X = [encoding.transform(table, np.dtype(dtype)) for table in tables]
     y = np.concatenate([encoding.encode_target(table)[0] for table in tables])
-    weight = row_weights(tables, encoding, y, split.kept, weights, class_weight)
+    weight = row_weights(tables, encoding, y, split.train, weights, class_weight)
     stacked = X[0] if len(X) == 1 else np.concatenate(X)
-    return Prepared(encoding, stacked, y, weight, split.kept, split.held, split.tested, set_aside)
+    return Prepared(
+        encoding, stacked, y, weight, split.train, split.validation, split.test, set_aside
+    )
 
 
 def column_types(
@@ -164,15 +164,15 @@ def hold_out(
         return rows, rows[:0]
     check_number(name, part)
     strata = None if classes is None else classes[rows]
-    kept, held = holdout(len(rows), part, generator, strata)
-    return rows[kept], rows[held]
+    rest, held_out = holdout(len(rows), part, generator, strata)
+    return rows[rest], rows[held_out]
 
 
 def row_weights(
     tables: Sequence[Table],
     encoding: Encoding,
     y: Array,
-    kept: Array,
+    train: Array,
     weights: str | None,
     class_weight: str | None,
 ) -> Array | None:
@@ -188,7 +188,7 @@ def row_weights(
     if class_weight is None:
         return own
     codes = y.astype(np.intp)
-    by_class = balanced_weights(encoding, codes[kept], class_weight)[codes]
+    by_class = balanced_weights(encoding, codes[train], class_weight)[codes]
     return by_class if own is None else own * by_class
 
 

@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from fallline.core.optimizers import LBFGS, OPTIMIZERS, Optimizer
 from fallline.core.schedules import spanning
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
-from fallline.training.run import DEFAULT_BATCH
+from fallline.training.choice import DEFAULT_BATCH
 
-__all__ = ["PRESETS", "Recipe", "recipes"]
+__all__ = ["PRESETS", "Recipe", "RecipeStart", "recipes"]
 
 SMALL_TABLE, SMALL_BATCH = 2_000, 32
-LEAST_L2, MOST_L2 = 1e-4, 1e-2
+MIN_L2, MAX_L2 = 1e-4, 1e-2
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,16 @@ class Recipe:
     def for_rows(self, n_rows: int) -> "Recipe":
         """The same with the batch size and the l2 that ``n_rows`` training rows ask for."""
         batch, l2 = self.batch_size, self.l2
-        if batch is None and self.optimizer != "lbfgs" and not isinstance(self.optimizer, LBFGS):
+        if batch is None and not self.by_lbfgs:
             batch = SMALL_BATCH if n_rows < SMALL_TABLE else DEFAULT_BATCH
         if l2 is None:
-            l2 = min(max(5.0 / n_rows, LEAST_L2), MOST_L2)
+            l2 = min(max(5.0 / n_rows, MIN_L2), MAX_L2)
         return replace(self, batch_size=batch, l2=l2)
+
+    @property
+    def by_lbfgs(self) -> bool:
+        """Whether its optimiser takes all rows at once."""
+        return self.optimizer == "lbfgs" or isinstance(self.optimizer, LBFGS)
 
     def build(self, n_rows: int) -> Any:
         """The optimiser for a run over ``n_rows``. Raises ParameterError for an unknown name."""
@@ -59,6 +64,15 @@ class Recipe:
         batch = self.batch_size or DEFAULT_BATCH
         steps = max(self.epochs * math.ceil(n_rows / batch), 1)
         return OPTIMIZERS[name](spanning(self.schedule, self.learning_rate, steps))
+
+
+@dataclass(frozen=True)
+class RecipeStart:
+    """One of the runs that training makes: its number from 1, of how many, and its recipe."""
+
+    number: int
+    of: int
+    recipe: Recipe
 
 
 PRESETS: dict[str, tuple[Recipe, ...]] = {
@@ -80,20 +94,21 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
 """One recipe, or several of which the best by validation loss is kept."""
 
 
-def recipes(preset: str, given: Mapping[str, Any]) -> tuple[Recipe, ...]:
-    """The recipes of a preset, each with what was given (not None) in place of its own.
+def recipes(options: Mapping[str, Any]) -> tuple[Recipe, ...]:
+    """The recipes of the preset, each with what was given (not None) in place of its own.
 
-    Recipes that become the same are taken once. Raises ParameterError for an unknown preset.
+    ``options`` are a :class:`fallline.tabular.options.TableOptions`. Recipes that become the same
+    are taken once. Raises ParameterError for an unknown preset.
     """
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if "hidden" in chosen:
-        chosen["hidden"] = tuple(chosen["hidden"])
-    if not isinstance(chosen.get("optimizer", ""), str) and {"learning_rate", "schedule"} & set(
-        chosen
-    ):
+    names = [field.name for field in fields(Recipe)]
+    given = {name: options[name] for name in names if options[name] is not None}
+    if "hidden" in given:
+        given["hidden"] = tuple(given["hidden"])
+    named = isinstance(given.get("optimizer", ""), str)
+    if not named and {"learning_rate", "schedule"} & set(given):
         raise ParameterError(
             "learning_rate and schedule belong to an optimizer given by name; "
             "set them in the optimiser itself"
         )
-    base = PRESETS[check_choice("preset", preset, list(PRESETS))]
-    return tuple(dict.fromkeys(replace(recipe, **chosen) for recipe in base))
+    base = PRESETS[check_choice("preset", options["preset"], list(PRESETS))]
+    return tuple(dict.fromkeys(replace(recipe, **given) for recipe in base))

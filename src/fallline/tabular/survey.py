@@ -66,22 +66,22 @@ class Division:
     """Which rows train, validate and test.
 
     Each row has a number drawn from [0, 1), which follows from ``seed``, its block and its place
-    in it. Those below ``held`` validate; those from ``shares[0]`` on, less than ``tested`` above
-    it, test; all others train.
+    in it. Those below ``validation`` validate; those from ``shares[0]`` on, less than ``test``
+    above it, test; all others train.
     """
 
     target: str
     seed: int
     shares: tuple[float, float]
-    held: float
-    tested: float
+    validation: float
+    test: float
 
     def training_rows(self, table: Table, block: int) -> Table:
         """The training rows of a block."""
         usable, _ = with_target(table, self.target)
         draws = draws_of(len(usable), block, self.seed)
-        tested = (draws >= self.shares[0]) & (draws - self.shares[0] < self.tested)
-        return usable.take(np.flatnonzero((draws >= self.held) & ~tested))
+        test = (draws >= self.shares[0]) & (draws - self.shares[0] < self.test)
+        return usable.take(np.flatnonzero((draws >= self.validation) & ~test))
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ class Survey:
     target: str
     shares: tuple[float, float]
     seed: int
-    kept: Reservoir = field(default_factory=lambda: Reservoir(SAMPLE_ROWS))
-    held: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
-    tested: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
+    train: Reservoir = field(default_factory=lambda: Reservoir(SAMPLE_ROWS))
+    validation: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
+    test: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
     n_rows: int = 0
     set_aside: int = 0
 
@@ -132,10 +132,10 @@ class Survey:
         usable = table.take(np.flatnonzero(~table.missing(self.target)))
         draws = draws_of(len(usable), block, self.seed)
         above = draws - self.shares[0]
-        self.held.add(usable, np.where(draws < self.shares[0], draws, np.inf))
-        self.tested.add(usable, np.where((above >= 0) & (above < self.shares[1]), above, np.inf))
+        self.validation.add(usable, np.where(draws < self.shares[0], draws, np.inf))
+        self.test.add(usable, np.where((above >= 0) & (above < self.shares[1]), above, np.inf))
         keys = generator.random(len(usable))
-        self.kept.add(usable, np.where(draws < sum(self.shares), np.inf, keys))
+        self.train.add(usable, np.where(draws < sum(self.shares), np.inf, keys))
         self.n_rows += len(usable)
         self.set_aside += len(table) - len(usable)
 
@@ -144,9 +144,11 @@ class Survey:
         if self.n_rows == 0:
             raise TableError(f"the target column {self.target!r} is empty in every row")
         samples = {
-            "kept": self.kept.table(), "held": self.held.table(), "tested": self.tested.table()
-        }  # fmt: skip
-        ends = min(self.held.limit, self.shares[0]), min(self.tested.limit, self.shares[1])
+            "train": self.train.table(),
+            "validation": self.validation.table(),
+            "test": self.test.table(),
+        }
+        ends = min(self.validation.limit, self.shares[0]), min(self.test.limit, self.shares[1])
         division = Division(self.target, self.seed, self.shares, *ends)
         return Blocks(tuple(readers), division, self.n_rows, self.set_aside, samples)
 

@@ -1,70 +1,39 @@
-"""From a table to a trained network: one for each recipe, the best by validation loss."""
+"""From a table to a trained network: one for each recipe, the best by validation loss.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+:func:`train_recipe` serves rows in memory, blocks of a large table and files on a cluster alike:
+what differs is the function that fits the network.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fallline.core.network import Network
-from fallline.core.optimizers import LBFGS, Optimizer
 from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
 from fallline.limits import check_integer
-from fallline.saving.checkpointing import RunCheckpoint, fingerprint
+from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.baselines import fit_linear, new_network
 from fallline.tabular.model import TableModel
+from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.preparation import Prepared, prepare
-from fallline.tabular.recipes import Recipe, recipes
+from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.scoring import network_scores
+from fallline.tabular.survey import Blocks
 from fallline.training.history import History
-from fallline.training.run import Progress, train
+from fallline.training.run import train
+from fallline.training.settings import TrainOptions
 from fallline.training.stopping import Patience
 
-__all__ = ["Run", "add_scores", "facts_of", "train_prepared", "train_table"]
+__all__ = ["complete", "train_prepared", "train_recipe", "train_table"]
+
+Fit = Callable[[Network, TrainOptions], History]
 
 
-@dataclass(frozen=True)
-class Run:
-    """One of the runs that training makes: its number from 1, of how many, and its recipe."""
-
-    number: int
-    of: int
-    recipe: Recipe
-
-
-def train_table(
-    table: Table,
-    target: str,
-    *,
-    task: str | None = None,
-    types: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
-    weights: str | None = None,
-    class_weight: str | None = None,
-    validation: float | Table = 0.15,
-    test: float | Table | None = None,
-    preset: str = "standard",
-    hidden: Sequence[int] | None = None,
-    activation: str | None = None,
-    optimizer: str | Optimizer | LBFGS | None = None,
-    learning_rate: float | None = None,
-    schedule: str | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    l2: float | None = None,
-    l1: float | None = None,
-    dropout: float | None = None,
-    patience: int | None = None,
-    seed: int = 0,
-    threads: int | None = None,
-    baseline: bool = True,
-    callbacks: Sequence[Callable[[Progress], Any]] = (),
-    on_run: Callable[[Run], Any] | None = None,
-    checkpoint: RunCheckpoint | None = None,
-) -> TableModel:
+def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> TableModel:
     """Train a network on a table; the best epoch's parameters, by validation loss, are kept.
 
     Parameters
@@ -78,137 +47,84 @@ def train_table(
     validation, test : shares of the rows, held out class by class, or tables of their own. The
         encoding is fitted on the training rows alone.
     preset : "quick", "standard" or "best" (several networks, the best by validation loss kept);
-        what is given besides stands in place of the preset's own.
+        what else is given stands in place of the preset's own:
+        hidden, activation, optimizer, learning_rate, schedule, epochs, batch_size, l2, l1, dropout
+        and patience.
     optimizer : a name, with learning_rate and schedule, or an optimiser.
     baseline : whether to fit the linear model to compare with.
     on_run : called as each of the preset's runs begins.
+    seed, threads, callbacks : as in :func:`fallline.train`.
     checkpoint : a :class:`fallline.saving.checkpointing.RunCheckpoint`.
 
-    The other parameters are those of :func:`fallline.train`. Raises TableError or ParameterError.
+    Raises TableError for a table that cannot be used, ParameterError for a value or a name that
+    is not allowed.
     """
-    given = {
-        "hidden": hidden,
-        "activation": activation,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "schedule": schedule,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "l2": l2,
-        "l1": l1,
-        "dropout": dropout,
-        "patience": patience,
-    }
-    chosen = recipes(preset, given)
-    data = prepare(
-        table,
-        target,
-        task=task,
-        types=types,
-        ignore=ignore,
-        weights=weights,
-        class_weight=class_weight,
-        validation=validation,
-        test=test,
-        seed=seed,
-    )
-    model = train_prepared(
-        data,
-        chosen,
-        seed=seed,
-        threads=threads,
-        callbacks=callbacks,
-        on_run=on_run,
-        checkpoint=checkpoint,
-    )
+    given = with_defaults(options)
+    chosen = recipes(given)
+    data = prepare(table, target, seed=given["seed"], **preparation_options(given))
+    model = train_prepared(data, chosen, given)
     model.notes[:0] = table.notes
-    model.facts |= {
-        "source": Path(table.source).name,
-        "preset": preset,
-        "validation": validation if isinstance(validation, float) else "a table",
-        "weights": weights,
-        "class_weight": class_weight,
-    }
-    add_scores(model, data, baseline=baseline)
+    complete(model, data, given, source=Path(table.source).name)
     return model
 
 
-def train_prepared(
-    data: Prepared,
-    chosen: Sequence[Recipe],
-    *,
-    seed: int = 0,
-    threads: int | None = None,
-    callbacks: Sequence[Callable[[Progress], Any]] = (),
-    on_run: Callable[[Run], Any] | None = None,
-    checkpoint: RunCheckpoint | None = None,
-) -> TableModel:
+def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptions) -> TableModel:
     """Train one network a recipe on prepared rows, and keep the one of the lowest validation loss.
 
-    A run that is interrupted or diverges is the last one. Raises ParameterError.
+    ``options`` are complete. A run that is interrupted or diverges is the last one. Raises
+    ParameterError.
     """
-    if checkpoint is not None:
-        checkpoint.data = fingerprint(data.X, data.y, data.weight, data.kept, data.held)
-    best: tuple[float, Network, History, Recipe] | None = None
-    failures: list[str] = []
-    for number, recipe in enumerate(recipe.for_rows(len(data.kept)) for recipe in chosen):
-        if on_run is not None:
-            on_run(Run(number + 1, len(chosen), recipe))
-        network = new_network(data.encoding, recipe.hidden, recipe.activation, seed)
-        keeper = None if checkpoint is None else checkpoint.numbered(number)
-        several = len(chosen) > 1
-        history = train_one(
-            network, data, recipe, seed, threads, callbacks, keeper, several=several
-        )
-        if keeper is not None and keeper.failure is not None:
-            failures.append(f"no checkpoint was kept: {keeper.failure}")
-        loss = best_loss(history)
-        if best is None or loss < best[0]:
-            best = loss, network, history, recipe
-        if history.stopped in ("interrupted", "diverged"):
+    X, y, weight = data.part(data.train)
+    validation = data.part(data.validation)[:2]
+
+    def fit(network: Network, settings: TrainOptions) -> History:
+        return train(network, X, y, sample_weight=weight, validation=validation, **settings)
+
+    if options["checkpoint"] is not None:
+        kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation)
+        options["checkpoint"].data = kept
+    best: TableModel | None = None
+    for number, recipe in enumerate(chosen):
+        start = RecipeStart(number + 1, len(chosen), recipe.for_rows(len(X)))
+        model = train_recipe(data, start, options, len(X), fit)
+        if best is None or best_loss(model.history) < best_loss(best.history):
+            best = model
+        if model.history.stopped in ("interrupted", "diverged"):
             break
     if best is None:
         raise ParameterError("at least one recipe is needed")
-    _, network, history, recipe = best
-    facts = facts_of(data, recipe, history, len(chosen), seed)
-    notes = [*data.encoding.notes, *failures[:1]]
-    return TableModel(network, data.encoding, history, facts, notes)
+    return best
 
 
-def train_one(
-    network: Network,
-    data: Prepared,
-    recipe: Recipe,
-    seed: int,
-    threads: int | None,
-    callbacks: Sequence[Callable[[Progress], Any]],
-    keeper: RunCheckpoint | None,
-    *,
-    several: bool,
-) -> History:
-    X, y, weight = data.part(data.kept)
-    optimizer = recipe.build(len(X))
-    history = train(
-        network,
-        X,
-        y,
-        optimizer=optimizer,
-        epochs=check_integer("epochs", recipe.epochs),
-        batch_size=recipe.batch_size,
-        seed=seed,
-        l2=recipe.l2 or 0.0,
-        l1=recipe.l1,
-        dropout=recipe.dropout,
-        sample_weight=weight,
-        validation=data.part(data.held)[:2],
-        stop=Patience(recipe.patience),
-        callbacks=callbacks,
-        threads=threads,
-        checkpoint=None if isinstance(optimizer, LBFGS) else keeper,
-    )
-    if keeper is not None and (history.stopped == "interrupted" or several):
-        keeper.write()
-    return history
+def train_recipe(
+    data: Prepared, start: RecipeStart, options: TableOptions, n_rows: int, fit: Fit
+) -> TableModel:
+    """One network by one recipe. ``fit`` trains it on ``n_rows`` rows, with the options given."""
+    recipe, checkpoint = start.recipe, options["checkpoint"]
+    network = new_network(data.encoding, recipe.hidden, recipe.activation, options["seed"])
+    if options["on_run"] is not None:
+        options["on_run"](start)
+    keeper = None if checkpoint is None else checkpoint.numbered(start.number - 1)
+    settings: TrainOptions = {
+        "optimizer": recipe.build(n_rows),
+        "epochs": check_integer("epochs", recipe.epochs),
+        "batch_size": recipe.batch_size,
+        "seed": options["seed"],
+        "l2": recipe.l2 or 0.0,
+        "l1": recipe.l1,
+        "dropout": recipe.dropout,
+        "stop": Patience(recipe.patience),
+        "callbacks": options["callbacks"],
+        "threads": options["threads"],
+        "checkpoint": None if recipe.by_lbfgs else keeper,
+    }
+    history = fit(network, settings)
+    if checkpoint is not None and keeper is not None:
+        if history.stopped == "interrupted" or start.of > 1:
+            keeper.write()
+        checkpoint.failure = checkpoint.failure or keeper.failure
+    facts = facts_of(data, start, settings, history)
+    return TableModel(network, data.encoding, history, facts, list(data.encoding.notes))
 
 
 def best_loss(history: History) -> float:
@@ -217,40 +133,72 @@ def best_loss(history: History) -> float:
 
 
 def facts_of(
-    data: Prepared, recipe: Recipe, history: History, n_runs: int, seed: int
+    data: Prepared, start: RecipeStart, settings: TrainOptions, history: History
 ) -> dict[str, Any]:
-    """What the model file keeps about the training."""
+    """What the model file keeps about a run: the rows in memory, and the settings that ran."""
     facts: dict[str, Any] = {
-        "rows": len(data.kept) + len(data.held) + len(data.tested),
-        "training_rows": len(data.kept),
-        "validation_rows": len(data.held),
-        "test_rows": len(data.tested),
+        "rows": len(data.train) + len(data.validation) + len(data.test),
+        "training_rows": len(data.train),
+        "validation_rows": len(data.validation),
+        "test_rows": len(data.test),
         "set_aside": data.set_aside,
-        "hidden": list(recipe.hidden),
-        "activation": recipe.activation,
-        "optimizer": repr(recipe.build(len(data.kept))),
-        "batch_size": recipe.batch_size,
-        "l2": recipe.l2,
-        "l1": recipe.l1,
-        "dropout": recipe.dropout,
-        "seed": seed,
-        "runs": n_runs,
+        "hidden": list(start.recipe.hidden),
+        "activation": start.recipe.activation,
+        "optimizer": repr(settings["optimizer"]),
+        "batch_size": settings["batch_size"],
+        "l2": settings["l2"],
+        "l1": settings["l1"],
+        "dropout": settings["dropout"],
+        "seed": settings["seed"],
+        "runs": start.of,
         "best_validation_loss": best_loss(history) if history.validation_loss else None,
     }
     if data.encoding.task not in QUANTITIES:
-        codes = data.y[data.kept].astype(np.intp)
+        codes = data.y[data.train].astype(np.intp)
         counts = np.bincount(codes, minlength=len(data.encoding.classes))
         facts["class_shares"] = (counts / counts.sum()).tolist()
     return facts
+
+
+def complete(
+    model: TableModel,
+    data: Prepared,
+    options: TableOptions,
+    *,
+    source: str,
+    surveyed: Blocks | None = None,
+) -> None:
+    """Add the facts about the table, the scores, and a note where no checkpoint could be kept.
+
+    ``surveyed`` is the whole of the table where ``data`` are samples of it.
+    """
+    validation, checkpoint = options["validation"], options["checkpoint"]
+    model.facts |= {
+        "source": source,
+        "preset": options["preset"],
+        "validation": validation if isinstance(validation, float) else "a table",
+        "weights": options["weights"],
+        "class_weight": options["class_weight"],
+    }
+    if surveyed is not None:
+        model.facts |= {
+            "rows": surveyed.n_rows,
+            "training_rows": surveyed.n_rows - len(data.validation) - len(data.test),
+            "encoding_sample": len(data.train),
+            "set_aside": surveyed.set_aside,
+        }
+    if checkpoint is not None and checkpoint.failure is not None:
+        model.notes.append(f"no checkpoint was kept: {checkpoint.failure}")
+    add_scores(model, data, baseline=options["baseline"])
 
 
 def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
     """Score the network, the trivial guess and the linear model on validation and test rows."""
     linear = None
     if baseline and model.history.stopped != "interrupted":
-        linear = fit_linear(model.encoding, *data.part(data.kept))
+        linear = fit_linear(model.encoding, *data.part(data.train))
     scores: dict[str, dict[str, dict[str, float]]] = {}
-    for name, rows in (("validation", data.held), ("test", data.tested)):
+    for name, rows in (("validation", data.validation), ("test", data.test)):
         if len(rows) == 0:
             continue
         X, y, _ = data.part(rows)

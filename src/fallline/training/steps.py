@@ -4,6 +4,7 @@ Both take the same batches in the same order: the rows of one permutation per ep
 position's generator, cut into batches; a full batch is not shuffled.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,15 +17,21 @@ from fallline.core.dropout import keys_of, mask
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
-from fallline.engine import permutations
+from fallline.engine import permutations, serves, threads_allowed
 from fallline.training.position import Position
+from fallline.training.settings import Settings
 
-__all__ = ["CompiledGradients", "CompiledSteps", "Descent", "ReferenceSteps", "Steps", "measured"]
+__all__ = ["CompiledGradients", "CompiledSteps", "ReferenceSteps", "StepSetup", "Steps", "measured"]
+
+ENOUGH_ROWS = 2048  # to know how large the loss was before the first step
+# Code for the shape of a tiny network saves up to a quarter of a microsecond an epoch and takes a
+# third of a second to compile; who asks for compiled code is taken at his word earlier.
+UNROLL_FROM = {"auto": 2_000_000, "compiled": 10_000, "numpy": math.inf}
 
 
 @dataclass(frozen=True)
-class Descent:
-    """What the steps of a run are taken with and from.
+class StepSetup:
+    """What the steps of a run are taken with, and from.
 
     With ``penalty_per_mass`` the penalty of a step is divided by its batch's mass (rows, or sum of
     weights).
@@ -79,13 +86,19 @@ class Steps(Protocol):
         Without the penalty; ``every`` 3 looks at the samples 0, 3, 6, ...
         """
 
+    def first_loss(self) -> float:
+        """The loss of about 2,000 training rows where the network stands, without the penalty."""
+
+    def loss_and_gradient(self) -> tuple[float, Array]:
+        """The loss of all rows, penalty and all, and its gradient (n_parameters,)."""
+
 
 class ReferenceSteps:
     """Steps by :class:`fallline.core.backprop.Backprop` and the optimiser's own update."""
 
-    def __init__(self, descent: Descent) -> None:
-        self.descent, self.full = descent, descent.full
-        self.position, self.is_weight = descent.position, descent.network.is_weight
+    def __init__(self, setup: StepSetup) -> None:
+        self.setup, self.full = setup, setup.full
+        self.position, self.is_weight = setup.position, setup.network.is_weight
         self.passes: dict[int, Backprop] = {}
 
     def epoch(self, *, want_loss: bool) -> float:
@@ -107,16 +120,27 @@ class ReferenceSteps:
         return 0.0
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
-        return measured(self.descent.network, rows, every)
+        return measured(self.setup.network, rows, every)
+
+    def first_loss(self) -> float:
+        return first_loss(self, self.setup.rows)
+
+    def loss_and_gradient(self) -> tuple[float, Array]:
+        rows = self.setup.rows
+        all_rows = self.all_rows()
+        all_rows.forward()
+        loss = all_rows.loss(rows.Y)
+        all_rows.backward(rows.Y)
+        return loss, all_rows.gradient
 
     def batches(self) -> Iterator[Array]:
-        order, size = self.descent.order(), self.descent.batch_size
+        order, size = self.setup.order(), self.setup.batch_size
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
     def mass(self, batch: Array | None) -> float:
         """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
-        rows = self.descent.rows
+        rows = self.setup.rows
         if rows.weight is None:
             return float(len(rows) if batch is None else len(batch))
         weight = rows.weight if batch is None else rows.weight[batch]
@@ -124,18 +148,18 @@ class ReferenceSteps:
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
         """Forward, backward, update; on all rows where ``batch`` is None."""
-        rows, position = self.descent.rows, self.position
+        rows, position = self.setup.rows, self.position
         weight = rows.weight
         if batch is None:
             Y = rows.Y
-            step = self.passes.get(len(rows)) or self.new_pass(len(rows), rows.X, weight)
+            step = self.all_rows()
         else:
             Y = rows.Y[batch]
             step = self.passes.get(len(batch)) or self.new_pass(len(batch))
             step.load(rows.X[batch], None if weight is None else weight[batch])
-        if self.descent.penalty_per_mass:
+        if self.setup.penalty_per_mass:
             mass = self.mass(batch)
-            step.penalty = self.descent.penalty.over(mass if mass > np.finfo(float).tiny else 1.0)
+            step.penalty = self.setup.penalty.over(mass if mass > np.finfo(float).tiny else 1.0)
         step.forward(self.masks(step, position.step))
         loss = step.loss(Y) if want_loss else 0.0
         step.backward(Y)
@@ -145,8 +169,8 @@ class ReferenceSteps:
     def update(self, gradient: Array) -> None:
         """One step of the optimiser."""
         position = self.position
-        self.descent.optimizer.update(
-            self.descent.network.parameters,
+        self.setup.optimizer.update(
+            self.setup.network.parameters,
             gradient,
             position.state,
             position.step,
@@ -156,20 +180,25 @@ class ReferenceSteps:
 
     def masks(self, batch: Backprop, step: int) -> list[Array] | None:
         """Dropout's mask of each hidden layer; None without dropout."""
-        descent, hidden = self.descent, batch.network.sizes[1:-1]
-        if descent.dropout == 0.0:
+        setup, hidden = self.setup, batch.network.sizes[1:-1]
+        if setup.dropout == 0.0:
             return None
-        keys = keys_of(descent.seed, step, 1, len(hidden))[0]
+        keys = keys_of(setup.seed, step, 1, len(hidden))[0]
         return [
-            mask(key, len(batch.shares), size, descent.dropout)
+            mask(key, len(batch.shares), size, setup.dropout)
             for key, size in zip(keys, hidden, strict=True)
         ]
+
+    def all_rows(self) -> Backprop:
+        """Buffers that hold all rows, loaded once."""
+        rows = self.setup.rows
+        return self.passes.get(len(rows)) or self.new_pass(len(rows), rows.X, rows.weight)
 
     def new_pass(
         self, n_rows: int, X: Array | None = None, weight: Array | None = None
     ) -> Backprop:
         """Buffers for batches of this size, made once; the rows of a full batch are loaded once."""
-        self.passes[n_rows] = Backprop(self.descent.network, n_rows, self.descent.penalty)
+        self.passes[n_rows] = Backprop(self.setup.network, n_rows, self.setup.penalty)
         if X is not None:
             self.passes[n_rows].load(X, weight)
         return self.passes[n_rows]
@@ -182,60 +211,74 @@ def measured(network: Network, rows: Samples, every: int = 1) -> tuple[float, Ar
     return mean_loss(network, logits, Y, shares_of(len(Y), weight)), logits
 
 
+def first_loss(steps: Steps, rows: Samples) -> float:
+    """The loss of about 2,000 of these rows, evenly spread, where the network stands."""
+    return steps.measure(rows, -(-len(rows) // ENOUGH_ROWS))[0]
+
+
 class CompiledSteps:
     """The same steps by :class:`fallline.engine.Loop`."""
 
-    def __init__(self, descent: Descent) -> None:
+    def __init__(self, setup: StepSetup) -> None:
         from fallline.engine import Loop
 
-        self.descent, self.full = descent, descent.full
+        self.setup, self.full = setup, setup.full
         self.loop = Loop(
-            descent.network,
-            descent.rows,
-            descent.optimizer,
-            descent.position.state,
-            descent.batch_size,
-            descent.penalty,
-            penalty_per_mass=descent.penalty_per_mass,
-            dropout=descent.dropout,
-            seed=descent.seed,
-            threads=descent.threads,
-            unroll=descent.unroll,
+            setup.network,
+            setup.rows,
+            setup.optimizer,
+            setup.position.state,
+            setup.batch_size,
+            setup.penalty,
+            penalty_per_mass=setup.penalty_per_mass,
+            dropout=setup.dropout,
+            seed=setup.seed,
+            threads=setup.threads,
+            unroll=setup.unroll,
         )
 
     def epoch(self, *, want_loss: bool) -> float:
-        order = None if self.full else self.descent.orders(1)
+        order = None if self.full else self.setup.orders(1)
         want = want_loss or not self.full
-        loss, taken = self.loop.epoch(order, self.descent.position.step, want_loss=want)
-        self.descent.position.step += taken
+        loss, taken = self.loop.epoch(order, self.setup.position.step, want_loss=want)
+        self.setup.position.step += taken
         return loss
 
     def epochs(self, count: int) -> float:
-        draw = None if self.full else self.descent.orders
-        loss, taken = self.loop.epochs(count, self.descent.position.step, draw)
-        self.descent.position.step += taken
+        draw = None if self.full else self.setup.orders
+        loss, taken = self.loop.epochs(count, self.setup.position.step, draw)
+        self.setup.position.step += taken
         return loss
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         return self.loop.measure(rows, every)
 
+    def first_loss(self) -> float:
+        return first_loss(self, self.setup.rows)
+
+    def loss_and_gradient(self) -> tuple[float, Array]:
+        return CompiledGradients(self.setup).loss_and_gradient()
+
 
 class CompiledGradients(ReferenceSteps):
     """Gradients by :class:`fallline.engine.Gradient`, and the optimiser's own update in Python."""
 
-    def __init__(self, descent: Descent) -> None:
+    def __init__(self, setup: StepSetup) -> None:
         from fallline.engine import Gradient
 
-        super().__init__(descent)
+        super().__init__(setup)
         self.gradient = Gradient(
-            descent.network,
-            descent.rows,
-            penalty=descent.penalty,
-            penalty_per_mass=descent.penalty_per_mass,
-            dropout=descent.dropout,
-            seed=descent.seed,
-            threads=descent.threads,
+            setup.network,
+            setup.rows,
+            penalty=setup.penalty,
+            penalty_per_mass=setup.penalty_per_mass,
+            dropout=setup.dropout,
+            seed=setup.seed,
+            threads=setup.threads,
         )
+
+    def loss_and_gradient(self) -> tuple[float, Array]:
+        return self.gradient()
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
         loss, gradient = self.gradient(batch, self.position.step)
@@ -244,3 +287,33 @@ class CompiledGradients(ReferenceSteps):
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         return self.gradient.loop.measure(rows, every)
+
+
+def steps_in_memory(
+    network: Network, rows: Samples, settings: Settings, position: Position
+) -> Steps:
+    """The reference's steps, or the engine's where that serves and pays.
+
+    An optimiser of one's own takes its own steps on the engine's gradients.
+    """
+    setup = setup_for(network, rows, settings, position)
+    if not settings.compiled(network, rows):
+        return ReferenceSteps(setup)
+    whole = serves(network, settings.optimizer)
+    return CompiledSteps(setup) if whole else CompiledGradients(setup)
+
+
+def setup_for(network: Network, rows: Any, settings: Settings, position: Position) -> StepSetup:
+    """What the steps on these rows are taken with."""
+    return StepSetup(
+        network,
+        rows,
+        settings.optimizer,
+        position,
+        settings.batch_size_for(len(rows)),
+        settings.penalty,
+        dropout=settings.dropout,
+        seed=settings.seed,
+        threads=settings.threads or threads_allowed(),
+        unroll=settings.epochs >= UNROLL_FROM[settings.engine],
+    )

@@ -1,0 +1,107 @@
+"""The options of training on a table, once: for one table, in blocks, on a cluster, for each fold.
+
+Functions take them as ``**options: Unpack[TableOptions]``; :func:`fallline.train_table` says what
+each means.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
+
+from fallline.core.optimizers import LBFGS, Optimizer
+from fallline.data.table import Table
+from fallline.limits import check_choice
+from fallline.saving.checkpointing import RunCheckpoint
+from fallline.tabular.recipes import RecipeStart
+from fallline.training.settings import Progress
+
+__all__ = ["PreparationOptions", "TableOptions", "preparation_options", "with_defaults"]
+
+
+class PreparationOptions(TypedDict, total=False):
+    """How the table's columns and rows are taken."""
+
+    task: str | None
+    types: Mapping[str, str] | None
+    ignore: Sequence[str]
+    weights: str | None
+    class_weight: str | None
+    validation: float | Table
+    test: float | Table | None
+
+
+class RecipeOptions(TypedDict, total=False):
+    """The preset, and what stands in place of its own settings."""
+
+    preset: str
+    hidden: Sequence[int] | None
+    activation: str | None
+    optimizer: str | Optimizer | LBFGS | None
+    learning_rate: float | None
+    schedule: str | None
+    epochs: int | None
+    batch_size: int | None
+    l2: float | None
+    l1: float | None
+    dropout: float | None
+    patience: int | None
+
+
+class TableOptions(PreparationOptions, RecipeOptions, total=False):
+    """All of them."""
+
+    seed: int
+    threads: int | None
+    baseline: bool
+    callbacks: Sequence[Callable[[Progress], Any]]
+    on_run: Callable[[RecipeStart], Any] | None
+    checkpoint: RunCheckpoint | None
+
+
+DEFAULTS: TableOptions = {
+    "task": None,
+    "types": None,
+    "ignore": (),
+    "weights": None,
+    "class_weight": None,
+    "validation": 0.15,
+    "test": None,
+    "preset": "standard",
+    "hidden": None,
+    "activation": None,
+    "optimizer": None,
+    "learning_rate": None,
+    "schedule": None,
+    "epochs": None,
+    "batch_size": None,
+    "l2": None,
+    "l1": None,
+    "dropout": None,
+    "patience": None,
+    "seed": 0,
+    "threads": None,
+    "baseline": True,
+    "callbacks": (),
+    "on_run": None,
+    "checkpoint": None,
+}
+
+
+def with_defaults(options: PreparationOptions) -> TableOptions:
+    """Every option, given or not. Raises ParameterError for a name that is none."""
+    for name in options:
+        check_choice("an option", name, list(DEFAULTS))
+    given: Any = options
+    return DEFAULTS | given  # type: ignore[no-any-return]
+
+
+def preparation_options(options: TableOptions) -> PreparationOptions:
+    """Those of complete options that say how columns and rows are taken."""
+    return PreparationOptions(
+        task=options["task"],
+        types=options["types"],
+        ignore=options["ignore"],
+        weights=options["weights"],
+        class_weight=options["class_weight"],
+        validation=options["validation"],
+        test=options["test"],
+    )

@@ -1,0 +1,99 @@
+"""The samples of a table larger than memory, prepared as if they were the whole of it.
+
+On them the encoding and the linear model are fitted, and the network is validated and tested.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.data.columns import NumberColumn
+from fallline.data.table import Table
+from fallline.data.targets import guess_task
+from fallline.errors import TableError
+from fallline.limits import check_number
+from fallline.tabular.options import TableOptions
+from fallline.tabular.preparation import (
+    Prepared,
+    Split,
+    balanced_weights,
+    column_types,
+    column_weights,
+    encode,
+    with_target,
+)
+from fallline.tabular.survey import Blocks
+
+__all__ = ["Weigher", "prepare_samples", "shares_of_rows"]
+
+
+def shares_of_rows(options: TableOptions) -> tuple[float, float]:
+    """The shares of the rows to validate and to test by; 0 where there is a table instead."""
+    return share_of("validation", options["validation"]), share_of("test", options["test"])
+
+
+def share_of(name: str, part: float | Table | None) -> float:
+    if part is None or isinstance(part, Table):
+        return 0.0
+    return check_number(name, part)
+
+
+def prepare_samples(blocks: Blocks, options: TableOptions) -> Prepared:
+    """The samples, or the tables given in their place: encoding, X, y.
+
+    A column of the sample that counts the rows of the file is left out. Raises TableError.
+    """
+    samples = dict(blocks.samples)
+    for name, part in (("validation", options["validation"]), ("test", options["test"])):
+        if isinstance(part, Table):
+            samples[name] = part
+    train, validation, test = samples["train"], samples["validation"], samples["test"]
+    if train is None or validation is None:
+        raise TableError(f"too few rows have a value in {blocks.target!r} to train on")
+    held_out = [
+        with_target(part, blocks.target)[0] for part in (validation, test) if part is not None
+    ]
+    tables = [train, *held_out]
+    ends = np.cumsum([0, *(len(table) for table in tables)])
+    rows = [np.arange(start, end) for start, end in pairwise(ends)]
+    split = Split(rows[0], rows[1], rows[2] if len(rows) > 2 else np.arange(0))
+    types = column_types(options["types"], options["ignore"], options["weights"])
+    how: dict[str, Any] = {
+        "task": options["task"] or guess_task(train, blocks.target, split.train),
+        "weights": options["weights"],
+        "class_weight": options["class_weight"],
+        "set_aside": blocks.set_aside,
+    }
+    data = encode(tables, blocks.target, split, types=types, **how)
+    counters = [c.name for c in data.encoding.columns if counts_rows(train, c)]
+    if set(counters) <= types.keys():
+        return data
+    types = dict.fromkeys(counters, "skip") | types
+    return encode(tables, blocks.target, split, types=types, **how)
+
+
+def counts_rows(sample: Table, column: Any) -> bool:
+    """Whether a column of a sample says in which row of the file it stands."""
+    if not isinstance(column, NumberColumn) or len(sample) < 2:
+        return False
+    difference = sample.numbers(column.name) - sample.lines
+    return bool(np.ptp(difference) == 0)
+
+
+class Weigher:
+    """The weights of a block's rows; those of the classes are as in the sample of all rows."""
+
+    def __init__(self, data: Prepared, weights: str | None, class_weight: str | None) -> None:
+        self.weights, self.by_class = weights, None
+        if class_weight is not None:
+            codes = data.y[data.train].astype(np.intp)
+            self.by_class = balanced_weights(data.encoding, codes, class_weight)
+
+    def __call__(self, table: Table, y: Array) -> Array | None:
+        own = None if self.weights is None else column_weights(table, self.weights)
+        if self.by_class is None:
+            return own
+        by_class = self.by_class[y.astype(np.intp)]
+        return by_class if own is None else own * by_class

@@ -1,0 +1,41 @@
+"""Which code computes a run: the reference, or the compiled engine where it pays to load it."""
+
+from fallline.core.network import Network
+from fallline.core.samples import Samples
+from fallline.engine import computes
+
+__all__ = ["PAYS_ABOVE", "choose_engine", "default_batch_size", "reference_seconds"]
+
+FULL_BATCH_BELOW = 200
+DEFAULT_BATCH = 128
+# What the reference takes on a core of 2024, roughly: 10 us a step for two layers. Loading the
+# compiled engine takes 0.5 s (compiling it, once per machine, 10 s), so short runs do without.
+SECONDS_PER_LAYER = 5e-6
+PRODUCTS_PER_SECOND = 2e10
+PAYS_ABOVE = 0.5  # seconds of the reference
+
+
+def default_batch_size(n_rows: int) -> int:
+    """The batch size where none is given: all rows of a small table, else 128."""
+    return n_rows if n_rows < FULL_BATCH_BELOW else DEFAULT_BATCH
+
+
+def reference_seconds(network: Network, n_rows: int, batch_size: int, epochs: int) -> float:
+    """About how long the reference would take for so many epochs."""
+    steps = epochs * -(-n_rows // min(batch_size, n_rows))
+    layers = len(network.sizes) - 1
+    products = 6.0 * network.n_parameters * n_rows * epochs
+    return steps * layers * SECONDS_PER_LAYER + products / PRODUCTS_PER_SECOND
+
+
+def choose_engine(
+    engine: str, network: Network, rows: Samples, batch_size: int, epochs: int
+) -> bool:
+    """Whether to run in the compiled engine: where it is asked for, or has the functions and pays.
+
+    ``engine`` is "auto", "numpy" or "compiled".
+    """
+    if engine == "auto":
+        pays = reference_seconds(network, len(rows), batch_size, epochs) > PAYS_ABOVE
+        return pays and computes(network)
+    return engine == "compiled"
