@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
-from fallline.core.backprop import Backprop, by_layer, per_sample_gradients
+from fallline.core.backprop import Backprop, by_layer, own_losses, per_sample_gradients
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent, Optimizer, rate_at
 from fallline.core.penalties import Penalty, check_penalty
@@ -184,7 +184,7 @@ def trace(
         X=samples.X,
         Y=samples.Y,
         shares=passed.shares[:, 0],
-        losses=network.loss.value(passed.Z[-1], samples.Y),
+        losses=network.loss.value(passed.output.Z, samples.Y),
         loss=loss,
         new_loss=after[1],
         l2=l2,
@@ -217,25 +217,26 @@ def layer_traces(
 ) -> tuple[LayerTrace, ...]:
     """Cut the flat vectors of an update into layers."""
     stack = per_sample_gradients(old, samples.X, samples.Y, penalty)
-    own = own_deltas(old, samples)
     parts = zip(
         old.layers,
         new.layers,
         old.views(gradient),
         old.views(step_taken),
         by_layer(old, stack),
+        step.layers,
+        own_losses(old, samples.X, samples.Y).layers,
         strict=True,
     )
     return tuple(
         LayerTrace(
             layer=before.number,
             activation=before.activation,
-            A_prev=step.A[l].copy(),
+            A_prev=passed.A_prev.copy(),
             W=before.W,
             b=before.b,
-            Z=step.Z[l],
-            A=step.A[l + 1].copy(),
-            delta=own[l],
+            Z=passed.Z,
+            A=passed.A,
+            delta=own.delta,
             dW_per_sample=block[:, :-1],
             db_per_sample=block[:, -1],
             dW=mean.W,
@@ -245,15 +246,5 @@ def layer_traces(
             new_W=after.W,
             new_b=after.b,
         )
-        for l, (before, after, mean, change, block) in enumerate(parts)
+        for before, after, mean, change, block, passed, own in parts
     )
-
-
-def own_deltas(network: Network, samples: Samples) -> list[Array]:
-    """dLoss_i/dZ of each row's own loss, layer by layer."""
-    step = Backprop(network, len(samples))
-    step.shares[:] = 1.0
-    step.load(samples.X)
-    step.forward()
-    step.backward(samples.Y)
-    return step.delta

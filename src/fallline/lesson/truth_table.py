@@ -68,10 +68,11 @@ def published_gradient(network: Network, X: Array, Y: Array) -> Array:
 def with_slips(network: Network, step: Backprop) -> Array:
     """Turn the right gradient of a backward pass into the published one, in place."""
     n_rows = len(step.shares)
-    *_, output = layers = network.views(step.gradient)
-    A = step.A[-2]
+    layers = network.views(step.gradient)
     if len(layers) > 1:
-        np.matmul((A * (1.0 - A)).T, step.delta[-1], out=output.W)  # slip b: slope for activation
+        A_prev = step.output.A_prev
+        slope = A_prev * (1.0 - A_prev)  # slip b: the slope in the activation's place
+        np.matmul(slope.T, step.output.delta, out=layers[-1].W)
     for layer in layers:
         layer.W[:] *= n_rows / (n_rows + 1)  # slip a: the mean over n + 1 slices
     return step.gradient
