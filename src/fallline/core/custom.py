@@ -11,7 +11,7 @@ An optimiser or a schedule needs no name: any object of the right form serves as
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ BUILT_IN = {
     "initializer": frozenset({*INITIALIZERS, "zeros"}),
 }
 TASKS = {"sigmoid": "binary", "softmax": "classes", "identity": "numbers", "exp": "numbers"}
+NUMBERS, SHARES = (-np.inf, np.inf), (0.0, 1.0)
+TARGET_RANGES = {"binary": SHARES, "classes": SHARES, "numbers": NUMBERS}
 TRIAL = np.array([[-2.3, -0.7, 0.4], [0.9, 1.6, 3.1]])  # off the round numbers where seams lie
 SAME = 1e-6  # how far the complex step and a difference may lie apart
 Function = Callable[..., Any]
@@ -80,14 +82,7 @@ def register_activation(
     A = tried(f"{label}: value(Z)", new.value, Z)
     tried(f"{label}: slope(Z, A)", new.slope, Z, A)
     unchanged(label, Z)
-    new = Activation(
-        name,
-        new.value,
-        new.slope,
-        new.seams,
-        new.kinks,
-        analytic=takes_complex_step(new.value, TRIAL),
-    )
+    new = replace(new, analytic=takes_complex_step(new.value, TRIAL))
     ACTIVATIONS[name] = new
     return new
 
@@ -137,22 +132,13 @@ def register_loss(
         Elementwise(f"{label}: delta(A, Y)", delta),
         seams=points("seams", seams, kinks),
         kinks=points("kinks", kinks),
+        target_range=TARGET_RANGES[TASKS[output]],
     )
     Z, Y = TRIAL.copy(), np.eye(2, 3)
     tried(f"{label}: value(Z, Y)", new.value, Z, Y)
     tried(f"{label}: delta(A, Y)", new.delta, OUTPUTS[output](Z), Y)
     unchanged(label, Z)
-    analytic = takes_complex_step(lambda Z: new.value(Z, Y), TRIAL)
-    new = Loss(
-        name,
-        new.task,
-        output,
-        new.value,
-        new.delta,
-        new.seams,
-        new.kinks,
-        analytic=analytic,
-    )
+    new = replace(new, analytic=takes_complex_step(lambda Z: new.value(Z, Y), TRIAL))
     LOSSES[name] = new
     return new
 

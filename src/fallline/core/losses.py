@@ -38,6 +38,8 @@ class Loss:
     ``task`` is "binary", "classes" or "numbers". ``seams`` are the errors a - y where two formulas
     meet, ``kinks`` those of them at which the loss has no derivative; ``analytic`` as for
     :class:`fallline.core.activations.Activation`; ``quantile`` is that of a quantile loss.
+    ``target_range`` is the smallest and the largest target allowed; for the task "classes" the
+    targets of a row also add up to 1.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Loss:
     kinks: tuple[float, ...] = ()
     analytic: bool = True
     quantile: float | None = None
+    target_range: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def output(self) -> Callable[..., Array]:
@@ -130,8 +133,15 @@ def poisson(Z: Array, Y: Array) -> Array:
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
-        Loss("binary_cross_entropy", "binary", "sigmoid", binary_cross_entropy, error),
-        Loss("cross_entropy", "classes", "softmax", cross_entropy, error),
+        Loss(
+            "binary_cross_entropy",
+            "binary",
+            "sigmoid",
+            binary_cross_entropy,
+            error,
+            target_range=(0.0, 1.0),
+        ),
+        Loss("cross_entropy", "classes", "softmax", cross_entropy, error, target_range=(0.0, 1.0)),
         Loss("squared_error", "numbers", "identity", squared_error, error),
         Loss(
             "absolute_error",
@@ -143,7 +153,7 @@ LOSSES: dict[str, Loss] = {
             kinks=(0.0,),
         ),
         Loss("huber", "numbers", "identity", huber, huber_delta, seams=(-1.0, 1.0)),
-        Loss("poisson", "numbers", "exp", poisson, error),
+        Loss("poisson", "numbers", "exp", poisson, error, target_range=(0.0, math.inf)),
     )
 }
 """The losses, by name."""

@@ -164,7 +164,7 @@ def check_gradients(
     penalty = check_penalty(l2, l1)
     method = best_method(network) if method == "auto" else method
     limit = TOLERANCE[method] if tolerance is None else check_number("tolerance", tolerance)
-    network = in_float64(network)
+    network = network.copy(dtype="float64")
     samples = network.samples(X, y, sample_weight)
     analytic = gradient_under_test(network, samples, penalty, gradient)
     chosen = choose(network.n_parameters, check_integer("max_parameters", max_parameters), seed)
@@ -177,15 +177,6 @@ def best_method(network: Network) -> str:
     """The complex step, where every function of the network takes complex numbers."""
     hidden = all(activations.get(name).analytic for name in network.hidden)
     return "complex_step" if hidden and network.loss.analytic else "central"
-
-
-def in_float64(network: Network) -> Network:
-    """A twin of the network in float64."""
-    twin = Network(
-        network.sizes, hidden=network.hidden, loss=network.loss.name, dtype="float64", seed=0
-    )
-    twin.parameters = network.parameters
-    return twin
 
 
 def gradient_under_test(
