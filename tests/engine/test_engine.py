@@ -185,7 +185,7 @@ class Signs:
 
     learning_rate = 0.01
 
-    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+    def init(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {}
 
     def update(self, theta, gradient, state, step, is_weight) -> None:
@@ -354,7 +354,7 @@ net = fl.Network([5, 9, 3], hidden="tanh", loss="cross_entropy", seed=1)
 rng = np.random.default_rng(0)
 rows = net.samples(rng.normal(size=(300, 5)), rng.integers(0, 3, 300))
 adam = fl.Adam()
-loop = Loop(net, rows, adam, adam.start(net.parameters), 30, Penalty(0.01), dropout=0.1)
+loop = Loop(net, rows, adam, adam.init(net.parameters), 30, Penalty(0.01), dropout=0.1)
 counts = []
 for epochs in (1, 1, 50):
     before = rtsys.get_allocation_stats().alloc

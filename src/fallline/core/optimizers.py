@@ -2,7 +2,7 @@ r"""Optimisers: an initial state and an update of the flat parameter vector thet
 
 Conventions
 -----------
-* ``start(theta)`` gives the state: named arrays shaped like theta (none for plain descent).
+* ``init(theta)`` gives the state: named arrays shaped like theta (none for plain descent).
 * ``update(theta, gradient, state, step, is_weight)`` moves theta in place by one step, counted
   from 0. The gradient is used up: afterwards it holds the change that was added to theta.
 * ``learning_rate`` is a number or a schedule (see :mod:`fallline.core.schedules`); eta below is its
@@ -13,13 +13,14 @@ settings, and :func:`fallline.train` hands the whole run to SciPy.
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.schedules import Schedule, as_schedule
-from fallline.limits import check_flag, check_integer, check_number
+from fallline.core.schedules import Schedule, as_schedule, spanning
+from fallline.errors import ParameterError
+from fallline.limits import check_choice, check_flag, check_integer, check_number
 
 __all__ = [
     "LBFGS",
@@ -29,6 +30,8 @@ __all__ = [
     "GradientDescent",
     "Optimizer",
     "RMSProp",
+    "by_name",
+    "init_state",
     "rate_at",
 ]
 
@@ -41,7 +44,11 @@ class Optimizer(Protocol):
 
     @property
     def learning_rate(self) -> float | Schedule: ...
-    def start(self, theta: Array) -> State: ...
+
+    if TYPE_CHECKING:  # at run time init_state takes the old name, start, as well
+
+        def init(self, theta: Array) -> State: ...
+
     def update(
         self, theta: Array, gradient: Array, state: State, step: int, is_weight: Array
     ) -> None: ...
@@ -57,7 +64,7 @@ class _Stepper:
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", as_schedule(self.learning_rate))
 
-    def start(self, theta: Array) -> State:
+    def init(self, theta: Array) -> State:
         return {}
 
 
@@ -90,7 +97,7 @@ class GradientDescent(_Stepper):
         check_number("momentum", self.momentum)
         check_flag("nesterov", self.nesterov)
 
-    def start(self, theta: Array) -> State:
+    def init(self, theta: Array) -> State:
         return {"velocity": np.zeros_like(theta)} if self.momentum > 0 else {}
 
     def update(
@@ -129,7 +136,7 @@ class RMSProp(_Stepper):
         check_number("decay", self.decay)
         check_number("epsilon", self.epsilon)
 
-    def start(self, theta: Array) -> State:
+    def init(self, theta: Array) -> State:
         return {"mean_square": np.zeros_like(theta)}
 
     def update(
@@ -173,7 +180,7 @@ class Adam(_Stepper):
         check_number("epsilon", self.epsilon)
         check_flag("epsilon_hat", self.epsilon_hat)
 
-    def start(self, theta: Array) -> State:
+    def init(self, theta: Array) -> State:
         return {"mean": np.zeros_like(theta), "mean_square": np.zeros_like(theta)}
 
     def update(
@@ -234,6 +241,21 @@ class LBFGS:
         check_number("tolerance", self.tolerance)
 
 
+def init_state(optimizer: Any, theta: Array) -> State:
+    """The optimiser's state before its first step, by its ``init`` or, as it was called, ``start``.
+
+    Raises ParameterError where it has neither.
+    """
+    init = getattr(optimizer, "init", None) or getattr(optimizer, "start", None)
+    if not callable(init):
+        raise ParameterError(
+            "an optimiser needs a method init(theta), which gives its state as named arrays "
+            f"(none: {{}}); {optimizer!r} has none"
+        )
+    state: State = init(theta)
+    return state
+
+
 def rate_at(optimizer: Optimizer, step: int) -> float:
     """The learning rate of a step."""
     return float(as_schedule(optimizer.learning_rate)(step))
@@ -253,3 +275,23 @@ OPTIMIZERS: dict[str, type] = {
     "lbfgs": LBFGS,
 }
 """The optimisers, by name."""
+
+
+def by_name(
+    name: str, learning_rate: float, schedule: str, steps: int, **hyperparameters: float
+) -> Any:
+    """The optimiser of that name, its learning rate by a schedule over a run of ``steps`` steps.
+
+    ``schedule`` is a name of :data:`fallline.schedules.SPANS`; ``hyperparameters`` are the
+    optimiser's own. "lbfgs" takes neither rate nor schedule. Raises ParameterError for an unknown
+    name or a value out of range.
+
+    >>> by_name("gradient_descent", 0.1, "constant", 1_000, momentum=0.9)
+    GradientDescent(learning_rate=0.1, momentum=0.9, nesterov=False)
+    >>> by_name("adam", 0.1, "cosine", 1_000).learning_rate
+    Cosine(learning_rate=0.1, steps=1000, final=0.0)
+    """
+    kind = OPTIMIZERS[check_choice("optimizer", name, list(OPTIMIZERS))]
+    if kind is LBFGS:
+        return LBFGS(**hyperparameters)  # type: ignore[arg-type]
+    return kind(spanning(schedule, learning_rate, max(steps, 1)), **hyperparameters)

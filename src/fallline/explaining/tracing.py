@@ -9,7 +9,7 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.core.backprop import Backprop, by_layer, own_losses, per_sample_gradients
 from fallline.core.network import Network
-from fallline.core.optimizers import GradientDescent, Optimizer, rate_at
+from fallline.core.optimizers import GradientDescent, Optimizer, init_state, rate_at
 from fallline.core.penalties import Penalty, check_penalty
 from fallline.core.samples import Samples
 from fallline.text import matrix, side_by_side
@@ -164,7 +164,7 @@ def trace(
     """One update of the network on all rows of X and y, with every number; the network stays as is.
 
     ``optimizer`` is GradientDescent(0.1) by default. It starts from its initial state at step 0,
-    or from ``state`` (as its ``start`` gives it; not changed) at the given ``step``. The other
+    or from ``state`` (as its ``init`` gives it; not changed) at the given ``step``. The other
     parameters are those of :func:`fallline.train`. Raises ParameterError, ShapeError or DataError
     for bad input.
     """
@@ -175,7 +175,7 @@ def trace(
     old, new = network.copy(), network.copy()
     passed, loss = pass_over(new, samples, penalty)
     gradient, step_taken = passed.gradient.copy(), passed.gradient
-    own_state = optimizer.start(old.parameters)
+    own_state = init_state(optimizer, old.parameters)
     for name, values in (state or {}).items():
         own_state[name] = np.array(values, dtype=new.dtype)
     optimizer.update(new.parameters, step_taken, own_state, step, new.is_weight)

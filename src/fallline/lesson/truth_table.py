@@ -87,7 +87,7 @@ def train_as_published(
     optimizer = GradientDescent(learning_rate)
     step = Backprop(network, len(samples))
     step.load(samples.X)
-    state, is_weight = optimizer.start(network.parameters), network.is_weight
+    state, is_weight = optimizer.init(network.parameters), network.is_weight
     history = History()
     best = network.parameters.copy()
     began = time.perf_counter()

@@ -14,7 +14,7 @@ from fallline.arrays import Array, ArrayLike
 from fallline.core import metrics
 from fallline.core.backprop import loss_and_gradient
 from fallline.core.network import Network
-from fallline.core.optimizers import LBFGS, Adam, Optimizer, rate_at
+from fallline.core.optimizers import LBFGS, Adam, Optimizer, init_state, rate_at
 from fallline.core.penalties import Penalty, check_penalty
 from fallline.core.samples import Samples
 from fallline.engine import Gradient, computes, obstacles, serves, threads_allowed
@@ -263,7 +263,7 @@ class Run:
         position = Position(generator=np.random.default_rng(self.settings.seed))
         position.best = self.network.parameters.copy()
         if not isinstance(self.settings.optimizer, LBFGS):
-            position.state = self.settings.optimizer.start(self.network.parameters)
+            position.state = init_state(self.settings.optimizer, self.network.parameters)
         return position
 
     def whole(self) -> History:
