@@ -1,4 +1,4 @@
-r"""Backpropagation, the readable reference: what every faster routine is held against.
+r"""Backpropagation, the readable reference against which every faster routine is tested.
 
 For one batch X (n, n_features), Y (n, k) and shares w_i of its samples (summing to 1; 1/n without
 sample weights), the loss is

@@ -1,12 +1,11 @@
-r"""An activation, a loss or an initialiser of one's own, under a name like the built-in ones.
+r"""Activations, losses and initialisers of the user's own, under names like the built-in ones.
 
-A part is a few plain NumPy functions. They are tried once when they are registered, so that a wrong
-signature or shape is reported there and not in the middle of a run; whether the slope is right is
-the matter of :func:`fallline.check_gradients`. The compiled engine takes activations and losses of
-one's own where Numba compiles them (see :mod:`fallline.engine.own`), else they run in the NumPy
-reference.
+Each consists of a few plain NumPy functions. Registering calls them once, so a wrong signature or
+shape is reported there and not in the middle of a run; :func:`fallline.check_gradients` tells
+whether the slope is right. The compiled engine takes the user's activations and losses where Numba
+compiles them (see :mod:`fallline.engine.own`), else they run in the NumPy reference.
 
-An optimiser or a schedule needs no name: any object of the right form serves as it is (see
+An optimiser or a schedule needs no name: any object of the right form can be used (see
 :mod:`fallline.core.optimizers` and :mod:`fallline.core.schedules`).
 """
 
@@ -50,10 +49,10 @@ def register_activation(
 
     Parameters
     ----------
-    name : a Python identifier that no built-in activation has. A name of one's own may be given
+    name : a Python identifier that no built-in activation has. A registered name may be given
         again (a notebook's cell that is run twice); networks made before keep what they have.
     value : ``value(Z)`` gives f(Z), of the shape of Z (n_samples, n_neurons).
-    slope : ``slope(Z, A)`` gives f'(Z) of that shape, with A = f(Z) at hand.
+    slope : ``slope(Z, A)`` gives f'(Z) of that shape, given A = f(Z).
     seams : the z at which two formulas of f meet; ``kinks`` those at which f has no derivative.
         The gradient check leaves them out.
 
@@ -167,7 +166,7 @@ def register_initializer(name: str, draw: Function) -> Function:
 class Elementwise:
     """A function of arrays whose result has the shape and dtype of the first, as the core calls it.
 
-    The core gives ``out`` where it has room for the result.
+    The core passes ``out`` where it has a buffer for the result.
     """
 
     label: str
@@ -207,7 +206,7 @@ class PerSample:
 
 @dataclass(frozen=True)
 class Drawn:
-    """An initialiser whose result is held to its shape."""
+    """An initialiser that checks the shape of its result."""
 
     label: str
     function: Function
@@ -248,7 +247,7 @@ def points(name: str, *several: Sequence[float]) -> tuple[float, ...]:
 
 
 def tried(label: str, function: Function, *arguments: Any) -> Array:
-    """What the function gives. Raises ParameterError where it fails, or gives NaN or infinity."""
+    """The function's result. Raises ParameterError where it fails or gives NaN or infinity."""
     try:
         result = function(*arguments)
         finite = bool(np.isfinite(result).all())

@@ -9,7 +9,7 @@ Conventions
   is the mean over its samples, weighted where there are sample weights.
 * ``delta(A, Y, out=None)`` gives dvalue_i/dz_ik, (n, k). Since the output activation is the loss's
   canonical partner, delta is A - Y for four of the six: the slope of the activation cancels.
-* A value too large for the dtype is held at the largest finite number; nothing overflows.
+* A value too large for the dtype is clipped to the largest finite number; nothing overflows.
 
 Source of the pairing: Bishop, Pattern Recognition and Machine Learning, section 4.3.6 (canonical
 link functions). Huber 1964, doi:10.1214/aoms/1177703732, with the bend at |error| = 1.
@@ -60,7 +60,7 @@ class Loss:
 
 
 def per_sample(terms: Array) -> Array:
-    """The sum over outputs, held at the largest finite number: (n, k) to (n,)."""
+    """The sum over outputs, clipped to the largest finite number: (n, k) to (n,)."""
     total: Array = terms.sum(axis=1)
     if np.iscomplexobj(total):
         return total
@@ -118,7 +118,7 @@ def huber(Z: Array, Y: Array) -> Array:
 
 
 def huber_delta(A: Array, Y: Array, out: Array | None = None) -> Array:
-    """e held within [-1, 1], with e = a - y."""
+    """e clipped to [-1, 1], with e = a - y."""
     return np.clip(np.subtract(A, Y, out=out), -1.0, 1.0, out=out)
 
 
@@ -173,7 +173,7 @@ def pinball_delta(A: Array, Y: Array, out: Array | None = None, *, q: float) -> 
 
 
 def quantile(q: float) -> Loss:
-    """The loss whose mean is least where z is the q-quantile of y; its name is "quantile(q)".
+    """The loss whose mean is minimal where z is the q-quantile of y; its name is "quantile(q)".
 
     Source: Koenker and Bassett 1978, doi:10.2307/1913643.
     Raises ParameterError for q outside (0, 1).

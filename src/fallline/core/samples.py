@@ -1,4 +1,4 @@
-"""The checks that data pass once, at the door: shapes, dtypes, NaN, infinity, allowed targets."""
+"""The checks of data on entry, done once: shapes, dtypes, NaN, infinity, allowed targets."""
 
 from dataclasses import dataclass
 from typing import Any

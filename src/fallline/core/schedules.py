@@ -1,8 +1,9 @@
 """Schedules: the learning rate as a function of the step, counted from 0.
 
-A schedule is called with the step and gives the rate. A plain number serves wherever a schedule
-does; it means ``Constant``. Sources: cosine, Loshchilov and Hutter 2017 (arXiv:1608.03983, eq. 5,
-without restarts); one cycle, Smith and Topin 2018 (arXiv:1708.07120, section 2).
+A schedule is called with the step and gives the rate. A plain number can be given wherever a
+schedule can; it means ``Constant``. Sources: cosine, Loshchilov and Hutter 2017
+(arXiv:1608.03983, eq. 5, without restarts); one cycle, Smith and Topin 2018 (arXiv:1708.07120,
+section 2).
 """
 
 import math
@@ -218,7 +219,7 @@ def as_schedule(rate: "float | Schedule") -> Schedule:
 
 
 def tried(schedule: Schedule) -> Schedule:
-    """A schedule of one's own, once it has given a rate for step 0."""
+    """The user's own schedule, checked by its rate at step 0."""
     try:
         first = schedule(0)
         usable = math.isfinite(first) and first >= 0

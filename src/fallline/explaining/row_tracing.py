@@ -14,7 +14,7 @@ from fallline.text import figure, table
 
 __all__ = ["RowLayer", "RowTrace", "trace_row"]
 
-MOST_LINES = 12
+MAX_LINES = 12
 ROOM_FOR_TERMS = 28  # characters, so that a line stays within 80
 
 
@@ -69,7 +69,7 @@ class RowTrace:
 
     def _inputs(self) -> str:
         there = [i for i, x in enumerate(self.inputs) if x != 0]
-        rows = [(self.names[i], figure(float(self.inputs[i]))) for i in there[: 2 * MOST_LINES]]
+        rows = [(self.names[i], figure(float(self.inputs[i]))) for i in there[: 2 * MAX_LINES]]
         text = f"INPUT  {len(self.inputs)} numbers\n{table(('input', 'value'), rows)}"
         more = len(there) - len(rows)
         text += f"\n... and {more} more that are not 0" if more else ""
@@ -79,7 +79,7 @@ class RowTrace:
 
 def layer_text(layer: RowLayer, names: Sequence[str]) -> str:
     """The neurons of a layer, the most active where there are many."""
-    chosen = sorted(np.argsort(-np.abs(layer.A), kind="stable")[:MOST_LINES])
+    chosen = sorted(np.argsort(-np.abs(layer.A), kind="stable")[:MAX_LINES])
     rows = []
     for j in chosen:
         terms = layer.terms[:, j]

@@ -117,7 +117,7 @@ def backward_text(layer: LayerTrace) -> str:
     n = layer.layer
     source = "X" if n == 1 else f"A{n - 1}"
     samples = [
-        (f"dW{n} of row {i}", matrix(dW)) for i, dW in enumerate(layer.dW_per_sample[:MOST_SAMPLES])
+        (f"dW{n} of row {i}", matrix(dW)) for i, dW in enumerate(layer.dW_per_sample[:MAX_SAMPLES])
     ]
     left_out = len(layer.dW_per_sample) - len(samples)
     more = f"\n... and {left_out} rows more" if left_out > 0 else ""
@@ -129,7 +129,7 @@ def backward_text(layer: LayerTrace) -> str:
     )
 
 
-MOST_SAMPLES = 6
+MAX_SAMPLES = 6
 
 
 def update_text(layer: LayerTrace) -> str:
