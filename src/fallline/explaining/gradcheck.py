@@ -61,7 +61,15 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What :func:`check_gradients` found: one :class:`PartCheck` per W and b; printable."""
+    """What :func:`check_gradients` found: one :class:`PartCheck` per W and b; printable.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> check = fl.check_gradients(net, TRAIN_X, TRAIN_Y)
+    >>> [(part.layer, part.kind, part.passed) for part in check.parts]
+    [(1, 'W', True), (1, 'b', True), (2, 'W', True), (2, 'b', True)]
+    """
 
     parts: tuple[PartCheck, ...]
     method: str
@@ -159,6 +167,17 @@ def check_gradients(
 
     The check runs in float64, whatever the network's dtype. Raises ShapeError, DataError and
     ParameterError for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> check = fl.check_gradients(net, TRAIN_X, TRAIN_Y)
+    >>> check.passed, check.error < 1e-12
+    (True, True)
+    >>> from fallline.lesson import published_gradient
+    >>> wrong = fl.check_gradients(net, TRAIN_X, TRAIN_Y, gradient=published_gradient)
+    >>> wrong.passed, round(wrong.worst.error, 3)
+    (False, 0.601)
     """
     check_choice("method", method, ("auto", "complex_step", "central"))
     penalty = check_penalty(l2, l1)

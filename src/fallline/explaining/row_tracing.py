@@ -39,6 +39,13 @@ class RowTrace:
     """One row's way through a network; printable, and plain data by ``as_dict``.
 
     ``inputs`` (n_features,) with their ``names``; ``output`` (n_outputs,) in its own terms.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([2, 1], loss="binary_cross_entropy")
+    >>> net.parameters = [2.0, -1.0, 0.5]
+    >>> traced = fl.trace_row(net, [1.0, 3.0])
+    >>> traced.layers[0].terms[:, 0], traced.output.round(4)
+    (array([ 2., -3.]), array([0.3775]))
     """
 
     names: tuple[str, ...]

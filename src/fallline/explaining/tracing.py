@@ -53,6 +53,45 @@ class Trace:
 
     ``X`` (n, n_features) and ``Y`` (n, n_outputs) are the rows, ``shares`` (n,) their parts in the
     mean, ``losses`` (n,) each row's loss, ``loss`` and ``new_loss`` the loss before and after.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([1, 1], loss="squared_error")
+    >>> net.parameters = [2.0, 0.0]
+    >>> print(fl.trace(net, [[1.0], [2.0]], [1.0, 2.0]))
+    ROWS (a line is a sample)
+    X              Y
+    [ 1.000000 ]   [ 1.000000 ]
+    [ 2.000000 ]   [ 2.000000 ]
+    <BLANKLINE>
+    FORWARD  layer 1: Z1 = X @ W1 + b1, A1 = identity(Z1)
+    W1             b1             Z1             A1
+    [ 2.000000 ]   [ 0.000000 ]   [ 2.000000 ]   [ 2.000000 ]
+                                  [ 4.000000 ]   [ 4.000000 ]
+    <BLANKLINE>
+    LOSS  squared_error, one number per row, then their mean
+    [ 0.500000 ]
+    [ 2.000000 ]
+    mean = 1.25
+    <BLANKLINE>
+    BACKWARD  layer 1: dW1 of a row = X of the row, outer delta1 of the row
+    delta1 = dLoss/dZ1
+    [ 1.000000 ]
+    [ 2.000000 ]
+    dW1 of row 0   dW1 of row 1
+    [ 1.000000 ]   [ 4.000000 ]
+    mean dW1       mean db1
+    [ 2.500000 ]   [ 1.500000 ]
+    <BLANKLINE>
+    UPDATE  new = old + step, by
+    GradientDescent(learning_rate=0.1, momentum=0.0, nesterov=False)
+    <BLANKLINE>
+    UPDATE  layer 1
+    old W1         step            new W1
+    [ 2.000000 ]   [ -0.250000 ]   [ 1.750000 ]
+    old b1         step            new b1
+    [ 0.000000 ]   [ -0.150000 ]   [ -0.150000 ]
+    <BLANKLINE>
+    loss before 1.25, after 0.545625
     """
 
     X: Array
@@ -167,6 +206,16 @@ def trace(
     or from ``state`` (as its ``init`` gives it; not changed) at the given ``step``. The other
     parameters are those of :func:`fallline.train`. Raises ParameterError, ShapeError or DataError
     for bad input.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([1, 1], loss="squared_error")
+    >>> net.parameters = [2.0, 0.0]
+    >>> traced = fl.trace(net, [[1.0], [2.0]], [1.0, 2.0], fl.GradientDescent(0.1))
+    >>> layer = traced.layers[0]
+    >>> layer.delta[:, 0], layer.dW, layer.step_W, layer.new_W
+    (array([1., 2.]), array([[2.5]]), array([[-0.25]]), array([[1.75]]))
+    >>> traced.loss, round(traced.new_loss, 6)
+    (1.25, 0.545625)
     """
     optimizer = GradientDescent(learning_rate=0.1) if optimizer is None else optimizer
     check_optimizer(optimizer)

@@ -65,7 +65,7 @@ def train_table(
     on_run: Callable[[Run], Any] | None = None,
     checkpoint: RunCheckpoint | None = None,
 ) -> TableModel:
-    """Train a network on a table; the best epoch's parameters, by validation loss, are kept.
+    r"""Train a network on a table; the best epoch's parameters, by validation loss, are kept.
 
     Parameters
     ----------
@@ -85,6 +85,17 @@ def train_table(
     checkpoint : a :class:`fallline.saving.checkpointing.RunCheckpoint`.
 
     The other parameters are those of :func:`fallline.train`. Raises TableError or ParameterError.
+
+    >>> import fallline as fl
+    >>> from pathlib import Path
+    >>> rows = [f"{i * 37 % 101},{i % 7},{'yes' if i % 7 > 3 else 'no'}" for i in range(200)]
+    >>> size = Path("days.csv").write_text("\n".join(["cars,weekday,late", *rows]))
+    >>> table = fl.read_table("days.csv")
+    >>> model = fl.train_table(table, "late", preset="quick", test=0.2)
+    >>> model.network.sizes
+    (2, 32, 1)
+    >>> model.facts["scores"]["test"]["network"]["accuracy"] > 0.9
+    True
     """
     given = {
         "hidden": hidden,

@@ -47,7 +47,17 @@ PAYS_ABOVE = 0.5
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is given after each recorded epoch; it returns True to stop."""
+    """What a callback is given after each recorded epoch; it returns True to stop.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> def show(progress):
+    ...     print(progress.epoch, round(progress.history.loss[-1], 4))
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=20, record_every=10, callbacks=[show])
+    0 0.84
+    10 0.8307
+    """
 
     network: Network
     epoch: int
@@ -122,6 +132,16 @@ def train(
     an InterruptedWarning; the parameters of the last step are kept.
 
     Raises ParameterError, ShapeError or DataError for bad input, before the first step.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> descent = fl.GradientDescent(learning_rate=1.6)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=descent, epochs=2_000)
+    >>> round(history.loss[0], 4), round(history.loss[-1], 4)
+    (0.84, 0.0013)
+    >>> net.predict([[1, 1, 1], [0, 1, 1]]).tolist()
+    [1, 0]
     """
     settings = Settings(
         optimizer=Adam() if optimizer is None else optimizer,
