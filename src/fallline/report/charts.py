@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.network import Network
+from fallline.core.network import Layer, Network
 from fallline.errors import FalllineError
 from fallline.tabular.importance import Dependence, Importance
 from fallline.training.history import History
@@ -305,24 +305,7 @@ def dependence(found: Dependence, output: int, what: str) -> Spec:
 def drawing(network: Network, inputs: Sequence[str], outputs: Sequence[str]) -> Spec:
     """The network: the neurons of each layer with the largest weights, lines as wide as weights."""
     shown = [strongest(network, number) for number in range(len(network.sizes))]
-    lines: list[Spec] = []
-    for layer in network.layers:
-        above, below = shown[layer.number - 1], shown[layer.number]
-        W = layer.W[np.ix_(above, below)]
-        top = max(float(np.abs(W).max(initial=0.0)), 1e-12)
-        for i, j in np.ndindex(W.shape):
-            size = abs(float(W[i, j])) / top
-            if size > 0.08:
-                lines.append(
-                    {
-                        "x": layer.number - 1,
-                        "y": height(i, len(above)),
-                        "x2": layer.number,
-                        "y2": height(j, len(below)),
-                        "w": size,
-                        "s": "positive weight" if W[i, j] > 0 else "negative weight",
-                    }
-                )
+    lines = [line for layer in network.layers for line in weight_lines(layer, shown)]
     nodes = [
         {"x": number, "y": height(i, len(units))}
         for number, units in enumerate(shown)
@@ -367,6 +350,25 @@ def drawing(network: Network, inputs: Sequence[str], outputs: Sequence[str]) -> 
 
     layers = [rules, circles, words(0, "right", -9), words(len(shown) - 1, "left", 9)]
     return {"layer": layers, "width": 400, "height": 330, "padding": {"left": 40, "right": 50}}
+
+
+def weight_lines(layer: Layer, shown: Sequence[Array]) -> list[Spec]:
+    """A line for each weight between shown neurons, without those below 8 % of the largest."""
+    left, right = shown[layer.number - 1], shown[layer.number]
+    W = layer.W[np.ix_(left, right)]
+    sizes = np.abs(W) / max(float(np.abs(W).max(initial=0.0)), 1e-12)
+    return [
+        {
+            "x": layer.number - 1,
+            "y": height(i, len(left)),
+            "x2": layer.number,
+            "y2": height(j, len(right)),
+            "w": float(sizes[i, j]),
+            "s": "positive weight" if W[i, j] > 0 else "negative weight",
+        }
+        for i, j in np.ndindex(W.shape)
+        if sizes[i, j] > 0.08
+    ]
 
 
 def strongest(network: Network, number: int) -> Array:
