@@ -2,7 +2,9 @@
 
 import doctest
 import inspect
+import sys
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -44,19 +46,25 @@ def registers() -> Iterator[None]:
         table.update(old)
 
 
-@pytest.mark.parametrize("name", fl._WHERE)
+@pytest.fixture
+def no_windows(monkeypatch) -> Iterator[None]:
+    """Draw figures without a screen, and close them."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.mark.parametrize("name", [*fl._WHERE, *(f"plots.{name}" for name in fl.plots.__all__)])
 def test_a_public_name_has_an_example(name: str) -> None:
-    assert ">>> " in (getattr(fl, name).__doc__ or ""), f"fallline.{name} has no example"
+    assert ">>> " in (attrgetter(name)(fl).__doc__ or ""), f"fallline.{name} has no example"
 
 
-@pytest.mark.usefixtures("registers")
+@pytest.mark.usefixtures("registers", "no_windows")
 @pytest.mark.parametrize("name", [*fl._WHERE, *PARTS])
 def test_examples_print_what_they_say(name: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    value: Any = fl
-    for part in name.split("."):
-        value = getattr(value, part)
-    for test in examples_of(value, name):
+    for test in examples_of(attrgetter(name)(fl), name):
         report: list[str] = []
         doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append)
         assert not report, "".join(report)

@@ -177,6 +177,13 @@ def quantile(q: float) -> Loss:
 
     Source: Koenker and Bassett 1978, doi:10.2307/1913643.
     Raises ParameterError for q outside (0, 1).
+
+    >>> import numpy as np
+    >>> import fallline as fl
+    >>> loss = fl.losses.quantile(0.9)
+    >>> Z, Y = np.array([[1.0], [3.0]]), np.array([[2.0], [2.0]])
+    >>> loss.value(Z, Y).round(3), loss.delta(Z, Y)[:, 0].round(3)
+    (array([0.9, 0.1]), array([-0.9,  0.1]))
     """
     q = check_number("quantile", q)
     value, delta = partial(pinball, q=q), partial(pinball_delta, q=q)

@@ -44,6 +44,14 @@ def animate_descent(
     shown, evenly over the path. The file is written atomically and its path returned. Raises
     ParameterError for another ending, FalllineError where there is no ffmpeg, FileWriteError where
     the file cannot be written, and what :func:`loss_landscape` raises.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> path = fl.plots.PathRecorder(net)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=5, callbacks=[path])
+    >>> fl.plots.animate_descent(net, TRAIN_X, TRAIN_Y, path, "way.gif", resolution=10).name
+    'way.gif'
     """
     target = Path(file)
     write = WRITERS.get(target.suffix.lower())

@@ -35,6 +35,14 @@ def decision_surface(
     its line of 0.5; several classes show the likeliest one, the paler the less sure; numbers have
     lines of equal height. Each class has its own marker. Raises ParameterError, ShapeError or
     DataError for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.GradientDescent(1.6), epochs=200)
+    >>> ax = fl.plots.decision_surface(net, TRAIN_X, TRAIN_Y, features=(0, 2))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('input 0', 'input 2')
     """
     samples = network.samples(X, y)
     X, Y = samples.X, samples.Y

@@ -36,6 +36,13 @@ def network_diagram(
     the biases in their circles, in layers of at most 20 connections. Of a layer of more than
     10 neurons the first and last five are drawn. ``inputs`` and ``outputs`` name the columns.
     Raises ParameterError where there is another number of names.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> ax = fl.plots.network_diagram(net, inputs=["first", "middle", "last"])
+    >>> len(ax.lines)  # one for each weight
+    8
     """
     widest = max(min(size, MAX_NEURONS + 1) for size in network.sizes)
     size = (2.3 * len(network.sizes), max(2.2, 0.75 * widest + 0.7))

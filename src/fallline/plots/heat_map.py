@@ -27,6 +27,13 @@ def gradient_heat_map(
     Orange pushes a parameter down (a gradient above 0), blue up; the numbers are written in maps
     of at most 120 entries. Vertical lines separate the layers. Raises ShapeError or DataError
     for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> ax = fl.plots.gradient_heat_map(net, TRAIN_X, TRAIN_Y)
+    >>> ax.images[0].get_array().shape  # 5 rows and their mean, 11 parameters
+    (6, 11)
     """
     each = per_sample_gradients(network, X, y)
     rows = np.vstack([each, each.mean(axis=0)])

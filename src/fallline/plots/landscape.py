@@ -93,6 +93,13 @@ def loss_landscape(
 
     Sources: the scaled directions and the path's main ones, Li et al. 2018 (arXiv:1712.09913,
     sections 4 and 7). Raises ParameterError, ShapeError or DataError for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> path = fl.plots.PathRecorder(net)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=50, callbacks=[path])
+    >>> ax = fl.plots.loss_landscape(net, TRAIN_X, TRAIN_Y, path=path, resolution=20)
     """
     samples = network.samples(X, y)
     check_integer("resolution", resolution, limit="rows")
