@@ -32,7 +32,7 @@ def milliseconds(case: dict[str, int]) -> float:
     net = fl.Network(sizes, loss="binary_cross_entropy", dtype="float32")
     adam, rows = fl.Adam(), net.samples(X, y)
     loop = Loop(
-        net, rows, adam, adam.start(net.parameters), case["batch size"],
+        net, rows, adam, adam.init(net.parameters), case["batch size"],
         threads=case["threads"],
     )  # fmt: skip
     order, best, step = generator.permutation(len(X)), np.inf, 0

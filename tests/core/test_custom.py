@@ -146,7 +146,7 @@ class SignDescent:
 
     learning_rate: float = 0.01
 
-    def start(self, theta: Array) -> dict[str, Array]:
+    def init(self, theta: Array) -> dict[str, Array]:
         return {}
 
     def update(self, theta, gradient, state, step, is_weight) -> None:
@@ -168,6 +168,42 @@ def test_optimisers_and_schedules_need_no_name() -> None:
         fl.Adam(lambda step: float("nan"))
     with pytest.raises(ParameterError, match="optimizer must be an optimiser"):
         fl.train(net, X, y, optimizer=object())
+
+
+class FormerName:
+    """An optimiser written when ``init`` was called ``start``."""
+
+    learning_rate = 0.01
+
+    def start(self, theta: Array) -> dict[str, Array]:
+        return {"steps": np.zeros(1)}
+
+    def update(self, theta, gradient, state, step, is_weight) -> None:
+        state["steps"] += 1
+        gradient[:] = -self.learning_rate * np.sign(gradient)
+        theta += gradient
+
+
+def test_an_optimisers_init_may_be_called_start() -> None:
+    X, y = data()
+    old, new = network(), network()
+    fl.train(old, X, y, optimizer=FormerName(), epochs=5)
+    fl.train(new, X, y, optimizer=SignDescent(), epochs=5)
+    np.testing.assert_array_equal(old.parameters, new.parameters)
+    traced = fl.trace(old, X, y, FormerName())
+    np.testing.assert_allclose(np.abs(traced.layers[0].step_W), 0.01)
+    model = fl.MLPRegressor(hidden_layer_sizes=(2,), optimizer=FormerName())
+    assert model.partial_fit(X, y).n_iter_ == 1
+
+
+def test_an_optimiser_without_init_is_refused() -> None:
+    class NoInit:
+        learning_rate = 0.1
+
+        def update(self, theta, gradient, state, step, is_weight) -> None: ...
+
+    with pytest.raises(ParameterError, match=r"needs a method init\(theta\)"):
+        fl.train(network(), *data(), optimizer=NoInit())
 
 
 def test_a_schedule_of_ones_own_is_compiled_too() -> None:

@@ -82,6 +82,17 @@ def test_float32_stays_float32() -> None:
     assert net.predict_proba([[1.0, 2.0]]).dtype == np.float32
 
 
+def test_a_copy_in_another_dtype_keeps_the_rest() -> None:
+    net = Network([3, 2, 1], hidden="tanh", loss="huber", init="uniform", seed=4)
+    small = net.copy(dtype="float32")
+    assert (small.sizes, small.hidden, small.loss) == (net.sizes, net.hidden, net.loss)
+    assert (small.init, small.seed, small.dtype) == ("uniform", 4, np.dtype("float32"))
+    np.testing.assert_array_equal(small.parameters, net.parameters.astype("float32"))
+    assert small.copy().dtype == np.dtype("float32")
+    with pytest.raises(ParameterError, match="dtype must be"):
+        net.copy(dtype="int8")
+
+
 def test_copy_is_independent() -> None:
     net = Network([2, 3, 1], loss="squared_error", seed=1)
     twin = net.copy()

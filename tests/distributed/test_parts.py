@@ -140,7 +140,7 @@ def test_updates_follow_their_equations(kind, settings, rule, extra, schedule, r
     theta = rng.normal(size=5)
     is_weight = np.array([1.0, 1.0, 0.0, 1.0, 0.0])
     slow, states = theta.tolist(), [{} for _ in theta]
-    state = optimizer.start(theta)
+    state = optimizer.init(theta)
     for step in range(12):
         g = rng.normal(size=5)
         eta = schedule(step) if callable(schedule) else schedule

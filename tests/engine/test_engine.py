@@ -185,7 +185,7 @@ class Signs:
 
     learning_rate = 0.01
 
-    def start(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+    def init(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         return {}
 
     def update(self, theta, gradient, state, step, is_weight) -> None:
@@ -240,7 +240,7 @@ def test_short_runs_do_without_numba() -> None:
 
 def test_a_penalty_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -> None:
     from fallline.training.position import Position
-    from fallline.training.steps import CompiledSteps, Descent, ReferenceSteps
+    from fallline.training.steps import CompiledSteps, ReferenceSteps, StepSetup
 
     ends = []
     for kind in (ReferenceSteps, CompiledSteps):
@@ -254,10 +254,10 @@ def test_a_penalty_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -
         optimizer = fl.GradientDescent(0.1)
         rows = net.samples(X, y, weight)
         position = Position(generator=np.random.default_rng(1))
-        descent = Descent(
+        setup = StepSetup(
             net, rows, optimizer, position, 12, Penalty(3.0, 2.0), penalty_per_mass=True
         )
-        losses = [kind(descent).epoch(want_loss=True) for _ in range(3)]
+        losses = [kind(setup).epoch(want_loss=True) for _ in range(3)]
         ends.append(np.append(net.parameters, losses))
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)
 
@@ -354,7 +354,7 @@ net = fl.Network([5, 9, 3], hidden="tanh", loss="cross_entropy", seed=1)
 rng = np.random.default_rng(0)
 rows = net.samples(rng.normal(size=(300, 5)), rng.integers(0, 3, 300))
 adam = fl.Adam()
-loop = Loop(net, rows, adam, adam.start(net.parameters), 30, Penalty(0.01), dropout=0.1)
+loop = Loop(net, rows, adam, adam.init(net.parameters), 30, Penalty(0.01), dropout=0.1)
 counts = []
 for epochs in (1, 1, 50):
     before = rtsys.get_allocation_stats().alloc

@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fallline import MLPClassifier, MLPRegressor
-from fallline.estimators.sparse import SparsePass
+from fallline.estimators.rows import SparsePass
 from tests.estimators import data
 
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")

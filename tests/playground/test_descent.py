@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fallline as fl
+from fallline.core.schedules import as_schedule, spanning
 from fallline.errors import FalllineError, ParameterError
 from fallline.lesson import TRAIN_X, TRAIN_Y, published_gradient, train_as_published
 from fallline.playground import exports, landscape, microscope, whole_runs
@@ -93,8 +94,22 @@ def test_steps_by_hand_are_those_of_a_run(optimizer: str, schedule: str) -> None
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_schedule_is_made(schedule: str) -> None:
-    assert make_optimizer(TrainingSetup(schedule=schedule), 100).rate(50) > 0
+def test_a_schedule_has_the_rates_that_it_has_in_train_and_sweep(schedule: str) -> None:
+    for steps in (1, 10, 1_000):
+        training = TrainingSetup(schedule=schedule, learning_rate=0.4)
+        rate = make_optimizer(training, steps).rate
+        expected = as_schedule(spanning(schedule, 0.4, steps))
+        assert [rate(t) for t in range(steps)] == [expected(t) for t in range(steps)]
+
+
+def test_the_rate_halves_every_eighth_and_falls_every_quarter_of_a_run() -> None:
+    def rates(schedule: str, steps: int, *at: int) -> list[float]:
+        made = make_optimizer(TrainingSetup(schedule=schedule, learning_rate=0.4), steps)
+        return [made.rate(t) for t in at]
+
+    assert rates("exponential", 1_000, 0, 125, 250) == pytest.approx([0.4, 0.2, 0.1])
+    assert rates("step", 1_000, 249, 250, 500) == [0.4, 0.2, 0.1]
+    assert rates("step", 10, 2, 3, 6) == [0.4, 0.2, 0.1]  # a quarter of 10 steps is 3, rounded up
 
 
 def test_back_is_exact() -> None:

@@ -106,7 +106,7 @@ def test_without_the_library_the_remedy_is_said(monkeypatch) -> None:
 def test_importance_ranks_what_matters() -> None:
     model = trained("number")
     assert model.data is not None
-    X, y, _ = model.data.part(model.data.tested)
+    X, y, _ = model.data.part(model.data.test)
     found = importances(model.network, model.encoding, X, y)
     assert found[0].column == HOSTILE
     assert found[0].rise > 10 * abs(next(f.rise for f in found if f.column == "none"))
@@ -116,7 +116,7 @@ def test_importance_ranks_what_matters() -> None:
 def test_partial_dependence_is_the_mean_over_rows() -> None:
     model = trained("number")
     assert model.data is not None
-    X, _, _ = model.data.part(model.data.tested)
+    X, _, _ = model.data.part(model.data.test)
     found = partial_dependence(model.network, model.encoding, X, HOSTILE)
     assert found is not None
     column = model.encoding.columns[0]

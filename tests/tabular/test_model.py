@@ -23,6 +23,7 @@ from fallline.tabular.advice import advice
 from fallline.tabular.baselines import fit_linear
 from fallline.tabular.crossvalidation import cross_validate
 from fallline.tabular.model import TableModel
+from fallline.tabular.options import with_defaults
 from fallline.tabular.preparation import prepare
 from fallline.tabular.recipes import PRESETS, Recipe, recipes
 from fallline.tabular.train import train_table
@@ -85,20 +86,20 @@ def test_every_task_trains_and_is_compared(target: str, task: str, score: str) -
 def test_the_encoding_never_sees_rows_held_out() -> None:
     table = made()
     data = prepare(table, "number", test=0.3, validation=0.2, seed=5)
-    kept = set(data.kept.tolist())
-    assert not kept & set(data.held.tolist())
-    assert not kept & set(data.tested.tolist())
-    a = table.numbers("a")[data.kept]
+    kept = set(data.train.tolist())
+    assert not kept & set(data.validation.tolist())
+    assert not kept & set(data.test.tolist())
+    a = table.numbers("a")[data.train]
     assert data.encoding.columns[0].mean == a.mean()  # type: ignore[union-attr]
 
 
 def test_tables_of_their_own_to_validate_and_test() -> None:
     data = prepare(made(), "label", validation=made(50, seed=1), test=made(30, seed=2))
-    assert len(data.kept) == 400
-    assert data.held.tolist() == list(range(400, 450))
-    assert data.tested.tolist() == list(range(450, 480))
+    assert len(data.train) == 400
+    assert data.validation.tolist() == list(range(400, 450))
+    assert data.test.tolist() == list(range(450, 480))
     only = prepare(made(), "label", test=made(30, seed=2))
-    assert only.tested.tolist() == list(range(400, 430))
+    assert only.test.tolist() == list(range(400, 430))
 
 
 def test_weights() -> None:
@@ -111,7 +112,7 @@ def test_weights() -> None:
     assert both.weight is not None
     assert alone.weight is not None
     np.testing.assert_allclose(both.weight, data.weight * alone.weight)
-    sums = [alone.weight[alone.kept][alone.y[alone.kept] == c].sum() for c in (0, 1)]
+    sums = [alone.weight[alone.train][alone.y[alone.train] == c].sum() for c in (0, 1)]
     assert sums[0] == pytest.approx(sums[1])
     with pytest.raises(DataError, match="needs classes"):
         prepare(made(), "number", class_weight="balanced")
@@ -130,7 +131,7 @@ def test_balanced_classes_find_more_of_the_rare_one() -> None:
 @pytest.mark.parametrize("target", ["number", "label", "kind", "count"])
 def test_the_linear_model_is_at_its_minimum(target: str) -> None:
     data = prepare(made(), target, weights="weight")
-    X, y, weight = data.part(data.kept)
+    X, y, weight = data.part(data.train)
     network = fit_linear(data.encoding, X, y, weight)
     assert network is not None
     rows = network.samples(X, y, weight)
@@ -140,14 +141,14 @@ def test_the_linear_model_is_at_its_minimum(target: str) -> None:
 
 
 def test_recipes() -> None:
-    assert recipes("standard", {}) == (Recipe(),)
-    assert recipes("standard", {"hidden": [8], "l2": None}) == (Recipe(hidden=(8,)),)
-    assert len(recipes("best", {})) == len(PRESETS["best"]) > 3
-    assert len(recipes("best", {"hidden": [8], "l2": 0.1})) == 1
+    assert recipes(with_defaults({})) == (Recipe(),)
+    assert recipes(with_defaults({"hidden": [8], "l2": None})) == (Recipe(hidden=(8,)),)
+    assert len(recipes(with_defaults({"preset": "best"}))) == len(PRESETS["best"]) > 3
+    assert len(recipes(with_defaults({"preset": "best", "hidden": [8], "l2": 0.1}))) == 1
     with pytest.raises(ParameterError, match="did you mean 'quick'"):
-        recipes("quik", {})
+        recipes(with_defaults({"preset": "quik"}))
     with pytest.raises(ParameterError, match="belong to an optimizer given by name"):
-        recipes("quick", {"optimizer": fl.Adam(), "learning_rate": 0.1})
+        recipes(with_defaults({"optimizer": fl.Adam(), "learning_rate": 0.1}))
     for name in SPANS:
         rate = Recipe(schedule=name, learning_rate=0.1, epochs=10).build(1000).learning_rate
         rates = [rate(step) if callable(rate) else rate for step in range(80)]

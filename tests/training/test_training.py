@@ -205,7 +205,7 @@ def test_an_optimiser_of_ones_own(problem) -> None:
     class SignDescent:
         learning_rate = fl.StepDecay(0.01, every=50)
 
-        def start(self, theta):
+        def init(self, theta):
             return {}
 
         def update(self, theta, gradient, state, step, is_weight):

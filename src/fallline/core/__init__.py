@@ -1,4 +1,4 @@
-"""The mathematics, in NumPy: read this first. All that is compiled is held against it.
+"""The mathematics, in NumPy: read this first. The compiled engine is tested against it.
 
 ``activations``, ``losses``, ``penalties``, ``initializers`` and ``dropout`` are functions and their
 derivatives side by side; ``schedules`` and ``optimizers`` the update; ``samples`` the checked rows;

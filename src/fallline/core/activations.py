@@ -3,11 +3,11 @@ r"""Activations: A = f(Z), each with its slope dA/dZ beside it.
 Conventions
 -----------
 * ``value(Z, out=None)`` returns f(Z), written into ``out`` where one is given.
-* ``slope(Z, A, out=None)`` returns f'(Z); A = f(Z) is at hand, so it is used where that is cheaper.
+* ``slope(Z, A, out=None)`` returns f'(Z); it uses A = f(Z) where that is cheaper.
 * Arrays are float64 or float32; the result has the same shape and dtype. Complex Z is taken too,
   so that a gradient can be checked by the complex step: a piecewise function picks its piece by
   the real part.
-* No value of Z up to +-1e308 gives a warning, a NaN or an infinity.
+* No Z up to +-1e308 gives a warning, NaN or infinity.
 * ``seams`` lists the points where two formulas meet; ``kinks`` those of them at which f has no
   derivative.
 
@@ -47,7 +47,7 @@ SQRT_2_PI = math.sqrt(2.0 * math.pi)  # a Python float: it leaves float32 as it 
 class Activation:
     """A named function with its slope, and the points where its pieces meet.
 
-    ``analytic``: it takes complex Z, so that its derivative can be had by the complex step.
+    ``analytic``: it takes complex Z, so the complex step gives its derivative.
     """
 
     name: str
@@ -171,7 +171,7 @@ def identity_slope(Z: Array, A: Array, out: Array | None = None) -> Array:
 
 
 def exp(Z: Array, out: Array | None = None) -> Array:
-    """e^z, held at the largest finite number."""
+    """e^z, clipped to the largest finite number."""
     return np.exp(np.minimum(Z, math.log(largest(Z.real.dtype))), out=out)
 
 
@@ -179,7 +179,7 @@ def shifted_exp(Z: Array) -> tuple[Array, Array, Array]:
     """The row maximum m (n, 1), the shifted logits D = Z - m, and e^D, both (n, k).
 
     The rounding of the subtraction, up to 256 units in the last place of e^D at D = -700, is put
-    back to first order: e^(d + error) = e^d (1 + error). D is held at the lowest finite number.
+    back to first order: e^(d + error) = e^d (1 + error). D is clipped to the lowest finite number.
     """
     m = Z.max(axis=1, keepdims=True)
     lowest = -largest(Z.real.dtype)
@@ -258,7 +258,7 @@ OUTPUTS: dict[str, Callable[..., Array]] = {
     "softmax": softmax,
     "exp": exp,
 }
-"""What a loss can set at the output layer, by name; their slopes are part of the losses' delta."""
+"""The output activations that a loss can choose, by name; the loss's delta contains their slope."""
 
 
 def get(name: str) -> Activation:

@@ -1,4 +1,4 @@
-r"""Backpropagation, the readable reference: what every faster routine is held against.
+r"""Backpropagation, the readable reference against which every faster routine is tested.
 
 For one batch X (n, n_features), Y (n, k) and shares w_i of its samples (summing to 1; 1/n without
 sample weights), the loss is
@@ -14,29 +14,78 @@ from the last layer to the first:
     \delta_{l-1} &= (\delta_l W_l^T) \odot f'(Z_{l-1})
 
 A layer's activation carries one more column of ones, and W stands over b in the flat vector, so
-one product gives Z and one product gives dW over db.
+one product gives Z and one product gives dW over db. :class:`LayerPass` holds these numbers for one
+layer; :meth:`Backprop.backward` is the chain rule above, line for line.
 
 Source: Rumelhart, Hinton and Williams 1986, doi:10.1038/323533a0; in this notation Nielsen,
 Neural Networks and Deep Learning (2015), chapter 2.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.network import Network
+from fallline.core.network import Layer, Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 
-__all__ = ["Backprop", "loss_and_gradient", "loss_at", "per_sample_gradients"]
+__all__ = ["Backprop", "LayerPass", "loss_and_gradient", "loss_at", "per_sample_gradients"]
+
+
+class LayerPass:
+    """One layer on its way forward and back, for a batch of n rows.
+
+    ``A_prev`` (n, n_in) enters the layer; ``Z`` (n, n_out) is its pre-activation, ``A`` its
+    activation, ``slope`` f'(Z), ``delta`` dL/dZ. ``A_prev_1`` is [A_prev 1], ``W_b`` is W over b
+    and ``gradient`` dL/dW over dL/db, (n_in + 1, n_out). ``W_b`` and ``gradient`` are views of the
+    network's parameters and of the flat gradient.
+    """
+
+    __slots__ = (
+        "A",
+        "A_prev",
+        "A_prev_1",
+        "A_prev_1_T",
+        "W_T",
+        "W_b",
+        "Z",
+        "delta",
+        "gradient",
+        "slope",
+        "slope_of",
+        "value",
+    )
+
+    def __init__(self, layer: Layer, gradient: Array, n_rows: int) -> None:
+        n_in, n_out = layer.W.shape
+        self.W_b, self.W_T, self.gradient = layer.block, layer.W.T, gradient
+        self.value = layer.value
+        self.slope_of: Any = layer.slope  # the output layer has none: the loss's delta holds it
+        self.A_prev_1: Array = np.ones((n_rows, n_in + 1), layer.W.dtype)
+        self.A_prev, self.A_prev_1_T = self.A_prev_1[:, :-1], self.A_prev_1.T
+        # A is contiguous and is copied beside the next layer's column of ones: on rows that are not
+        # contiguous the elementwise functions take 2 to 3 times as long
+        self.Z, self.A, self.slope, self.delta = np.empty((4, n_rows, n_out), layer.W.dtype)
+
+    def forward(self) -> None:
+        """Z = [A_prev 1] @ [W; b] and A = f(Z)."""
+        np.dot(self.A_prev_1, self.W_b, out=self.Z)
+        self.value(self.Z, out=self.A)
+
+    def drop_out(self, mask: Array) -> None:
+        """A = f(Z) * mask, and its slope f'(Z) * mask, which needs the A before."""
+        self.slope_of(self.Z, self.A, out=self.slope)
+        self.slope *= mask
+        self.A *= mask
 
 
 class Backprop:
     """Forward and backward pass of one network for batches of ``n_rows``, in buffers of its own.
 
-    After :meth:`gradient_at`, ``Z[l]``, ``A[l]`` and ``delta[l]`` hold the numbers of the pass
-    (``A[0]`` is X) and ``gradient`` the flat gradient. A step allocates nothing of the size of
-    the batch for the commoner activations.
+    After :meth:`backward`, ``layers`` hold the numbers of the pass and ``gradient`` is the flat
+    gradient. A step allocates nothing of the size of the batch for the commoner activations.
     """
 
     def __init__(self, network: Network, n_rows: int, penalty: Penalty = NO_PENALTY) -> None:
@@ -45,84 +94,50 @@ class Backprop:
         self.gradient: Array = np.zeros_like(network.parameters)
         self.is_weight = network.is_weight
         self.shares: Array = np.full((n_rows, 1), 1.0 / n_rows, network.dtype)
-        widths = network.sizes[1:]
-        self.Z = [self._empty(size) for size in widths]
-        self.delta = [self._empty(size) for size in widths]
-        self.A: list[Array] = [self._empty(size) for size in network.sizes]
-        self.A_and_1 = [np.ones((n_rows, size + 1), network.dtype) for size in network.sizes[:-1]]
-        self._slopes = [self._empty(size) for size in widths]
-        self._masks: list[Array] | None = None
-        self._bind()
-
-    def _bind(self) -> None:
-        """One tuple of views per layer, made once, so that the loops below look nothing up."""
-        layers, blocks = self.network.layers, [v.block for v in self.network.views(self.gradient)]
-        room = [A_and_1[:, :-1] for A_and_1 in self.A_and_1]
-        self._X = room[0]
-        # A lies beside [A 1], not only in it: on rows that are not contiguous the elementwise
-        # functions take 2 to 3 times as long (3-2-1 network: 180 ms instead of 225)
-        self._hidden = [
-            (self.A_and_1[l], layer.block, self.Z[l], layer.value, self.A[l + 1], room[l + 1])
-            for l, layer in enumerate(layers[:-1])
+        self.layers = [
+            LayerPass(layer, gradient.block, n_rows)
+            for layer, gradient in zip(network.layers, network.views(self.gradient), strict=True)
         ]
-        self._output = (self.A_and_1[-1], layers[-1].block, self.Z[-1], layers[-1].value)
-        self._last = (self.A_and_1[-1].T, self.delta[-1], blocks[-1])
-        self._backward = [
-            (
-                layers[l].W.T,
-                self.delta[l],
-                self.delta[l - 1],
-                layers[l - 1].slope_of(),
-                self.Z[l - 1],
-                self.A[l],
-                self._slopes[l - 1],
-                self.A_and_1[l - 1].T,
-                blocks[l - 1],
-            )
-            for l in range(len(layers) - 1, 0, -1)
-        ]
-
-    def _empty(self, size: int) -> Array:
-        return np.empty((len(self.shares), size), self.network.dtype)
+        self.output = self.layers[-1]
+        self._upwards = list(pairwise(self.layers))
+        self._downwards = self._upwards[::-1]
+        self._dropped_out = False
 
     def load(self, X: Array, weight: Array | None = None) -> None:
         """Take the rows of a batch, and their sample weights where there are any."""
-        self.A[0] = X
-        self._X[:] = X
+        self.layers[0].A_prev[:] = X
         if weight is not None:
             total = weight.sum()
             self.shares[:, 0] = weight / total if total > 0 else 0.0
 
     def forward(self, masks: list[Array] | None = None) -> None:
-        """Z = [A 1] @ [W; b] and A = f(Z), layer by layer; with ``masks``, A = f(Z) * mask."""
-        self._masks = masks
-        for l, (A_and_1, block, Z, value, A, room) in enumerate(self._hidden):
-            np.dot(A_and_1, block, out=Z)
-            room[:] = value(Z, out=A)
+        """Z and A of every layer, from the first to the last; ``masks`` are dropout's."""
+        self._dropped_out = masks is not None
+        for l, (layer, above) in enumerate(self._upwards):
+            layer.forward()
             if masks is not None:
-                slope_of = self.network.layers[l].slope_of()
-                np.multiply(slope_of(Z, A, out=self._slopes[l]), masks[l], out=self._slopes[l])
-                room[:] = np.multiply(A, masks[l], out=A)
-        A_and_1, block, Z, value = self._output
-        np.dot(A_and_1, block, out=Z)
-        value(Z, out=self.A[-1])
+                layer.drop_out(masks[l])
+            above.A_prev[:] = layer.A
+        self.output.forward()
 
     def backward(self, Y: Array) -> None:
-        """delta of every layer, and dW over db, from the last layer to the first."""
-        A_and_1_T, delta, gradient = self._last
-        self.network.loss.delta(self.A[-1], Y, out=delta)
-        np.multiply(delta, self.shares, out=delta)
-        np.dot(A_and_1_T, delta, out=gradient)
-        for W_T, delta, below, slope_of, Z, A, slope, A_and_1_T, gradient in self._backward:
-            np.dot(delta, W_T, out=below)
-            np.multiply(below, slope if self._masks else slope_of(Z, A, out=slope), out=below)
-            np.dot(A_and_1_T, below, out=gradient)
+        """delta and gradient of every layer, from the last to the first, by the chain rule."""
+        output = self.output
+        self.network.loss.delta(output.A, Y, out=output.delta)  # dloss/dZ of each row
+        output.delta *= self.shares  # dL/dZ, with L the weighted mean
+        np.dot(output.A_prev_1_T, output.delta, out=output.gradient)
+        for layer, above in self._downwards:
+            if not self._dropped_out:
+                layer.slope_of(layer.Z, layer.A, out=layer.slope)  # dA/dZ = f'(Z)
+            np.dot(above.delta, above.W_T, out=layer.delta)  # dL/dA = dL/dZ_above @ W_above.T
+            layer.delta *= layer.slope  # dL/dZ = dL/dA * dA/dZ
+            np.dot(layer.A_prev_1_T, layer.delta, out=layer.gradient)  # dL/dW = A_prev.T @ dL/dZ
         if self.penalty:
             self.gradient += self.penalty.slope(self.is_weight * self.network.parameters)
 
     def loss(self, Y: Array) -> float:
         """The loss of the batch after :meth:`forward`, added up in float64."""
-        return mean_loss(self.network, self.Z[-1], Y, self.shares[:, 0], self.penalty)
+        return mean_loss(self.network, self.output.Z, Y, self.shares[:, 0], self.penalty)
 
 
 def mean_loss(
@@ -188,19 +203,23 @@ def per_sample_gradients(
     Their mean (weighted by the sample weights) is the gradient; each holds the whole penalty.
     ``network.views(row)`` shows one of them by layer, :func:`by_layer` all of them.
     """
-    step = Backprop(network, len(X), penalty)
+    step = own_losses(network, X, Y)
+    stack = np.empty((len(X), network.n_parameters), network.dtype)
+    for layer, block in zip(step.layers, by_layer(network, stack), strict=True):
+        np.einsum("ni,no->nio", layer.A_prev_1, layer.delta, out=block)
+    if penalty:
+        stack += penalty.slope(step.is_weight * network.parameters)
+    return stack
+
+
+def own_losses(network: Network, X: Array, Y: Array) -> Backprop:
+    """A pass whose deltas are those of each row's own loss, without the penalty."""
+    step = Backprop(network, len(X))
     step.shares[:] = 1.0
     step.load(X)
     step.forward()
     step.backward(Y)
-    stack = np.empty((len(X), network.n_parameters), network.dtype)
-    for A_and_1, delta, block in zip(
-        step.A_and_1, step.delta, by_layer(network, stack), strict=True
-    ):
-        np.einsum("ni,no->nio", A_and_1, delta, out=block)
-    if penalty:
-        stack += penalty.slope(step.is_weight * network.parameters)
-    return stack
+    return step
 
 
 def by_layer(network: Network, stack: Array) -> Iterator[Array]:

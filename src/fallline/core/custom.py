@@ -1,17 +1,16 @@
-r"""An activation, a loss or an initialiser of one's own, under a name like the built-in ones.
+r"""Activations, losses and initialisers of the user's own, under names like the built-in ones.
 
-A part is a few plain NumPy functions. They are tried once when they are registered, so that a wrong
-signature or shape is reported there and not in the middle of a run; whether the slope is right is
-the matter of :func:`fallline.check_gradients`. The compiled engine takes activations and losses of
-one's own where Numba compiles them (see :mod:`fallline.engine.own`), else they run in the NumPy
-reference.
+Each consists of a few plain NumPy functions. Registering calls them once, so a wrong signature or
+shape is reported there and not in the middle of a run; :func:`fallline.check_gradients` tells
+whether the slope is right. The compiled engine takes the user's activations and losses where Numba
+compiles them (see :mod:`fallline.engine.own`), else they run in the NumPy reference.
 
-An optimiser or a schedule needs no name: any object of the right form serves as it is (see
+An optimiser or a schedule needs no name: any object of the right form can be used (see
 :mod:`fallline.core.optimizers` and :mod:`fallline.core.schedules`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,8 @@ BUILT_IN = {
     "initializer": frozenset({*INITIALIZERS, "zeros"}),
 }
 TASKS = {"sigmoid": "binary", "softmax": "classes", "identity": "numbers", "exp": "numbers"}
+NUMBERS, SHARES = (-np.inf, np.inf), (0.0, 1.0)
+TARGET_RANGES = {"binary": SHARES, "classes": SHARES, "numbers": NUMBERS}
 TRIAL = np.array([[-2.3, -0.7, 0.4], [0.9, 1.6, 3.1]])  # off the round numbers where seams lie
 SAME = 1e-6  # how far the complex step and a difference may lie apart
 Function = Callable[..., Any]
@@ -48,10 +49,10 @@ def register_activation(
 
     Parameters
     ----------
-    name : a Python identifier that no built-in activation has. A name of one's own may be given
+    name : a Python identifier that no built-in activation has. A registered name may be given
         again (a notebook's cell that is run twice); networks made before keep what they have.
     value : ``value(Z)`` gives f(Z), of the shape of Z (n_samples, n_neurons).
-    slope : ``slope(Z, A)`` gives f'(Z) of that shape, with A = f(Z) at hand.
+    slope : ``slope(Z, A)`` gives f'(Z) of that shape, given A = f(Z).
     seams : the z at which two formulas of f meet; ``kinks`` those at which f has no derivative.
         The gradient check leaves them out.
 
@@ -80,14 +81,7 @@ def register_activation(
     A = tried(f"{label}: value(Z)", new.value, Z)
     tried(f"{label}: slope(Z, A)", new.slope, Z, A)
     unchanged(label, Z)
-    new = Activation(
-        name,
-        new.value,
-        new.slope,
-        new.seams,
-        new.kinks,
-        analytic=takes_complex_step(new.value, TRIAL),
-    )
+    new = replace(new, analytic=takes_complex_step(new.value, TRIAL))
     ACTIVATIONS[name] = new
     return new
 
@@ -137,22 +131,13 @@ def register_loss(
         Elementwise(f"{label}: delta(A, Y)", delta),
         seams=points("seams", seams, kinks),
         kinks=points("kinks", kinks),
+        target_range=TARGET_RANGES[TASKS[output]],
     )
     Z, Y = TRIAL.copy(), np.eye(2, 3)
     tried(f"{label}: value(Z, Y)", new.value, Z, Y)
     tried(f"{label}: delta(A, Y)", new.delta, OUTPUTS[output](Z), Y)
     unchanged(label, Z)
-    analytic = takes_complex_step(lambda Z: new.value(Z, Y), TRIAL)
-    new = Loss(
-        name,
-        new.task,
-        output,
-        new.value,
-        new.delta,
-        new.seams,
-        new.kinks,
-        analytic=analytic,
-    )
+    new = replace(new, analytic=takes_complex_step(lambda Z: new.value(Z, Y), TRIAL))
     LOSSES[name] = new
     return new
 
@@ -181,7 +166,7 @@ def register_initializer(name: str, draw: Function) -> Function:
 class Elementwise:
     """A function of arrays whose result has the shape and dtype of the first, as the core calls it.
 
-    The core gives ``out`` where it has room for the result.
+    The core passes ``out`` where it has a buffer for the result.
     """
 
     label: str
@@ -221,7 +206,7 @@ class PerSample:
 
 @dataclass(frozen=True)
 class Drawn:
-    """An initialiser whose result is held to its shape."""
+    """An initialiser that checks the shape of its result."""
 
     label: str
     function: Function
@@ -262,7 +247,7 @@ def points(name: str, *several: Sequence[float]) -> tuple[float, ...]:
 
 
 def tried(label: str, function: Function, *arguments: Any) -> Array:
-    """What the function gives. Raises ParameterError where it fails, or gives NaN or infinity."""
+    """The function's result. Raises ParameterError where it fails or gives NaN or infinity."""
     try:
         result = function(*arguments)
         finite = bool(np.isfinite(result).all())

@@ -57,7 +57,7 @@ HALF_OPEN = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
 
 
 def default_for(activation: str) -> str:
-    """He for the activations that pass one side of zero, Glorot for the others."""
+    """He for the activations that are nearly 0 on one side of zero, Glorot for the others."""
     return "he_uniform" if activation in HALF_OPEN else "glorot_uniform"
 
 

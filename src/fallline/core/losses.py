@@ -9,7 +9,7 @@ Conventions
   is the mean over its samples, weighted where there are sample weights.
 * ``delta(A, Y, out=None)`` gives dvalue_i/dz_ik, (n, k). Since the output activation is the loss's
   canonical partner, delta is A - Y for four of the six: the slope of the activation cancels.
-* A value too large for the dtype is held at the largest finite number; nothing overflows.
+* A value too large for the dtype is clipped to the largest finite number; nothing overflows.
 
 Source of the pairing: Bishop, Pattern Recognition and Machine Learning, section 4.3.6 (canonical
 link functions). Huber 1964, doi:10.1214/aoms/1177703732, with the bend at |error| = 1.
@@ -38,6 +38,8 @@ class Loss:
     ``task`` is "binary", "classes" or "numbers". ``seams`` are the errors a - y where two formulas
     meet, ``kinks`` those of them at which the loss has no derivative; ``analytic`` as for
     :class:`fallline.core.activations.Activation`; ``quantile`` is that of a quantile loss.
+    ``target_range`` is the smallest and the largest target allowed; for the task "classes" the
+    targets of a row also add up to 1.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Loss:
     kinks: tuple[float, ...] = ()
     analytic: bool = True
     quantile: float | None = None
+    target_range: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def output(self) -> Callable[..., Array]:
@@ -57,7 +60,7 @@ class Loss:
 
 
 def per_sample(terms: Array) -> Array:
-    """The sum over outputs, held at the largest finite number: (n, k) to (n,)."""
+    """The sum over outputs, clipped to the largest finite number: (n, k) to (n,)."""
     total: Array = terms.sum(axis=1)
     if np.iscomplexobj(total):
         return total
@@ -115,7 +118,7 @@ def huber(Z: Array, Y: Array) -> Array:
 
 
 def huber_delta(A: Array, Y: Array, out: Array | None = None) -> Array:
-    """e held within [-1, 1], with e = a - y."""
+    """e clipped to [-1, 1], with e = a - y."""
     return np.clip(np.subtract(A, Y, out=out), -1.0, 1.0, out=out)
 
 
@@ -130,8 +133,15 @@ def poisson(Z: Array, Y: Array) -> Array:
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
-        Loss("binary_cross_entropy", "binary", "sigmoid", binary_cross_entropy, error),
-        Loss("cross_entropy", "classes", "softmax", cross_entropy, error),
+        Loss(
+            "binary_cross_entropy",
+            "binary",
+            "sigmoid",
+            binary_cross_entropy,
+            error,
+            target_range=(0.0, 1.0),
+        ),
+        Loss("cross_entropy", "classes", "softmax", cross_entropy, error, target_range=(0.0, 1.0)),
         Loss("squared_error", "numbers", "identity", squared_error, error),
         Loss(
             "absolute_error",
@@ -143,7 +153,7 @@ LOSSES: dict[str, Loss] = {
             kinks=(0.0,),
         ),
         Loss("huber", "numbers", "identity", huber, huber_delta, seams=(-1.0, 1.0)),
-        Loss("poisson", "numbers", "exp", poisson, error),
+        Loss("poisson", "numbers", "exp", poisson, error, target_range=(0.0, math.inf)),
     )
 }
 """The losses, by name."""
@@ -163,10 +173,17 @@ def pinball_delta(A: Array, Y: Array, out: Array | None = None, *, q: float) -> 
 
 
 def quantile(q: float) -> Loss:
-    """The loss whose mean is least where z is the q-quantile of y; its name is "quantile(q)".
+    """The loss whose mean is minimal where z is the q-quantile of y; its name is "quantile(q)".
 
     Source: Koenker and Bassett 1978, doi:10.2307/1913643.
     Raises ParameterError for q outside (0, 1).
+
+    >>> import numpy as np
+    >>> import fallline as fl
+    >>> loss = fl.losses.quantile(0.9)
+    >>> Z, Y = np.array([[1.0], [3.0]]), np.array([[2.0], [2.0]])
+    >>> loss.value(Z, Y).round(3), loss.delta(Z, Y)[:, 0].round(3)
+    (array([0.9, 0.1]), array([-0.9,  0.1]))
     """
     q = check_number("quantile", q)
     value, delta = partial(pinball, q=q), partial(pinball_delta, q=q)

@@ -30,7 +30,7 @@ def accuracy(y: Array, predicted: Array) -> float:
 
 
 def log_loss(y: Array, shares: Array) -> float:
-    """-mean log p of each row's class; ``y`` are class numbers, shares (n, k), held above 1e-15."""
+    """-mean log p of each row's class; ``y`` are class numbers, shares (n, k) clipped at 1e-15."""
     p = shares[np.arange(len(y)), np.asarray(y, dtype=np.intp)]
     return float(-np.log(np.maximum(p, SMALLEST)).mean())
 

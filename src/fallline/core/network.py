@@ -74,7 +74,8 @@ class Network:
 
     Raises ParameterError for a value that is not allowed.
 
-    >>> net = Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> import fallline as fl
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
     >>> net.n_parameters
     11
     """
@@ -222,7 +223,18 @@ class Network:
         return result
 
     def copy(self, dtype: Any = None) -> "Network":
-        """A network of its own with the same architecture and parameters, in another dtype if given."""
+        """A network of its own with the same architecture and parameters, or those in ``dtype``.
+
+        Raises ParameterError for a dtype other than "float64" and "float32".
+
+        >>> import fallline as fl
+        >>> net = fl.Network([3, 2, 1], hidden="tanh", loss="squared_error", seed=0)
+        >>> small = net.copy(dtype="float32")
+        >>> small
+        <Network 3-2-1, tanh, identity, squared_error, 11 parameters, float32>
+        >>> bool(abs(small.parameters - net.parameters).max() < 1e-7)
+        True
+        """
         twin = Network(
             self.sizes,
             hidden=self.hidden,

@@ -2,7 +2,7 @@ r"""Optimisers: an initial state and an update of the flat parameter vector thet
 
 Conventions
 -----------
-* ``start(theta)`` gives the state: named arrays shaped like theta (none for plain descent).
+* ``init(theta)`` gives the state: named arrays shaped like theta (none for plain descent).
 * ``update(theta, gradient, state, step, is_weight)`` moves theta in place by one step, counted
   from 0. The gradient is used up: afterwards it holds the change that was added to theta.
 * ``learning_rate`` is a number or a schedule (see :mod:`fallline.core.schedules`); eta below is its
@@ -13,13 +13,14 @@ settings, and :func:`fallline.train` hands the whole run to SciPy.
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.schedules import Schedule, as_schedule
-from fallline.limits import check_flag, check_integer, check_number
+from fallline.core.schedules import Schedule, as_schedule, spanning
+from fallline.errors import ParameterError
+from fallline.limits import check_choice, check_flag, check_integer, check_number
 
 __all__ = [
     "LBFGS",
@@ -29,6 +30,8 @@ __all__ = [
     "GradientDescent",
     "Optimizer",
     "RMSProp",
+    "by_name",
+    "init_state",
     "rate_at",
 ]
 
@@ -41,7 +44,11 @@ class Optimizer(Protocol):
 
     @property
     def learning_rate(self) -> float | Schedule: ...
-    def start(self, theta: Array) -> State: ...
+
+    if TYPE_CHECKING:  # at run time init_state takes the old name, start, as well
+
+        def init(self, theta: Array) -> State: ...
+
     def update(
         self, theta: Array, gradient: Array, state: State, step: int, is_weight: Array
     ) -> None: ...
@@ -57,7 +64,7 @@ class _Stepper:
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", as_schedule(self.learning_rate))
 
-    def start(self, theta: Array) -> State:
+    def init(self, theta: Array) -> State:
         return {}
 
 
@@ -78,8 +85,13 @@ class GradientDescent(_Stepper):
     the one PyTorch and scikit-learn use. They differ in the rate: PyTorch keeps v free of eta, so
     the two agree only while the rate is constant.
 
-    >>> GradientDescent(learning_rate=1.6)
-    GradientDescent(learning_rate=1.6, momentum=0.0, nesterov=False)
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> descent = fl.GradientDescent(learning_rate=1.6, momentum=0.5)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=descent, epochs=200)
+    >>> round(history.loss[0], 3), round(history.loss[-1], 3)
+    (0.84, 0.01)
     """
 
     momentum: float = 0.0
@@ -90,7 +102,7 @@ class GradientDescent(_Stepper):
         check_number("momentum", self.momentum)
         check_flag("nesterov", self.nesterov)
 
-    def start(self, theta: Array) -> State:
+    def init(self, theta: Array) -> State:
         return {"velocity": np.zeros_like(theta)} if self.momentum > 0 else {}
 
     def update(
@@ -118,6 +130,13 @@ class RMSProp(_Stepper):
     Parameters: ``learning_rate`` above 0 or a schedule; ``decay`` rho in [0, 1); ``epsilon``
     above 0. State: ``mean_square`` s. Raises ParameterError for a value out of range.
     Source: Tieleman and Hinton 2012, lecture 6.5, slide 29.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.RMSProp(0.01), epochs=200)
+    >>> round(history.loss[0], 3), round(history.loss[-1], 3)
+    (0.84, 0.309)
     """
 
     learning_rate: float | Schedule = 0.001
@@ -129,7 +148,7 @@ class RMSProp(_Stepper):
         check_number("decay", self.decay)
         check_number("epsilon", self.epsilon)
 
-    def start(self, theta: Array) -> State:
+    def init(self, theta: Array) -> State:
         return {"mean_square": np.zeros_like(theta)}
 
     def update(
@@ -158,6 +177,13 @@ class Adam(_Stepper):
     Raises ParameterError for a value out of range.
     Source: Kingma and Ba 2015 (arXiv:1412.6980, algorithm 1; ``epsilon_hat`` from the remark at
     the end of section 2).
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.Adam(0.01), epochs=200)
+    >>> round(history.loss[0], 3), round(history.loss[-1], 3)
+    (0.84, 0.435)
     """
 
     learning_rate: float | Schedule = 0.001
@@ -173,7 +199,7 @@ class Adam(_Stepper):
         check_number("epsilon", self.epsilon)
         check_flag("epsilon_hat", self.epsilon_hat)
 
-    def start(self, theta: Array) -> State:
+    def init(self, theta: Array) -> State:
         return {"mean": np.zeros_like(theta), "mean_square": np.zeros_like(theta)}
 
     def update(
@@ -199,6 +225,14 @@ class AdamW(Adam):
 
     Parameters: as :class:`Adam`, and ``weight_decay`` lambda, at least 0.
     Source: Loshchilov and Hutter 2019 (arXiv:1711.05101, algorithm 2).
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> adamw = fl.AdamW(fl.Cosine(0.1, steps=200), weight_decay=0.01)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=adamw, epochs=200)
+    >>> round(history.loss[0], 3), round(history.loss[-1], 3)
+    (0.84, 0.06)
     """
 
     weight_decay: float = 0.01
@@ -224,6 +258,13 @@ class LBFGS:
     Parameters: ``memory``, the number of past steps kept, at least 1; ``tolerance``, training
     stops when no component of the gradient is larger. Raises ParameterError for a value out of
     range. Source: Liu and Nocedal 1989, doi:10.1007/BF01589116.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.LBFGS(), epochs=10, l2=0.01)
+    >>> round(history.loss[0], 3), round(history.loss[-1], 3)
+    (0.552, 0.348)
     """
 
     memory: int = 10
@@ -232,6 +273,21 @@ class LBFGS:
     def __post_init__(self) -> None:
         check_integer("memory", self.memory)
         check_number("tolerance", self.tolerance)
+
+
+def init_state(optimizer: Any, theta: Array) -> State:
+    """The optimiser's state before its first step, by its ``init`` or, as it was called, ``start``.
+
+    Raises ParameterError where it has neither.
+    """
+    init = getattr(optimizer, "init", None) or getattr(optimizer, "start", None)
+    if not callable(init):
+        raise ParameterError(
+            "an optimiser needs a method init(theta), which gives its state as named arrays "
+            f"(none: {{}}); {optimizer!r} has none"
+        )
+    state: State = init(theta)
+    return state
 
 
 def rate_at(optimizer: Optimizer, step: int) -> float:
@@ -253,3 +309,24 @@ OPTIMIZERS: dict[str, type] = {
     "lbfgs": LBFGS,
 }
 """The optimisers, by name."""
+
+
+def by_name(
+    name: str, learning_rate: float, schedule: str, steps: int, **hyperparameters: float
+) -> Any:
+    """The optimiser of that name, its learning rate by a schedule over a run of ``steps`` steps.
+
+    ``schedule`` is a name of :data:`fallline.schedules.SPANS`; ``hyperparameters`` are the
+    optimiser's own. "lbfgs" takes neither rate nor schedule. Raises ParameterError for an unknown
+    name or a value out of range.
+
+    >>> import fallline as fl
+    >>> fl.optimizers.by_name("gradient_descent", 0.1, "constant", 1_000, momentum=0.9)
+    GradientDescent(learning_rate=0.1, momentum=0.9, nesterov=False)
+    >>> fl.optimizers.by_name("adam", 0.1, "cosine", 1_000).learning_rate
+    Cosine(learning_rate=0.1, steps=1000, final=0.0)
+    """
+    kind = OPTIMIZERS[check_choice("optimizer", name, list(OPTIMIZERS))]
+    if kind is LBFGS:
+        return LBFGS(**hyperparameters)  # type: ignore[arg-type]
+    return kind(spanning(schedule, learning_rate, max(steps, 1)), **hyperparameters)

@@ -1,11 +1,11 @@
-r"""What the weights cost beside the loss; biases are free.
+r"""Penalties: the cost of the weights, added to the loss; biases cost nothing.
 
 .. math:: l1 \sum |W| + \tfrac{l2}{2} \sum W^2, \qquad
     \text{slope } l1 \, \text{sign}(W) + l2 \, W
 
 Sources: L2: Hoerl and Kennard 1970, doi:10.1080/00401706.1970.10488634; L1: Tibshirani 1996,
 doi:10.1111/j.2517-6161.1996.tb02080.x. The step goes along the subgradient with sign(0) = 0, so a
-weight that L1 holds down jumps about zero by up to learning_rate times l1.
+weight that L1 pushes to zero jumps about zero by up to learning_rate times l1.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ __all__ = ["NO_PENALTY", "Penalty", "check_penalty"]
 
 @dataclass(frozen=True)
 class Penalty:
-    """l1 and l2, at least 0; true where there is any."""
+    """The penalties l1 and l2, at least 0; true where one of them is above 0."""
 
     l2: float = 0.0
     l1: float = 0.0
@@ -30,7 +30,7 @@ class Penalty:
         return self.l2 > 0 or self.l1 > 0
 
     def value(self, weights: Array) -> Any:
-        """The cost of a vector of weights, complex where they are; biases are to be left at 0."""
+        """The cost of a vector of weights, complex where they are; biases must be 0 in it."""
         cost: Any = 0.0
         if self.l2 > 0:
             cost = cost + 0.5 * self.l2 * np.dot(weights, weights)
@@ -44,7 +44,7 @@ class Penalty:
         return slope + self.l1 * np.sign(weights) if self.l1 > 0 else slope
 
     def over(self, mass: float) -> "Penalty":
-        """A part of it: over a batch's number of rows."""
+        """Both penalties divided by ``mass``, a batch's number of rows."""
         return Penalty(self.l2 / mass, self.l1 / mass)
 
 
@@ -52,5 +52,5 @@ NO_PENALTY = Penalty()
 
 
 def check_penalty(l2: float, l1: float) -> Penalty:
-    """The penalty. Raises ParameterError for a strength below 0."""
+    """The penalty. Raises ParameterError for a penalty below 0."""
     return Penalty(check_number("l2", l2), check_number("l1", l1))

@@ -1,4 +1,4 @@
-"""The checks that data pass once, at the door: shapes, dtypes, NaN, infinity, allowed targets."""
+"""The checks of data on entry, done once: shapes, dtypes, NaN, infinity, allowed targets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -83,13 +83,12 @@ def check_targets(y: ArrayLike, n_rows: int, n_outputs: int, loss: Loss, dtype: 
 
 def check_range(Y: Array, loss: Loss) -> None:
     """Raise DataError where a target lies outside what the loss can be given."""
-    if loss.task in ("binary", "classes"):
-        refuse((Y < 0) | (Y > 1), Y, f"{loss.name} needs targets from 0 to 1")
+    low, high = loss.target_range
+    allowed = f"from {low:g} to {high:g}" if high < np.inf else f"of at least {low:g}"
+    refuse(np.less(Y, low) | np.greater(Y, high), Y, f"{loss.name} needs targets {allowed}")
     if loss.task == "classes":
         sums = Y.sum(axis=1)
         refuse(abs(sums - 1) > 1e-5, sums, f"{loss.name} needs class shares that add up to 1")
-    if loss.name == "poisson":
-        refuse(Y < 0, Y, "poisson needs targets of at least 0")
 
 
 def refuse(bad: Array, values: Array, rule: str) -> None:

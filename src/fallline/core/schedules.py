@@ -1,8 +1,9 @@
 """Schedules: the learning rate as a function of the step, counted from 0.
 
-A schedule is called with the step and gives the rate. A plain number serves wherever a schedule
-does; it means ``Constant``. Sources: cosine, Loshchilov and Hutter 2017 (arXiv:1608.03983, eq. 5,
-without restarts); one cycle, Smith and Topin 2018 (arXiv:1708.07120, section 2).
+A schedule is called with the step and gives the rate. A plain number can be given wherever a
+schedule can; it means ``Constant``. Sources: cosine, Loshchilov and Hutter 2017
+(arXiv:1608.03983, eq. 5, without restarts); one cycle, Smith and Topin 2018 (arXiv:1708.07120,
+section 2).
 """
 
 import math
@@ -37,7 +38,13 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Constant:
-    """rate(t) = learning_rate."""
+    """rate(t) = learning_rate.
+
+    >>> import fallline as fl
+    >>> rate = fl.Constant(0.1)
+    >>> [rate(step) for step in (0, 500, 1_000)]
+    [0.1, 0.1, 0.1]
+    """
 
     learning_rate: float
 
@@ -50,7 +57,13 @@ class Constant:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """rate(t) = learning_rate * drop^floor(t / every)."""
+    """rate(t) = learning_rate * drop^floor(t / every).
+
+    >>> import fallline as fl
+    >>> rate = fl.StepDecay(0.1, every=500)
+    >>> [rate(step) for step in (0, 499, 500, 1_000)]
+    [0.1, 0.1, 0.05, 0.025]
+    """
 
     learning_rate: float
     every: int
@@ -67,7 +80,13 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class Exponential:
-    """rate(t) = learning_rate * drop^(t / every)."""
+    """rate(t) = learning_rate * drop^(t / every).
+
+    >>> import fallline as fl
+    >>> rate = fl.Exponential(0.1, every=500)
+    >>> [round(rate(step), 4) for step in (0, 250, 500, 1_000)]
+    [0.1, 0.0707, 0.05, 0.025]
+    """
 
     learning_rate: float
     every: int
@@ -84,7 +103,13 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Cosine:
-    """rate(t) = final + (learning_rate - final) (1 + cos(pi t / steps)) / 2; later final."""
+    """rate(t) = final + (learning_rate - final) (1 + cos(pi t / steps)) / 2; later final.
+
+    >>> import fallline as fl
+    >>> rate = fl.Cosine(0.1, steps=1_000)
+    >>> [round(rate(step), 4) for step in (0, 250, 500, 1_000)]
+    [0.1, 0.0854, 0.05, 0.0]
+    """
 
     learning_rate: float
     steps: int
@@ -102,7 +127,13 @@ class Cosine:
 
 @dataclass(frozen=True)
 class InverseScaling:
-    """rate(t) = learning_rate / (t + 1)^power."""
+    """rate(t) = learning_rate / (t + 1)^power.
+
+    >>> import fallline as fl
+    >>> rate = fl.InverseScaling(0.1)
+    >>> [round(rate(step), 4) for step in (0, 3, 99)]
+    [0.1, 0.05, 0.01]
+    """
 
     learning_rate: float
     power: float = 0.5
@@ -120,6 +151,11 @@ class WarmUp:
     """A straight climb to another schedule: rate(t) = after(0) (t + 1) / warm_up_steps at first.
 
     From ``warm_up_steps`` on it is ``after``, which then counts its own steps from 0.
+
+    >>> import fallline as fl
+    >>> rate = fl.WarmUp(fl.Cosine(0.1, steps=1_000), warm_up_steps=10)
+    >>> [round(rate(step), 4) for step in (0, 4, 9, 510)]
+    [0.01, 0.05, 0.1, 0.05]
     """
 
     after: "float | Schedule"
@@ -141,6 +177,11 @@ class OneCycle:
     """A climb from learning_rate / start_divisor to learning_rate, then down to / end_divisor.
 
     The climb takes ``share`` of ``steps``; both ways follow half a cosine.
+
+    >>> import fallline as fl
+    >>> rate = fl.OneCycle(0.1, steps=1_000)
+    >>> [round(rate(step), 5) for step in (0, 300, 650, 1_000)]
+    [0.004, 0.1, 0.05, 1e-05]
     """
 
     learning_rate: float
@@ -197,6 +238,10 @@ def spanning(name: str, rate: float, steps: int) -> "float | Schedule":
     """The schedule of that name over ``steps`` steps; ``rate`` itself for "constant".
 
     Raises ParameterError for an unknown name.
+
+    >>> import fallline as fl
+    >>> fl.schedules.spanning("exponential", 0.1, 1_000)
+    Exponential(learning_rate=0.1, every=125, drop=0.5)
     """
     return SPANS[check_choice("schedule", name, tuple(SPANS))](rate, steps)
 
@@ -218,7 +263,7 @@ def as_schedule(rate: "float | Schedule") -> Schedule:
 
 
 def tried(schedule: Schedule) -> Schedule:
-    """A schedule of one's own, once it has given a rate for step 0."""
+    """The user's own schedule, checked by its rate at step 0."""
     try:
         first = schedule(0)
         usable = math.isfinite(first) and first >= 0

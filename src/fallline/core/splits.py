@@ -1,4 +1,4 @@
-"""Holding rows out: a seeded random part, class by class where there are classes."""
+"""Splits of the rows: a seeded random holdout or folds, stratified by class on demand."""
 
 import numpy as np
 
@@ -10,27 +10,28 @@ __all__ = ["folds", "holdout"]
 def holdout(
     n_rows: int, share: float, generator: np.random.Generator, strata: Array | None = None
 ) -> tuple[Array, Array]:
-    """Row numbers of the two parts, (kept, held out), each in ascending order.
+    """Row numbers of the two parts, (train, holdout), each in ascending order.
 
-    ``share`` of the rows is held out, rounded, and at least one row stays on each side where there
-    are two. With ``strata`` (n_rows,) class numbers, the share is taken of each class; a class
-    with a single row is kept.
+    The holdout has ``share`` of the rows, rounded; of two rows or more, each part gets at least
+    one. With ``strata`` (n_rows,) class numbers, the share is taken of each class; the only row
+    of a class goes to the training part.
     """
     if strata is None:
         order = generator.permutation(n_rows)
-        held = order[: held_count(n_rows, share)]
+        chosen = order[: holdout_size(n_rows, share)]
     else:
         parts = []
         for stratum in np.unique(strata):
             rows = generator.permutation(np.flatnonzero(strata == stratum))
-            parts.append(rows[: held_count(len(rows), share)])
-        held = np.concatenate(parts)
+            parts.append(rows[: holdout_size(len(rows), share)])
+        chosen = np.concatenate(parts)
     mask = np.zeros(n_rows, dtype=bool)
-    mask[held] = True
+    mask[chosen] = True
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 
-def held_count(n_rows: int, share: float) -> int:
+def holdout_size(n_rows: int, share: float) -> int:
+    """The rounded share, leaving at least one row on each side."""
     return 0 if n_rows < 2 else min(max(round(share * n_rows), 1), n_rows - 1)
 
 

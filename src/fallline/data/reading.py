@@ -33,13 +33,20 @@ def read_table(
     missing: Sequence[str] = MISSING,
     encoding: str | None = None,
 ) -> Table:
-    """Read one file, or several of the same columns as one table.
+    r"""Read one file, or several of the same columns as one table.
 
     ``paths``: a file, a glob, ``-`` for standard input, or several of them. Text files are comma-,
     semicolon- or tab-separated, in UTF-8 or ``encoding``; JSON lines, Parquet and Excel files, and
     files packed by gzip or Zstandard, are recognised. The other parameters: see :class:`Reading`.
 
     Raises TableError, naming the file and the line, where a file cannot be read whole.
+
+    >>> from pathlib import Path
+    >>> import fallline as fl
+    >>> size = Path("homes.csv").write_text("area,town,price\n70,Bonn,210\n95,Trier,\n")
+    >>> table = fl.read_table("homes.csv")
+    >>> table.columns, len(table), table.notes
+    (['area', 'town', 'price'], 2, ())
     """
     how = Reading(header, names, missing, encoding)
     files = expand(paths)

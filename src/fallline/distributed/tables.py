@@ -21,7 +21,7 @@ from fallline.data.encoding import Encoding
 from fallline.data.reading import read_table
 from fallline.data.sources import STANDARD_INPUT, expand
 from fallline.data.table import Table
-from fallline.distributed.training import train
+from fallline.distributed.training import refuse, train
 from fallline.errors import ClusterError, FalllineError, TableError
 from fallline.limits import check_integer
 from fallline.tabular.model import TableModel
@@ -112,6 +112,7 @@ def train_files(
     seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())
     recipe = recipes(given)[0]
+    refuse(recipe.dropout, given["threads"])
     found = surveyed(client, files, target, shares, seed)
     blocks = merged(found, target, shares, seed).blocks(())
     recipe = for_cluster(recipe, blocks.n_rows)

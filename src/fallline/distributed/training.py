@@ -26,7 +26,7 @@ from fallline.training.run import Run
 from fallline.training.settings import Settings, TrainOptions, check_pair
 from fallline.training.steps import StepSetup
 
-__all__ = ["train"]
+__all__ = ["refuse", "train"]
 
 
 def train(
@@ -63,7 +63,7 @@ def train(
     Raises ParameterError, ShapeError, DataError or ClusterError.
     """
     settings = Settings.checked(network, options, validated=validation is not None)
-    refuse(settings)
+    refuse(settings.dropout, settings.threads)
     held_out = None if validation is None else network.samples(*check_pair(validation))
     rows: Any = ClusterRows(current_client(client), network, X, y, sample_weight)
     rows.use_engine(settings.engine)
@@ -86,11 +86,11 @@ def train(
         raise ClusterError(f"{error}; {os.fspath(path)} keeps an epoch to go on from") from error
 
 
-def refuse(settings: Settings) -> None:
+def refuse(dropout: float, threads: int | None) -> None:
     """Raise ParameterError for what a cluster does not do."""
-    if settings.dropout > 0:
+    if dropout > 0:
         raise ParameterError("a cluster trains without dropout; leave it out, or use l2")
-    if settings.threads is not None:
+    if threads is not None:
         raise ParameterError(
             "the workers of a cluster set their own threads: dask worker --nthreads N; "
             "leave threads out"

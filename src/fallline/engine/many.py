@@ -143,7 +143,7 @@ class Job:
         self.networks, self.rows, self.seeds, self.course = networks, rows, seeds, course
         self.optimizers = optimizers
         first = networks[0]
-        state = optimizers[0].start(first.parameters)
+        state = optimizers[0].init(first.parameters)
         self.loop = Loop(first, rows, optimizers[0], state, course.batch_size, course.penalty)
         size, n = len(self.loop.theta), len(networks)
         self.thetas, self.firsts, self.seconds = (

@@ -47,7 +47,12 @@ COMMON: dict[str, Any] = {
     "dropout": [share("left")],
     "early_stopping_metric": [str, callable, None],
     "callbacks": [list, tuple, None],
-    "optimizer": [HasMethods(["start", "update"]), LBFGS, None],
+    "optimizer": [
+        HasMethods(["init", "update"]),
+        HasMethods(["start", "update"]),  # as init was called
+        LBFGS,
+        None,
+    ],
     "schedule": [callable, None],
     "weight_decay": [at_least(0)],
     "keep_every": [at_least(1, Integral), None],

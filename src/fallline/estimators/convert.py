@@ -36,6 +36,15 @@ def from_sklearn(model: Any) -> Any:
     Parameters, weights and records are carried over on copies; the optimiser's state is not, so
     ``partial_fit`` starts with a fresh one. Raises TypeError for another class, NotFittedError for
     a model that is not fitted.
+
+    >>> import fallline as fl
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(8, solver="lbfgs", max_iter=1_000, random_state=0).fit(X, y)
+    >>> ours = fl.from_sklearn(model)
+    >>> bool((ours.predict(X) == model.predict(X)).all())
+    True
     """
     from sklearn import neural_network
 
@@ -52,6 +61,16 @@ def to_sklearn(model: Any) -> Any:
     What scikit-learn has no word for in a prediction (an activation or loss of its own, different
     ones per layer) raises ValueError; what only matters in training is left behind. Raises
     TypeError for another class, NotFittedError for a model that is not fitted.
+
+    >>> import fallline as fl
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = fl.MLPClassifier(8, solver="lbfgs", max_iter=1_000, random_state=0).fit(X, y)
+    >>> theirs = fl.to_sklearn(model)
+    >>> type(theirs).__module__
+    'sklearn.neural_network._multilayer_perceptron'
+    >>> bool((theirs.predict(X) == model.predict(X)).all())
+    True
     """
     from sklearn import neural_network
 

@@ -39,6 +39,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     best_validation_score_, t_, n_iter_, n_layers_, n_outputs_, out_activation_, n_features_in_,
     feature_names_in_ : as in scikit-learn.
     validation_loss_curve_, history_, kept_weights_ : as of :class:`MLPClassifier`.
+
+    >>> import fallline as fl
+    >>> from sklearn.datasets import make_regression
+    >>> X, y = make_regression(200, 5, random_state=0)
+    >>> model = fl.MLPRegressor(hidden_layer_sizes=8, solver="lbfgs", max_iter=5_000)
+    >>> round(model.set_params(random_state=0).fit(X, y / 100).score(X, y / 100), 2)
+    1.0
     """
 
     _parameter_constraints = REGRESSOR

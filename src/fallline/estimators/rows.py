@@ -14,7 +14,7 @@ from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.training.steps import ReferenceSteps
 
-__all__ = ["Data", "SparseRows", "SparseSteps", "as_rows", "dense"]
+__all__ = ["Data", "SparsePass", "SparseRows", "SparseSteps", "as_rows", "dense"]
 
 FEW = 0.1  # share of entries below which sparse products are faster than the engine's dense ones
 WIDE = 1000  # columns from which on that is so

@@ -7,7 +7,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Network
-from fallline.core.optimizers import LBFGS, Adam, AdamW, GradientDescent, rate_at
+from fallline.core.optimizers import LBFGS, Adam, AdamW, GradientDescent, init_state, rate_at
 from fallline.estimators.layers import cut
 
 __all__ = ["Solver", "is_stochastic", "make_optimizer"]
@@ -77,7 +77,7 @@ class Solver:
     def __init__(self, model: Any, network: Network) -> None:
         self.optimizer = make_optimizer(model)
         self.sizes = network.sizes
-        self.state: dict[str, Array] = self.optimizer.start(network.parameters)
+        self.state: dict[str, Array] = init_state(self.optimizer, network.parameters)
         self.t = 0
         self.lr_schedule = model.learning_rate if model.solver == "sgd" else "constant"
         self.power_t = float(model.power_t)

@@ -1,6 +1,6 @@
 r"""The gradient check: backpropagation against a derivative taken without it.
 
-Two ways to get the derivative of the loss L with respect to one parameter:
+Two methods give the derivative of the loss L with respect to one parameter:
 
 * complex step: Im L(theta + i h e_j) / h with h = 1e-30, exact to rounding, for functions that are
   analytic between their seams (all of Fallline's are). Squire and Trapp 1998,
@@ -61,7 +61,15 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What :func:`check_gradients` found: one :class:`PartCheck` per W and b; printable."""
+    """What :func:`check_gradients` found: one :class:`PartCheck` per W and b; printable.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> check = fl.check_gradients(net, TRAIN_X, TRAIN_Y)
+    >>> [(part.layer, part.kind, part.passed) for part in check.parts]
+    [(1, 'W', True), (1, 'b', True), (2, 'W', True), (2, 'b', True)]
+    """
 
     parts: tuple[PartCheck, ...]
     method: str
@@ -119,7 +127,7 @@ class GradientCheck:
 
 
 def remark(part: PartCheck) -> str:
-    """What a person should make of one part; empty where there is nothing to say."""
+    """A sentence on one part for the reader; empty where there is nothing to say."""
     where = f"layer {part.layer}, {part.kind}: "
     if part.passed:
         return f"{where}{part.at_kink} at a kink left out" if part.at_kink else ""
@@ -150,21 +158,32 @@ def check_gradients(
     gradient : what to check instead of Fallline's own gradient: a vector (n_parameters,) in the
         layout of ``network.parameters``, or a function of (network, X, Y) that gives one, with Y
         (n_samples, n_outputs).
-    method : "complex_step", "central", or "auto" (the former, unless the network has an activation
-        or loss of one's own that does not take complex numbers).
+    method : "complex_step", "central", or "auto" (the former, unless the network has a custom
+        activation or loss that does not take complex numbers).
     tolerance : the relative error that passes; 1e-10 for the complex step, 1e-6 for differences.
         The error of one entry is |analytic - numeric| over the larger of the two, but over no
         less than a thousandth of the largest entry of the whole gradient.
-    max_parameters, seed : of a larger network, so many parameters are drawn and checked.
+    max_parameters, seed : of a larger network, ``max_parameters`` are drawn and checked.
 
     The check runs in float64, whatever the network's dtype. Raises ShapeError, DataError and
     ParameterError for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> check = fl.check_gradients(net, TRAIN_X, TRAIN_Y)
+    >>> check.passed, check.error < 1e-12
+    (True, True)
+    >>> from fallline.lesson import published_gradient
+    >>> wrong = fl.check_gradients(net, TRAIN_X, TRAIN_Y, gradient=published_gradient)
+    >>> wrong.passed, round(wrong.worst.error, 3)
+    (False, 0.601)
     """
     check_choice("method", method, ("auto", "complex_step", "central"))
     penalty = check_penalty(l2, l1)
     method = best_method(network) if method == "auto" else method
     limit = TOLERANCE[method] if tolerance is None else check_number("tolerance", tolerance)
-    network = in_float64(network)
+    network = network.copy(dtype="float64")
     samples = network.samples(X, y, sample_weight)
     analytic = gradient_under_test(network, samples, penalty, gradient)
     chosen = choose(network.n_parameters, check_integer("max_parameters", max_parameters), seed)
@@ -177,15 +196,6 @@ def best_method(network: Network) -> str:
     """The complex step, where every function of the network takes complex numbers."""
     hidden = all(activations.get(name).analytic for name in network.hidden)
     return "complex_step" if hidden and network.loss.analytic else "central"
-
-
-def in_float64(network: Network) -> Network:
-    """A twin of the network in float64."""
-    twin = Network(
-        network.sizes, hidden=network.hidden, loss=network.loss.name, dtype="float64", seed=0
-    )
-    twin.parameters = network.parameters
-    return twin
 
 
 def gradient_under_test(
@@ -206,10 +216,10 @@ def gradient_under_test(
     return vector
 
 
-def choose(n_parameters: int, most: int, seed: int) -> Array:
-    """Whether each parameter is checked: all of them, or ``most`` drawn at random."""
+def choose(n_parameters: int, max_parameters: int, seed: int) -> Array:
+    """Whether each parameter is checked: all, or ``max_parameters`` drawn at random."""
     chosen = np.zeros(n_parameters, dtype=bool)
-    draw = np.random.default_rng(seed).permutation(n_parameters)[:most]
+    draw = np.random.default_rng(seed).permutation(n_parameters)[:max_parameters]
     chosen[draw] = True
     return chosen
 

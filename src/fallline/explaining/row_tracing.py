@@ -14,7 +14,7 @@ from fallline.text import figure, table
 
 __all__ = ["RowLayer", "RowTrace", "trace_row"]
 
-MOST_LINES = 12
+MAX_LINES = 12
 ROOM_FOR_TERMS = 28  # characters, so that a line stays within 80
 
 
@@ -39,6 +39,13 @@ class RowTrace:
     """One row's way through a network; printable, and plain data by ``as_dict``.
 
     ``inputs`` (n_features,) with their ``names``; ``output`` (n_outputs,) in its own terms.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([2, 1], loss="binary_cross_entropy")
+    >>> net.parameters = [2.0, -1.0, 0.5]
+    >>> traced = fl.trace_row(net, [1.0, 3.0])
+    >>> traced.layers[0].terms[:, 0], traced.output.round(4)
+    (array([ 2., -3.]), array([0.3775]))
     """
 
     names: tuple[str, ...]
@@ -69,7 +76,7 @@ class RowTrace:
 
     def _inputs(self) -> str:
         there = [i for i, x in enumerate(self.inputs) if x != 0]
-        rows = [(self.names[i], figure(float(self.inputs[i]))) for i in there[: 2 * MOST_LINES]]
+        rows = [(self.names[i], figure(float(self.inputs[i]))) for i in there[: 2 * MAX_LINES]]
         text = f"INPUT  {len(self.inputs)} numbers\n{table(('input', 'value'), rows)}"
         more = len(there) - len(rows)
         text += f"\n... and {more} more that are not 0" if more else ""
@@ -79,7 +86,7 @@ class RowTrace:
 
 def layer_text(layer: RowLayer, names: Sequence[str]) -> str:
     """The neurons of a layer, the most active where there are many."""
-    chosen = sorted(np.argsort(-np.abs(layer.A), kind="stable")[:MOST_LINES])
+    chosen = sorted(np.argsort(-np.abs(layer.A), kind="stable")[:MAX_LINES])
     rows = []
     for j in chosen:
         terms = layer.terms[:, j]

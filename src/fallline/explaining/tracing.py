@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
-from fallline.core.backprop import Backprop, by_layer, per_sample_gradients
+from fallline.core.backprop import Backprop, by_layer, own_losses, per_sample_gradients
 from fallline.core.network import Network
-from fallline.core.optimizers import GradientDescent, Optimizer, rate_at
+from fallline.core.optimizers import GradientDescent, Optimizer, init_state, rate_at
 from fallline.core.penalties import Penalty, check_penalty
 from fallline.core.samples import Samples
 from fallline.text import matrix, side_by_side
@@ -53,6 +53,45 @@ class Trace:
 
     ``X`` (n, n_features) and ``Y`` (n, n_outputs) are the rows, ``shares`` (n,) their parts in the
     mean, ``losses`` (n,) each row's loss, ``loss`` and ``new_loss`` the loss before and after.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([1, 1], loss="squared_error")
+    >>> net.parameters = [2.0, 0.0]
+    >>> print(fl.trace(net, [[1.0], [2.0]], [1.0, 2.0]))
+    ROWS (a line is a sample)
+    X              Y
+    [ 1.000000 ]   [ 1.000000 ]
+    [ 2.000000 ]   [ 2.000000 ]
+    <BLANKLINE>
+    FORWARD  layer 1: Z1 = X @ W1 + b1, A1 = identity(Z1)
+    W1             b1             Z1             A1
+    [ 2.000000 ]   [ 0.000000 ]   [ 2.000000 ]   [ 2.000000 ]
+                                  [ 4.000000 ]   [ 4.000000 ]
+    <BLANKLINE>
+    LOSS  squared_error, one number per row, then their mean
+    [ 0.500000 ]
+    [ 2.000000 ]
+    mean = 1.25
+    <BLANKLINE>
+    BACKWARD  layer 1: dW1 of a row = X of the row, outer delta1 of the row
+    delta1 = dLoss/dZ1
+    [ 1.000000 ]
+    [ 2.000000 ]
+    dW1 of row 0   dW1 of row 1
+    [ 1.000000 ]   [ 4.000000 ]
+    mean dW1       mean db1
+    [ 2.500000 ]   [ 1.500000 ]
+    <BLANKLINE>
+    UPDATE  new = old + step, by
+    GradientDescent(learning_rate=0.1, momentum=0.0, nesterov=False)
+    <BLANKLINE>
+    UPDATE  layer 1
+    old W1         step            new W1
+    [ 2.000000 ]   [ -0.250000 ]   [ 1.750000 ]
+    old b1         step            new b1
+    [ 0.000000 ]   [ -0.150000 ]   [ -0.150000 ]
+    <BLANKLINE>
+    loss before 1.25, after 0.545625
     """
 
     X: Array
@@ -117,7 +156,7 @@ def backward_text(layer: LayerTrace) -> str:
     n = layer.layer
     source = "X" if n == 1 else f"A{n - 1}"
     samples = [
-        (f"dW{n} of row {i}", matrix(dW)) for i, dW in enumerate(layer.dW_per_sample[:MOST_SAMPLES])
+        (f"dW{n} of row {i}", matrix(dW)) for i, dW in enumerate(layer.dW_per_sample[:MAX_SAMPLES])
     ]
     left_out = len(layer.dW_per_sample) - len(samples)
     more = f"\n... and {left_out} rows more" if left_out > 0 else ""
@@ -129,7 +168,7 @@ def backward_text(layer: LayerTrace) -> str:
     )
 
 
-MOST_SAMPLES = 6
+MAX_SAMPLES = 6
 
 
 def update_text(layer: LayerTrace) -> str:
@@ -164,9 +203,19 @@ def trace(
     """One update of the network on all rows of X and y, with every number; the network stays as is.
 
     ``optimizer`` is GradientDescent(0.1) by default. It starts from its initial state at step 0,
-    or from ``state`` (as its ``start`` gives it; not changed) at the given ``step``. The other
+    or from ``state`` (as its ``init`` gives it; not changed) at the given ``step``. The other
     parameters are those of :func:`fallline.train`. Raises ParameterError, ShapeError or DataError
     for bad input.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([1, 1], loss="squared_error")
+    >>> net.parameters = [2.0, 0.0]
+    >>> traced = fl.trace(net, [[1.0], [2.0]], [1.0, 2.0], fl.GradientDescent(0.1))
+    >>> layer = traced.layers[0]
+    >>> layer.delta[:, 0], layer.dW, layer.step_W, layer.new_W
+    (array([1., 2.]), array([[2.5]]), array([[-0.25]]), array([[1.75]]))
+    >>> traced.loss, round(traced.new_loss, 6)
+    (1.25, 0.545625)
     """
     optimizer = GradientDescent(learning_rate=0.1) if optimizer is None else optimizer
     check_optimizer(optimizer)
@@ -175,7 +224,7 @@ def trace(
     old, new = network.copy(), network.copy()
     passed, loss = pass_over(new, samples, penalty)
     gradient, step_taken = passed.gradient.copy(), passed.gradient
-    own_state = optimizer.start(old.parameters)
+    own_state = init_state(optimizer, old.parameters)
     for name, values in (state or {}).items():
         own_state[name] = np.array(values, dtype=new.dtype)
     optimizer.update(new.parameters, step_taken, own_state, step, new.is_weight)
@@ -184,7 +233,7 @@ def trace(
         X=samples.X,
         Y=samples.Y,
         shares=passed.shares[:, 0],
-        losses=network.loss.value(passed.Z[-1], samples.Y),
+        losses=network.loss.value(passed.output.Z, samples.Y),
         loss=loss,
         new_loss=after[1],
         l2=l2,
@@ -217,25 +266,26 @@ def layer_traces(
 ) -> tuple[LayerTrace, ...]:
     """Cut the flat vectors of an update into layers."""
     stack = per_sample_gradients(old, samples.X, samples.Y, penalty)
-    own = own_deltas(old, samples)
     parts = zip(
         old.layers,
         new.layers,
         old.views(gradient),
         old.views(step_taken),
         by_layer(old, stack),
+        step.layers,
+        own_losses(old, samples.X, samples.Y).layers,
         strict=True,
     )
     return tuple(
         LayerTrace(
             layer=before.number,
             activation=before.activation,
-            A_prev=step.A[l].copy(),
+            A_prev=passed.A_prev.copy(),
             W=before.W,
             b=before.b,
-            Z=step.Z[l],
-            A=step.A[l + 1].copy(),
-            delta=own[l],
+            Z=passed.Z,
+            A=passed.A,
+            delta=own.delta,
             dW_per_sample=block[:, :-1],
             db_per_sample=block[:, -1],
             dW=mean.W,
@@ -245,15 +295,5 @@ def layer_traces(
             new_W=after.W,
             new_b=after.b,
         )
-        for l, (before, after, mean, change, block) in enumerate(parts)
+        for before, after, mean, change, block, passed, own in parts
     )
-
-
-def own_deltas(network: Network, samples: Samples) -> list[Array]:
-    """dLoss_i/dZ of each row's own loss, layer by layer."""
-    step = Backprop(network, len(samples))
-    step.shares[:] = 1.0
-    step.load(samples.X)
-    step.forward()
-    step.backward(samples.Y)
-    return step.delta

@@ -38,6 +38,16 @@ def export(model: Network | TableModel | Path_, path: Path_) -> int:
 
     ``model`` is a network, a table's model, or the path of a model file. Raises ParameterError for
     another ending, ModelFileError for a file that is no model, FileWriteError.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.GradientDescent(1.6), epochs=500)
+    >>> size = fl.export(net, "truth.py")
+    >>> from runpy import run_path
+    >>> exported = run_path("truth.py")  # needs NumPy only
+    >>> exported["predict"](TRAIN_X), net.predict(TRAIN_X).tolist()
+    ([1, 0, 0, 0, 0], [1, 0, 0, 0, 0])
     """
     ending = Path(path).suffix.lower()
     if ending not in FORMS:

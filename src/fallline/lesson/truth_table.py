@@ -47,7 +47,12 @@ RECORD_EVERY = 1_000
 
 
 def truth_table_network(hidden: tuple[int, ...] = (2,), seed: int = 0) -> Network:
-    """The notebook's network: sigmoid in every layer, weights uniform in [-0.5, 0.5), biases 0."""
+    """The notebook's network: sigmoid in every layer, weights uniform in [-0.5, 0.5), biases 0.
+
+    >>> from fallline import lesson
+    >>> lesson.truth_table_network()
+    <Network 3-2-1, sigmoid, sigmoid, binary_cross_entropy, 11 parameters, float64>
+    """
     return Network(
         [3, *hidden, 1], hidden="sigmoid", loss="binary_cross_entropy", init="uniform", seed=seed
     )
@@ -58,6 +63,15 @@ def published_gradient(network: Network, X: Array, Y: Array) -> Array:
 
     X is (n_samples, n_features), Y (n_samples, n_outputs). Any number of sigmoid layers is taken;
     slip (b) belongs to the output layer.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y, published_gradient, truth_table_network
+    >>> net = truth_table_network()
+    >>> check = fl.check_gradients(net, TRAIN_X, TRAIN_Y, gradient=published_gradient)
+    >>> [(part.layer, part.kind, part.passed) for part in check.parts]
+    [(1, 'W', False), (1, 'b', True), (2, 'W', False), (2, 'b', True)]
+    >>> round(check.parts[0].ratio, 4)  # a mean over 6 rows in place of 5
+    0.8333
     """
     step = Backprop(network, len(X))
     step.load(X)
@@ -69,10 +83,11 @@ def published_gradient(network: Network, X: Array, Y: Array) -> Array:
 def with_slips(network: Network, step: Backprop) -> Array:
     """Turn the right gradient of a backward pass into the published one, in place."""
     n_rows = len(step.shares)
-    *_, output = layers = network.views(step.gradient)
-    A = step.A[-2]
+    layers = network.views(step.gradient)
     if len(layers) > 1:
-        np.matmul((A * (1.0 - A)).T, step.delta[-1], out=output.W)  # slip b: slope for activation
+        A_prev = step.output.A_prev
+        slope = A_prev * (1.0 - A_prev)  # slip b: the slope in the activation's place
+        np.matmul(slope.T, step.output.delta, out=layers[-1].W)
     for layer in layers:
         layer.W[:] *= n_rows / (n_rows + 1)  # slip a: the mean over n + 1 slices
     return step.gradient
@@ -87,7 +102,7 @@ def train_as_published(
     optimizer = GradientDescent(learning_rate)
     step = Backprop(network, len(samples))
     step.load(samples.X)
-    state, is_weight = optimizer.start(network.parameters), network.is_weight
+    state, is_weight = optimizer.init(network.parameters), network.is_weight
     history = History()
     best = network.parameters.copy()
     began = time.perf_counter()
@@ -154,6 +169,11 @@ def run_demo(
     """Train the truth table's network as the notebook does: rightly, or as published.
 
     Raises ParameterError for a value out of range.
+
+    >>> from fallline import lesson
+    >>> demo = lesson.run_demo(epochs=2_000)
+    >>> demo.before.round(2), demo.after.round(2)
+    (array([0.54, 0.54, 0.53]), array([0.  , 0.89, 0.  ]))
     """
     network = truth_table_network(hidden, seed)
     before = network.predict_proba(TEST_X)[:, 0]

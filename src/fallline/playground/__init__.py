@@ -88,6 +88,12 @@ def play(
 
     Raises FalllineError where the extra ``fallline[play]`` is not installed or the port is taken,
     ParameterError, ShapeError or DataError for a network or rows that the playground cannot take.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([2, 3, 1], hidden="tanh", loss="binary_cross_entropy")
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> playground = fl.play(net, X, y, block=False)  # doctest: +SKIP
+    >>> playground.close()  # doctest: +SKIP
     """
     check_installed()
     from fallline.playground.starts import start_from_arrays

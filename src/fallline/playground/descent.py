@@ -122,7 +122,7 @@ class Descent:
         self.message = ""
         self.seconds_per_epoch = 0.0
         self.arrange(setup)
-        self.position.state = self.optimizer.start(self.network.parameters)
+        self.position.state = self.optimizer.init(self.network.parameters)
         self.first_loss = math.inf
         self.record()
         self.first_loss = self.track.train[0]
@@ -137,7 +137,7 @@ class Descent:
         steps = setup.training.epochs * -(-n // self.batch_size)
         old = getattr(self, "optimizer", None)
         self.setup, self.optimizer = setup, make_optimizer(setup.training, steps)
-        fresh = self.optimizer.start(self.network.parameters)
+        fresh = self.optimizer.init(self.network.parameters)
         if old is not None and fresh.keys() != self.position.state.keys():
             self.position.state = fresh
             self.kept.clear()

@@ -50,6 +50,12 @@ def widget(
 
     Raises FalllineError where the extra ``fallline[notebook]`` is not installed, ParameterError,
     ShapeError or DataError for a network or rows that the playground cannot take.
+
+    >>> import fallline as fl
+    >>> net = fl.Network([2, 3, 1], hidden="tanh", loss="binary_cross_entropy")
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> page = fl.widget(net, X, y)  # doctest: +SKIP
+    >>> page  # doctest: +SKIP
     """
     check_integer("height", height)
     kind = widget_class()

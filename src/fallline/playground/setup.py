@@ -13,17 +13,8 @@ from typing import Any
 from fallline.core.activations import ACTIVATIONS
 from fallline.core.initializers import INITIALIZERS
 from fallline.core.losses import get as get_loss
-from fallline.core.optimizers import Adam, AdamW, GradientDescent, RMSProp
-from fallline.core.schedules import (
-    SPANS,
-    Cosine,
-    Exponential,
-    InverseScaling,
-    OneCycle,
-    Schedule,
-    StepDecay,
-    WarmUp,
-)
+from fallline.core.optimizers import by_name
+from fallline.core.schedules import SPANS
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.playground.limits import (
@@ -271,30 +262,10 @@ def mapping(name: str, given: Any, keys: Any) -> Mapping[str, Any]:
 # ---- the optimiser
 
 
-def make_schedule(training: TrainingSetup, steps: int) -> float | Schedule:
-    """The learning rate of a run of so many steps."""
-    rate, quarter = training.learning_rate, max(1, steps // 4)
-    made: dict[str, Callable[[], float | Schedule]] = {
-        "constant": lambda: rate,
-        "step": lambda: StepDecay(rate, every=quarter),
-        "exponential": lambda: Exponential(rate, every=quarter),
-        "cosine": lambda: Cosine(rate, steps=steps),
-        "inverse_scaling": lambda: InverseScaling(rate),
-        "warm_up": lambda: WarmUp(rate, warm_up_steps=max(1, steps // 20)),
-        "one_cycle": lambda: OneCycle(rate, steps=steps),
-    }
-    return made[training.schedule]()
-
-
 def make_optimizer(training: TrainingSetup, steps: int) -> Any:
     """The optimiser for a run of ``steps`` steps, which is what a schedule spans."""
-    rate = make_schedule(training, steps)
-    made: dict[str, Callable[[], Any]] = {
-        "gradient_descent": lambda: GradientDescent(rate),
-        "momentum": lambda: GradientDescent(rate, momentum=training.momentum),
-        "nesterov": lambda: GradientDescent(rate, momentum=training.momentum, nesterov=True),
-        "rmsprop": lambda: RMSProp(rate),
-        "adam": lambda: Adam(rate),
-        "adamw": lambda: AdamW(rate),
-    }
-    return made[training.optimizer]()
+    name, more = training.optimizer, dict[str, Any]()
+    if name in ("momentum", "nesterov"):
+        more = {"momentum": training.momentum, "nesterov": name == "nesterov"}
+        name = "gradient_descent"
+    return by_name(name, training.learning_rate, training.schedule, steps, **more)

@@ -21,7 +21,7 @@ def start_from_arrays(network: Network | None, X: ArrayLike | None, y: ArrayLike
         return Start()
     if network is None or X is None or y is None:
         raise ParameterError("give a network, X and y, or none of them")
-    network = in_float64(network)
+    network = network.copy(dtype="float64")
     problem = problem_of(network, X, y)
     setup = Setup(
         DataSetup(kind="given"),
@@ -29,18 +29,6 @@ def start_from_arrays(network: Network | None, X: ArrayLike | None, y: ArrayLike
         TrainingSetup(loss=network.loss.name, learning_rate=0.1, epochs=1_000),
     )
     return checked(Start(setup, problem=problem, network=network))
-
-
-def in_float64(network: Network) -> Network:
-    twin = Network(
-        network.sizes,
-        hidden=network.hidden,
-        loss=network.loss.name,
-        init=network.init,
-        seed=network.seed,
-    )
-    twin.parameters = network.parameters
-    return twin
 
 
 def problem_of(network: Network, X: ArrayLike, y: ArrayLike) -> Problem:

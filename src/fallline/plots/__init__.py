@@ -1,8 +1,8 @@
 """Figures of networks, losses and gradients, by matplotlib (the extra ``fallline[plots]``).
 
 Every function draws into ``ax`` where one is given, else into a new figure, and returns the Axes.
-Colours are Okabe and Ito's, which colour-blind readers tell apart, and nothing is told by colour
-alone: signs and classes differ in line style or marker too, so that a print in grey can be read.
+Colours are Okabe and Ito's, which colour-blind readers can distinguish. Signs and classes also
+differ in line style or marker, so a figure printed in grey can be read.
 """
 
 from fallline.plots.animation import animate_descent

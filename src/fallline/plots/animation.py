@@ -22,7 +22,7 @@ from fallline.plots.style import BLUE, ORANGE, check_installed, open_frame
 __all__ = ["animate_descent"]
 
 DOTS_PER_INCH = 80
-LAST_FRAME = 2.0  # seconds that the end stays
+LAST_FRAME = 2.0  # seconds for which the last frame is shown
 
 
 def animate_descent(
@@ -38,12 +38,20 @@ def animate_descent(
 ) -> Path:
     """Write a film of the path's points moving over the loss landscape, with the loss so far.
 
-    As the name of the file ends, a GIF, or an MP4 by ffmpeg: the machine's own, or the one that
-    ``fallline[video]`` brings. ``path`` as for :func:`loss_landscape`, which also takes the
-    ``settings``. At most ``frames`` points are shown, evenly over the path. The file is written
-    atomically and its path returned. Raises ParameterError for another ending, FalllineError where
-    there is no ffmpeg, FileWriteError where the file cannot be written, and what
-    :func:`loss_landscape` raises.
+    The ending of the file's name decides between a GIF and an MP4. The MP4 is written by the
+    system's ffmpeg, or by the one that ``fallline[video]`` installs. ``path`` is that of
+    :func:`loss_landscape`, which also takes the ``settings``. At most ``frames`` points are
+    shown, evenly over the path. The file is written atomically and its path returned. Raises
+    ParameterError for another ending, FalllineError where there is no ffmpeg, FileWriteError where
+    the file cannot be written, and what :func:`loss_landscape` raises.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> path = fl.plots.PathRecorder(net)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=5, callbacks=[path])
+    >>> fl.plots.animate_descent(net, TRAIN_X, TRAIN_Y, path, "way.gif", resolution=10).name
+    'way.gif'
     """
     target = Path(file)
     write = WRITERS.get(target.suffix.lower())
@@ -66,7 +74,7 @@ def animate_descent(
 
 
 class Film:
-    """The two pictures: what stays is drawn once, what moves anew in every frame."""
+    """The two pictures: fixed artists are drawn once, moving ones in every frame."""
 
     def __init__(
         self,
@@ -158,7 +166,7 @@ def write_mp4(target: Path, frames: Iterator[Any], frames_per_second: int) -> No
 
 
 def find_ffmpeg() -> str:
-    """The machine's own, or imageio-ffmpeg's. Raises FalllineError where there is neither."""
+    """The system's ffmpeg, or imageio-ffmpeg's. Raises FalllineError where there is neither."""
     own = shutil.which("ffmpeg")
     if own is not None:
         return own

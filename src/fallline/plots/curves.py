@@ -16,11 +16,20 @@ Runs = History | Sequence[History] | Mapping[str, History]
 
 
 def loss_curves(runs: Runs, *, log: bool = True, ax: "Axes | None" = None) -> "Axes":
-    """The loss over the epochs; the validation loss beside it where there is one.
+    """The loss over the epochs, with the validation loss where there is one.
 
     ``runs`` is a :class:`fallline.History`, several of them, or a mapping from their names. A
-    vertical line marks the epoch whose parameters a run kept. With ``log`` both losses stand on a
-    logarithmic scale. Raises ParameterError where nothing is recorded.
+    vertical line marks the epoch whose parameters a run kept. With ``log`` the scale of the
+    losses is logarithmic. Raises ParameterError where nothing is recorded.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.GradientDescent(1.6), epochs=200)
+    >>> ax = fl.plots.loss_curves(history)
+    >>> ax.get_xlabel(), ax.get_yscale()
+    ('epoch', 'log')
+    >>> ax.figure.savefig("loss.png")
     """
     ax = axes_or_new(ax)
     named = as_named(runs)

@@ -1,4 +1,4 @@
-"""What a network says all over the plane of two inputs."""
+"""A network's output over the plane of two inputs."""
 
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,16 @@ def decision_surface(
     ``features`` are the columns that span the plane; the other inputs stay at ``at``
     (n_features,), by default the means of X. One output of probability is shaded from 0 to 1 with
     its line of 0.5; several classes show the likeliest one, the paler the less sure; numbers have
-    lines of equal height. Each class has a marker of its own. Raises ParameterError, ShapeError or
+    lines of equal height. Each class has its own marker. Raises ParameterError, ShapeError or
     DataError for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.GradientDescent(1.6), epochs=200)
+    >>> ax = fl.plots.decision_surface(net, TRAIN_X, TRAIN_Y, features=(0, 2))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('input 0', 'input 2')
     """
     samples = network.samples(X, y)
     X, Y = samples.X, samples.Y

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["network_diagram"]
 
-MOST_NEURONS = 10  # of a layer that are drawn; the middle ones of a wider one are left out
-MOST_VALUES = 20  # connections of a layer that still have room for their numbers
+MAX_NEURONS = 10  # drawn of a layer; the middle ones of a wider layer are left out
+MAX_VALUES = 20  # connections of a layer whose numbers are written
 RADIUS = 0.24
 APART = 2.0  # layers; the neurons of one stand 0.75 apart
 THICKEST = 4.5  # points
@@ -32,21 +32,28 @@ def network_diagram(
 ) -> "Axes":
     """The neurons as circles, their weights as lines: blue for above 0, orange and dashed below.
 
-    A line is the thicker the larger its weight. With ``values`` the weights stand on their lines
-    and the biases in their circles, in layers of at most 20 connections. Of a layer of more than
+    A larger weight has a thicker line. With ``values`` the weights are written on their lines and
+    the biases in their circles, in layers of at most 20 connections. Of a layer of more than
     10 neurons the first and last five are drawn. ``inputs`` and ``outputs`` name the columns.
     Raises ParameterError where there is another number of names.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> ax = fl.plots.network_diagram(net, inputs=["first", "middle", "last"])
+    >>> len(ax.lines)  # one for each weight
+    8
     """
-    widest = max(min(size, MOST_NEURONS + 1) for size in network.sizes)
+    widest = max(min(size, MAX_NEURONS + 1) for size in network.sizes)
     size = (2.3 * len(network.sizes), max(2.2, 0.75 * widest + 0.7))
     ax = axes_or_new(ax, size)
     places = [positions(l, size) for l, size in enumerate(network.sizes)]
     largest = max(float(np.abs(layer.W).max()) for layer in network.layers) or 1.0
     for l, layer in enumerate(network.layers):
-        few = values and layer.W.size <= MOST_VALUES
+        few = values and layer.W.size <= MAX_VALUES
         connect(ax, places[l], places[l + 1], layer.W, largest, values=few)
     for l, column in enumerate(places):
-        few = values and l > 0 and network.layers[l - 1].W.size <= MOST_VALUES
+        few = values and l > 0 and network.layers[l - 1].W.size <= MAX_VALUES
         biases = network.layers[l - 1].b if few else None
         neurons(ax, column, network.sizes[l], biases)
     titles = ["inputs", *(f"layer {x.number}: {x.activation}" for x in network.layers)]
@@ -63,16 +70,16 @@ def network_diagram(
 
 
 def positions(l: int, size: int) -> dict[int, tuple[float, float]]:
-    """Where the drawn neurons of a layer stand, by their number, from the top down."""
-    if size <= MOST_NEURONS:
+    """The positions of the drawn neurons of a layer, by number, from the top down."""
+    if size <= MAX_NEURONS:
         drawn = list(range(size))
     else:
-        half = MOST_NEURONS // 2
+        half = MAX_NEURONS // 2
         drawn = [*range(half), *range(size - half, size)]
-    slots = len(drawn) if size <= MOST_NEURONS else len(drawn) + 1  # one for the dots
+    slots = len(drawn) if size <= MAX_NEURONS else len(drawn) + 1  # one for the dots
     heights = [(slots - 1) / 2 - i for i in range(slots)]
-    if size > MOST_NEURONS:
-        del heights[MOST_NEURONS // 2]
+    if size > MAX_NEURONS:
+        del heights[MAX_NEURONS // 2]
     return {number: (APART * l, 0.75 * y) for number, y in zip(drawn, heights, strict=True)}
 
 
@@ -121,7 +128,7 @@ def neurons(
         if biases is not None:
             text = f"{float(biases[number]):.2f}"
             ax.text(x, y, text, ha="center", va="center", fontsize="x-small", zorder=4)
-    if size > MOST_NEURONS:
+    if size > MAX_NEURONS:
         x = next(iter(column.values()))[0]
         ax.text(x, 0.0, f"⋮ {size} ⋮", ha="center", va="center", fontsize="small", zorder=4)
 

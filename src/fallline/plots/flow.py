@@ -24,6 +24,13 @@ def gradient_flow(
     triangle marks the median of the biases. A median that falls from the last layer to the first
     is a vanishing gradient. A layer without any gradient above 0 has no mark. Raises ShapeError or
     DataError for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> ax = fl.plots.gradient_flow(net, TRAIN_X, TRAIN_Y)
+    >>> ax.get_ylabel()
+    '|dLoss/dW|'
     """
     _, gradient = loss_and_gradient(network, X, y)
     layers = network.views(gradient)

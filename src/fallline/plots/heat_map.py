@@ -15,18 +15,25 @@ if TYPE_CHECKING:
 
 __all__ = ["gradient_heat_map"]
 
-MOST_NAMED = 40  # parameters whose names find room under the map
-MOST_WRITTEN = 120  # entries that find room for their numbers
+MAX_NAMED = 40  # parameters whose names fit under the map
+MAX_WRITTEN = 120  # entries whose numbers are written
 
 
 def gradient_heat_map(
     network: Network, X: ArrayLike, y: ArrayLike, *, ax: "Axes | None" = None
 ) -> "Axes":
-    """Rows are samples, columns parameters; below a line, the mean, which is the gradient.
+    """Rows are samples and columns parameters; the last row is the mean, which is the gradient.
 
     Orange pushes a parameter down (a gradient above 0), blue up; the numbers are written in maps
-    of at most 120 entries. Vertical lines part the layers. Raises ShapeError or DataError for bad
-    input.
+    of at most 120 entries. Vertical lines separate the layers. Raises ShapeError or DataError
+    for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> ax = fl.plots.gradient_heat_map(net, TRAIN_X, TRAIN_Y)
+    >>> ax.images[0].get_array().shape  # 5 rows and their mean, 11 parameters
+    (6, 11)
     """
     each = per_sample_gradients(network, X, y)
     rows = np.vstack([each, each.mean(axis=0)])
@@ -41,14 +48,14 @@ def gradient_heat_map(
     for layer in network.layers[:-1]:
         edge += layer.block.size
         ax.axvline(edge, color="black", linewidth=1)
-    if n_columns <= MOST_NAMED:
+    if n_columns <= MAX_NAMED:
         ax.set_xticks(range(n_columns), parameter_names(network), rotation=90, fontsize="small")
     else:
         ax.set_xlabel("parameter")
     step = max(1, n_rows // 20)
     shown = [*range(0, n_rows - 1, step), n_rows - 1]
     ax.set_yticks(shown, [*(f"row {i}" for i in shown[:-1]), "mean"], fontsize="small")
-    if rows.size <= MOST_WRITTEN:
+    if rows.size <= MAX_WRITTEN:
         for (i, j), value in np.ndenumerate(rows):
             colour = "white" if abs(value) > 0.7 * limit else "black"
             text = f"{value:.2g}"

@@ -1,4 +1,4 @@
-"""The loss over a plane of parameters, and the way that training took through it."""
+"""The loss over a plane of parameters, and the path of a training run on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ LEVELS = 14
 
 
 class PathRecorder:
-    """Keeps the parameters of each recorded epoch: give it to ``fl.train`` as a callback.
+    """A callback for ``fl.train`` that stores the parameters of each recorded epoch.
 
     >>> import fallline as fl
     >>> from fallline import plots
@@ -63,7 +63,7 @@ class Plane:
         return self.origin + u * self.across + v * self.up
 
     def coordinates(self, path: Array) -> Array:
-        """Where the points of a path fall on the plane, (n_points, 2)."""
+        """The coordinates on the plane of a path's points, (n_points, 2)."""
         return (path - self.origin) @ self.unit.T
 
 
@@ -83,7 +83,7 @@ def loss_landscape(
 
     Parameters
     ----------
-    path : the points walked, (n_points, n_parameters), or a :class:`PathRecorder`. It is projected
+    path : its points, (n_points, n_parameters), or a :class:`PathRecorder`. It is projected
         onto the plane, so the loss under it is that of the plane, exact where the path lies in it.
     directions : two parameters by their number in the flat vector, or two vectors
         (n_parameters,). By default the two main directions of the path; without a path, two random
@@ -93,6 +93,13 @@ def loss_landscape(
 
     Sources: the scaled directions and the path's main ones, Li et al. 2018 (arXiv:1712.09913,
     sections 4 and 7). Raises ParameterError, ShapeError or DataError for bad input.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> path = fl.plots.PathRecorder(net)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=50, callbacks=[path])
+    >>> ax = fl.plots.loss_landscape(net, TRAIN_X, TRAIN_Y, path=path, resolution=20)
     """
     samples = network.samples(X, y)
     check_integer("resolution", resolution, limit="rows")
@@ -163,7 +170,7 @@ def parameter_names(network: Network) -> list[str]:
 
 
 def scaled(network: Network, direction: Array) -> Array:
-    """Each neuron's part of a direction, brought to the norm of its weights and bias."""
+    """Each neuron's part of a direction, scaled to the norm of its weights and bias."""
     for part, layer in zip(network.views(direction), network.layers, strict=True):
         norm = np.linalg.norm(layer.block, axis=0)
         part.block[:] *= norm / np.linalg.norm(part.block, axis=0)
@@ -171,7 +178,7 @@ def scaled(network: Network, direction: Array) -> Array:
 
 
 def sides_for(walked: Array | None, span: float | None, resolution: int) -> tuple[Array, Array]:
-    """The coordinates of the grid: a square that holds the path, or +-span."""
+    """The coordinates of the grid: a square that contains the path, or +-span."""
     middle = np.zeros(2)
     half = 1.0
     if walked is not None:

@@ -25,6 +25,11 @@ def activation_shapes(
     """f(z) of one activation or several, and with ``slopes`` its derivative f'(z) as a dotted line.
 
     Raises ParameterError for an unknown name, and where ``limits`` are not in order.
+
+    >>> import fallline as fl
+    >>> ax = fl.plots.activation_shapes(["relu", "gelu"])
+    >>> [line.get_label() for line in ax.lines[:4]]
+    ['relu', 'slope of relu', 'gelu', 'slope of gelu']
     """
     each = [activations.get(name) for name in ([names] if isinstance(names, str) else names)]
     low, high = limits

@@ -1,4 +1,4 @@
-"""What the figures share: colours, line styles, markers, and a new pair of axes."""
+"""Colours, line styles, markers and new axes, shared by the figures."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any

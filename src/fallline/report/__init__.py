@@ -25,9 +25,9 @@ from fallline.text import figure as number
 
 __all__ = ["check_available", "write_report"]
 
-MOST_BARS = 15
-MOST_CURVES = 4
-MOST_CLASSES = 30
+MAX_BARS = 15
+MAX_CURVES = 4
+MAX_CLASSES = 30
 PACKAGES = ("numpy", "scipy", "polars", "numba", "safetensors")
 
 check_available = charts.available
@@ -96,13 +96,13 @@ def scores(
         ends["linear"] = intervals(model.encoding, y, model.linear.predict_proba(X))
     heads = {"network": "this network", "linear": LINEAR_NAMES[model.encoding.task]}
     heads["trivial"] = "trivial guess"
-    rivals = [rival for rival in heads if rival in found]
+    models = [name for name in heads if name in found]
     rows, best = [], set()
     for i, score in enumerate(found["network"]):
-        values = [found[rival].get(score) for rival in rivals]
+        values = [found[name].get(score) for name in models]
         cells = [SCORE_NAMES[score]]
-        for rival, value in zip(rivals, values, strict=True):
-            span = ends.get(rival, {}).get(score)
+        for name, value in zip(models, values, strict=True):
+            span = ends.get(name, {}).get(score)
             interval = f"\n{span[0]:.3g} to {span[1]:.3g}" if span else ""
             cells.append("" if value is None else number(value) + interval)
         rows.append(cells)
@@ -116,7 +116,7 @@ def scores(
         + ("." if tested else "; they chose the best epoch, so the scores flatter it a little.")
         + " Below each its 95 % bootstrap interval. Green is the best of a line."
     )
-    return [table(["", *(heads[rival] for rival in rivals)], rows, best), small(note)]
+    return [table(["", *(heads[name] for name in models)], rows, best), small(note)]
 
 
 def small(text: str) -> str:
@@ -142,16 +142,16 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
         return grid(
             figure(
                 charts.svg(charts.predictions(actual, predicted), "predicted against actual"),
-                f"Predicted against actual, on {where}; on the dashed line it would be right.",
+                f"Predicted against actual, on {where}; a point on the dashed line is right.",
             ),
             figure(
                 charts.svg(charts.residuals(predicted, actual - predicted), "residuals"),
-                "What remains, over what was predicted: a pattern here is something not learned.",
+                "Residuals against predictions: a pattern here is something not learned.",
             ),
         )
     found = calibration(encoding, y, output)
     parts = []
-    if len(encoding.classes) <= MOST_CLASSES:
+    if len(encoding.classes) <= MAX_CLASSES:
         counts = confusion(encoding, y, output)
         parts.append(
             figure(
@@ -179,7 +179,7 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
 def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> list[str]:
     encoding, network = model.encoding, model.network
     ranked = importances(network, encoding, X, y)
-    drawing = charts.svg(charts.importance(ranked[:MOST_BARS]), "permutation importance")
+    drawing = charts.svg(charts.importance(ranked[:MAX_BARS]), "permutation importance")
     figures = [
         figure(
             drawing,
@@ -187,7 +187,7 @@ def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> li
         )
     ]
     output, what = dependence_of(model)
-    for item in ranked[:MOST_CURVES]:
+    for item in ranked[:MAX_CURVES]:
         found = partial_dependence(network, encoding, X, item.column)
         if found is None:
             continue
@@ -199,7 +199,7 @@ def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> li
         figures.append(figure(charts.svg(spec, f"partial dependence on {item.column}"), caption))
     return [
         grid(*figures),
-        small("Both move one column alone; of columns that go together they tell less than all."),
+        small("Both change one column alone, so they understate columns that are correlated."),
     ]
 
 
@@ -221,7 +221,7 @@ def network_part(model: TableModel) -> str:
     return grid(
         figure(
             charts.svg(spec, "the network and its weights"),
-            f"At most {charts.MOST_NEURONS} units of each layer, those with the largest weights; "
+            f"At most {charts.MAX_NEURONS} units of each layer, those with the largest weights; "
             "the wider a line, the larger the weight, faint ones left out.",
         )
     )
@@ -234,7 +234,7 @@ def table_part(model: TableModel) -> list[str]:
     counts = (
         f"{facts['rows']:,} rows: {facts['training_rows']:,} to train on, "
         f"{facts['validation_rows']:,} to validate, {facts['test_rows']:,} to test; "
-        f"{facts['set_aside']:,} more set aside for want of a target."
+        f"{facts['set_aside']:,} more set aside because they have no target."
     )
     return [
         f"<p>{escape(counts)}</p>",
@@ -249,11 +249,7 @@ def limits(model: TableModel, where: str, *, tested: bool) -> str:
         f"It knows rows like those of {facts['source']}. On others, from another place or a later "
         "time, the scores above say little; score it anew with `fallline evaluate`.",
         f"The scores are of {where}"
-        + (
-            "."
-            if tested
-            else "; name some rows that chose nothing with --test to have honest ones."
-        ),
+        + ("." if tested else "; hold out test rows with --test to have honest ones."),
         "What it goes by need not be a cause. Whether its errors fall on some people more than on "
         "others has not been looked at.",
         *advice(model.encoding.task, facts, model.history),

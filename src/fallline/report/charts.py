@@ -1,7 +1,7 @@
 """The report's charts: Vega-Lite specifications, drawn to SVG whose colours follow the page.
 
-Colours in a specification are stand-ins; in the SVG they become CSS variables, so one drawing
-serves light and dark and paper. Column names and labels are data, never field names or expressions.
+Colours in a specification are placeholders; in the SVG they become CSS variables, so one drawing
+serves light, dark and print. Column names and labels are data, never field names or expressions.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.network import Network
+from fallline.core.network import Layer, Network
 from fallline.errors import FalllineError
 from fallline.tabular.importance import Dependence, Importance
 from fallline.training.history import History
@@ -27,9 +27,8 @@ COLOURS = {
 }
 INK, MUTED, RULE, ACCENT, SECOND = COLOURS
 WIDTH, HEIGHT = 380, 240
-MOST_POINTS = 800
-MOST_NEURONS = 12
-MOST_CELLS = 30
+MAX_POINTS = 800
+MAX_NEURONS = 12
 
 Spec = dict[str, Any]
 
@@ -83,8 +82,8 @@ def svg(spec: Spec, title: str) -> str:
 
     size = {} if "height" in spec else {"height": HEIGHT}
     text = vl_convert.vegalite_to_svg({"width": WIDTH, **size, **spec, "config": CONFIG})
-    for stand_in, variable in COLOURS.items():
-        text = text.replace(stand_in, variable)
+    for placeholder, variable in COLOURS.items():
+        text = text.replace(placeholder, variable)
     head = re.search(r'width="(\d+)" height="\d+" viewBox', text)
     width = head.group(1) if head else str(WIDTH)
     label = title.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
@@ -216,7 +215,7 @@ def calibration(found: dict[str, Any]) -> Spec:
 
 def predictions(actual: Array, predicted: Array) -> Spec:
     """Predicted against actual numbers, at most 800 of them."""
-    step = max(len(actual) // MOST_POINTS, 1)
+    step = max(len(actual) // MAX_POINTS, 1)
     low = float(min(actual.min(), predicted.min()))
     high = float(max(actual.max(), predicted.max()))
     points = {
@@ -231,8 +230,8 @@ def predictions(actual: Array, predicted: Array) -> Spec:
 
 
 def residuals(predicted: Array, residual: Array) -> Spec:
-    """What remains, over what was predicted."""
-    step = max(len(residual) // MOST_POINTS, 1)
+    """Residuals against predictions."""
+    step = max(len(residual) // MAX_POINTS, 1)
     zero: Spec = {
         "data": {"values": [{"y": 0}]},
         "mark": {"type": "rule", "color": MUTED, "strokeDash": [4, 3]},
@@ -304,26 +303,9 @@ def dependence(found: Dependence, output: int, what: str) -> Spec:
 
 
 def drawing(network: Network, inputs: Sequence[str], outputs: Sequence[str]) -> Spec:
-    """The network: the strongest neurons of each layer, lines as wide as their weights."""
+    """The network: the neurons of each layer with the largest weights, lines as wide as weights."""
     shown = [strongest(network, number) for number in range(len(network.sizes))]
-    lines: list[Spec] = []
-    for layer in network.layers:
-        above, below = shown[layer.number - 1], shown[layer.number]
-        W = layer.W[np.ix_(above, below)]
-        top = max(float(np.abs(W).max(initial=0.0)), 1e-12)
-        for i, j in np.ndindex(W.shape):
-            size = abs(float(W[i, j])) / top
-            if size > 0.08:
-                lines.append(
-                    {
-                        "x": layer.number - 1,
-                        "y": height(i, len(above)),
-                        "x2": layer.number,
-                        "y2": height(j, len(below)),
-                        "w": size,
-                        "s": "positive weight" if W[i, j] > 0 else "negative weight",
-                    }
-                )
+    lines = [line for layer in network.layers for line in weight_lines(layer, shown)]
     nodes = [
         {"x": number, "y": height(i, len(units))}
         for number, units in enumerate(shown)
@@ -370,12 +352,31 @@ def drawing(network: Network, inputs: Sequence[str], outputs: Sequence[str]) -> 
     return {"layer": layers, "width": 400, "height": 330, "padding": {"left": 40, "right": 50}}
 
 
+def weight_lines(layer: Layer, shown: Sequence[Array]) -> list[Spec]:
+    """A line for each weight between shown neurons, without those below 8 % of the largest."""
+    left, right = shown[layer.number - 1], shown[layer.number]
+    W = layer.W[np.ix_(left, right)]
+    sizes = np.abs(W) / max(float(np.abs(W).max(initial=0.0)), 1e-12)
+    return [
+        {
+            "x": layer.number - 1,
+            "y": height(i, len(left)),
+            "x2": layer.number,
+            "y2": height(j, len(right)),
+            "w": float(sizes[i, j]),
+            "s": "positive weight" if W[i, j] > 0 else "negative weight",
+        }
+        for i, j in np.ndindex(W.shape)
+        if sizes[i, j] > 0.08
+    ]
+
+
 def strongest(network: Network, number: int) -> Array:
     """The units of a layer with the largest weights, in their order; layer 0 are the inputs."""
     last = number == len(network.sizes) - 1
     layer = network.layers[number - 1 if last else number]
     size = np.abs(layer.W).sum(axis=0 if last else 1)
-    return np.sort(np.argsort(-size, kind="stable")[:MOST_NEURONS])
+    return np.sort(np.argsort(-size, kind="stable")[:MAX_NEURONS])
 
 
 def height(i: int, n: int) -> float:

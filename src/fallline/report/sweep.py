@@ -20,10 +20,10 @@ from fallline.text import figure as number
 
 __all__ = ["write_sweep_report"]
 
-MOST_ROWS = 40
-MOST_STRIPS = 30
-MOST_PAIRS = 6
-MOST_POINTS = 200  # of a strip
+MAX_ROWS = 40
+MAX_STRIPS = 30
+MAX_PAIRS = 6
+MAX_POINTS = 200  # of a strip
 
 Row = dict[str, Any]
 
@@ -105,7 +105,7 @@ def summary(result: Sweep, rows: Sequence[Row]) -> list[str]:
             f"{round(row['runs'] * (1 - row['share_done'])):,}",
             number(seconds[setting_of(result, row)]),
         ]
-        for row in rows[:MOST_ROWS]
+        for row in rows[:MAX_ROWS]
     ]  # fmt: skip
     best = {(0, len(result.varied))} if rows and rows[0]["mean_score"] is not None else set()
     note = (
@@ -115,8 +115,8 @@ def summary(result: Sweep, rows: Sequence[Row]) -> list[str]:
     )
     if result.halving is not None:
         note += " By successive halving: fewer epochs mean that a setting was left behind there."
-    if len(rows) > MOST_ROWS:
-        note += f" {len(rows) - MOST_ROWS:,} more settings are not shown."
+    if len(rows) > MAX_ROWS:
+        note += f" {len(rows) - MAX_ROWS:,} more settings are not shown."
     return [table(heads, lines, best), small(note)]
 
 
@@ -138,7 +138,7 @@ def seconds_by_setting(result: Sweep) -> dict[tuple[Any, ...], float]:
 def heat_maps(result: Sweep, rows: Sequence[Row]) -> str:
     """A map for each two of the settings that vary."""
     names = [name for name in result.varied if result.halving is None or name != "epochs"]
-    pairs = list(combinations(names, 2))[:MOST_PAIRS]
+    pairs = list(combinations(names, 2))[:MAX_PAIRS]
     drawn = []
     for across, up in pairs:
         others = [name for name in names if name not in (across, up)]
@@ -217,11 +217,11 @@ def strips(result: Sweep, rows: Sequence[Row]) -> list[str]:
                 "Each setting was run once, so its luck cannot be told from its merit: use seeds."
             )
         ]
-    shown = rows[:MOST_STRIPS]
+    shown = rows[:MAX_STRIPS]
     caption = "A point a run, by seed and fold; the line is the mean. Settings whose points lie "
     caption += "among each other differ by luck."
-    if len(rows) > MOST_STRIPS:
-        caption += f" The best {MOST_STRIPS} of {len(rows):,} settings."
+    if len(rows) > MAX_STRIPS:
+        caption += f" The best {MAX_STRIPS} of {len(rows):,} settings."
     names = [name for name in result.varied if len({as_key(row[name]) for row in shown}) > 1]
     return [figure(charts.svg(strip_chart(result, shown, names), caption), caption)]
 
@@ -239,7 +239,7 @@ def strip_chart(result: Sweep, rows: Sequence[Row], names: Sequence[str]) -> Spe
     values = [
         {"y": labels[setting], "x": score}
         for setting, scores in points.items()
-        for score in scores[:MOST_POINTS]
+        for score in scores[:MAX_POINTS]
     ]
     means = [
         {"y": labels[setting_of(result, row)], "x": row["mean_score"]}

@@ -71,12 +71,28 @@ def save(
 
     Raises FileWriteError where the file cannot be written, ParameterError where the encoding is
     larger than a header may be.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> fl.save(net, "net.safetensors")
+    >>> fl.load("net.safetensors")
+    <Network 3-2-1, sigmoid, sigmoid, binary_cross_entropy, 11 parameters, float64>
     """
     write_model(path, network, history, encoding=encoding, training=training)
 
 
 def load(path: Path_) -> Network:
-    """The network of a model file. Raises ModelFileError, with the reason, where there is none."""
+    """The network of a model file. Raises ModelFileError, with the reason, where there is none.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> fl.save(net, "net.safetensors")
+    >>> twin = fl.load("net.safetensors")
+    >>> bool((twin.parameters == net.parameters).all())
+    True
+    """
     return read_model(path).network
 
 
@@ -333,6 +349,15 @@ class Checkpoint:
     A run that is killed at any moment and started again with the same data, settings and
     checkpoint ends with the same bits as one that was not. A finished run can be lengthened by a
     larger ``epochs``. Raises ParameterError where the settings differ from those of the file.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> point = fl.Checkpoint("run.safetensors", every=10)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=20, checkpoint=point)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=30, checkpoint=point)  # 10 more
+    >>> history.epochs_done, len(history.loss)
+    (30, 30)
     """
 
     path: Path_

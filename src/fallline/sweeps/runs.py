@@ -11,10 +11,9 @@ import numpy as np
 
 from fallline.arrays import Array, ArrayLike
 from fallline.core.network import Network
-from fallline.core.optimizers import LBFGS, OPTIMIZERS
+from fallline.core.optimizers import LBFGS, by_name
 from fallline.core.penalties import Penalty
 from fallline.core.samples import Samples
-from fallline.core.schedules import spanning
 from fallline.core.splits import folds as fold_numbers
 from fallline.core.splits import holdout
 from fallline.engine import Course, serves, train_many
@@ -152,12 +151,10 @@ def run_jobs(problem: Problem, runs: list[dict[str, Any]], threads: int) -> list
 
 def optimizer_of(run: Mapping[str, Any], steps: int) -> Any:
     """The optimiser of a run of so many steps."""
-    kind = OPTIMIZERS[run["optimizer"]]
-    if kind is LBFGS:
-        return LBFGS()
-    own = {"gradient_descent": "momentum", "adamw": "weight_decay"}.get(run["optimizer"])
+    name = run["optimizer"]
+    own = {"gradient_descent": "momentum", "adamw": "weight_decay"}.get(name)
     more = {} if own is None else {own: run[own]}
-    return kind(spanning(run["schedule"], run["learning_rate"], max(steps, 1)), **more)
+    return by_name(name, run["learning_rate"], run["schedule"], steps, **more)
 
 
 def train_group(

@@ -70,8 +70,9 @@ def sweep(
     Ctrl-C ends it with the runs done so far. Raises ParameterError for settings that are unknown or
     too many, ShapeError or DataError for bad data.
 
+    >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
-    >>> result = sweep(TRAIN_X, TRAIN_Y, {"hidden": [2, 4], "epochs": 50}, seeds=3, folds=5)
+    >>> result = fl.sweep(TRAIN_X, TRAIN_Y, {"hidden": [2, 4], "epochs": 50}, seeds=3, folds=5)
     >>> len(result.runs), [row["runs"] for row in result.summary()]
     (30, [15, 15])
     """

@@ -44,10 +44,21 @@ class Predictions:
 
 @dataclass
 class TableModel:
-    """A network with the encoding of its table; ``facts`` tell how it was trained.
+    r"""A network with the encoding of its table; ``facts`` tell how it was trained.
 
     ``notes`` are what a person should know of the last table that passed through. Fresh from
     training, ``data`` are the rows and ``linear`` the model to compare with; a file has neither.
+
+    >>> import fallline as fl
+    >>> from pathlib import Path
+    >>> rows = [f"{i * 37 % 101},{i % 7},{'yes' if i % 7 > 3 else 'no'}" for i in range(200)]
+    >>> size = Path("days.csv").write_text("\n".join(["cars,weekday,late", *rows]))
+    >>> table = fl.read_table("days.csv")
+    >>> model = fl.train_table(table, "late", preset="quick")
+    >>> model.save("late.safetensors")
+    >>> loaded = fl.TableModel.load("late.safetensors")
+    >>> loaded.predict(table).values[:7].tolist()
+    ['no', 'no', 'no', 'no', 'yes', 'yes', 'yes']
     """
 
     network: Network

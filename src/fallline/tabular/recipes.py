@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from fallline.core.optimizers import LBFGS, OPTIMIZERS, Optimizer
-from fallline.core.schedules import spanning
+from fallline.core.optimizers import LBFGS, Optimizer, by_name
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.training.choice import DEFAULT_BATCH
@@ -58,12 +57,9 @@ class Recipe:
         """The optimiser for a run over ``n_rows``. Raises ParameterError for an unknown name."""
         if not isinstance(self.optimizer, str):
             return self.optimizer
-        name = check_choice("optimizer", self.optimizer, list(OPTIMIZERS))
-        if name == "lbfgs":
-            return LBFGS()
         batch = self.batch_size or DEFAULT_BATCH
-        steps = max(self.epochs * math.ceil(n_rows / batch), 1)
-        return OPTIMIZERS[name](spanning(self.schedule, self.learning_rate, steps))
+        steps = self.epochs * math.ceil(n_rows / batch)
+        return by_name(self.optimizer, self.learning_rate, self.schedule, steps)
 
 
 @dataclass(frozen=True)

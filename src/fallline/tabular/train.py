@@ -34,7 +34,7 @@ Fit = Callable[[Network, TrainOptions], History]
 
 
 def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> TableModel:
-    """Train a network on a table; the best epoch's parameters, by validation loss, are kept.
+    r"""Train a network on a table; the best epoch's parameters, by validation loss, are kept.
 
     Parameters
     ----------
@@ -58,6 +58,17 @@ def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> T
 
     Raises TableError for a table that cannot be used, ParameterError for a value or a name that
     is not allowed.
+
+    >>> import fallline as fl
+    >>> from pathlib import Path
+    >>> rows = [f"{i * 37 % 101},{i % 7},{'yes' if i % 7 > 3 else 'no'}" for i in range(200)]
+    >>> size = Path("days.csv").write_text("\n".join(["cars,weekday,late", *rows]))
+    >>> table = fl.read_table("days.csv")
+    >>> model = fl.train_table(table, "late", preset="quick", test=0.2)
+    >>> model.network.sizes
+    (2, 32, 1)
+    >>> model.facts["scores"]["test"]["network"]["accuracy"] > 0.9
+    True
     """
     given = with_defaults(options)
     chosen = recipes(given)

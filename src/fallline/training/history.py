@@ -18,6 +18,15 @@ class History:
     ``stopped`` tells how the run ended: "epochs" (all done), "rule" (a stop rule), "callback",
     "converged" (L-BFGS), "diverged" or "interrupted"; ``message`` says it in words.
     ``best_epoch`` is the epoch whose parameters were kept, None where the last ones were.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=30, record_every=10)
+    >>> history.epoch, [round(loss, 4) for loss in history.loss]
+    ([0, 10, 20], [0.84, 0.8307, 0.8217])
+    >>> history.stopped, history.steps
+    ('epochs', 30)
     """
 
     epoch: list[int] = field(default_factory=list)

@@ -16,7 +16,7 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.core import metrics
 from fallline.core.network import Network
-from fallline.core.optimizers import LBFGS, Optimizer, rate_at
+from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at
 from fallline.core.samples import Samples
 from fallline.errors import DivergenceWarning, InterruptedWarning, warn
 from fallline.training import lbfgs
@@ -87,6 +87,16 @@ def train(
     an InterruptedWarning; the parameters of the last step are kept.
 
     Raises ParameterError, ShapeError or DataError for bad input, before the first step.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> descent = fl.GradientDescent(learning_rate=1.6)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=descent, epochs=2_000)
+    >>> round(history.loss[0], 4), round(history.loss[-1], 4)
+    (0.84, 0.0013)
+    >>> net.predict([[1, 1, 1], [0, 1, 1]]).tolist()
+    [1, 0]
     """
     options: TrainOptions = {
         "optimizer": optimizer,
@@ -143,7 +153,7 @@ class Run:
         position = Position(generator=np.random.default_rng(settings.seed))
         position.best = self.network.parameters.copy()
         if not settings.by_lbfgs:
-            position.state = settings.optimizer.start(self.network.parameters)
+            position.state = init_state(settings.optimizer, self.network.parameters)
         return position
 
     def whole(self) -> History:

@@ -25,7 +25,17 @@ ENGINES = ("auto", "numpy", "compiled")
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is given after each recorded epoch; it returns True to stop."""
+    """What a callback is given after each recorded epoch; it returns True to stop.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> def show(progress):
+    ...     print(progress.epoch, round(progress.history.loss[-1], 4))
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=20, record_every=10, callbacks=[show])
+    0 0.84
+    10 0.8307
+    """
 
     network: Network
     epoch: int

@@ -24,6 +24,14 @@ class Patience:
 
     ``metric`` is "loss", "validation_loss" (the default) or "validation_score".
     Raises ParameterError for a value that is not allowed.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> rule = fl.Patience(2, metric="loss", min_delta=0.1)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, stop=rule)
+    >>> print(history.message)
+    loss has not improved for 2 records, since epoch 0
     """
 
     patience: int = 10
@@ -56,7 +64,15 @@ class Patience:
 
 @dataclass(frozen=True)
 class TargetLoss:
-    """Stop when the training loss is at most ``target``."""
+    """Stop when the training loss is at most ``target``.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=5_000, stop=fl.TargetLoss(0.7))
+    >>> history.stopped, history.loss[-1] <= 0.7 < history.loss[-2]
+    ('rule', True)
+    """
 
     target: float
 
@@ -71,7 +87,15 @@ class TargetLoss:
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """Stop after ``seconds`` of training."""
+    """Stop after ``seconds`` of training.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, epochs=10, stop=fl.TimeLimit(60))
+    >>> history.message
+    'all epochs done'
+    """
 
     seconds: float
 
