@@ -87,7 +87,7 @@ def test_every_optimiser(optimizer, dtype, rng: np.random.Generator) -> None:
     assert_same(make, X, y, optimizer=optimizer, epochs=40, record_every=15)
 
 
-def test_large_products_go_by_blas(rng: np.random.Generator) -> None:
+def test_large_products(rng: np.random.Generator) -> None:
     X, y = rng.normal(size=(500, 40)), rng.integers(0, 5, 500)
 
     def make() -> Network:

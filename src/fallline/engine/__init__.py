@@ -5,8 +5,8 @@ epochs and batches), and the inner loops of ``passes``, ``tiles``, ``functions``
 ``updates``, which are written with the vectors of ``vectors``.
 """
 
-from fallline.engine.codes import obstacles
 from fallline.engine.config import compiled_before
+from fallline.engine.functions import obstacles
 from fallline.engine.gradient import Gradient
 from fallline.engine.loop import Loop, computes, serves
 from fallline.engine.many import Course, train_many

@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel", "spliced"]
 
+VECTOR_BYTES = 64
 ENGINE = Path(__file__).parent
 ENTRIES = (
     "interleaved.steps_abreast",

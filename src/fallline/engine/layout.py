@@ -14,12 +14,13 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Network
-from fallline.engine.codes import activation_codes, loss_code
+from fallline.engine.config import VECTOR_BYTES
+from fallline.engine.functions import activation_codes, loss_code
 
-__all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded"]
+__all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded", "part_length"]
 
-BYTES = 64
 BLOCK = 128  # samples that pass through the layers at once, so that their numbers stay in the cache
+MAX_PARTS, MIN_ROWS = 8, 64  # a batch is cut into at most 8 parts of at least 64 rows
 
 HEAD = N_LAYERS, LOSS, ROW, N_INPUTS, N_OUTPUTS, TARGETS, SHARES, TURNED = range(8)
 LAYER = N_IN, N_OUT, START, CODE, BELOW, ABOVE, SLOPES, DELTA = range(8)
@@ -27,7 +28,7 @@ LAYER = N_IN, N_OUT, START, CODE, BELOW, ABOVE, SLOPES, DELTA = range(8)
 
 def lanes(dtype: Any) -> int:
     """How many numbers a vector holds."""
-    return BYTES // int(np.dtype(dtype).itemsize)
+    return VECTOR_BYTES // int(np.dtype(dtype).itemsize)
 
 
 def padded(count: int, dtype: Any) -> int:
@@ -38,9 +39,15 @@ def padded(count: int, dtype: Any) -> int:
 def aligned(count: int, dtype: Any) -> Array:
     """Zeros that begin where a vector may be read in one go."""
     dtype = np.dtype(dtype)
-    room = np.zeros(count * dtype.itemsize + BYTES, np.uint8)
-    start = -room.__array_interface__["data"][0] % BYTES
+    room = np.zeros(count * dtype.itemsize + VECTOR_BYTES, np.uint8)
+    start = -room.__array_interface__["data"][0] % VECTOR_BYTES
     return room[start : start + count * dtype.itemsize].view(dtype)
+
+
+def part_length(n: int) -> int:
+    """Rows in a part of a batch of n rows: whole MIN_ROWS, at most MAX_PARTS parts."""
+    length = (n + MAX_PARTS - 1) // MAX_PARTS
+    return (length + MIN_ROWS - 1) // MIN_ROWS * MIN_ROWS
 
 
 class Layout:

@@ -14,16 +14,16 @@ from fallline.core.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.core.schedules import Constant
-from fallline.engine.codes import OPTIMIZERS, obstacles
+from fallline.engine.codes import OPTIMIZERS
 from fallline.engine.config import drop_stale
-from fallline.engine.layout import BLOCK, Layout, aligned, padded
+from fallline.engine.functions import obstacles
+from fallline.engine.layout import BLOCK, MAX_PARTS, MIN_ROWS, Layout, aligned, padded, part_length
 from fallline.engine.threads import helpers
 from fallline.engine.tiny import Tiny, unrolls
 
 __all__ = ["Loop", "computes", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
-PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
 PAYS_TO_SHARE = 10e-6  # seconds of a step; two meetings of the crew take about one millionth
 TRY_AGAIN = 16  # calls
@@ -89,7 +89,7 @@ class Loop:
     def _lay_out(self, kept: list[bool]) -> None:
         """Padded twins of theta, the state and the gradient, and each thread's room."""
         network, dtype = self.network, self.network.dtype
-        length = part_length(self.batch_size, *PARTS)
+        length = part_length(self.batch_size)
         self.layout = Layout(network, min(length, BLOCK))
         self.one_block = self.full and len(self.rows) <= self.layout.samples
         self.crew = min(self.threads, -(-self.batch_size // length))
@@ -102,9 +102,9 @@ class Loop:
         self.is_weight[: network.n_parameters] = network.is_weight
         self.first, self.second = self.twins
         self.kept = [twin for twin, keep in zip(self.twins, kept, strict=True) if keep]
-        self.gradient = aligned(size * (PARTS[0] if self.crew > 1 else 2), dtype)
+        self.gradient = aligned(size * (MAX_PARTS if self.crew > 1 else 2), dtype)
         self.segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
-        self.losses, self.costs = np.zeros(PARTS[0]), np.zeros(-(-size // self.segment))
+        self.losses, self.costs = np.zeros(MAX_PARTS), np.zeros(-(-size // self.segment))
         self.nothing = np.zeros(0, dtype)
 
     def seconds_of_products(self, n_rows: int) -> float:
@@ -238,7 +238,8 @@ class Loop:
         run, counter, results = driver(), np.zeros(1, np.int64), np.zeros(3)
         common = (
             self.theta, self.gradient, self.first, self.second, self.is_weight,
-            self.segment, *PARTS, self.losses, self.costs, *data, *course, *descent, *rest,
+            self.segment, MAX_PARTS, MIN_ROWS, self.losses, self.costs,
+            *data, *course, *descent, *rest,
         )  # fmt: skip
 
         def work(me: int, crew: int) -> None:
@@ -270,12 +271,6 @@ def driver() -> Any:
     from fallline.engine.kernels.driver import steps
 
     return steps
-
-
-def part_length(n: int, most_parts: int, least_rows: int) -> int:
-    """As engine.driver.part_length."""
-    length = -(-n // most_parts)
-    return -(-length // least_rows) * least_rows
 
 
 def rates_of(optimizer: Any, step: int, steps: int) -> Array:

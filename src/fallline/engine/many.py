@@ -19,10 +19,10 @@ from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.core.schedules import Constant
-from fallline.engine.codes import activation_codes, loss_code
 from fallline.engine.config import drop_stale
-from fallline.engine.layout import aligned, lanes, padded
-from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver, rates_of, settings_of
+from fallline.engine.functions import activation_codes, loss_code
+from fallline.engine.layout import MAX_PARTS, MIN_ROWS, aligned, lanes, padded
+from fallline.engine.loop import MOST_DRAWN, Loop, driver, rates_of, settings_of
 from fallline.engine.orders import permutations
 from fallline.engine.threads import helpers
 
@@ -103,7 +103,7 @@ def abreast(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
     return (
         first.n_parameters <= MOST_ABREAST
         and (2 * len(networks) >= lanes(first.dtype) or spares_loading(first, rows, course))
-        and min(course.batch_size, len(rows)) <= PARTS[0] * PARTS[1]
+        and min(course.batch_size, len(rows)) <= MAX_PARTS * MIN_ROWS
         and rows.weight is None
         and course.dropout == 0.0
         and rows.X.size <= MOST_DRAWN
@@ -177,7 +177,7 @@ class Job:
         driver()(
             0, 1, np.zeros(1, np.int64),
             self.thetas.ravel(), loop.gradient, self.firsts.ravel(), self.seconds.ravel(),
-            loop.is_weight, loop.segment, *PARTS, loop.losses, loop.costs,
+            loop.is_weight, loop.segment, MAX_PARTS, MIN_ROWS, loop.losses, loop.costs,
             rows.X, rows.Y, loop.weights_of(rows), self.orders(epochs), len(rows),
             loop.batch_size, epochs, loop.one_block, want_loss, 0.0, 0.0,
             loop.code, rates, step, loop.knobs, *loop.strengths, False,

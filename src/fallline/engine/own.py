@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.activations import OUTPUTS
+from fallline.core.activations import MAX_EXPONENT, OUTPUTS
 from fallline.core.losses import Loss
 from fallline.core.network import Layer
 from fallline.engine.config import FLAGS
@@ -233,7 +233,7 @@ def output_of(name: str) -> Any:
 
     def exp(A: Any) -> None:
         for j in range(len(A)):
-            A[j] = np.exp(min(A[j], 709.7))
+            A[j] = np.exp(min(A[j], MAX_EXPONENT))
 
     def softmax(A: Any) -> None:
         highest = A.max()
@@ -254,7 +254,7 @@ def vector_output(name: str) -> Any:
     one_by_one = {
         "identity": kernel(lambda z: z),
         "sigmoid": sigmoid,
-        "exp": kernel(lambda z: exp(least(z, 709.7))),
+        "exp": kernel(lambda z: exp(least(z, MAX_EXPONENT))),
     }.get(name)
     if one_by_one is not None:
         f = one_by_one

@@ -7,14 +7,13 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.core.network import Network
 from fallline.core.samples import check_X
-from fallline.engine.codes import activation_codes, obstacles
+from fallline.engine.codes import OUTPUTS
 from fallline.engine.config import drop_stale
+from fallline.engine.functions import activation_codes, obstacles
 from fallline.engine.layout import aligned, lanes, padded
 from fallline.errors import ParameterError
 
 __all__ = ["Predictor"]
-
-OUTPUTS = ("identity", "sigmoid", "softmax", "exp")  # as engine.rows tells them apart
 
 
 class Predictor:

@@ -9,6 +9,7 @@ Numbers lie as [row][neuron][lane]; a chunk of rows, as many as there are lanes,
 layers together.
 """
 
+from fallline.engine.codes import CROSS_ENTROPY
 from fallline.engine.config import entry, inlined, kernel, spliced
 from fallline.engine.kernels.activations import activate, needs_z, times_slope
 from fallline.engine.kernels.losses import cross_entropy, delta, loss
@@ -27,9 +28,9 @@ from fallline.engine.kernels.vectors import (
     store_wide,
     turn_rows,
 )
+from fallline.engine.layout import MIN_ROWS
 
 N_IN, N_OUT, CODE, START, BELOW, ABOVE, SLOPES, DELTA, PARTIAL, FIELDS = range(10)  # of a layer
-PART = 64  # rows, as the parts of a batch of up to 512
 
 
 @inlined
@@ -229,7 +230,7 @@ def losses_and_deltas(code, Z, T, t_step, D, k, m, share, want_loss, lost):
     L = lanes(Z)
     for r in range(m):
         z, y, d = offset(Z, r * k * L), offset(T, r * t_step * L), offset(D, r * k * L)
-        if code == 2:
+        if code == CROSS_ENTROPY:
             row = cross_entropy(z, y, d, k, L, 0, share, want_loss)
         else:
             row = fill(Z, 0.0)
@@ -391,13 +392,13 @@ def steps_abreast(
             share = fill(theta, at(address(shares), n))
             for lane in range(L):
                 put(lost, lane, 0.0)
-            for part in range(0, n, PART):
+            for part in range(0, n, MIN_ROWS):
                 g = G if part == 0 else offset(G, size)
                 for lane in range(L):
                     put(lost_part, lane, 0.0)
                 gradient(theta, g, room, plan, n_layers, code, XY, wide, orders, n_orders,
                          epoch * n_rows + begin + part if not shared else begin + part,
-                         min(PART, n - part), shared, share, want_loss, lost_part,
+                         min(MIN_ROWS, n - part), shared, share, want_loss, lost_part,
                          not resident or epoch == 0)  # fmt: skip
                 if part > 0:
                     add_part(G, g, size)

@@ -2,6 +2,7 @@
 
 import math
 
+from fallline.engine.codes import ADAMW, DESCENT, MOMENTUM, NESTEROV, RMSPROP
 from fallline.engine.config import kernel, spliced
 from fallline.engine.kernels.vectors import (
     at,
@@ -53,21 +54,21 @@ def update(code, theta, G, first, second, is_weight, begin, end, rate, t, knobs)
     """
     L = lanes(theta)
     eta, mu = number(theta, rate), number(theta, at(knobs, 0))
-    if code == 0:
+    if code == DESCENT:
         for i in range(begin, end, L):
             store(theta, i, load(theta, i) - load(G, i) * eta)
-    elif code == 1:
+    elif code == MOMENTUM:
         for i in range(begin, end, L):
             v = load(first, i) * mu - load(G, i) * eta
             store(first, i, v)
             store(theta, i, load(theta, i) + v)
-    elif code == 2:
+    elif code == NESTEROV:
         for i in range(begin, end, L):
             change = load(G, i) * eta
             v = load(first, i) * mu - change
             store(first, i, v)
             store(theta, i, load(theta, i) + (v * mu - change))
-    elif code == 3:
+    elif code == RMSPROP:
         rest, epsilon = number(theta, 1.0 - at(knobs, 0)), number(theta, at(knobs, 1))
         for i in range(begin, end, L):
             g = load(G, i)
@@ -75,7 +76,7 @@ def update(code, theta, G, first, second, is_weight, begin, end, rate, t, knobs)
             store(second, i, s)
             store(theta, i, load(theta, i) - g * eta / (square_root(s) + epsilon))
     else:
-        adam(code == 5, theta, G, first, second, is_weight, begin, end, rate, t, knobs)
+        adam(code == ADAMW, theta, G, first, second, is_weight, begin, end, rate, t, knobs)
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 import math
 
+from fallline.core.activations import MAX_EXPONENT
+from fallline.engine.codes import EXP_OUTPUT, SIGMOID_OUTPUT, SOFTMAX_OUTPUT
 from fallline.engine.config import entry
 from fallline.engine.kernels.activations import activate
 from fallline.engine.kernels.exponential import sigmoid
@@ -15,7 +17,7 @@ def predict_rows(weights, sizes, codes, output, rows, rooms, out):
 
     ``weights`` holds W over b of each layer, its columns padded to whole vectors; ``rooms`` two
     layers' activations and slopes; ``codes`` are numbers of engine.codes, ``output`` one of
-    engine.predictor.
+    its outputs.
     """
     L = lanes(address(weights))
     n_layers, part = len(sizes) - 1, len(rooms) // 3
@@ -37,10 +39,10 @@ def predict_rows(weights, sizes, codes, output, rows, rooms, out):
                 activate(codes[l], Z, S, False, wide)
             W = offset(W, (n_in + 1) * wide)
             A, Z = Z, A
-        if output == 1:
+        if output == SIGMOID_OUTPUT:
             for i in range(0, k, L):
                 store(A, i, sigmoid(load(A, i)))
-        elif output == 2:
+        elif output == SOFTMAX_OUTPUT:
             highest = at(A, 0)
             for i in range(1, k):
                 highest = max(highest, at(A, i))
@@ -51,9 +53,9 @@ def predict_rows(weights, sizes, codes, output, rows, rooms, out):
                 total += power
             for i in range(k):
                 put(A, i, at(A, i) / total)
-        elif output == 3:
+        elif output == EXP_OUTPUT:
             for i in range(k):
-                put(A, i, math.exp(min(at(A, i), 709.7)))
+                put(A, i, math.exp(min(at(A, i), MAX_EXPONENT)))
         for i in range(k):
             out[row, i] = at(A, i)
     return finite

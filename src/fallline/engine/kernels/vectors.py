@@ -22,7 +22,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import models, register_model
 
-from fallline.engine.config import intrinsic
+from fallline.engine.config import VECTOR_BYTES, intrinsic
 
 __all__ = [
     "Vector",
@@ -50,7 +50,6 @@ __all__ = [
     "wide_total",
 ]
 
-BYTES = 64
 FLAGS = ("contract", "nsz")  # a product and a sum may become one fused operation, no more
 INT32 = ir.IntType(32)
 LLVM = {
@@ -92,7 +91,7 @@ class VectorModel(models.PrimitiveModel):
 
 def vector_of(dtype: Any) -> Vector:
     """The vector type of 64 bytes."""
-    return Vector(dtype, BYTES * 8 // dtype.bitwidth)
+    return Vector(dtype, VECTOR_BYTES * 8 // dtype.bitwidth)
 
 
 def picks(indices: list[int]) -> Any:
