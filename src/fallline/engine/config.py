@@ -8,15 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel", "spliced"]
+__all__ = ["compiled", "compiled_before", "inlined", "intrinsic", "kernel", "spliced"]
 
 VECTOR_BYTES = 64
 ENGINE = Path(__file__).parent
 ENTRIES = (
-    "interleaved.steps_abreast",
-    "driver.steps",
-    "predict.predict_rows",
-    "shuffle.shuffled",
+    "driver.train",
+    "interleaved.interleave",
+    "predict.predict",
+    "shuffle.shuffle",
     "unrolled.descend",
 )
 
@@ -43,13 +43,13 @@ def cached_files() -> list[Path]:
 def compiled_before(dtype: Any = None) -> bool:
     """Whether the disk cache holds the compiled loop, so that a first call need not wait.
 
-    With ``dtype`` the loop for networks of that dtype: the cache's index names the type of X.
+    With ``dtype`` the loop for networks of that dtype, which the cache's index names.
     """
-    known = [path for path in cached_files() if path.name.startswith("driver.steps-")]
+    known = [path for path in cached_files() if path.name.startswith("driver.train-")]
     if dtype is None:
         return bool(known)
-    rows = f"array({dtype}, 2d".encode()
-    return any(rows in path.read_bytes() for path in known if path.suffix == ".nbi")
+    call = f"Call(train, {dtype})".encode()
+    return any(call in path.read_bytes() for path in known if path.suffix == ".nbi")
 
 
 @cache
@@ -97,12 +97,16 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(inline="always", **FLAGS)(function)
 
 
-def entry(function: Callable[..., Any]) -> Any:
-    """Compile what Python calls, kept on disk; where no folder can be written, in memory only."""
-    from numba import njit
+def compiled(function: Callable[..., Any], call: Any) -> Any:
+    """A function of C's form that takes a record of type ``call``, kept on disk.
 
+    Where no folder can be written, it is kept in memory only.
+    """
+    from numba import cfunc, types
+
+    signature = types.int64(call)
     try:
-        return njit(cache=True, **FLAGS)(function)
+        return cfunc(signature, cache=True, **FLAGS)(function)
     except RuntimeError:
         warnings.warn(
             "no folder to keep compiled code in, so it is compiled anew in every process; "
@@ -110,4 +114,4 @@ def entry(function: Callable[..., Any]) -> Any:
             RuntimeWarning,
             stacklevel=2,
         )
-        return njit(**FLAGS)(function)
+        return cfunc(signature, **FLAGS)(function)

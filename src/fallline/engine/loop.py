@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.core.schedules import Constant
 from fallline.engine.codes import OPTIMIZERS
-from fallline.engine.config import drop_stale
 from fallline.engine.functions import obstacles
-from fallline.engine.layout import BLOCK, MAX_PARTS, MIN_ROWS, Layout, aligned, padded, part_length
+from fallline.engine.layout import BLOCK, MAX_PARTS, Layout, aligned, padded, part_length
+from fallline.engine.library import Function, function
+from fallline.engine.records import TRAIN, Record
 from fallline.engine.threads import helpers
 from fallline.engine.tiny import Tiny, unrolls
 
@@ -74,9 +75,7 @@ class Loop:
         self.batch_size = min(batch_size, len(rows))
         self.penalty, self.penalty_per_mass = penalty, penalty_per_mass
         self.dropout, self.seed = float(dropout), seed
-        self.strengths = float(penalty.l2), float(penalty.l1)
-        self.code, knobs, names = settings_of(optimizer)
-        self.knobs = np.array([*knobs, 0.0, 0.0, 0.0, 0.0, 0.0])
+        code, hyperparameters, names = settings_of(optimizer)
         self.states = [state[name] for name in names if name]
         self.everything = np.arange(len(rows))
         self.pace: dict[int, float] = {}  # seconds a step, by size of the crew
@@ -85,9 +84,15 @@ class Loop:
         unroll = unroll and self.full and unrolls(network, rows, optimizer, penalty, dropout)
         self.tiny = Tiny(network, rows) if unroll else None
         self._lay_out([bool(name) for name in names])
+        self.record.set(
+            batch_size=self.batch_size, one_block=self.one_block, optimizer=code,
+            hyperparameters=hyperparameters, l2=penalty.l2, l1=penalty.l1,
+            penalty_per_mass=penalty_per_mass, learn=True, dropout=self.dropout,
+            n_hidden=len(network.hidden),
+        )  # fmt: skip
 
     def _lay_out(self, kept: list[bool]) -> None:
-        """Padded twins of theta, the state and the gradient, and each thread's room."""
+        """Padded twins of theta, the state and the gradient, each thread's room, and the record."""
         network, dtype = self.network, self.network.dtype
         length = part_length(self.batch_size)
         self.layout = Layout(network, min(length, BLOCK))
@@ -98,14 +103,18 @@ class Loop:
             self.crew = 1
         self.rooms = [self.layout.room() for _ in range(self.threads)]
         size = padded(network.n_parameters, dtype)
-        self.theta, self.is_weight, *self.twins = (aligned(size, dtype) for _ in range(4))
-        self.is_weight[: network.n_parameters] = network.is_weight
-        self.first, self.second = self.twins
-        self.kept = [twin for twin, keep in zip(self.twins, kept, strict=True) if keep]
+        self.theta, is_weight, first, second = (aligned(size, dtype) for _ in range(4))
+        is_weight[: network.n_parameters] = network.is_weight
+        self.kept = [twin for twin, keep in zip((first, second), kept, strict=True) if keep]
         self.gradient = aligned(size * (MAX_PARTS if self.crew > 1 else 2), dtype)
-        self.segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
-        self.losses, self.costs = np.zeros(MAX_PARTS), np.zeros(-(-size // self.segment))
-        self.nothing = np.zeros(0, dtype)
+        segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
+        self.barrier, self.results = np.zeros(1, np.int64), np.zeros(3)
+        self.record = Record(
+            TRAIN, dtype, theta=self.theta, gradient=self.gradient, first=first, second=second,
+            is_weight=is_weight, size=size, segment=segment, losses=np.zeros(MAX_PARTS),
+            costs=np.zeros(-(-size // segment)), plan=self.layout.plan, n_runs=1,
+            barrier=self.barrier, results=self.results, thread=0, workspace=self.rooms[0],
+        )  # fmt: skip
 
     def seconds_of_products(self, n_rows: int) -> float:
         """About how long one thread takes for the matrix products of one step."""
@@ -202,14 +211,16 @@ class Loop:
             twin[:n] = values
         n_rows = min(len(order), len(self.rows))
         steps = epochs * -(-n_rows // self.batch_size)
-        crew, rates = self.crew_now, rates_of(self.optimizer, step, steps)
-        total, mass, done = self.together(
-            crew,
-            (self.rows.X, self.rows.Y, self.weights_of(self.rows), order, n_rows),
-            (self.batch_size, epochs, self.one_block, want_loss, *before, self.code),
-            (rates, step, self.knobs, *self.strengths, self.penalty_per_mass),
-            (True, self.dropout, self.keys(step, steps), len(self.network.hidden), self.nothing),
+        crew, rates, keys = (
+            self.crew_now,
+            rates_of(self.optimizer, step, steps),
+            self.keys(step, steps),
         )
+        self.record.set(
+            n_rows=n_rows, epochs=epochs, want_loss=want_loss, sum_before=before[0],
+            mass_before=before[1], rates=rates, n_rates=len(rates), step=step, keys=keys,
+        )  # fmt: skip
+        total, mass, done = self.together(self.record, crew, self.rows, order)
         self.network.parameters[:] = self.theta[:n]
         for twin, values in zip(self.kept, self.states, strict=True):
             values[:] = twin[:n]
@@ -222,55 +233,45 @@ class Loop:
         self.theta[: self.network.n_parameters] = self.network.parameters
         logits = np.empty((len(order), self.network.sizes[-1]), self.network.dtype)
         worth = self.seconds_of_products(len(order)) > WORTH_A_CREW
-        total, mass, _ = self.together(
-            self.threads if worth else 1,
-            (rows.X, rows.Y, self.weights_of(rows), order, len(order)),
-            (len(order), 1, False, True, 0.0, 0.0, 0),
-            (np.zeros(1), 0, self.knobs, 0.0, 0.0, False),
-            (False, 0.0, self.keys(0, 0), 0, logits.ravel()),
-        )
+        record = self.measuring
+        record.set(n_rows=len(order), batch_size=len(order), logits=logits)
+        total, mass, _ = self.together(record, self.threads if worth else 1, rows, order)
         return total / mass if mass > 0 else 0.0, logits
 
-    def together(
-        self, crew: int, data: Any, course: Any, descent: Any, rest: Any
-    ) -> tuple[float, float, int]:
-        """The compiled loop, by every thread of the crew."""
-        run, counter, results = driver(), np.zeros(1, np.int64), np.zeros(3)
-        common = (
-            self.theta, self.gradient, self.first, self.second, self.is_weight,
-            self.segment, MAX_PARTS, MIN_ROWS, self.losses, self.costs,
-            *data, *course, *descent, *rest,
+    @cached_property
+    def measuring(self) -> Record:
+        """The record of a call that measures."""
+        return self.record.copy(
+            epochs=1, one_block=False, want_loss=True, sum_before=0.0, mass_before=0.0,
+            rates=np.zeros(1), n_rates=1, l2=0.0, l1=0.0, learn=False, dropout=0.0,
         )  # fmt: skip
 
-        def work(me: int, crew: int) -> None:
-            run(me, crew, counter, *common, self.rooms[me], self.layout.plan, 1, results)
+    @cached_property
+    def run(self) -> Function:
+        """The compiled loop."""
+        return function("train", self.network.dtype)
 
-        with helpers(crew - 1) as (pool, count):
+    def together(
+        self, record: Record, n_threads: int, rows: Samples, orders: Array
+    ) -> tuple[float, float, int]:
+        """The call of a record by up to so many threads: sum of losses, mass, and steps."""
+        record.set(X=rows.X, Y=rows.Y, weight=rows.weight, orders=orders, n_order=len(orders))
+        self.barrier[0] = 0
+        with helpers(n_threads - 1) as (pool, count):
+            record.set(n_threads=count + 1)
             if pool is not None:
                 for me in range(1, count + 1):
-                    pool.submit(work, me, count + 1)
-            work(0, count + 1)
-        total, mass, done = results.tolist()
+                    helper = record.copy(thread=me, workspace=self.rooms[me])
+                    pool.submit(lambda helper=helper: self.run(helper.address))
+            self.run(record.address)
+        total, mass, done = self.results.tolist()
         return total, mass, int(done)
 
-    def weights_of(self, rows: Samples) -> Array:
-        """The sample weights, an empty array for none."""
-        return self.nothing if rows.weight is None else rows.weight
-
-    def keys(self, step: int, steps: int) -> Array:
+    def keys(self, step: int, steps: int) -> Array | None:
         """What dropout's masks are drawn from, for every step of a call."""
         if self.dropout == 0.0:
-            return np.zeros(0, np.int64)
-        return keys_of(self.seed, step, steps, len(self.network.hidden)).ravel()
-
-
-@cache
-def driver() -> Any:
-    """The compiled loop, imported at first use."""
-    drop_stale()
-    from fallline.engine.kernels.driver import steps
-
-    return steps
+            return None
+        return keys_of(self.seed, step, steps, len(self.network.hidden))
 
 
 def rates_of(optimizer: Any, step: int, steps: int) -> Array:
@@ -281,8 +282,8 @@ def rates_of(optimizer: Any, step: int, steps: int) -> Array:
     return np.array([rate(step + i) for i in range(steps)])
 
 
-def settings_of(optimizer: Any) -> tuple[int, list[float], tuple[str, str]]:
-    """The optimiser's number, its knobs, and the names of its two state vectors ("" for none)."""
+def settings_of(optimizer: Any) -> tuple[int, Array, tuple[str, str]]:
+    """The optimiser's number, its hyperparameters, and the names of its two state vectors ("" for none)."""
     if isinstance(optimizer, GradientDescent):
         plain = optimizer.momentum == 0
         name = "descent" if plain else "nesterov" if optimizer.nesterov else "momentum"
@@ -296,4 +297,4 @@ def settings_of(optimizer: Any) -> tuple[int, list[float], tuple[str, str]]:
         hat = float(optimizer.epsilon_hat)
         knobs = [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, decay, hat]
         names = ("mean", "mean_square")
-    return OPTIMIZERS.index(name), knobs, names
+    return OPTIMIZERS.index(name), np.array((knobs + [0.0] * 5)[:5]), names

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.engine.config import drop_stale
+from fallline.engine.library import function
+from fallline.engine.records import SHUFFLE, Record
 
 __all__ = ["permutations"]
 
@@ -36,12 +37,11 @@ def joined(generators: Sequence[np.random.Generator], n: int, count: int) -> Arr
 
 def compiled(generators: Sequence[np.random.Generator], n: int, count: int) -> Array:
     """By engine.shuffle."""
-    drop_stale()
-    from fallline.engine.kernels.shuffle import shuffled
-
     states = np.array([halves(g.bit_generator.state) for g in generators], np.uint64)
     orders = np.empty(len(generators) * count * n, np.int64)
-    shuffled(states, n, count, orders)
+    record = Record(SHUFFLE, np.float64, states=states, n_generators=len(states), n_rows=n,
+                    count=count, orders=orders)  # fmt: skip
+    function("shuffle", np.float64)(record.address)
     for generator, state in zip(generators, states.tolist(), strict=True):
         put_back(generator, state)
     return orders

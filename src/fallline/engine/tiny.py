@@ -1,6 +1,5 @@
 """Tiny networks on a few rows: which of them engine.unrolled takes, and their arrays."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ from fallline.core.optimizers import GradientDescent
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.engine.codes import ACTIVATIONS, GELU, LOSSES, SILU
-from fallline.engine.config import drop_stale
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import aligned, lanes
+from fallline.engine.library import function
+from fallline.engine.records import DESCEND, Record
 
 __all__ = ["Tiny", "unrolls"]
 
@@ -44,28 +44,21 @@ def unrolls(
     )
 
 
-@cache
-def unrolled() -> Any:
-    """The module of the compiled code, imported at first use."""
-    drop_stale()
-    from fallline.engine.kernels import unrolled
-
-    return unrolled
-
-
 class Tiny:
     """The rows of a run, one in each lane, and a place for theta."""
 
     def __init__(self, network: Network, rows: Samples) -> None:
         self.network = network
         codes, loss = tuple(activation_codes(network)), loss_code(network.loss, network.dtype)
-        self.shape = unrolled().Shape(network.sizes, codes, loss)
-        self.X, self.Y = (self.by_lane(part.T) for part in (rows.X, rows.Y))
+        self.run = function("descend", network.dtype, tuple(network.sizes), codes, loss)
+        X, Y = (self.by_lane(part.T) for part in (rows.X, rows.Y))
         weight = [1.0] * len(rows) if rows.weight is None else rows.weight.tolist()
         mass = sum(weight)  # in order, as the driver adds them
         shares = np.array(weight) / mass if mass > 0 else np.zeros(len(rows))
-        self.shares = self.by_lane(shares[None, :])
         self.theta = self.by_lane(network.parameters[:, None])
+        self.record = Record(
+            DESCEND, network.dtype, theta=self.theta, X=X, Y=Y, shares=self.by_lane(shares[None, :])
+        )
 
     def by_lane(self, values: Array) -> Array:
         """Rows of one vector's length, zero beyond what is given."""
@@ -77,5 +70,6 @@ class Tiny:
     def descend(self, epochs: int, rates: Array) -> None:
         """So many steps on all rows, at one rate or at one for each."""
         self.theta[:] = self.network.parameters[:, None]
-        unrolled().descend(self.shape, self.theta, self.X, self.Y, self.shares, rates, epochs)
+        self.record.set(rates=rates, n_rates=len(rates), epochs=epochs)
+        self.run(self.record.address)
         self.network.parameters[:] = self.theta[:, 0]

@@ -10,12 +10,12 @@ layers together.
 """
 
 from fallline.engine.codes import CROSS_ENTROPY
-from fallline.engine.config import entry, inlined, kernel, spliced
+from fallline.engine.config import inlined, kernel, spliced
 from fallline.engine.kernels.activations import activate, needs_z, times_slope
 from fallline.engine.kernels.losses import cross_entropy, delta, loss
 from fallline.engine.kernels.optimizers import add_part, update
+from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import (
-    address,
     at,
     fill,
     lanes,
@@ -291,12 +291,10 @@ def penalise(theta, G, is_weight, size, l2, l1, lost, want_loss):
 
 
 @inlined
-def gradient(
-    theta, G, room, plan, n_layers, code, XY, wide, orders, n_orders, first_row, n, shared, share,
-    want_loss, lost, fresh,
-):  # fmt: skip
+def gradient(call, G, first_row, n, share, lost, fresh):
     """The gradient of ``n`` rows, up to one part; rows already in the room are not ``fresh``."""
-    L = lanes(theta)
+    theta, room, plan, n_layers = call.theta, call.workspace, call.plan, call.n_layers
+    L, want_loss = lanes(theta), call.want_loss != 0
     last = offset(plan, (n_layers - 1) * FIELDS)
     k = at(last, N_OUT)
     A0, row = offset(room, at(plan, BELOW)), at(plan, N_IN) + k
@@ -304,10 +302,11 @@ def gradient(
     for begin in range(0, n, L):
         m = min(L, n - begin)
         if fresh:
-            if shared:
-                same_rows(XY, wide, first_row + begin, m, row, A0)
+            if is_given(call.orders):
+                take_rows(call.XY, call.n_columns, call.orders, call.n_order, first_row + begin, m,
+                          row, A0)  # fmt: skip
             else:
-                take_rows(XY, wide, orders, n_orders, first_row + begin, m, row, A0)
+                same_rows(call.XY, call.n_columns, first_row + begin, m, row, A0)
         for l in range(n_layers):
             now = offset(plan, l * FIELDS)
             n_in, n_out = at(now, N_IN), at(now, N_OUT)
@@ -317,7 +316,7 @@ def gradient(
             if l < n_layers - 1:
                 activate(at(now, CODE), above, offset(room, at(now, SLOPES)),
                          needs_z(at(now, CODE)), m * n_out * L)  # fmt: skip
-        losses_and_deltas(code, offset(room, at(last, ABOVE)), T, row,
+        losses_and_deltas(call.loss, offset(room, at(last, ABOVE)), T, row,
                           offset(room, at(last, DELTA)), k, m, share, want_loss, lost)  # fmt: skip
         for l in range(n_layers - 1, -1, -1):
             now = offset(plan, l * FIELDS)
@@ -346,71 +345,48 @@ def gradient(
                         offset(G, at(now, START)))  # fmt: skip
 
 
-@entry
-def steps_abreast(
-    thetas, gradients, firsts, seconds, are_weights, rooms, plans, n_layers, code,
-    XYs, wide, all_orders, n_rows, batch_size, epochs, want_loss,
-    optimizer, all_rates, step, all_knobs, l2, l1, shares, all_lost, results,
-):  # fmt: skip
-    """Run ``epochs`` passes of ``n_rows`` with a network in each lane.
-
-    ``all_orders`` (lanes, epochs * n_rows) holds each one's orders; empty where a batch is all
-    rows. ``all_rates`` (lanes,) are the learning rates, ``results`` (2, lanes) takes the sum of the
-    batches' losses in the last epoch, each times its rows, and whether any loss was not finite.
-    """
-    theta, G, first, second, is_weight = (
-        address(thetas),
-        address(gradients),
-        address(firsts),
-        address(seconds),
-        address(are_weights),
+def interleave(call):
+    """Passes over the rows with a network in each lane; losses go to ``results``."""
+    theta, G, size, lost, out = call.theta, call.gradient, call.size, call.losses, call.results
+    L, n_rows, batch_size, want_loss = (
+        lanes(theta),
+        call.n_rows,
+        call.batch_size,
+        call.want_loss != 0,
     )
-    room, plan, XY, orders = (
-        address(rooms),
-        address(plans),
-        address(XYs),
-        address(all_orders),
-    )
-    rates, knobs, lost, out = (
-        address(all_rates),
-        address(all_knobs),
-        address(all_lost),
-        address(results),
-    )
-    L, size = lanes(theta), len(thetas)
-    n_orders = len(all_orders) // L
     lost_part = offset(lost, (3 + 2 * L) * L)
-    shared, penalised = n_orders == 0, l2 > 0 or l1 > 0
+    shared, penalised = not is_given(call.orders), call.l2 > 0 or call.l1 > 0
     resident = shared and n_rows <= L
-    rate = load_wide(rates, theta)
+    rate = load_wide(call.rates, theta)
     done = 0
-    for epoch in range(epochs):
+    for epoch in range(call.epochs):
         for lane in range(L):
             put(out, lane, 0.0)
         for begin in range(0, n_rows, batch_size):
             n = min(batch_size, n_rows - begin)
-            share = fill(theta, at(address(shares), n))
+            share = fill(theta, at(call.shares, n))
             for lane in range(L):
                 put(lost, lane, 0.0)
             for part in range(0, n, MIN_ROWS):
                 g = G if part == 0 else offset(G, size)
                 for lane in range(L):
                     put(lost_part, lane, 0.0)
-                gradient(theta, g, room, plan, n_layers, code, XY, wide, orders, n_orders,
-                         epoch * n_rows + begin + part if not shared else begin + part,
-                         min(MIN_ROWS, n - part), shared, share, want_loss, lost_part,
+                first_row = begin + part if shared else epoch * n_rows + begin + part
+                gradient(call, g, first_row, min(MIN_ROWS, n - part), share, lost_part,
                          not resident or epoch == 0)  # fmt: skip
                 if part > 0:
                     add_part(G, g, size)
                 for lane in range(L):
                     put(lost, lane, at(lost, lane) + at(lost_part, lane))
             if penalised:
-                penalise(theta, G, is_weight, size, l2, l1, lost, want_loss)
+                penalise(theta, G, call.is_weight, size, call.l2, call.l1, lost, want_loss)
             done += 1
-            update(optimizer, theta, G, first, second, is_weight, 0, size, rate, step + done, knobs)
+            update(call.optimizer, theta, G, call.first, call.second, call.is_weight, 0, size, rate,
+                   call.step + done, call.hyperparameters)  # fmt: skip
             if want_loss:
                 for lane in range(L):
                     now = at(lost, lane)
                     put(out, lane, at(out, lane) + n * now)
                     if now - now != 0.0:  # infinite or NaN
                         put(out, L + lane, 1.0)
+    return 0
