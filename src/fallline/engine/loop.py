@@ -211,14 +211,11 @@ class Loop:
             twin[:n] = values
         n_rows = min(len(order), len(self.rows))
         steps = epochs * -(-n_rows // self.batch_size)
-        crew, rates, keys = (
-            self.crew_now,
-            rates_of(self.optimizer, step, steps),
-            self.keys(step, steps),
-        )
+        crew, rates = self.crew_now, rates_of(self.optimizer, step, steps)
         self.record.set(
             n_rows=n_rows, epochs=epochs, want_loss=want_loss, sum_before=before[0],
-            mass_before=before[1], rates=rates, n_rates=len(rates), step=step, keys=keys,
+            mass_before=before[1], rates=rates, n_rates=len(rates), step=step,
+            keys=self.keys(step, steps),
         )  # fmt: skip
         total, mass, done = self.together(self.record, crew, self.rows, order)
         self.network.parameters[:] = self.theta[:n]
@@ -251,6 +248,10 @@ class Loop:
         """The compiled loop."""
         return function("train", self.network.dtype)
 
+    def call_record(self, record: Record) -> None:
+        """One thread's part of a call; the record lives at least as long."""
+        self.run(record.address)
+
     def together(
         self, record: Record, n_threads: int, rows: Samples, orders: Array
     ) -> tuple[float, float, int]:
@@ -262,7 +263,7 @@ class Loop:
             if pool is not None:
                 for me in range(1, count + 1):
                     helper = record.copy(thread=me, workspace=self.rooms[me])
-                    pool.submit(lambda helper=helper: self.run(helper.address))
+                    pool.submit(self.call_record, helper)
             self.run(record.address)
         total, mass, done = self.results.tolist()
         return total, mass, int(done)
@@ -283,7 +284,7 @@ def rates_of(optimizer: Any, step: int, steps: int) -> Array:
 
 
 def settings_of(optimizer: Any) -> tuple[int, Array, tuple[str, str]]:
-    """The optimiser's number, its hyperparameters, and the names of its two state vectors ("" for none)."""
+    """The optimiser's number, its hyperparameters, and its two state vectors' names or ""."""
     if isinstance(optimizer, GradientDescent):
         plain = optimizer.momentum == 0
         name = "descent" if plain else "nesterov" if optimizer.nesterov else "momentum"

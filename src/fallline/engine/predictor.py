@@ -57,9 +57,8 @@ class Predictor:
         )  # fmt: skip
         self._run = function("predict", self.dtype)
         # a single row is copied here, since to tell an array's address takes longer
-        self.row, self.row_out = (
-            np.zeros((1, n), self.dtype) for n in (network.sizes[0], self.n_outputs)
-        )
+        self.row = np.zeros((1, network.sizes[0]), self.dtype)
+        self.row_out: Array = np.zeros((1, self.n_outputs), self.dtype)
         self.single = self.record.copy(X=self.row, n_rows=1, out=self.row_out)
 
     def predict_proba(self, X: ArrayLike) -> Array:
@@ -70,7 +69,7 @@ class Predictor:
         if isinstance(X, np.ndarray) and X.dtype == self.dtype and X.shape == self.row_shape:
             self.row[0] = X
             if self._run(self.single.address):
-                return self.row_out[0].copy()
+                return np.array(self.row_out[0])
         given = np.asarray(X)
         one_row = given.ndim == 1
         rows = check_X([given] if one_row else given, self.row_shape[0], self.dtype)

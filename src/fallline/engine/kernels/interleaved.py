@@ -348,12 +348,8 @@ def gradient(call, G, first_row, n, share, lost, fresh):
 def interleave(call):
     """Passes over the rows with a network in each lane; losses go to ``results``."""
     theta, G, size, lost, out = call.theta, call.gradient, call.size, call.losses, call.results
-    L, n_rows, batch_size, want_loss = (
-        lanes(theta),
-        call.n_rows,
-        call.batch_size,
-        call.want_loss != 0,
-    )
+    n_rows, batch_size, want_loss = call.n_rows, call.batch_size, call.want_loss != 0
+    L = lanes(theta)
     lost_part = offset(lost, (3 + 2 * L) * L)
     shared, penalised = not is_given(call.orders), call.l2 > 0 or call.l1 > 0
     resident = shared and n_rows <= L

@@ -1,5 +1,6 @@
-"""The record of a call (engine.records) in compiled code: ``call.n_rows`` is a number, ``call.X`` an
-address of numbers of the run's dtype.
+"""The record of a call (engine.records) in compiled code.
+
+``call.n_rows`` is a number, ``call.X`` an address of numbers of the run's dtype.
 """
 
 from typing import Any
@@ -45,7 +46,7 @@ class Fields(AttributeTemplate):
 
     key = Call
 
-    def generic_resolve(self, call: Call, name: str) -> Any:
+    def generic_resolve(self, call: Call, name: str) -> Any:  # type: ignore[override]
         return call.field(name)[1]
 
 

@@ -43,7 +43,7 @@ def run(
     call: Any, theta: Any, X: Any, Y: Any, shares: Any, rates: Any, rate_step: Any, epochs: Any,
 ) -> Any:  # fmt: skip
     """See ``descend``; the call's type holds sizes, numbers of the activations, and of the loss."""
-    sizes, codes, loss = call.shape
+    sizes = call.shape[0]
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         _, theta, X, Y, shares, rates, rate_step, epochs = args
