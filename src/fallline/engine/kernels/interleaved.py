@@ -9,27 +9,39 @@ Numbers lie as [row][neuron][lane]; a chunk of rows, as many as there are lanes,
 layers together.
 """
 
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
 from fallline.engine.codes import CROSS_ENTROPY
-from fallline.engine.config import inlined, kernel, spliced
+from fallline.engine.config import inlined, intrinsic, kernel
 from fallline.engine.kernels.activations import activate, needs_z, times_slope
 from fallline.engine.kernels.losses import cross_entropy, delta, loss
 from fallline.engine.kernels.optimizers import add_part, update
 from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import (
+    FLAGS,
     at,
     fill,
     lanes,
     load,
+    load_at,
     load_wide,
     offset,
     put,
     select,
     store,
+    store_at,
     store_wide,
     turn_rows,
+    vector_of,
 )
 from fallline.engine.layout import MIN_ROWS
 
+INT64 = ir.IntType(64)
 N_IN, N_OUT, CODE, START, BELOW, ABOVE, SLOPES, DELTA, PARTIAL, FIELDS = range(10)  # of a layer
 
 
@@ -55,6 +67,74 @@ def same_rows(XY, wide, first_row, m, row, A):
             store(A, (q * row + i) * L, at(XY, (first_row + q) * wide + i))
 
 
+def block(m: int, v: int, *, ones: bool = False) -> Any:
+    """A function for m by v vectors of C (+)= sum over k of A[i, k] B[k, j], in the order of k.
+
+    ``bias`` adds B[K, j] at the end. With ``ones`` A is 1 everywhere, and not read. Distances count
+    numbers, from one vector to the next: of A and C by row, of A and B by k, of B and C by column.
+    """
+
+    def typed(
+        typing_context: Any,
+        A: Any, a_row: Any, a_step: Any, B: Any, b_step: Any, b_column: Any, K: Any,
+        C: Any, c_row: Any, c_column: Any, add: Any, bias: Any,
+    ) -> Any:  # fmt: skip
+        kind = vector_of(C.dtype)
+
+        def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            A, a_row, a_step, B, b_step, b_column, K, C, c_row, c_column, add, bias = args
+
+            def at_row(p: Any, step: Any, k: Any, distance: Any, i: int) -> Any:
+                where = builder.add(builder.mul(step, k), builder.mul(distance, INT64(i)))
+                return builder.gep(p, [where])
+
+            zero = ir.Constant(kind.llvm, None)
+            places = [[at_row(C, c_row, INT64(i), c_column, j) for j in range(v)] for i in range(m)]
+            sums = [[cgutils.alloca_once(builder, kind.llvm) for _ in range(v)] for _ in range(m)]
+            for i in range(m):
+                for j in range(v):
+                    old = load_at(builder, kind, places[i][j])
+                    builder.store(builder.select(add, old, zero), sums[i][j])
+
+            def grow(k: Any, term: Any) -> None:
+                vectors = [
+                    load_at(builder, kind, at_row(B, b_step, k, b_column, j)) for j in range(v)
+                ]
+                for i in range(m):
+                    factor = term(i)
+                    for j in range(v):
+                        value = vectors[j]
+                        if factor is not None:
+                            value = builder.fmul(factor, value, flags=FLAGS)
+                        grown = builder.fadd(builder.load(sums[i][j]), value, flags=FLAGS)
+                        builder.store(grown, sums[i][j])
+
+            with cgutils.for_range(builder, K) as loop:
+                k = loop.index
+                grow(
+                    k,
+                    lambda i: (
+                        None if ones else load_at(builder, kind, at_row(A, a_step, k, a_row, i))
+                    ),
+                )
+            with builder.if_then(bias):
+                grow(K, lambda i: None)
+            for i in range(m):
+                for j in range(v):
+                    store_at(builder, kind, places[i][j], builder.load(sums[i][j]))
+            return context.get_dummy_value()
+
+        n = types.intp
+        return types.void(A, n, n, B, n, n, n, C, n, n, types.boolean, types.boolean), code
+
+    return intrinsic(typed)
+
+
+block_4_2, block_4_1, block_2_4 = block(4, 2), block(4, 1), block(2, 4)
+block_1_4, block_1_1 = block(1, 4), block(1, 1)
+ones_4, ones_1 = block(1, 4, ones=True), block(1, 1, ones=True)
+
+
 @kernel
 def sums(W, step_in, step_out, n_in, n_out, bias, A, a_step, Z, m):
     """Z[r, o] = sum over i of A[r, i] W[i step_in + o step_out], plus W[n_in step_in + o step_out].
@@ -62,131 +142,51 @@ def sums(W, step_in, step_out, n_in, n_out, bias, A, a_step, Z, m):
     In the order of i, for ``m`` rows; the last term with a ``bias`` only. Steps count
     vectors: ``a_step`` from one row of A to the next.
     """
-    L = lanes(A)
-    a_row, z_row, w_step = a_step * L, n_out * L, step_in * L
+    L, NO = lanes(A), np.bool_(False)
+    a_row, z_row, w_step, w_column = a_step * L, n_out * L, step_in * L, step_out * L
     r = 0
     while r + 4 <= m:
         a, z = offset(A, r * a_row), offset(Z, r * z_row)
-        a1, a2, a3 = offset(a, a_row), offset(a, 2 * a_row), offset(a, 3 * a_row)
         o = 0
         while o + 2 <= n_out:
-            u = offset(W, o * step_out * L)
-            v = offset(u, step_out * L)
-            s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = fill(A, 0.0)
-            for i in range(n_in):
-                p, q, x = load(u, i * w_step), load(v, i * w_step), load(a, i * L)
-                s0, t0 = s0 + p * x, t0 + q * x
-                x = load(a1, i * L)
-                s1, t1 = s1 + p * x, t1 + q * x
-                x = load(a2, i * L)
-                s2, t2 = s2 + p * x, t2 + q * x
-                x = load(a3, i * L)
-                s3, t3 = s3 + p * x, t3 + q * x
-            if bias:
-                p, q = load(u, n_in * w_step), load(v, n_in * w_step)
-                s0, s1, s2, s3 = s0 + p, s1 + p, s2 + p, s3 + p
-                t0, t1, t2, t3 = t0 + q, t1 + q, t2 + q, t3 + q
-            store(z, o * L, s0)
-            store(z, (o + 1) * L, t0)
-            store(z, z_row + o * L, s1)
-            store(z, z_row + (o + 1) * L, t1)
-            store(z, 2 * z_row + o * L, s2)
-            store(z, 2 * z_row + (o + 1) * L, t2)
-            store(z, 3 * z_row + o * L, s3)
-            store(z, 3 * z_row + (o + 1) * L, t3)
+            block_4_2(a, a_row, L, offset(W, o * w_column), w_step, w_column, n_in,
+                      offset(z, o * L), z_row, L, NO, bias)  # fmt: skip
             o += 2
         if o < n_out:
-            u = offset(W, o * step_out * L)
-            s0 = s1 = s2 = s3 = fill(A, 0.0)
-            for i in range(n_in):
-                p = load(u, i * w_step)
-                s0, s1 = s0 + p * load(a, i * L), s1 + p * load(a1, i * L)
-                s2, s3 = s2 + p * load(a2, i * L), s3 + p * load(a3, i * L)
-            if bias:
-                p = load(u, n_in * w_step)
-                s0, s1, s2, s3 = s0 + p, s1 + p, s2 + p, s3 + p
-            store(z, o * L, s0)
-            store(z, z_row + o * L, s1)
-            store(z, 2 * z_row + o * L, s2)
-            store(z, 3 * z_row + o * L, s3)
+            block_4_1(a, a_row, L, offset(W, o * w_column), w_step, w_column, n_in,
+                      offset(z, o * L), z_row, L, NO, bias)  # fmt: skip
         r += 4
     while r < m:
-        a, z = offset(A, r * a_row), offset(Z, r * z_row)
         for o in range(n_out):
-            u = offset(W, o * step_out * L)
-            s0 = fill(A, 0.0)
-            for i in range(n_in):
-                s0 = s0 + load(u, i * w_step) * load(a, i * L)
-            if bias:
-                s0 = s0 + load(u, n_in * w_step)
-            store(z, o * L, s0)
+            block_1_1(offset(A, r * a_row), a_row, L, offset(W, o * w_column), w_step, w_column,
+                      n_in, offset(Z, r * z_row + o * L), z_row, L, NO, bias)  # fmt: skip
         r += 1
 
 
 @kernel
 def outer(A, a_step, D, n_in, n_out, m, G, add):
     """G[i, o] (+)= sum over r < m of A[r, i] D[r, o], in the order of r; A[r, n_in] is 1."""
-    L = lanes(A)
+    L, NO = lanes(A), np.bool_(False)
     a_row, d_row = a_step * L, n_out * L
     o = 0
     while o + 4 <= n_out:
-        d, i = offset(D, o * L), 0
+        d, g, i = offset(D, o * L), offset(G, o * L), 0
         while i + 2 <= n_in:
-            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
-            h = offset(g, d_row)
-            s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = fill(A, 0.0)
-            if add:
-                s0, s1, s2, s3 = load(g, 0), load(g, L), load(g, 2 * L), load(g, 3 * L)
-                t0, t1, t2, t3 = load(h, 0), load(h, L), load(h, 2 * L), load(h, 3 * L)
-            for r in range(m):
-                x, y, e = load(a, r * a_row), load(a, r * a_row + L), offset(d, r * d_row)
-                v = load(e, 0)
-                s0, t0 = s0 + x * v, t0 + y * v
-                v = load(e, L)
-                s1, t1 = s1 + x * v, t1 + y * v
-                v = load(e, 2 * L)
-                s2, t2 = s2 + x * v, t2 + y * v
-                v = load(e, 3 * L)
-                s3, t3 = s3 + x * v, t3 + y * v
-            store_4(g, s0, s1, s2, s3)
-            store_4(h, t0, t1, t2, t3)
+            block_2_4(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
+                      add, NO)  # fmt: skip
             i += 2
-        while i <= n_in:
-            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
-            s0 = s1 = s2 = s3 = fill(A, 0.0)
-            if add:
-                s0, s1, s2, s3 = load(g, 0), load(g, L), load(g, 2 * L), load(g, 3 * L)
-            for r in range(m):
-                e = offset(d, r * d_row)
-                if i < n_in:
-                    x = load(a, r * a_row)
-                    s0, s1 = s0 + x * load(e, 0), s1 + x * load(e, L)
-                    s2, s3 = s2 + x * load(e, 2 * L), s3 + x * load(e, 3 * L)
-                else:
-                    s0, s1 = s0 + load(e, 0), s1 + load(e, L)
-                    s2, s3 = s2 + load(e, 2 * L), s3 + load(e, 3 * L)
-            store_4(g, s0, s1, s2, s3)
-            i += 1
+        if i < n_in:
+            block_1_4(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
+                      add, NO)  # fmt: skip
+        ones_4(A, L, a_row, d, d_row, L, m, offset(g, n_in * d_row), d_row, L, add, NO)
         o += 4
     while o < n_out:
-        for i in range(n_in + 1):
-            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
-            s0 = load(g, 0) if add else fill(A, 0.0)
-            for r in range(m):
-                d = load(D, r * d_row + o * L)
-                s0 = s0 + load(a, r * a_row) * d if i < n_in else s0 + d
-            store(g, 0, s0)
+        d, g = offset(D, o * L), offset(G, o * L)
+        for i in range(n_in):
+            block_1_1(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
+                      add, NO)  # fmt: skip
+        ones_1(A, L, a_row, d, d_row, L, m, offset(g, n_in * d_row), d_row, L, add, NO)
         o += 1
-
-
-@spliced
-def store_4(p, s0, s1, s2, s3):
-    """Four vectors to p."""
-    L = lanes(p)
-    store(p, 0, s0)
-    store(p, L, s1)
-    store(p, 2 * L, s2)
-    store(p, 3 * L, s3)
 
 
 @kernel
