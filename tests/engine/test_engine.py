@@ -280,8 +280,8 @@ def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every call be shared out, whatever its size and the number of cores."""
     from fallline.engine import loop, threads
 
-    monkeypatch.setattr(loop, "PAYS_TO_SHARE", 0.0)
-    monkeypatch.setattr(loop, "WORTH_A_CREW", -1.0)
+    monkeypatch.setattr(loop, "MIN_SECONDS_OF_STEP", 0.0)
+    monkeypatch.setattr(loop, "MIN_SECONDS_OF_CALL", -1.0)
     monkeypatch.setattr(threads, "threads_allowed", lambda: 8)
 
 

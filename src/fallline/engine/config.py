@@ -8,7 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compiled", "compiled_before", "inlined", "intrinsic", "kernel", "spliced"]
+__all__ = [
+    "compiled",
+    "compiled_before",
+    "inlined_by_llvm",
+    "inlined_by_numba",
+    "intrinsic",
+    "kernel",
+]
 
 VECTOR_BYTES = 64
 ENGINE = Path(__file__).parent
@@ -66,7 +73,7 @@ def drop_stale() -> None:
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
-    """Let compiled code call a function whose LLVM code Python writes: see engine.vectors."""
+    """Let compiled code call a function whose LLVM code Python writes: see kernels.vectors."""
     from numba.extending import intrinsic as by_numba
 
     return by_numba(function)
@@ -79,14 +86,14 @@ def kernel(function: Callable[..., Any]) -> Any:
     return njit(**FLAGS)(function)
 
 
-def spliced(function: Callable[..., Any]) -> Any:
+def inlined_by_llvm(function: Callable[..., Any]) -> Any:
     """A kernel that LLVM puts in its caller's place: for one or two callers in an inner loop."""
     from numba import njit
 
     return njit(forceinline=True, **FLAGS)(function)
 
 
-def inlined(function: Callable[..., Any]) -> Any:
+def inlined_by_numba(function: Callable[..., Any]) -> Any:
     """Make a function that is called in one place a part of its caller.
 
     Numba optimises a function anew, with all that it calls, in each of its callers: a chain of

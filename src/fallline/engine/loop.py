@@ -26,13 +26,15 @@ __all__ = ["Loop", "computes", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
-PAYS_TO_SHARE = 10e-6  # seconds of a step; two meetings of the crew take about one millionth
+MIN_SECONDS_OF_STEP = 10e-6  # seconds of a step; two barriers take about one millionth
 TRY_AGAIN = 16  # calls
-EARLY_TRIALS = (2, 5)  # calls after which a crew that was slower is tried already
+EARLY_TRIALS = (2, 5)  # calls after which a team that was slower is tried already
 SECONDS_PER_TRIAL = 0.004
-STEPS_PER_TRIAL = 16  # at least: starting a crew takes as long as the first step or two
-MOST_DRAWN = 4_000_000  # rows of orders drawn ahead for one call, 32 MB
-WORTH_A_CREW = 2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
+STEPS_PER_TRIAL = 16  # at least: starting a team takes as long as the first step or two
+MAX_DRAWN = 4_000_000  # rows of orders drawn ahead for one call, 32 MB
+MIN_SECONDS_OF_CALL = (
+    2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
+)
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
 
 
@@ -78,8 +80,8 @@ class Loop:
         code, hyperparameters, names = settings_of(optimizer)
         self.states = [state[name] for name in names if name]
         self.everything = np.arange(len(rows))
-        self.pace: dict[int, float] = {}  # seconds a step, by size of the crew
-        self.calls, self.crew_now = 0, 1
+        self.pace: dict[int, float] = {}  # seconds a step, by size of the team
+        self.calls, self.team_now = 0, 1
         self.threads = threads
         unroll = unroll and self.full and unrolls(network, rows, optimizer, penalty, dropout)
         self.tiny = Tiny(network, rows) if unroll else None
@@ -92,28 +94,28 @@ class Loop:
         )  # fmt: skip
 
     def _lay_out(self, kept: list[bool]) -> None:
-        """Padded twins of theta, the state and the gradient, each thread's room, and the record."""
+        """Padded copies of theta and the state, each thread's workspace, and the record."""
         network, dtype = self.network, self.network.dtype
         length = part_length(self.batch_size)
         self.layout = Layout(network, min(length, BLOCK))
         self.one_block = self.full and len(self.rows) <= self.layout.samples
-        self.crew = min(self.threads, -(-self.batch_size // length))
+        self.n_threads = min(self.threads, -(-self.batch_size // length))
         self.seconds_of_step = self.seconds_of_products(self.batch_size)
-        if self.seconds_of_step < PAYS_TO_SHARE:
-            self.crew = 1
-        self.rooms = [self.layout.room() for _ in range(self.threads)]
+        if self.seconds_of_step < MIN_SECONDS_OF_STEP:
+            self.n_threads = 1
+        self.workspaces = [self.layout.workspace() for _ in range(self.threads)]
         size = padded(network.n_parameters, dtype)
         self.theta, is_weight, first, second = (aligned(size, dtype) for _ in range(4))
         is_weight[: network.n_parameters] = network.is_weight
         self.kept = [twin for twin, keep in zip((first, second), kept, strict=True) if keep]
-        self.gradient = aligned(size * (MAX_PARTS if self.crew > 1 else 2), dtype)
+        self.gradient = aligned(size * (MAX_PARTS if self.n_threads > 1 else 2), dtype)
         segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
         self.barrier, self.results = np.zeros(1, np.int64), np.zeros(3)
         self.record = Record(
             TRAIN, dtype, theta=self.theta, gradient=self.gradient, first=first, second=second,
             is_weight=is_weight, size=size, segment=segment, losses=np.zeros(MAX_PARTS),
             costs=np.zeros(-(-size // segment)), plan=self.layout.plan, n_runs=1,
-            barrier=self.barrier, results=self.results, thread=0, workspace=self.rooms[0],
+            barrier=self.barrier, results=self.results, thread=0, workspace=self.workspaces[0],
         )  # fmt: skip
 
     def seconds_of_products(self, n_rows: int) -> float:
@@ -151,7 +153,7 @@ class Loop:
             if draw is None:
                 order = self.everything
             else:
-                now = max(1, min(now, MOST_DRAWN // len(self.rows)))
+                now = max(1, min(now, MAX_DRAWN // len(self.rows)))
                 order = draw(now)
             total, _, steps = self.call(order, step + taken, now, draw is not None)
             taken, done = taken + steps, done + now
@@ -163,28 +165,28 @@ class Loop:
         """How many of these steps to take before Python, and Ctrl-C, are heard again."""
         if not self.pace:
             return min(steps, max(4, min(20, int(SECONDS_PER_TRIAL / self.seconds_of_step))))
-        trial = self.choose_crew(steps)
-        seconds, least = (SECONDS_PER_TRIAL, STEPS_PER_TRIAL) if trial else (SECONDS_PER_CALL, 1)
-        return min(steps, max(least, int(seconds / min(self.pace.values()))))
+        trial = self.choose_team(steps)
+        seconds, minimum = (SECONDS_PER_TRIAL, STEPS_PER_TRIAL) if trial else (SECONDS_PER_CALL, 1)
+        return min(steps, max(minimum, int(seconds / min(self.pace.values()))))
 
-    def choose_crew(self, steps: int) -> bool:
+    def choose_team(self, steps: int) -> bool:
         """One thread or all, whichever was quicker lately; returns whether it is but a trial.
 
-        A crew is slower where other programs want the cores too: its threads then wait for each
+        A team is slower where other programs want the cores too: its threads then wait for each
         other. The bits are the same, so it may change from call to call; now and then the slower
         one is tried again, for a moment.
         """
-        self.crew_now = 1
-        if self.crew == 1 or steps * self.pace[1] < WORTH_A_CREW:
+        self.team_now = 1
+        if self.n_threads == 1 or steps * self.pace[1] < MIN_SECONDS_OF_CALL:
             return False
-        if self.crew not in self.pace:
-            self.crew_now = self.crew
+        if self.n_threads not in self.pace:
+            self.team_now = self.n_threads
             return True
         self.calls += 1
         quicker, slower = sorted(self.pace, key=self.pace.__getitem__)
         early = quicker == 1 and self.calls in EARLY_TRIALS
         again = early or self.calls % TRY_AGAIN == 0
-        self.crew_now = slower if again else quicker
+        self.team_now = slower if again else quicker
         return again
 
     def call(
@@ -211,17 +213,17 @@ class Loop:
             twin[:n] = values
         n_rows = min(len(order), len(self.rows))
         steps = epochs * -(-n_rows // self.batch_size)
-        crew, rates = self.crew_now, rates_of(self.optimizer, step, steps)
+        n_threads, rates = self.team_now, rates_of(self.optimizer, step, steps)
         self.record.set(
             n_rows=n_rows, epochs=epochs, want_loss=want_loss, sum_before=before[0],
             mass_before=before[1], rates=rates, n_rates=len(rates), step=step,
             keys=self.keys(step, steps),
         )  # fmt: skip
-        total, mass, done = self.together(self.record, crew, self.rows, order)
+        total, mass, done = self.together(self.record, n_threads, self.rows, order)
         self.network.parameters[:] = self.theta[:n]
         for twin, values in zip(self.kept, self.states, strict=True):
             values[:] = twin[:n]
-        self.pace[crew] = (time.perf_counter() - began) / done
+        self.pace[n_threads] = (time.perf_counter() - began) / done
         return total, mass, done
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
@@ -229,7 +231,7 @@ class Loop:
         order = np.arange(0, len(rows), every)
         self.theta[: self.network.n_parameters] = self.network.parameters
         logits = np.empty((len(order), self.network.sizes[-1]), self.network.dtype)
-        worth = self.seconds_of_products(len(order)) > WORTH_A_CREW
+        worth = self.seconds_of_products(len(order)) > MIN_SECONDS_OF_CALL
         record = self.measuring
         record.set(n_rows=len(order), batch_size=len(order), logits=logits)
         total, mass, _ = self.together(record, self.threads if worth else 1, rows, order)
@@ -261,8 +263,8 @@ class Loop:
         with helpers(n_threads - 1) as (pool, count):
             record.set(n_threads=count + 1)
             if pool is not None:
-                for me in range(1, count + 1):
-                    helper = record.copy(thread=me, workspace=self.rooms[me])
+                for thread in range(1, count + 1):
+                    helper = record.copy(thread=thread, workspace=self.workspaces[thread])
                     pool.submit(self.call_record, helper)
             self.run(record.address)
         total, mass, done = self.results.tolist()
@@ -288,14 +290,14 @@ def settings_of(optimizer: Any) -> tuple[int, Array, tuple[str, str]]:
     if isinstance(optimizer, GradientDescent):
         plain = optimizer.momentum == 0
         name = "descent" if plain else "nesterov" if optimizer.nesterov else "momentum"
-        knobs, names = [optimizer.momentum], ("" if plain else "velocity", "")
+        hyperparameters, names = [optimizer.momentum], ("" if plain else "velocity", "")
     elif isinstance(optimizer, RMSProp):
         name = "rmsprop"
-        knobs, names = [optimizer.decay, optimizer.epsilon], ("", "mean_square")
+        hyperparameters, names = [optimizer.decay, optimizer.epsilon], ("", "mean_square")
     else:
         decay = optimizer.weight_decay if isinstance(optimizer, AdamW) else 0.0
         name = "adamw" if isinstance(optimizer, AdamW) else "adam"
         hat = float(optimizer.epsilon_hat)
-        knobs = [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, decay, hat]
+        hyperparameters = [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, decay, hat]
         names = ("mean", "mean_square")
-    return OPTIMIZERS.index(name), np.array((knobs + [0.0] * 5)[:5]), names
+    return OPTIMIZERS.index(name), np.array((hyperparameters + [0.0] * 5)[:5]), names

@@ -1,6 +1,6 @@
 """Many small networks of one shape, trained in a few compiled calls: no Python between epochs.
 
-Networks of few parameters go abreast, one in each lane of a vector (engine.abreast); others one
+Networks of few parameters are interleaved, one in each SIMD lane (kernels.interleaved); others one
 after the other through the usual loop. Either way each ends with the bits of ``fallline.train``.
 """
 
@@ -21,7 +21,7 @@ from fallline.core.schedules import Constant
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import MAX_PARTS, MIN_ROWS, aligned, lanes, padded
 from fallline.engine.library import function, loaded
-from fallline.engine.loop import MOST_DRAWN, Loop, rates_of, settings_of
+from fallline.engine.loop import MAX_DRAWN, Loop, rates_of, settings_of
 from fallline.engine.orders import permutations
 from fallline.engine.records import INTERLEAVE, Record
 from fallline.engine.threads import helpers
@@ -29,8 +29,10 @@ from fallline.engine.threads import helpers
 __all__ = ["Course", "train_many"]
 
 JOBS_PER_THREAD = 4  # so that threads which are done early find more
-MOST_ABREAST = 1024  # parameters; with more, products fill the vectors of one network well enough
-WORTH_LOADING = 1e10  # operations, half a second; compiling takes ten
+MAX_INTERLEAVED = (
+    1024  # parameters; with more, products fill the vectors of one network well enough
+)
+MAX_OPERATIONS = 1e10  # operations, half a second; compiling takes ten
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ def train_many(
     mean over its batches, each before its update), which is not finite where the run broke off.
     """
     constant = all(isinstance(optimizer.rate, Constant) for optimizer in optimizers)
-    kind: type[Job] | type[Abreast] = Job
-    if constant and abreast(networks, rows, course):
-        kind = Abreast
+    kind: type[Job] | type[Interleaved] = Job
+    if constant and goes_interleaved(networks, rows, course):
+        kind = Interleaved
     size = kind.networks_at_once(len(networks), rows, course, threads)
     jobs = [slice(i, i + size) for i in range(0, len(networks), size)]
 
@@ -97,16 +99,16 @@ def shared_out(
     return results
 
 
-def abreast(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
-    """Whether the networks go abreast: where that serves, and was measured to pay."""
+def goes_interleaved(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
+    """Whether the networks are interleaved: where that is possible, and was measured to pay."""
     first = networks[0]
     return (
-        first.n_parameters <= MOST_ABREAST
+        first.n_parameters <= MAX_INTERLEAVED
         and (2 * len(networks) >= lanes(first.dtype) or spares_loading(first, rows, course))
         and min(course.batch_size, len(rows)) <= MAX_PARTS * MIN_ROWS
         and rows.weight is None
         and course.dropout == 0.0
-        and rows.X.size <= MOST_DRAWN
+        and rows.X.size <= MAX_DRAWN
     )
 
 
@@ -116,7 +118,7 @@ def spares_loading(network: Network, rows: Samples, course: Course) -> bool:
     So a sweep that trains its best network once more does not wait for that.
     """
     flops = 6.0 * network.n_parameters * len(rows) * course.epochs * lanes(network.dtype)
-    return loaded("interleave") and not loaded("train") and flops < WORTH_LOADING
+    return loaded("interleave") and not loaded("train") and flops < MAX_OPERATIONS
 
 
 class Job:
@@ -126,10 +128,10 @@ class Job:
 
     @staticmethod
     def networks_at_once(count: int, rows: Samples, course: Course, threads: int) -> int:
-        """How many a job should have: their orders must find room, and every thread some jobs."""
+        """How many a job should have: the orders must fit in memory, and each thread needs jobs."""
         orders = 1 if course.batch_size >= len(rows) else course.epochs
-        most = max(1, MOST_DRAWN // max(1, orders * len(rows)))
-        return min(most, max(1, -(-count // (threads * JOBS_PER_THREAD))))
+        maximum = max(1, MAX_DRAWN // max(1, orders * len(rows)))
+        return min(maximum, max(1, -(-count // (threads * JOBS_PER_THREAD))))
 
     def __init__(
         self,
@@ -180,7 +182,7 @@ class Job:
             thread=0, n_threads=1, barrier=np.zeros(1, np.int64), X=rows.X, Y=rows.Y,
             weight=rows.weight, orders=orders, n_order=len(orders) // n, n_rows=len(rows),
             epochs=epochs, want_loss=want_loss, rates=rates, n_rates=len(rates) // n, step=step,
-            keys=keys, n_keys=0 if keys is None else len(keys) // n, workspace=loop.rooms[0],
+            keys=keys, n_keys=0 if keys is None else len(keys) // n, workspace=loop.workspaces[0],
             results=results,
         )  # fmt: skip
         loop.run(loop.record.address)
@@ -202,7 +204,7 @@ class Job:
         return np.concatenate([keys_of(seed, step, steps, layers).ravel() for seed in self.seeds])
 
 
-class Abreast:
+class Interleaved:
     """One call's networks, one in each lane; lanes that are left over repeat the last network."""
 
     kernel = "interleave"
@@ -248,7 +250,7 @@ class Abreast:
         XY[:, :columns] = np.hstack([X, Y])
         shares = np.zeros(self.batch_size + 1, dtype)
         shares[1:] = 1.0 / np.arange(1, self.batch_size + 1)
-        plan, length = plan_abreast(first)
+        plan, length = plan_interleaved(first)
         self.record = Record(
             INTERLEAVE, dtype, theta=self.theta, gradient=aligned(2 * n * L, dtype), first=state_1,
             second=state_2, is_weight=is_weight, size=n * L, workspace=aligned(length, dtype),
@@ -261,7 +263,7 @@ class Abreast:
         epochs = self.course.epochs
         if epochs == 0:
             return [float("nan")] * len(self.networks)
-        at_once = max(1, MOST_DRAWN // (self.lanes * len(self.rows)))
+        at_once = max(1, MAX_DRAWN // (self.lanes * len(self.rows)))
         results = np.zeros((2, self.lanes))
         done = 0
         while done < epochs:  # the loss of all rows is wanted of the last epoch only
@@ -287,8 +289,8 @@ class Abreast:
         function("interleave", self.theta.dtype)(self.record.address)
 
 
-def plan_abreast(network: Network) -> tuple[Array, int]:
-    """Where everything lies in the room of engine.abreast, in its fields; and the room's length."""
+def plan_interleaved(network: Network) -> tuple[Array, int]:
+    """Where everything lies in the workspace of kernels.interleaved, and its length."""
     L, dtype, sizes = lanes(network.dtype), network.dtype, network.sizes
     codes = [*activation_codes(network), 0]
     end = 0

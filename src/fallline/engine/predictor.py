@@ -48,12 +48,12 @@ class Predictor:
             block = weights[begin : begin + (n_in + 1) * w].reshape(n_in + 1, w)
             block[:, :n_out] = layer.block
             begin += block.size
-        room = max(wide) + lanes(self.dtype)
+        width = max(wide) + lanes(self.dtype)
         self.record = Record(
             PREDICT, self.dtype, weights=weights, sizes=np.array(network.sizes),
             n_layers=len(network.layers), codes=np.array([*activation_codes(network), 0]),
             output=OUTPUTS.index(network.loss.output_name),
-            workspace=aligned(3 * room, self.dtype), room=room,
+            workspace=aligned(3 * width, self.dtype), width=width,
         )  # fmt: skip
         self._run = function("predict", self.dtype)
         # a single row is copied here, since to tell an array's address takes longer

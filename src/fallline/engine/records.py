@@ -129,8 +129,8 @@ codes | int* | (n_layers,) | numbers of the hidden activations
 output | int | | number of the output activation
 X | real* | (n_rows, n_inputs) | inputs
 n_rows | int | rows | rows to predict
-workspace | real* | (3, room) | activations of two layers, and slopes
-room | int | | numbers of the widest padded layer, and one vector
+workspace | real* | (3, width) | activations of two layers, and slopes
+width | int | | numbers of the widest padded layer, and one vector
 out | real* | (n_rows, n_outputs) | takes the outputs
 """,
 )

@@ -1,4 +1,4 @@
-"""Tiny networks on a few rows: which of them engine.unrolled takes, and their arrays."""
+"""Tiny networks on a few rows: which of them kernels.unrolled takes, and their arrays."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ from fallline.engine.records import DESCEND, Record
 __all__ = ["Tiny", "unrolls"]
 
 # 28 parameters: 3.5 ms instead of 9 for 20,000 epochs; 99, which no registers hold: 18 for 13
-MOST_PARAMETERS = 32
+MAX_PARAMETERS = 32
 OTHERS = (GELU, SILU)  # their slopes need z
 
 
 def unrolls(
     network: Network, rows: Samples, optimizer: Any, penalty: Penalty, dropout: float
 ) -> bool:
-    """Whether full batches of these rows, by these steps, can go unrolled: see engine.unrolled.
+    """Whether full batches of these rows, by these steps, can go unrolled: see kernels.unrolled.
 
-    A layer of half a vector or more is left out: engine.passes adds up its gradient row by row.
+    A layer of half a vector or more is left out: kernels.backprop adds up its gradient row by row.
     """
     L, codes = lanes(network.dtype), activation_codes(network)
     return (
-        network.n_parameters <= MOST_PARAMETERS
+        network.n_parameters <= MAX_PARAMETERS
         and len(rows) <= L
         and all(2 * n_out < L for n_out in network.sizes[1:])
         and all(code < len(ACTIVATIONS) and code not in OTHERS for code in codes)
@@ -63,9 +63,9 @@ class Tiny:
     def by_lane(self, values: Array) -> Array:
         """Rows of one vector's length, zero beyond what is given."""
         L, dtype = lanes(self.network.dtype), self.network.dtype
-        room = aligned(len(values) * L, dtype).reshape(-1, L)
-        room[:, : values.shape[1]] = values
-        return room
+        workspace = aligned(len(values) * L, dtype).reshape(-1, L)
+        workspace[:, : values.shape[1]] = values
+        return workspace
 
     def descend(self, epochs: int, rates: Array) -> None:
         """So many steps on all rows, at one rate or at one for each."""

@@ -19,7 +19,7 @@ from fallline.engine.codes import (
     SOFTPLUS,
     TANH,
 )
-from fallline.engine.config import kernel, spliced
+from fallline.engine.config import inlined_by_llvm, kernel
 from fallline.engine.kernels.calls import call_activation
 from fallline.engine.kernels.exponential import expm1, sigmoid, softplus, tanh
 from fallline.engine.kernels.vectors import at, lanes, load, put, select, store
@@ -31,7 +31,7 @@ def needs_z(code):
     return code >= MIN_ADDRESS or code in (GELU, SILU)
 
 
-@spliced
+@inlined_by_llvm
 def value(code, z):
     """f(z); gelu is not among them."""
     if code == SIGMOID:
@@ -51,7 +51,7 @@ def value(code, z):
     return z
 
 
-@spliced
+@inlined_by_llvm
 def slope(code, a):
     """f'(z) by a = f(z), for the activations that need no z."""
     one = a * 0.0 + 1.0
@@ -70,7 +70,7 @@ def slope(code, a):
     return one
 
 
-@spliced
+@inlined_by_llvm
 def activate(code, A, S, keep_slope, count):
     """A <- f(A) for ``count`` numbers, and S <- f' where it is to be kept."""
     if code == GELU:
@@ -103,7 +103,7 @@ def gelu(A, S, keep_slope, count):
             put(S, i, cdf + z * math.exp(-0.5 * z * z) / SQRT_2_PI)
 
 
-@spliced
+@inlined_by_llvm
 def sloped(code, a, d):
     """d f'(z) by a = f(z), for the activations that need no z."""
     if code == RELU:
@@ -111,7 +111,7 @@ def sloped(code, a, d):
     return d * slope(code, a)
 
 
-@spliced
+@inlined_by_llvm
 def times_slope(code, A, S, kept_slope, D, count):
     """D <- D * f'(Z)."""
     for i in range(0, count, lanes(A)):

@@ -1,11 +1,11 @@
-"""The compiled training loop: whole epochs of forward, backward, update, by a crew of threads.
+"""The compiled training loop: whole epochs of forward, backward, update, by a team of threads.
 
 A batch is cut into parts and theta into segments, both by rules that look at the problem alone.
-The crew shares them out; what they computed is added up in the order of the parts. So the bits do
-not depend on the size of the crew.
+The team shares them out; what they computed is added up in the order of the parts. So the bits do
+not depend on the size of the team.
 """
 
-from fallline.engine.config import inlined
+from fallline.engine.config import inlined_by_numba
 from fallline.engine.kernels.backprop import (
     give_logits,
     loss_and_gradient,
@@ -20,7 +20,7 @@ from fallline.engine.kernels.vectors import at, offset, put
 from fallline.engine.layout import ROW, part_length
 
 
-@inlined
+@inlined_by_numba
 def mass_of(weight, weighted, order, n):
     """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
     if not weighted:
@@ -31,31 +31,31 @@ def mass_of(weight, weighted, order, n):
     return total
 
 
-part_rows = inlined(part_length)
+part_rows = inlined_by_numba(part_length)
 
 
-@inlined
+@inlined_by_numba
 def gradient_of_part(call, theta, order, first_row, n, mass, G, add, resident, keys):
     """The gradient of ``n`` rows of ``order`` from ``first_row`` on; returns their loss.
 
-    It goes block by block; where they are ``resident`` they are one block, in the room already.
+    It goes block by block; ``resident`` rows are one block, in the workspace already.
     Unless the call is to learn, there is no gradient.
     """
-    room, plan, weighted = call.workspace, call.plan, is_given(call.weight)
+    workspace, plan, weighted = call.workspace, call.plan, is_given(call.weight)
     learn, want_loss, give = call.learn != 0, call.want_loss != 0, is_given(call.logits)
     lost, block = 0.0, at(plan, ROW)
     for begin in range(0, n, block):
         rows, count = offset(order, first_row + begin), min(block, n - begin)
         if not resident:
-            take_inputs(call.X, rows, count, room, plan)
-            take_targets(call.Y, rows, count, room, plan)
-            take_shares(call.weight, weighted, rows, count, mass, room, plan)
+            take_inputs(call.X, rows, count, workspace, plan)
+            take_targets(call.Y, rows, count, workspace, plan)
+            take_shares(call.weight, weighted, rows, count, mass, workspace, plan)
         lost += loss_and_gradient(
-            theta, count, room, plan, G, add or begin > 0, want_loss,
+            theta, count, workspace, plan, G, add or begin > 0, want_loss,
             learn, call.dropout, keys, first_row + begin,
         )  # fmt: skip
         if give:
-            give_logits(call.logits, first_row + begin, count, room, plan)
+            give_logits(call.logits, first_row + begin, count, workspace, plan)
     return lost
 
 
@@ -67,7 +67,7 @@ def train(call):
     Called at once by every thread of the team. The loss is the sum of the batches' losses in the
     last epoch, each before its update and times its batch's mass.
     """
-    me, crew, counter, size = call.thread, call.n_threads, call.barrier, call.size
+    thread, n_threads, counter, size = call.thread, call.n_threads, call.barrier, call.size
     G, is_weight, losses, costs = call.gradient, call.is_weight, call.losses, call.costs
     n_rows, batch_size, segment = call.n_rows, call.batch_size, call.segment
     learn, want_loss, weighted = call.learn != 0, call.want_loss != 0, is_given(call.weight)
@@ -77,7 +77,7 @@ def train(call):
     n_segments = (size + segment - 1) // segment if learn else 0
     block, penalised = at(call.plan, ROW), l2 > 0 or l1 > 0
     usual_length = part_rows(batch_size)
-    turns = 0
+    barriers = 0
     for r in range(call.n_runs):
         theta, order = offset(call.theta, r * size), offset(call.orders, r * call.n_order)
         first, second = offset(call.first, r * size), offset(call.second, r * size)
@@ -95,42 +95,42 @@ def train(call):
                 while n_parts * length < n:
                     p = n_parts
                     n_parts += 1
-                    if crew > 1 and p % crew != me:
+                    if n_threads > 1 and p % n_threads != thread:
                         continue
                     # Alone, a part of one block may be added to the sum as it comes: the same
-                    # numbers. A longer part is summed up first, as a crew does it.
-                    at_once = crew == 1 and (p == 0 or length <= block)
-                    G_part = G if at_once else offset(G, (p if crew > 1 else 1) * size)
+                    # numbers. A longer part is summed up first, as a team does it.
+                    at_once = n_threads == 1 and (p == 0 or length <= block)
+                    G_part = G if at_once else offset(G, (p if n_threads > 1 else 1) * size)
                     lost = gradient_of_part(
                         call, theta, rows, p * length, min(length, n - p * length), part_mass,
                         G_part, at_once and p > 0, call.one_block != 0 and epoch > 0,
                         offset(keys, done * call.n_hidden),
                     )  # fmt: skip
                     put(losses, p, lost)
-                    if learn and crew == 1 and not at_once:
+                    if learn and n_threads == 1 and not at_once:
                         add_part(G, G_part, size)
-                turns += 1
-                wait(counter, crew, turns)
-                loss = 0.0  # added up here: past the next meeting the others write to it again
+                barriers += 1
+                wait(counter, n_threads, barriers)
+                loss = 0.0  # added up here: past the next barrier the others write to it again
                 if want_loss:
                     for p in range(n_parts):
                         loss += at(losses, p)
                 share = 1.0 / part_mass if per_mass and part_mass > 0 else 1.0
                 rate = at(rate_of, done * rate_step)
                 done += 1
-                for s in range(me, n_segments, crew):
+                for s in range(thread, n_segments, n_threads):
                     low, high = s * segment, min(size, (s + 1) * segment)
-                    if crew > 1 or penalised:
+                    if n_threads > 1 or penalised:
                         put(costs, s, sum_of_parts(
-                            G, low, high, n_parts if crew > 1 else 1, size,
+                            G, low, high, n_parts if n_threads > 1 else 1, size,
                             theta, is_weight, l2 * share, l1 * share,
                         ))  # fmt: skip
                     update(
                         call.optimizer, theta, G, first, second, is_weight, low, high,
                         rate, call.step + done, call.hyperparameters,
                     )  # fmt: skip
-                turns += 1
-                wait(counter, crew, turns)
+                barriers += 1
+                wait(counter, n_threads, barriers)
                 if want_loss:
                     if penalised:
                         cost = 0.0

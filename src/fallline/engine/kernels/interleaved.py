@@ -2,7 +2,7 @@
 
 A network of ten neurons fills no vector, whichever way its numbers lie. Here vector p holds
 parameter p of as many networks as a vector has lanes, and all of them take the same step, each on
-its own rows. Every sum has the terms and the order that engine.passes gives it, so each network
+its own rows. Every sum has the terms and the order that kernels.backprop gives it, so each network
 ends with the bits that training it alone gives.
 
 Numbers lie as [row][neuron][lane]; a chunk of rows, as many as there are lanes, passes through the
@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 
 from fallline.engine.codes import CROSS_ENTROPY
-from fallline.engine.config import inlined, intrinsic, kernel
+from fallline.engine.config import inlined_by_numba, intrinsic, kernel
 from fallline.engine.kernels.activations import activate, needs_z, times_slope
 from fallline.engine.kernels.losses import cross_entropy, delta, loss
 from fallline.engine.kernels.optimizers import add_part, update
@@ -26,6 +26,7 @@ from fallline.engine.kernels.vectors import (
     FLAGS,
     at,
     fill,
+    gather_transposed,
     lanes,
     load,
     load_at,
@@ -36,7 +37,6 @@ from fallline.engine.kernels.vectors import (
     store,
     store_at,
     store_wide,
-    turn_rows,
     vector_of,
 )
 from fallline.engine.layout import MIN_ROWS
@@ -45,7 +45,7 @@ INT64 = ir.IntType(64)
 N_IN, N_OUT, CODE, START, BELOW, ABOVE, SLOPES, DELTA, PARTIAL, FIELDS = range(10)  # of a layer
 
 
-@inlined
+@inlined_by_numba
 def take_rows(XY, wide, orders, n_orders, first_row, m, row, A):
     """[x y] of ``m`` rows of every lane's own order, ``row`` vectors each.
 
@@ -55,10 +55,10 @@ def take_rows(XY, wide, orders, n_orders, first_row, m, row, A):
     for q in range(m):
         rows = offset(orders, first_row + q)
         for i in range(0, wide, L):
-            turn_rows(offset(XY, i), wide, rows, n_orders, offset(A, (q * row + i) * L), L)
+            gather_transposed(offset(XY, i), wide, rows, n_orders, offset(A, (q * row + i) * L), L)
 
 
-@inlined
+@inlined_by_numba
 def same_rows(XY, wide, first_row, m, row, A):
     """[x y] of ``m`` rows that all lanes share."""
     L = lanes(A)
@@ -191,7 +191,7 @@ def outer(A, a_step, D, n_in, n_out, m, G, add):
 
 @kernel
 def outer_by_row(A, a_step, D, n_in, n_out, m, P, add):
-    """P[i, o, r] (+)= A[r, i] D[r, o]: the terms of each row apart, as in engine.tiles.dots."""
+    """P[i, o, r] (+)= A[r, i] D[r, o]: the terms of each row apart, as in kernels.matmul.dots."""
     L = lanes(A)
     for r in range(m):
         a, d = offset(A, r * a_step * L), offset(D, r * n_out * L)
@@ -221,11 +221,11 @@ def sum_of_rows(P, count, m, G):
         store(G, j * L, load(p, 0))
 
 
-@inlined
+@inlined_by_numba
 def losses_and_deltas(code, Z, T, t_step, D, k, m, share, want_loss, lost):
     """D = dLoss/dZ of ``m`` rows, whose targets lie ``t_step`` vectors apart.
 
-    Each lane's loss is added to the numbers at ``lost`` (float64); there is room behind them.
+    Each lane's loss is added to the numbers at ``lost`` (float64); there is workspace behind them.
     """
     L = lanes(Z)
     for r in range(m):
@@ -263,7 +263,7 @@ def total_by_halves(p, m, Z):
 def penalise(theta, G, is_weight, size, l2, l1, lost, want_loss):
     """G <- G plus the penalty's slope; each lane's penalty is added to ``lost``.
 
-    In the order of engine.updates.sum_of_parts, which adds up a vector of parameters at once.
+    In the order of kernels.optimizers.sum_of_parts, which adds up a vector of parameters at once.
     """
     L, half = lanes(G), 0.5 * l2
     cost, squares, sizes = offset(lost, L), offset(lost, 2 * L), offset(lost, (2 + L) * L)
@@ -290,14 +290,14 @@ def penalise(theta, G, is_weight, size, l2, l1, lost, want_loss):
             put(lost, lane, at(lost, lane) + at(cost, lane))
 
 
-@inlined
+@inlined_by_numba
 def gradient(call, G, first_row, n, share, lost, fresh):
-    """The gradient of ``n`` rows, up to one part; rows already in the room are not ``fresh``."""
-    theta, room, plan, n_layers = call.theta, call.workspace, call.plan, call.n_layers
+    """The gradient of ``n`` rows, up to a part; ``fresh`` rows are not in the workspace yet."""
+    theta, workspace, plan, n_layers = call.theta, call.workspace, call.plan, call.n_layers
     L, want_loss = lanes(theta), call.want_loss != 0
     last = offset(plan, (n_layers - 1) * FIELDS)
     k = at(last, N_OUT)
-    A0, row = offset(room, at(plan, BELOW)), at(plan, N_IN) + k
+    A0, row = offset(workspace, at(plan, BELOW)), at(plan, N_IN) + k
     T = offset(A0, at(plan, N_IN) * L)
     for begin in range(0, n, L):
         m = min(L, n - begin)
@@ -310,38 +310,39 @@ def gradient(call, G, first_row, n, share, lost, fresh):
         for l in range(n_layers):
             now = offset(plan, l * FIELDS)
             n_in, n_out = at(now, N_IN), at(now, N_OUT)
-            above = offset(room, at(now, ABOVE))
+            above = offset(workspace, at(now, ABOVE))
             sums(offset(theta, at(now, START)), n_out, 1, n_in, n_out, True,
-                 offset(room, at(now, BELOW)), row if l == 0 else n_in, above, m)  # fmt: skip
+                 offset(workspace, at(now, BELOW)), row if l == 0 else n_in, above, m)  # fmt: skip
             if l < n_layers - 1:
-                activate(at(now, CODE), above, offset(room, at(now, SLOPES)),
+                activate(at(now, CODE), above, offset(workspace, at(now, SLOPES)),
                          needs_z(at(now, CODE)), m * n_out * L)  # fmt: skip
-        losses_and_deltas(call.loss, offset(room, at(last, ABOVE)), T, row,
-                          offset(room, at(last, DELTA)), k, m, share, want_loss, lost)  # fmt: skip
+        losses_and_deltas(call.loss, offset(workspace, at(last, ABOVE)), T, row,
+                          offset(workspace, at(last, DELTA)), k, m, share, want_loss,
+                          lost)  # fmt: skip
         for l in range(n_layers - 1, -1, -1):
             now = offset(plan, l * FIELDS)
             n_in, n_out = at(now, N_IN), at(now, N_OUT)
-            A, D = offset(room, at(now, BELOW)), offset(room, at(now, DELTA))
+            A, D = offset(workspace, at(now, BELOW)), offset(workspace, at(now, DELTA))
             if 2 * n_out < L:
-                P = offset(room, at(now, PARTIAL))
+                P = offset(workspace, at(now, PARTIAL))
                 outer_by_row(A, row if l == 0 else n_in, D, n_in, n_out, m, P, begin > 0)
             else:
                 outer(A, row if l == 0 else n_in, D, n_in, n_out, m, offset(G, at(now, START)),
                       begin > 0)  # fmt: skip
             if l > 0:
                 before = offset(plan, (l - 1) * FIELDS)
-                below = offset(room, at(before, DELTA))
+                below = offset(workspace, at(before, DELTA))
                 sums(
                     offset(theta, at(now, START)), 1, n_out, n_out, n_in, False, D, n_out, below, m
                 )
                 kept = needs_z(at(before, CODE))
-                times_slope(at(before, CODE), A, offset(room, at(before, SLOPES)), kept, below,
+                times_slope(at(before, CODE), A, offset(workspace, at(before, SLOPES)), kept, below,
                             m * n_in * L)  # fmt: skip
     for l in range(n_layers):
         now = offset(plan, l * FIELDS)
         n_in, n_out = at(now, N_IN), at(now, N_OUT)
         if 2 * n_out < L:
-            sum_of_rows(offset(room, at(now, PARTIAL)), (n_in + 1) * n_out, min(n, L),
+            sum_of_rows(offset(workspace, at(now, PARTIAL)), (n_in + 1) * n_out, min(n, L),
                         offset(G, at(now, START)))  # fmt: skip
 
 

@@ -12,21 +12,21 @@ from fallline.engine.codes import (
     POISSON,
     QUANTILE_UNIT,
 )
-from fallline.engine.config import kernel, spliced
+from fallline.engine.config import inlined_by_llvm, kernel
 from fallline.engine.kernels.calls import call_loss
 from fallline.engine.kernels.exponential import (
     exp,
     exp_bounded,
-    least,
     log,
     log1p,
-    most,
+    maximum,
+    minimum,
     sigmoid,
 )
 from fallline.engine.kernels.vectors import absolute, fill, lanes, load, select, store, wide_total
 
 
-@spliced
+@inlined_by_llvm
 def delta_and_loss(code, Z, Y, shares, D, k, row, count, want_loss):
     """D = dLoss/dZ of ``k`` outputs and ``count`` rows; returns the loss, added up in float64.
 
@@ -51,13 +51,13 @@ def delta_and_loss(code, Z, Y, shares, D, k, row, count, want_loss):
     return total
 
 
-@spliced
+@inlined_by_llvm
 def delta(code, z, y):
     """dloss/dz."""
     if code == BINARY_CROSS_ENTROPY:
         return sigmoid(z) - y
     if code == POISSON:
-        return exp(least(z, MAX_EXPONENT)) - y
+        return exp(minimum(z, MAX_EXPONENT)) - y
     e = z - y
     if code < 0:
         q = -code * QUANTILE_UNIT
@@ -65,18 +65,18 @@ def delta(code, z, y):
     if code == ABSOLUTE_ERROR:
         return select(e > 0.0, e * 0.0 + 1.0, select(e < 0.0, e * 0.0 - 1.0, e))
     if code == HUBER:
-        return most(least(e, 1.0), -1.0)
+        return maximum(minimum(e, 1.0), -1.0)
     return e
 
 
-@spliced
+@inlined_by_llvm
 def loss(code, z, y):
     """The loss of one output."""
     if code == BINARY_CROSS_ENTROPY:
-        return (most(z, 0.0) - y * z) + log1p(exp_bounded(-absolute(z)))
+        return (maximum(z, 0.0) - y * z) + log1p(exp_bounded(-absolute(z)))
     if code == POISSON:
-        y_log_y = select(y > 0.0, y * log(most(y, 1e-30)), 0.0)
-        return (exp(least(z, MAX_EXPONENT)) - y * z) + (y_log_y - y)
+        y_log_y = select(y > 0.0, y * log(maximum(y, 1e-30)), 0.0)
+        return (exp(minimum(z, MAX_EXPONENT)) - y * z) + (y_log_y - y)
     e = z - y
     if code < 0:
         q = -code * QUANTILE_UNIT

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from fallline.engine.config import inlined, intrinsic, kernel, spliced
+from fallline.engine.config import inlined_by_llvm, inlined_by_numba, intrinsic, kernel
 from fallline.engine.kernels.vectors import (
     FLAGS,
     as_vector,
@@ -25,7 +25,7 @@ from fallline.engine.kernels.vectors import (
     vector_of,
 )
 
-__all__ = ["dots", "multiply", "product", "turn"]
+__all__ = ["dots", "multiply", "product", "transposed_copy"]
 
 INT64 = ir.IntType(64)
 
@@ -127,7 +127,7 @@ def strip(m: int, v: int) -> Any:
     """
     wide, narrow = block(m, v), block(m, 1)
 
-    @inlined
+    @inlined_by_numba
     def rows_by_m(W, w_row, w_step, B, b_step, K, C, c_row, rows, N, add):
         L = lanes(C)
         n = 0
@@ -173,7 +173,7 @@ def product(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add):
                 N, add)  # fmt: skip
 
 
-@inlined
+@inlined_by_numba
 def multiply(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add):
     """``product``, without its call for up to three vectors (3-2-1: 2.5 ms instead of 4)."""
     if M < 4 and lanes(C) >= N:
@@ -225,7 +225,7 @@ def dots_of(m: int) -> Any:
 dots_8, dots_4, dots_1 = dots_of(8), dots_of(4), dots_of(1)
 
 
-@spliced
+@inlined_by_llvm
 def dots(A, D, row, R, C, M, N, add):
     """C[m, n] (+)= sum over r < R of A[m row + r] D[n row + r], R a multiple of a vector's length.
 
@@ -250,7 +250,7 @@ def dots(A, D, row, R, C, M, N, add):
 
 
 @kernel
-def turn(source, rows, columns, row, target, target_row):
+def transposed_copy(source, rows, columns, row, target, target_row):
     """target[j, i] = source[i, j], for whole vectors of rows and of columns."""
     L = lanes(source)
     for i in range(0, rows, L):

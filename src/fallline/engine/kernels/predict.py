@@ -16,8 +16,8 @@ def predict(call):
     n_inputs, k = at(sizes, 0), at(sizes, n_layers)
     finite = True
     for row in range(call.n_rows):
-        A, Z, W = call.workspace, offset(call.workspace, call.room), call.weights
-        S = offset(Z, call.room)  # slopes, which nobody asks for
+        A, Z, W = call.workspace, offset(call.workspace, call.width), call.weights
+        S = offset(Z, call.width)  # slopes, which nobody asks for
         for i in range(n_inputs):
             x = at(call.X, row * n_inputs + i)
             finite = finite and x - x == 0
