@@ -440,13 +440,14 @@ def test_what_the_disk_cache_holds_is_found_and_dropped_when_stale(tmp_path, mon
 
 
 def test_compiled_before_tells_dtypes_apart(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("fallline.engine.library.shared", lambda: None)
     index = tmp_path / "driver.train-1.py311.nbi"
     index.write_bytes(b"...Call(train, float32)...Call(predict, float64)...")
-    monkeypatch.setattr("fallline.engine.config.cached_files", lambda: [index])
+    monkeypatch.setattr("fallline.engine.library.cached_files", lambda: [index])
     assert compiled_before()
     assert compiled_before(np.dtype("float32"))
     assert not compiled_before(np.dtype("float64"))
-    monkeypatch.setattr("fallline.engine.config.cached_files", list)
+    monkeypatch.setattr("fallline.engine.library.cached_files", list)
     assert not compiled_before()
 
 

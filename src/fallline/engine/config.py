@@ -47,18 +47,6 @@ def cached_files() -> list[Path]:
     ]
 
 
-def compiled_before(dtype: Any = None) -> bool:
-    """Whether the disk cache holds the compiled loop, so that a first call need not wait.
-
-    With ``dtype`` the loop for networks of that dtype, which the cache's index names.
-    """
-    known = [path for path in cached_files() if path.name.startswith("driver.train-")]
-    if dtype is None:
-        return bool(known)
-    call = f"Call(train, {dtype})".encode()
-    return any(call in path.read_bytes() for path in known if path.suffix == ".nbi")
-
-
 @cache
 def drop_stale() -> None:
     """Remove cached code that is older than any of the engine's sources.

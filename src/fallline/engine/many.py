@@ -18,6 +18,7 @@ from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.core.schedules import Constant
+from fallline.engine import library
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import MAX_PARTS, MIN_ROWS, aligned, lanes, padded
 from fallline.engine.library import function, loaded
@@ -118,7 +119,8 @@ def spares_loading(network: Network, rows: Samples, course: Course) -> bool:
     So a sweep that trains its best network once more does not wait for that.
     """
     flops = 6.0 * network.n_parameters * len(rows) * course.epochs * lanes(network.dtype)
-    return loaded("interleave") and not loaded("train") and flops < MAX_OPERATIONS
+    jit = library.shared() is None
+    return jit and loaded("interleave") and not loaded("train") and flops < MAX_OPERATIONS
 
 
 class Job:

@@ -12,7 +12,7 @@ from fallline.core.samples import Samples
 from fallline.engine.codes import ACTIVATIONS, GELU, LOSSES, SILU
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import aligned, lanes
-from fallline.engine.library import function
+from fallline.engine.library import available, function
 from fallline.engine.records import DESCEND, Record
 
 __all__ = ["Tiny", "unrolls"]
@@ -41,7 +41,14 @@ def unrolls(
         and optimizer.momentum == 0
         and penalty == NO_PENALTY
         and dropout == 0
+        and available("descend", *kind_of(network))
     )
+
+
+def kind_of(network: Network) -> tuple[Any, ...]:
+    """What the code is made for: dtype, sizes, numbers of the activations, and of the loss."""
+    loss = loss_code(network.loss, network.dtype)
+    return network.dtype, tuple(network.sizes), tuple(activation_codes(network)), loss
 
 
 class Tiny:
@@ -49,8 +56,7 @@ class Tiny:
 
     def __init__(self, network: Network, rows: Samples) -> None:
         self.network = network
-        codes, loss = tuple(activation_codes(network)), loss_code(network.loss, network.dtype)
-        self.run = function("descend", network.dtype, tuple(network.sizes), codes, loss)
+        self.run = function("descend", *kind_of(network))
         X, Y = (self.by_lane(part.T) for part in (rows.X, rows.Y))
         weight = [1.0] * len(rows) if rows.weight is None else rows.weight.tolist()
         mass = sum(weight)  # in order, as the driver adds them
