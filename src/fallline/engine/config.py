@@ -10,7 +10,6 @@ from typing import Any
 
 __all__ = [
     "compiled",
-    "compiled_before",
     "inlined_by_llvm",
     "inlined_by_numba",
     "intrinsic",

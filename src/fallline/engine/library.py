@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from fallline.engine.config import ENGINE, cached_files, compiled, drop_stale
+from fallline.errors import ParameterError
 
 __all__ = [
     "Function",
@@ -85,7 +86,9 @@ def levels() -> list[str]:
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return []
     try:
-        from numpy._core._multiarray_umath import __cpu_features__ as features
+        from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
+            __cpu_features__ as features,
+        )
     except ImportError:
         return []
     needs = {"x86-64-v4": ("AVX2", "FMA3", "AVX512_SKX"), "x86-64-v3": ("AVX2", "FMA3", "F16C")}
@@ -101,12 +104,22 @@ def sources() -> int:
 
 @cache
 def shared() -> Any:
-    """The shared library for this processor; None where there is none."""
+    """The shared library for this processor; None where there is none.
+
+    Raises ParameterError where FALLLINE_ENGINE names one that is not there.
+    """
     forced = os.environ.get("FALLLINE_ENGINE", "")
+    if forced == "jit":
+        return None
     for level in [forced] if forced else levels():
         library = opened(FOLDER / file_name(level))
         if library is not None:
             return library
+    if forced:
+        raise ParameterError(
+            f"FALLLINE_ENGINE is {forced}, of which there is no library that fits: "
+            f"python -m fallline.engine.build {forced} makes one"
+        )
     return None
 
 

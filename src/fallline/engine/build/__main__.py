@@ -38,11 +38,11 @@ def keys() -> list[tuple[Any, ...]]:
 
 
 def link(files: list[Path], target: Path) -> None:
-    """A shared library of these objects, put in place whole: a process may have the old one open."""
+    """A shared library of these objects, put in place whole: the old one may be in use."""
     compiler = os.environ.get("CC", "gcc")
     new = target.with_suffix(f".{os.getpid()}")
     command = [compiler, "-shared", "-O2", "-s", "-o", str(new), *map(str, files), "-lm"]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True)  # noqa: S603
     os.replace(new, target)
 
 

@@ -58,7 +58,7 @@ def machine(level: str) -> Any:
 def without_numba(name: str, dtype: str, *shape: Any) -> Any:
     """The LLVM module of an entry, under its C name."""
     signature = types.int64(Call(name, numba.from_dtype(np.dtype(dtype)), *shape))
-    code = numba.njit(signature, **FLAGS)(ENTRIES[name]).overloads[signature.args]
+    code: Any = numba.njit(signature, **FLAGS)(ENTRIES[name]).overloads[signature.args]
     symbol = symbol_of(name, dtype, *shape)
     wrapper = WRAPPER.format(symbol=symbol, name=code.fndesc.llvm_func_name)
     module = llvm.parse_assembly(code.library.get_llvm_str() + wrapper)
