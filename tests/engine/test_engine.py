@@ -469,3 +469,20 @@ def test_a_record_refuses_arrays_of_another_kind() -> None:
     }.items():
         with pytest.raises(TypeError, match=f"{name} has to be"):
             record.set(**{name: array})
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_arrays_may_lie_in_any_order(dtype: str, rng: np.random.Generator) -> None:
+    """Columns of a table, every second row, and what must not be written to: the same bits."""
+    X, Y, weight = rng.normal(size=(60, 4)), rng.normal(size=(60, 2)), rng.random(60)
+    spaced = np.repeat(weight, 2)[::2]
+    for array in (X, Y):
+        array.flags.writeable = False
+    results = []
+    for given in ((X, Y, weight), (np.asfortranarray(X), np.asfortranarray(Y), spaced)):
+        for optimizer in (fl.Adam(0.01), fl.LBFGS()):
+            net = fl.Network([4, 5, 2], loss="squared_error", seed=0, dtype=dtype)
+            fl.train(net, *given[:2], sample_weight=given[2].astype(dtype, copy=False),
+                     optimizer=optimizer, epochs=3, engine="compiled")  # fmt: skip
+            results.append(net.parameters)
+    np.testing.assert_array_equal(results[:2], results[2:])

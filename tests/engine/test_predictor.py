@@ -1,5 +1,8 @@
 """Prediction of single rows, against Network.predict_proba."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -33,6 +36,16 @@ def test_it_keeps_the_network_of_its_making(rng: np.random.Generator) -> None:
     before = predictor.predict_proba(x)
     net.parameters[:] = 0.0
     np.testing.assert_array_equal(predictor.predict_proba(x), before)
+
+
+def test_a_copy_or_a_pickle_of_it_predicts_the_same(rng: np.random.Generator) -> None:
+    net = fl.Network([4, 5, 2], loss="cross_entropy", seed=0)
+    predictor, X = fl.Predictor(net), rng.normal(size=(3, 4))
+    before = predictor.predict_proba(X)
+    net.parameters[:] = 0.0
+    for twin in (pickle.loads(pickle.dumps(predictor)), copy.deepcopy(predictor)):
+        np.testing.assert_array_equal(twin.predict_proba(X), before)
+        np.testing.assert_array_equal(twin.predict_proba(X[1]), predictor.predict_proba(X[1]))
 
 
 def test_bad_rows_are_refused_as_by_the_network() -> None:

@@ -118,7 +118,7 @@ def check_weight(sample_weight: ArrayLike, n_rows: int, dtype: np.dtype) -> Arra
         raise DataError(f"sample_weight must be at least 0; row {row} has {weight[row]:g}")
     if weight.sum() == 0:
         raise DataError("sample_weight is 0 in every row; at least one must be above 0")
-    return weight
+    return np.ascontiguousarray(weight)
 
 
 def as_numbers(name: str, values: Any, dtype: np.dtype) -> Array:

@@ -34,13 +34,10 @@ class Predictor:
 
     def __init__(self, network: Network) -> None:
         check_compiled(network)
-        self.network = network
-        self.dtype = network.dtype
-        self.n_outputs, self.row_shape = network.sizes[-1], network.sizes[:1]
-        wide = [padded(size, self.dtype) for size in network.sizes]
+        wide = [padded(size, network.dtype) for size in network.sizes]
         weights = aligned(
             sum((n_in + 1) * w for n_in, w in zip(network.sizes, wide[1:], strict=False)),
-            self.dtype,
+            network.dtype,
         )
         begin = 0
         for layer, w in zip(network.layers, wide[1:], strict=True):
@@ -48,6 +45,20 @@ class Predictor:
             block = weights[begin : begin + (n_in + 1) * w].reshape(n_in + 1, w)
             block[:, :n_out] = layer.block
             begin += block.size
+        self._lay_out(network, weights)
+
+    def __getstate__(self) -> tuple[Network, Array]:
+        """What a copy, here or in another process, is laid out from: addresses are not the same."""
+        return self.network, self.weights
+
+    def __setstate__(self, state: tuple[Network, Array]) -> None:
+        check_compiled(state[0])
+        self._lay_out(*state)
+
+    def _lay_out(self, network: Network, weights: Array) -> None:
+        self.network, self.weights, self.dtype = network, weights, network.dtype
+        self.n_outputs, self.row_shape = network.sizes[-1], network.sizes[:1]
+        wide = [padded(size, self.dtype) for size in network.sizes]
         width = max(wide) + lanes(self.dtype)
         self.record = Record(
             PREDICT, self.dtype, weights=weights, sizes=np.array(network.sizes),
