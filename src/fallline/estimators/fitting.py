@@ -19,13 +19,12 @@ from fallline.estimators.scoring import Held
 from fallline.estimators.solver import Solver, is_stochastic
 from fallline.estimators.steps import Epochs, Order, OrderedSetup
 from fallline.estimators.stochastic import Descending
-from fallline.training import choice
-from fallline.training.choice import reference_seconds
+from fallline.training.choice import PAYS_ABOVE, choose_engine
 from fallline.training.position import Position
 
 __all__ = ["as_numbers", "solve"]
 
-PAYS_ABOVE = 0.005  # seconds of the reference, for one fit
+PAYS_ABOVE_ONCE_COMPILED = 0.005  # seconds of the reference, for one fit
 
 
 def solve(
@@ -183,8 +182,6 @@ def compiled(
         raise ValueError(f"engine='compiled' does not have {', '.join(missing)}; use engine='auto'")
     if isinstance(rows.X, SparseRows):
         return False
-    if model.engine != "auto":
-        return bool(model.engine == "compiled")
-    seconds = reference_seconds(network, len(rows), batch_size, epochs)
-    above = PAYS_ABOVE if compiled_before(network.dtype) else choice.PAYS_ABOVE
-    return seconds > above and serves(network, optimizer)
+    above = PAYS_ABOVE_ONCE_COMPILED if compiled_before(network.dtype) else PAYS_ABOVE
+    chosen = choose_engine(model.engine, network, rows, batch_size, epochs, pays_above=above)
+    return chosen and serves(network, optimizer)

@@ -169,7 +169,7 @@ class ClusterEpochs:
         if self.setup.full:
             return float(self.steps.step(None, want_loss=True))
         total, count = 0.0, 0
-        for batch in self.steps.batches():
+        for batch in self.setup.batches():
             loss = float(self.steps.step(batch, want_loss=True))
             if not np.isfinite(loss):
                 return loss
