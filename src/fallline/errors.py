@@ -133,6 +133,6 @@ class ClusterError(FalllineError):
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the user's own code that called into Fallline, however deep it is."""
     level, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] in NOT_THE_USER:
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in NOT_THE_USER:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

@@ -1,7 +1,6 @@
 """The compiled engine against the readable reference, over random networks and settings."""
 
 import os
-import re
 import subprocess
 import sys
 import tracemalloc
@@ -17,6 +16,7 @@ from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.core.schedules import Cosine
 from fallline.engine import Gradient, compiled_before, config, serves
+from fallline.engine.records import TRAIN, Record
 from fallline.errors import DivergenceWarning
 from tests.conftest import shaken, targets_for
 
@@ -87,7 +87,7 @@ def test_every_optimiser(optimizer, dtype, rng: np.random.Generator) -> None:
     assert_same(make, X, y, optimizer=optimizer, epochs=40, record_every=15)
 
 
-def test_large_products_go_by_blas(rng: np.random.Generator) -> None:
+def test_large_products(rng: np.random.Generator) -> None:
     X, y = rng.normal(size=(500, 40)), rng.integers(0, 5, 500)
 
     def make() -> Network:
@@ -280,8 +280,8 @@ def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every call be shared out, whatever its size and the number of cores."""
     from fallline.engine import loop, threads
 
-    monkeypatch.setattr(loop, "PAYS_TO_SHARE", 0.0)
-    monkeypatch.setattr(loop, "WORTH_A_CREW", -1.0)
+    monkeypatch.setattr(loop, "MIN_SECONDS_OF_STEP", 0.0)
+    monkeypatch.setattr(loop, "MIN_SECONDS_OF_CALL", -1.0)
     monkeypatch.setattr(threads, "threads_allowed", lambda: 8)
 
 
@@ -382,13 +382,14 @@ def test_training_does_not_copy_the_rows(rng: np.random.Generator) -> None:
 
 NO_FOLDER = """
 import warnings
+from numba import types
 from numba.core import caching
 caching.CacheImpl._locator_classes = []
 from fallline.engine import config
 with warnings.catch_warnings(record=True) as seen:
     warnings.simplefilter("always")
-    double = config.entry(lambda x: 2 * x)
-print(double(21), [str(w.message) for w in seen])
+    double = config.compiled(lambda x: 2 * x, types.int64)
+print(double.ctypes(21), [str(w.message) for w in seen])
 """
 
 
@@ -416,12 +417,10 @@ def test_nan_is_noticed_between_records(rng: np.random.Generator) -> None:
 
 
 def test_what_the_disk_cache_holds_is_found_and_dropped_when_stale(tmp_path, monkeypatch) -> None:
-    entries = [
-        f"{path.stem}.{name}"
-        for path in config.ENGINE.rglob("*.py")
-        for name in re.findall(r"^@entry\ndef (\w+)", path.read_text(), re.MULTILINE)
-    ]
-    assert "driver.steps" in entries
+    from fallline.engine.kernels.entries import ENTRIES
+
+    entries = [f"{each.__module__.rpartition('.')[2]}.{name}" for name, each in ENTRIES.items()]
+    assert sorted(entries) == sorted(config.ENTRIES)
     folder = tmp_path / "engine_0123"
     folder.mkdir()
     files = [folder / f"{name}-12.py311.{end}" for name in entries for end in ("nbi", "1.nbc")]
@@ -441,24 +440,32 @@ def test_what_the_disk_cache_holds_is_found_and_dropped_when_stale(tmp_path, mon
 
 
 def test_compiled_before_tells_dtypes_apart(tmp_path, monkeypatch) -> None:
-    index = tmp_path / "driver.steps-1.py311.nbi"
-    index.write_bytes(b"...array(float32, 2d, C)...array(float64, 1d, C)...")
-    monkeypatch.setattr("fallline.engine.config.cached_files", lambda: [index])
+    monkeypatch.setattr("fallline.engine.library.shared", lambda: None)
+    index = tmp_path / "driver.train-1.py311.nbi"
+    index.write_bytes(b"...Call(train, float32)...Call(predict, float64)...")
+    monkeypatch.setattr("fallline.engine.library.cached_files", lambda: [index])
     assert compiled_before()
     assert compiled_before(np.dtype("float32"))
     assert not compiled_before(np.dtype("float64"))
-    monkeypatch.setattr("fallline.engine.config.cached_files", list)
+    monkeypatch.setattr("fallline.engine.library.cached_files", list)
     assert not compiled_before()
 
 
-def test_row_numbers_of_any_type_take_the_same_code(rng: np.random.Generator) -> None:
-    from fallline.engine.kernels.driver import steps
-
+def test_row_numbers_may_be_of_any_type(rng: np.random.Generator) -> None:
     net = Network([3, 4, 1], loss="squared_error", seed=0)
     gradient = Gradient(net, net.samples(rng.normal(size=(20, 3)), rng.normal(size=20)))
     batch = np.array([3, 1, 17])
     expected = gradient(batch)
-    known = len(steps.signatures)
     loss, g = gradient(batch.astype(np.int32))
     assert (loss, g.tobytes()) == (expected[0], expected[1].tobytes())
-    assert len(steps.signatures) == known
+
+
+def test_a_record_refuses_arrays_of_another_kind() -> None:
+    record = Record(TRAIN, "float32", X=np.zeros((3, 2), np.float32))
+    for name, array in {
+        "X": np.zeros((3, 2)),
+        "Y": np.zeros((4, 6), np.float32)[:, ::2],
+        "orders": np.zeros(3, np.int32),
+    }.items():
+        with pytest.raises(TypeError, match=f"{name} has to be"):
+            record.set(**{name: array})

@@ -1,6 +1,5 @@
-"""Networks abreast, one in each lane of a vector: the bits of training each one alone."""
+"""Interleaved networks, one in each SIMD lane: the bits of training each one alone."""
 
-import functools
 import time
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import fallline as fl
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
-from fallline.engine import Course, many
+from fallline.engine import Course, library, many
 from fallline.engine.codes import ACTIVATIONS, LOSSES
 from tests.conftest import targets_for
 
@@ -43,12 +42,12 @@ def assert_same(sizes, n: int, course: Course, make, monkeypatch, **settings) ->
     net = Network(sizes, **settings)
     rows = rng.normal(size=(n, sizes[0])), targets_for(net, n, rng)
     optimizers = [make(0.01 * (1 + i % 3)) for i in range(19)]  # two vectors, one not full
-    assert many.abreast([net] * 19, net.samples(*rows), course)
-    abreast, losses = trained(sizes, rows, optimizers, course, **settings)
-    monkeypatch.setattr(many, "MOST_ABREAST", 0)
+    assert many.goes_interleaved([net] * 19, net.samples(*rows), course)
+    interleaved, losses = trained(sizes, rows, optimizers, course, **settings)
+    monkeypatch.setattr(many, "MAX_INTERLEAVED", 0)
     alone, expected = trained(sizes, rows, optimizers, course, **settings)
     monkeypatch.undo()
-    for one, other in zip(abreast, alone, strict=True):
+    for one, other in zip(interleaved, alone, strict=True):
         assert one.parameters.tobytes() == other.parameters.tobytes()
     assert losses == expected
 
@@ -71,14 +70,14 @@ def test_every_loss_and_activation(loss: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_long_runs_are_cut_into_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = many.MOST_DRAWN
+    whole = many.MAX_DRAWN
     settings = {"hidden": "sigmoid", "loss": "binary_cross_entropy"}
     for batch in (10, 40):
         rng = np.random.default_rng(0)
         rows = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
         ends = []
-        for most in (whole, 8 * 40 * 3):
-            monkeypatch.setattr(many, "MOST_DRAWN", most)
+        for maximum in (whole, 8 * 40 * 3):
+            monkeypatch.setattr(many, "MAX_DRAWN", maximum)
             nets, losses = trained(
                 [3, 2, 1], rows, [OPTIMIZERS[4](0.1)] * 8, Course(batch, 20), **settings
             )
@@ -113,16 +112,18 @@ def test_each_ends_where_train_ends(batch: int) -> None:
         assert loss == history.loss[-1]
 
 
-def test_one_network_goes_abreast_where_that_spares_loading_the_loop(monkeypatch) -> None:
+def test_one_network_is_interleaved_where_that_spares_loading_the_loop(monkeypatch) -> None:
     rng = np.random.default_rng(0)
     rows, course = (rng.normal(size=(40, 3)), rng.normal(size=40)), Course(10, 5)
     settings = {"hidden": "tanh", "loss": "squared_error"}
     (several, *_), _ = trained([3, 4, 1], rows, [fl.Adam(0.01)] * 8, course, **settings)
-    monkeypatch.setattr(many, "driver", functools.cache(lambda: pytest.fail("it was loaded")))
+    known = {key: run for key, run in library.made.items() if key[0] == "interleave"}
+    monkeypatch.setattr(library, "made", known)
     (one,), _ = trained([3, 4, 1], rows, [fl.Adam(0.01)], course, **settings)
+    assert not library.loaded("train")
     assert one.parameters.tobytes() == several.parameters.tobytes()
     samples = one.samples(*rows)
-    assert not many.abreast([one], samples, Course(10, 100_000_000))
+    assert not many.goes_interleaved([one], samples, Course(10, 100_000_000))
 
 
 def test_threads_share_the_jobs_and_give_the_same_bits(monkeypatch) -> None:

@@ -12,7 +12,7 @@ from fallline.core.losses import LOSSES
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.core.schedules import Cosine
-from fallline.engine.tiny import MOST_PARAMETERS, unrolls
+from fallline.engine.tiny import MAX_PARAMETERS, unrolls
 from tests.conftest import targets_for
 
 NO_PENALTY = Penalty(0.0, 0.0)
@@ -109,4 +109,4 @@ def test_what_is_not_unrolled() -> None:
     assert not taken([3, 2, 1], penalty=Penalty(0.1, 0.0))
     assert not taken([3, 2, 1], dropout=0.5)
     assert not taken([3, 2, 1], hidden="gelu")
-    assert not taken([MOST_PARAMETERS, 1])
+    assert not taken([MAX_PARAMETERS, 1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fallline.engine.kernels.matmul import dots, product, turn
+from fallline.engine.kernels.matmul import dots, product, transposed_copy
 from fallline.engine.kernels.vectors import (
     absolute,
     address,
@@ -74,8 +74,8 @@ def test_products_of_every_shape(dtype: str, rng: np.random.Generator) -> None:
                 C = np.full(M * N + 3, 7, dtype)
                 run_product(W.ravel(), K, 1, B.ravel(), wide, K, C, N, M, N, False)
                 np.testing.assert_allclose(C[:-3].reshape(M, N), W @ B[:, :N], **close)
-                turned = np.ascontiguousarray(W.T).ravel()
-                run_product(turned, 1, M, B.ravel(), wide, K, C, N, M, N, True)
+                transposed = np.ascontiguousarray(W.T).ravel()
+                run_product(transposed, 1, M, B.ravel(), wide, K, C, N, M, N, True)
                 np.testing.assert_allclose(C[:-3].reshape(M, N), 2 * W @ B[:, :N], **close)
                 np.testing.assert_array_equal(C[-3:], 7)
 
@@ -98,12 +98,12 @@ def test_dots(dtype: str, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_turn(dtype: str, rng: np.random.Generator) -> None:
+def test_transposed_copy(dtype: str, rng: np.random.Generator) -> None:
     n = LANES[dtype]
 
     @njit
     def run(S, rows, columns, T):
-        turn(address(S), rows, columns, columns, address(T), rows)
+        transposed_copy(address(S), rows, columns, columns, address(T), rows)
 
     S = rng.normal(size=(2 * n, 3 * n)).astype(dtype)
     T = np.empty((3 * n, 2 * n), dtype)

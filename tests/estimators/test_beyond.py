@@ -430,8 +430,8 @@ def test_dropout_is_the_same_by_reference_and_engine() -> None:
 def test_any_number_of_threads_gives_the_same_bits(solver: str, monkeypatch) -> None:
     from fallline.engine import loop, threads
 
-    monkeypatch.setattr(loop, "PAYS_TO_SHARE", 0.0)
-    monkeypatch.setattr(loop, "WORTH_A_CREW", -1.0)
+    monkeypatch.setattr(loop, "MIN_SECONDS_OF_STEP", 0.0)
+    monkeypatch.setattr(loop, "MIN_SECONDS_OF_CALL", -1.0)
     monkeypatch.setattr(threads, "threads_allowed", lambda: 8)
     rows = np.tile(X, (5, 1))
     models = [

@@ -6,6 +6,23 @@ from typing import Annotated, Any
 
 import typer
 
+from fallline.cli.groups import (
+    Baseline,
+    Checkpoints,
+    Columns,
+    Display,
+    Folds,
+    HeldOut,
+    Place,
+    ReadingOptions,
+    RecipeOptions,
+    RowColumns,
+    Seed,
+    SweepFiles,
+    SweepProblem,
+    SweepRuns,
+    grouped,
+)
 from fallline.errors import FalllineError, ParameterError
 
 __all__ = ["app", "main"]
@@ -22,8 +39,6 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
-Seed = Annotated[int, typer.Option(help="Of every random draw: weights, split, shuffling.")]
 Epochs = Annotated[int, typer.Option(help="Passes over the rows.")]
 Tables = Annotated[
     list[str],
@@ -36,68 +51,8 @@ OptionalTable = Annotated[
     str | None, typer.Argument(metavar="[TABLE]", help="A table; without one, the truth table.")
 ]
 ModelPath = Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors model file.")]
+Target = Annotated[str, typer.Option(help="The column to predict.")]
 OptionalTarget = Annotated[str | None, typer.Option(help="The column to predict.")]
-NoHeader = Annotated[bool, typer.Option("--no-header", help="The file has no line of names.")]
-Names = Annotated[str | None, typer.Option(help="Column names for --no-header: age,sex,income.")]
-Missing = Annotated[
-    list[str] | None, typer.Option(help="One more text that means missing; may be repeated.")
-]
-Encoding = Annotated[
-    str | None, typer.Option(help="Of a text file that is not UTF-8: latin-1, cp1252, ...")
-]
-Types = Annotated[
-    list[str] | None,
-    typer.Option(help="COLUMN=number, text, date or skip, as not recognised; may be repeated."),
-]
-Ignore = Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")]
-Weights = Annotated[str | None, typer.Option(help="The column with each row's weight.")]
-ClassWeight = Annotated[
-    str | None, typer.Option(help="balanced: every class weighs the same in all.")
-]
-Task = Annotated[
-    str | None, typer.Option(help="binary, classes, numbers or counts; recognised by default.")
-]
-Preset = Annotated[str, typer.Option(help="quick, standard or best (several networks).")]
-TrainHidden = Annotated[
-    str | None,
-    typer.Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 64,64]"),
-]
-TrainActivation = Annotated[str | None, typer.Option(help="Of hidden layers.  [preset: relu]")]
-TrainOptimizer = Annotated[
-    str | None,
-    typer.Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adam]"),
-]
-Threads = Annotated[
-    int | None, typer.Option(help="At most so many; the result is the same.  [default: all free]")
-]
-Baseline = Annotated[
-    bool, typer.Option("--baseline/--no-baseline", help="Compare with a linear model.")
-]
-LearningRate = Annotated[float | None, typer.Option(help="The size of a step.  [preset: 0.001]")]
-Schedule = Annotated[
-    str | None,
-    typer.Option(
-        help="Of the rate: constant, step, exponential, cosine, inverse_scaling, warm_up or "
-        "one_cycle  [preset: constant]"
-    ),
-]
-TrainEpochs = Annotated[int | None, typer.Option(help="Passes over the rows.  [preset: 100]")]
-BatchSize = Annotated[
-    int | None, typer.Option(help="Rows per step.  [default: 128; 32 below 2,000 rows]")
-]
-L1 = Annotated[float | None, typer.Option("--l1", help="Penalty on the weights' absolute values.")]
-L2 = Annotated[
-    float | None,
-    typer.Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
-]
-Dropout = Annotated[
-    float | None,
-    typer.Option(help="Share of hidden neurons that each step silences.  [preset: 0]"),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(help="Stop after so many epochs without a better validation loss.  [preset: 20]"),
-]
 Hidden = Annotated[str, typer.Option(help="Neurons of each hidden layer: 64,64; 0 for none.")]
 Activation = Annotated[str, typer.Option(help="Of the hidden layers.")]
 
@@ -146,63 +101,25 @@ def demo(
 
 
 @app.command()
+@grouped
 def train(
+    *,
     tables: Tables,
-    target: Annotated[str, typer.Option(help="The column to predict.")],
+    target: Target,
     output: Annotated[
         str, typer.Option("--output", "-o", help="Where the model goes.")
     ] = "model.safetensors",
-    task: Task = None,
-    preset: Preset = "standard",
-    hidden: TrainHidden = None,
-    activation: TrainActivation = None,
-    optimizer: TrainOptimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    epochs: TrainEpochs = None,
-    batch_size: BatchSize = None,
-    l2: L2 = None,
-    l1: L1 = None,
-    dropout: Dropout = None,
-    patience: Patience = None,
-    validation: Annotated[
-        str, typer.Option(help="To choose the best epoch by: a share of the rows, or a file.")
-    ] = "0.15",
-    test: Annotated[
-        str | None, typer.Option(help="To score at the end: a share of the rows, or a file.")
-    ] = None,
-    weights: Weights = None,
-    class_weight: ClassWeight = None,
-    ignore: Ignore = None,
-    types: Types = None,
-    seed: Seed = 0,
-    threads: Threads = None,
-    baseline: Baseline = True,
-    checkpoint_every: Annotated[
-        int | None, typer.Option(help="Epochs between two checkpoints.  [default: by time, 10 s]")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint of a run cut short.")
-    ] = False,
-    large: Annotated[
-        bool | None,
-        typer.Option(
-            "--large/--no-large", help="Train block by block.  [default: from 1 GiB of table on]"
-        ),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="A Dask scheduler, tcp://HOST:PORT: its workers read the files."),
-    ] = None,
+    recipe: RecipeOptions,
+    held_out: HeldOut,
+    columns: Columns,
+    run_options: Baseline,
+    checkpoints: Checkpoints,
+    place: Place,
     report: Annotated[
         str | None, typer.Option(help="Write a page about the model to this .html file.")
     ] = None,
-    no_header: NoHeader = False,
-    names: Names = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    reading: ReadingOptions,
+    display: Display,
 ) -> None:
     """Train a network on a table and write it to a model file.
 
@@ -210,87 +127,34 @@ def train(
     """
     from fallline.cli.train import run
 
-    run(
-        tables,
-        target,
-        output,
-        reading=reading_options(no_header, names, missing, encoding),
-        settings={
-            "task": task,
-            "preset": preset,
-            "hidden": hidden,
-            "activation": activation,
-            "optimizer": optimizer,
-            "learning_rate": learning_rate,
-            "schedule": schedule,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "l2": l2,
-            "l1": l1,
-            "dropout": dropout,
-            "patience": patience,
-            "validation": validation,
-            "test": test,
-            "weights": weights,
-            "class_weight": class_weight,
-            "ignore": ignore,
-            "types": types,
-            "seed": seed,
-            "threads": threads,
-            "baseline": baseline,
-        },
-        checkpoint_every=checkpoint_every,
-        resume=resume,
-        large=large,
-        cluster=cluster,
-        report=report,
-        quiet=quiet,
-        json=json,
-    )
+    options = {
+        **recipe.options(),
+        **held_out.options(reading),
+        **columns.options(),
+        **run_options.options(),
+    }
+    run(tables, target, output, options, checkpoints, place, report, reading, display)
 
 
 @app.command()
+@grouped
 def cv(
+    *,
     tables: Tables,
-    target: Annotated[str, typer.Option(help="The column to predict.")],
+    target: Target,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
     ] = None,
-    folds: Annotated[int, typer.Option(help="How many parts.")] = 5,
-    repeats: Annotated[int, typer.Option(help="How often, the folds drawn anew.")] = 1,
-    groups: Annotated[
-        str | None, typer.Option(help="A column whose equal cells stay in one fold.")
-    ] = None,
-    task: Task = None,
-    preset: Preset = "standard",
-    hidden: TrainHidden = None,
-    activation: TrainActivation = None,
-    optimizer: TrainOptimizer = None,
-    learning_rate: LearningRate = None,
-    schedule: Schedule = None,
-    epochs: TrainEpochs = None,
-    batch_size: BatchSize = None,
-    l2: L2 = None,
-    l1: L1 = None,
-    dropout: Dropout = None,
-    patience: Patience = None,
+    folds: Folds,
+    recipe: RecipeOptions,
     validation: Annotated[
         float, typer.Option(help="Share of each fold's training rows, to choose the epoch by.")
     ] = 0.15,
-    weights: Weights = None,
-    class_weight: ClassWeight = None,
-    ignore: Ignore = None,
-    types: Types = None,
-    seed: Seed = 0,
-    threads: Threads = None,
-    baseline: Baseline = True,
-    no_header: NoHeader = False,
-    names: Names = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    columns: Columns,
+    run_options: Baseline,
+    reading: ReadingOptions,
+    display: Display,
 ) -> None:
     """Cross-validate: predict every row by a network that never saw it.
 
@@ -298,87 +162,33 @@ def cv(
     """
     from fallline.cli.cv import run
 
-    run(
-        tables,
-        target,
-        output,
-        reading=reading_options(no_header, names, missing, encoding),
-        settings={
-            "n_folds": folds,
-            "repeats": repeats,
-            "groups": groups,
-            "task": task,
-            "preset": preset,
-            "hidden": hidden,
-            "activation": activation,
-            "optimizer": optimizer,
-            "learning_rate": learning_rate,
-            "schedule": schedule,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "l2": l2,
-            "l1": l1,
-            "dropout": dropout,
-            "patience": patience,
-            "validation": validation,
-            "weights": weights,
-            "class_weight": class_weight,
-            "ignore": ignore,
-            "types": types,
-            "seed": seed,
-            "threads": threads,
-            "baseline": baseline,
-        },
-        quiet=quiet,
-        json=json,
-    )
+    options = {
+        **recipe.options(),
+        "validation": validation,
+        **columns.options(),
+        **run_options.options(),
+    }
+    run(tables, target, output, folds, options, reading, display)
 
 
 @app.command()
+@grouped
 def sweep(
+    *,
     tables: Tables,
-    target: Annotated[str, typer.Option(help="The column to predict.")],
+    target: Target,
     grid: Annotated[
         str,
         typer.Option(help="Settings and their values: name=value|value, a..b:n, a..b:logn."),
     ],
-    seeds: Annotated[int, typer.Option(help="Runs of each setting, with other seeds.")] = 5,
-    folds: Annotated[
-        int | None, typer.Option(help="Score by so many folds instead of a part held out.")
-    ] = None,
-    draws: Annotated[
-        int | None, typer.Option(help="Try so many settings at random, not all.")
-    ] = None,
-    halving: Annotated[
-        int | None,
-        typer.Option(help="All settings for few epochs, then one in so many for more, and so on."),
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Where every run goes: .csv, .parquet")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Where the best network goes.")] = None,
-    report: Annotated[
-        str | None, typer.Option(help="Write a page about the sweep to this .html file.")
-    ] = None,
-    log: Annotated[
-        str | None,
-        typer.Option(help="Keep each run as it ends; with the same file a sweep goes on."),
-    ] = None,
+    runs: SweepRuns,
+    files: SweepFiles,
     cluster: Annotated[
         str | None, typer.Option(help="A Dask scheduler's address, such as tcp://10.0.0.1:8786.")
     ] = None,
-    validation: Annotated[float, typer.Option(help="Share of the rows to score by.")] = 0.2,
-    task: Task = None,
-    ignore: Ignore = None,
-    types: Types = None,
-    seed: Seed = 0,
-    threads: Threads = None,
-    no_header: NoHeader = False,
-    names: Names = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    quiet: Quiet = False,
-    json: Json = False,
+    problem: SweepProblem,
+    reading: ReadingOptions,
+    display: Display,
 ) -> None:
     """Train many small networks: every combination of settings, every seed.
 
@@ -386,40 +196,13 @@ def sweep(
     """
     from fallline.cli.sweep import run
 
-    run(
-        tables,
-        target,
-        grid,
-        reading=reading_options(no_header, names, missing, encoding),
-        prepared={"task": task, "ignore": ignore, "types": types, "seed": seed},
-        settings={
-            "seeds": seeds,
-            "folds": folds,
-            "draws": draws,
-            "halving": halving,
-            "validation": validation,
-            "split_seed": seed,
-            "log": log,
-            "threads": threads,
-        },
-        output=output,
-        model=model,
-        report=report,
-        cluster=cluster,
-        quiet=quiet,
-        json=json,
-    )
-
-
-def reading_options(
-    no_header: bool, names: str | None, missing: list[str] | None, encoding: str | None
-) -> dict[str, Any]:
-    """How the tables are to be read."""
-    return {"no_header": no_header, "names": names, "missing": missing, "encoding": encoding}
+    run(tables, target, grid, runs, files, cluster, problem, reading, display)
 
 
 @app.command()
+@grouped
 def predict(
+    *,
     model: ModelPath,
     tables: Tables,
     output: Annotated[
@@ -430,11 +213,8 @@ def predict(
         str | None, typer.Option(help="Columns of the table to carry over: id,name.")
     ] = None,
     part: Annotated[str, typer.Option("--write", help="labels, probabilities or all.")] = "all",
-    no_header: NoHeader = False,
-    names: Names = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    quiet: Quiet = False,
+    reading: ReadingOptions,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="A JSON object a row; with -o, one that sums up.")
     ] = False,
@@ -451,7 +231,7 @@ def predict(
         model,
         tables,
         output,
-        reading=reading_options(no_header, names, missing, encoding),
+        reading=reading,
         columns=columns,
         part=check_choice("--write", part, PARTS),
         quiet=quiet,
@@ -460,14 +240,13 @@ def predict(
 
 
 @app.command()
+@grouped
 def evaluate(
+    *,
     model: ModelPath,
     tables: Tables,
     seed: Annotated[int, typer.Option(help="Of the resamples that the intervals are from.")] = 0,
-    no_header: NoHeader = False,
-    names: Names = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
+    reading: ReadingOptions,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Without the notes.")] = False,
     json: Json = False,
 ) -> None:
@@ -477,12 +256,13 @@ def evaluate(
     """
     from fallline.cli.evaluate import run
 
-    reading = reading_options(no_header, names, missing, encoding)
     run(model, tables, reading, seed=seed, quiet=quiet, json=json)
 
 
 @app.command()
+@grouped
 def trace(
+    *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
     rows: Annotated[int, typer.Option(help="How many rows, from the first.")] = 2,
@@ -496,13 +276,8 @@ def trace(
     activation: Activation = "sigmoid",
     learning_rate: Annotated[float, typer.Option(help="The size of the step.")] = 1.6,
     seed: Seed = 0,
-    no_header: NoHeader = False,
-    names: Names = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    types: Types = None,
-    ignore: Ignore = None,
-    weights: Weights = None,
+    reading: ReadingOptions,
+    columns: RowColumns,
     json: Json = False,
 ) -> None:
     """Show one update with every number: forward, loss, backward, per-sample gradients, step.
@@ -516,7 +291,7 @@ def trace(
     run_trace(
         table,
         target,
-        reading=reading_options(no_header, names, missing, encoding),
+        reading=reading,
         rows=rows,
         model=model,
         row=row,
@@ -524,13 +299,15 @@ def trace(
         activation=activation,
         learning_rate=learning_rate,
         seed=seed,
-        columns={"types": types, "ignore": ignore, "weights": weights},
+        columns=columns,
         json=json,
     )
 
 
 @app.command()
+@grouped
 def check(
+    *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
     rows: Annotated[int, typer.Option(help="How many rows, from the first.")] = 5,
@@ -541,13 +318,8 @@ def check(
     ] = False,
     method: Annotated[str, typer.Option(help="complex_step, central or auto.")] = "auto",
     seed: Seed = 0,
-    no_header: NoHeader = False,
-    names: Names = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
-    types: Types = None,
-    ignore: Ignore = None,
-    weights: Weights = None,
+    reading: ReadingOptions,
+    columns: RowColumns,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing where the gradient is right.")
     ] = False,
@@ -562,21 +334,23 @@ def check(
     run_check(
         table,
         target,
-        reading=reading_options(no_header, names, missing, encoding),
+        reading=reading,
         rows=rows,
         hidden=hidden,
         activation=activation,
         as_published=as_published,
         method=method,
         seed=seed,
-        columns={"types": types, "ignore": ignore, "weights": weights},
+        columns=columns,
         quiet=quiet,
         json=json,
     )
 
 
 @app.command()
+@grouped
 def play(
+    *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
@@ -587,10 +361,7 @@ def play(
         bool, typer.Option("--allow-others", help="Let other machines in, without encryption.")
     ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
-    no_header: NoHeader = False,
-    names: Names = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
+    reading: ReadingOptions,
 ) -> None:
     """Open the playground: a page on which a network descends, with every number.
 
@@ -601,7 +372,7 @@ def play(
     run(
         table,
         target,
-        reading=reading_options(no_header, names, missing, encoding),
+        reading=reading,
         port=port,
         host=host,
         allow_others=allow_others,
@@ -610,13 +381,14 @@ def play(
 
 
 @app.command()
+@grouped
 def export(
+    *,
     model: ModelPath,
     output: Annotated[
         str, typer.Argument(metavar="OUT", help="A .py or .json file: its ending says the form.")
     ],
-    quiet: Quiet = False,
-    json: Json = False,
+    display: Display,
 ) -> None:
     """Write a model as a Python module that needs NumPy only (.py), or as plain data (.json).
 
@@ -624,7 +396,7 @@ def export(
     """
     from fallline.cli.export import run
 
-    run(model, output, quiet=quiet, json=json)
+    run(model, output, quiet=display.quiet, json=display.json)
 
 
 @app.command()

@@ -6,7 +6,8 @@ import time
 import warnings
 from typing import Any
 
-from fallline.cli.options import check_output, layer_sizes, read, task_name, types_by_column
+from fallline.cli.groups import Display, Folds, ReadingOptions
+from fallline.cli.options import check_output
 from fallline.cli.progress import Bar
 from fallline.data.writing import write_blocks
 from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
@@ -20,40 +21,35 @@ def run(
     paths: list[str],
     target: str,
     output: str | None,
-    *,
-    reading: dict[str, Any],
-    settings: dict[str, Any],
-    quiet: bool,
-    json: bool,
+    folds: Folds,
+    options: Any,
+    reading: ReadingOptions,
+    display: Display,
 ) -> None:
     """Read, train once a fold, write the predictions, tell."""
     began = time.perf_counter()
     if output is not None:
         check_output(output)
-    hidden = settings["hidden"]
-    settings = settings | {
-        "hidden": None if hidden is None else layer_sizes(hidden),
-        "task": task_name(settings["task"]),
-        "types": types_by_column(settings["types"]),
-        "ignore": settings["ignore"] or (),
-    }
-    table = read(paths, reading)
-    with warnings.catch_warnings(), Bar(shown=not (quiet or json)) as bar:
+    table = reading.table(paths)
+    with warnings.catch_warnings(), Bar(shown=not (display.quiet or display.json)) as bar:
         warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", InterruptedWarning)
         result = cross_validate(
             table,
             target,
+            n_folds=folds.folds,
+            repeats=folds.repeats,
+            groups=folds.groups,
             callbacks=[bar.after_epoch],
             on_run=lambda run: bar.on_run(run, label="fold"),
-            **settings,
+            **options,
         )
     if not result.done:
         raise FalllineError("interrupted before the first fold was done")
     if output is not None:
         write_blocks(output, [result.columns()])
     seconds = time.perf_counter() - began
-    if json:
+    if display.json:
         print(json_.dumps(as_dict(result, seconds)))
     else:
         print(summary(result, output, seconds))

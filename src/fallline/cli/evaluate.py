@@ -3,7 +3,7 @@
 import json as json_
 from typing import Any
 
-from fallline.cli.options import read
+from fallline.cli.groups import ReadingOptions
 from fallline.tabular.model import TableModel
 from fallline.tabular.scoring import SCORE_NAMES
 from fallline.text import figure, remark
@@ -15,7 +15,7 @@ MOST_CLASSES = 12
 def run(
     model_path: str,
     paths: list[str],
-    reading: dict[str, Any],
+    reading: ReadingOptions,
     *,
     seed: int,
     quiet: bool,
@@ -23,7 +23,7 @@ def run(
 ) -> None:
     """Score and tell."""
     model = TableModel.load(model_path)
-    table = read(paths, reading)
+    table = reading.table(paths)
     result = model.evaluate(table, seed=seed)
     if json:
         print(json_.dumps(result))

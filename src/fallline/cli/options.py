@@ -1,6 +1,6 @@
 """Option texts to values: `64,64`, `COLUMN=kind`, a share or a file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,6 @@ from fallline.limits import check_integer
 __all__ = [
     "check_output",
     "layer_sizes",
-    "read",
-    "reading_of",
     "share_or_table",
     "task_name",
     "types_by_column",
@@ -55,28 +53,8 @@ def task_name(text: str | None) -> str | None:
     return None if text is None else TASK_NAMES.get(text.lower(), text)
 
 
-def reading_of(options: dict[str, Any]) -> dict[str, Any]:
-    """The options --no-header, --names, --missing and --encoding as arguments of read_table."""
-    from fallline.data.cells import MISSING
-
-    names = options["names"]
-    return {
-        "header": not options["no_header"],
-        "names": None if names is None else [name.strip() for name in names.split(",")],
-        "missing": [*MISSING, *(options["missing"] or [])],
-        "encoding": options["encoding"],
-    }
-
-
-def read(paths: str | Sequence[str], options: dict[str, Any]) -> Any:
-    """The table at these paths, read by the options."""
-    from fallline.data.reading import read_table
-
-    return read_table(paths, **reading_of(options))
-
-
-def share_or_table(name: str, text: str | None, options: dict[str, Any]) -> Any:
-    """`0.2` as a share, anything else as a file to read; None stays None."""
+def share_or_table(name: str, text: str | None, read: Callable[[str], Any]) -> Any:
+    """`0.2` as a share, anything else as a file to ``read``; None stays None."""
     if text is None:
         return None
     try:
@@ -87,7 +65,7 @@ def share_or_table(name: str, text: str | None, options: dict[str, Any]) -> Any:
         raise ParameterError(
             f"--{name} must be a share such as 0.2, or a file; {text!r} is neither"
         )
-    return read(text, options)
+    return read(text)
 
 
 def check_output(output: str, option: str = "--output") -> None:

@@ -3,9 +3,8 @@
 import contextlib
 import threading
 import webbrowser
-from typing import Any
 
-from fallline.cli.options import read
+from fallline.cli.groups import ReadingOptions
 from fallline.errors import ParameterError
 from fallline.playground import Playground, check_installed
 
@@ -21,7 +20,7 @@ def run(
     path: str | None,
     target: str | None,
     *,
-    reading: dict[str, Any],
+    reading: ReadingOptions,
     port: int,
     host: str,
     allow_others: bool,
@@ -43,7 +42,7 @@ def run(
 
     start = Start()
     if path is not None and target is not None:
-        start = start_from_table(read(path, reading), target)
+        start = start_from_table(reading.table(path), target)
     playground = Playground(start, host=host, port=port)
     print(f"The playground is at {playground.url}", flush=True)
     if host not in LOOPBACK:

@@ -4,10 +4,9 @@ import json as json_
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from fallline.cli.options import check_output, reading_of
-from fallline.data.cells import Reading
+from fallline.cli.groups import ReadingOptions
+from fallline.cli.options import check_output
 from fallline.data.reading import read_blocks
 from fallline.data.table import Table
 from fallline.data.writing import write_blocks
@@ -20,7 +19,7 @@ def run(
     paths: list[str],
     output: str | None,
     *,
-    reading: dict[str, Any],
+    reading: ReadingOptions,
     columns: str | None,
     part: str,
     quiet: bool,
@@ -32,7 +31,7 @@ def run(
     began = time.perf_counter()
     model = TableModel.load(model_path)
     carried = [name.strip() for name in columns.split(",")] if columns else []
-    how = Reading(**reading_of(reading), only=columns_needed(model, carried))
+    how = reading.reading(only=columns_needed(model, carried))
     blocks = Counted(read_blocks(paths, how))
     write_blocks(output, predict_blocks(model, blocks, carried, part), json=json)
     seconds = time.perf_counter() - began

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from fallline import lesson
-from fallline.cli.options import layer_sizes, read, types_by_column
+from fallline.cli.groups import ReadingOptions, RowColumns
+from fallline.cli.options import layer_sizes
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
 from fallline.errors import FalllineError, ParameterError
@@ -24,7 +25,7 @@ def run_trace(
     path: str | None,
     target: str | None,
     *,
-    reading: dict[str, Any],
+    reading: ReadingOptions,
     rows: int,
     model: str | None,
     row: int | None,
@@ -32,7 +33,7 @@ def run_trace(
     activation: str,
     learning_rate: float,
     seed: int,
-    columns: dict[str, Any],
+    columns: RowColumns,
     json: bool,
 ) -> None:
     """Print one update of a new network on the first rows, or one row's way through a model."""
@@ -49,7 +50,7 @@ def run_trace(
 
 
 def run_row(
-    model_path: str, path: str | None, reading: dict[str, Any], row: int, *, json: bool
+    model_path: str, path: str | None, reading: ReadingOptions, row: int, *, json: bool
 ) -> None:
     """Print the way of one of the table's rows, counted from 1, through the model."""
     from fallline.data.table import show
@@ -57,7 +58,7 @@ def run_row(
 
     if path is None:
         raise ParameterError("with --model, a TABLE is needed: the one that holds the row")
-    model, table = TableModel.load(model_path), read(path, reading)
+    model, table = TableModel.load(model_path), reading.table(path)
     check_integer("row", row, limit="every")
     if row > len(table):
         raise ParameterError(f"--row {row}: {path} has {len(table):,} rows")
@@ -91,14 +92,14 @@ def run_check(
     path: str | None,
     target: str | None,
     *,
-    reading: dict[str, Any],
+    reading: ReadingOptions,
     rows: int,
     hidden: str,
     activation: str,
     as_published: bool,
     method: str,
     seed: int,
-    columns: dict[str, Any],
+    columns: RowColumns,
     quiet: bool,
     json: bool,
 ) -> None:
@@ -124,12 +125,12 @@ def run_check(
 def problem(
     path: str | None,
     target: str | None,
-    reading: dict[str, Any],
+    reading: ReadingOptions,
     rows: int,
     hidden: str,
     activation: str,
     seed: int,
-    columns: dict[str, Any],
+    columns: RowColumns,
 ) -> tuple[Network, Any, Any, Any]:
     """A new network and the first rows of the table, encoded, with their weights or None.
 
@@ -152,11 +153,9 @@ def problem(
     from fallline.tabular.preparation import prepare
 
     data = prepare(
-        read(path, reading),
+        reading.table(path),
         target,
-        types=types_by_column(columns["types"]),
-        ignore=columns["ignore"] or (),
-        weights=columns["weights"],
+        **columns.options(),
     )
     network = new_network(data.encoding, sizes, activation, seed)
     first = slice(rows)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fallline.cli.cluster import client_at
-from fallline.cli.options import check_output, layer_sizes, read, task_name, types_by_column
+from fallline.cli.groups import Display, ReadingOptions, SweepFiles, SweepProblem, SweepRuns
+from fallline.cli.options import check_output, layer_sizes
 from fallline.cli.plots import heat_map, strip
 from fallline.cli.progress import Counter
 from fallline.data.writing import write_blocks
@@ -36,34 +37,23 @@ def run(
     paths: list[str],
     target: str,
     grid: str,
-    *,
-    reading: dict[str, Any],
-    prepared: dict[str, Any],
-    settings: dict[str, Any],
-    output: str | None,
-    model: str | None,
-    report: str | None,
+    runs: SweepRuns,
+    files: SweepFiles,
     cluster: str | None,
-    quiet: bool,
-    json: bool,
+    problem: SweepProblem,
+    reading: ReadingOptions,
+    display: Display,
 ) -> None:
     """Read, sweep, write the runs and the best model, tell."""
+    output, model, report = files.output, files.model, files.report
+    quiet, json = display.quiet, display.json
     for path, option in ((output, "--output"), (model, "--model"), (report, "--report")):
         if path is not None:
             check_output(path, option)
     if report is not None:
         check_available()
     values = grid_of(grid)
-    data = prepare(
-        read(paths, reading),
-        target,
-        **(prepared | {
-            "task": task_name(prepared["task"]),
-            "types": types_by_column(prepared["types"]),
-            "ignore": prepared["ignore"] or (),
-            "validation": settings.get("validation") or 0.2,
-        }),
-    )  # fmt: skip
+    data = prepare(reading.table(paths), target, seed=problem.seed, **problem.options())
     client = None if cluster is None else client_at(cluster)
     loss = LOSS_FOR[data.encoding.task]
     began = time.perf_counter()
@@ -73,10 +63,14 @@ def run(
                 data.X,
                 data.y.astype(int) if loss == "cross_entropy" else data.y,
                 values,
+                **vars(runs),
                 loss=loss,
+                validation=problem.validation,
+                split_seed=problem.seed,
+                log=files.log,
+                threads=problem.threads,
                 client=client,
                 progress=counter.at,
-                **settings,
             )
     finally:
         if client is not None:

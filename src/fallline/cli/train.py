@@ -9,18 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fallline.cli.cluster import train_on_cluster
-from fallline.cli.options import (
-    check_output,
-    layer_sizes,
-    reading_of,
-    share_or_table,
-    task_name,
-    types_by_column,
-)
+from fallline.cli.groups import Checkpoints, Display, Place, ReadingOptions
+from fallline.cli.options import check_output
 from fallline.cli.plots import loss_curve
 from fallline.cli.progress import Bar, terminate_as_interrupt
-from fallline.data.cells import Reading
-from fallline.data.reading import memory_needed, read_table
+from fallline.data.reading import memory_needed
 from fallline.errors import (
     DivergenceWarning,
     FalllineError,
@@ -41,59 +34,58 @@ from fallline.text import table as text_table
 
 LARGE = 1 << 30
 
-__all__ = ["run", "scores_text", "table_settings"]
+__all__ = ["run", "scores_text"]
 
 
 def run(
     paths: list[str],
     target: str,
     output: str,
-    *,
-    reading: dict[str, Any],
-    settings: dict[str, Any],
-    checkpoint_every: int | None,
-    resume: bool,
-    large: bool | None,
-    cluster: str | None,
+    options: Any,
+    checkpoints: Checkpoints,
+    place: Place,
     report: str | None,
-    quiet: bool,
-    json: bool,
+    reading: ReadingOptions,
+    display: Display,
 ) -> None:
-    """Read, train, write, tell."""
+    """Read, train, write, tell; ``options`` are those of ``train_table``."""
     began = time.perf_counter()
     check_output(output)
     if report is not None:
         check_output(report, "--report")
         check_available()
-    if cluster is not None and large:
+    if place.cluster is not None and place.large:
         raise ParameterError("--large reads the files here, --cluster on the workers: choose one")
-    keeper = checkpoint_for(output, checkpoint_every, resume)
-    settings = table_settings(settings, reading)
+    keeper = checkpoint_for(output, checkpoints)
     with (
         warnings.catch_warnings(),
         terminate_as_interrupt(),
-        Bar(shown=not (quiet or json)) as bar,
+        Bar(shown=not (display.quiet or display.json)) as bar,
     ):
         warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", InterruptedWarning)
-        options: Any = {"callbacks": [bar.after_epoch], "on_run": bar.on_run, "checkpoint": keeper}
-        options |= settings
-        how = reading_of(reading)
-        if cluster is not None:
-            model = train_on_cluster(cluster, paths, target, Reading(**how), options)
-        elif in_blocks(paths, large):
-            model = train_large(paths, target, how=Reading(**how), **options)
-        else:
-            model = train_table(read_table(paths, **how), target, **options)
+        showing = {"callbacks": [bar.after_epoch], "on_run": bar.on_run, "checkpoint": keeper}
+        model = trained(paths, target, place, reading, options | showing)
     model.save(output)
     if report is not None:
         write_report(model, report, shlex.join(["fallline", *sys.argv[1:]]))
     seconds = time.perf_counter() - began
-    if json:
+    if display.json:
         print(json_.dumps(as_dict(model, output, seconds)))
-    elif not quiet:
+    elif not display.quiet:
         print(summary(model, output, report, seconds))
     end(model, output, keeper)
+
+
+def trained(
+    paths: list[str], target: str, place: Place, reading: ReadingOptions, options: Any
+) -> TableModel:
+    """The model, trained on a cluster, block by block, or in memory."""
+    if place.cluster is not None:
+        return train_on_cluster(place.cluster, paths, target, reading.reading(), options)
+    if in_blocks(paths, place.large):
+        return train_large(paths, target, how=reading.reading(), **options)
+    return train_table(reading.table(paths), target, **options)
 
 
 def in_blocks(paths: list[str], large: bool | None) -> bool:
@@ -101,25 +93,15 @@ def in_blocks(paths: list[str], large: bool | None) -> bool:
     return memory_needed(paths) > LARGE if large is None else large
 
 
-def table_settings(settings: dict[str, Any], reading: dict[str, Any]) -> dict[str, Any]:
-    """The options as arguments of ``train_table``."""
-    hidden = settings["hidden"]
-    return settings | {
-        "hidden": None if hidden is None else layer_sizes(hidden),
-        "task": task_name(settings["task"]),
-        "types": types_by_column(settings["types"]),
-        "ignore": settings["ignore"] or (),
-        "validation": share_or_table("validation", settings["validation"], reading),
-        "test": share_or_table("test", settings["test"], reading),
-    }
-
-
-def checkpoint_for(output: str, every: int | None, resume: bool) -> RunCheckpoint:
+def checkpoint_for(output: str, checkpoints: Checkpoints) -> RunCheckpoint:
     """The checkpoint beside the model file."""
+    every = checkpoints.checkpoint_every
     if every is not None:
         check_integer("--checkpoint-every", every, limit="checkpoint_every")
     path = Path(output)
-    return RunCheckpoint(path.with_name(f"{path.stem}.checkpoint.safetensors"), every, resume)
+    return RunCheckpoint(
+        path.with_name(f"{path.stem}.checkpoint.safetensors"), every, checkpoints.resume
+    )
 
 
 def end(model: TableModel, output: str, keeper: RunCheckpoint) -> None:

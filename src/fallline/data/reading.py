@@ -18,7 +18,14 @@ from fallline.data.table import Table
 from fallline.data.text_reading import CsvTables, JsonTables, cut, text_tables
 from fallline.errors import TableError
 
-__all__ = ["BlockReader", "block_readers", "memory_needed", "read_blocks", "read_table"]
+__all__ = [
+    "BlockReader",
+    "block_readers",
+    "memory_needed",
+    "read_blocks",
+    "read_table",
+    "read_whole",
+]
 
 BLOCK_BYTES = 8 << 20
 BLOCK_ROWS = 1 << 16
@@ -48,9 +55,12 @@ def read_table(
     >>> table.columns, len(table), table.notes
     (['area', 'town', 'price'], 2, ())
     """
-    how = Reading(header, names, missing, encoding)
-    files = expand(paths)
-    return joined([whole(path, how) for path in files])
+    return read_whole(paths, Reading(header, names, missing, encoding))
+
+
+def read_whole(paths: Paths, how: Reading) -> Table:
+    """Read the files as one table. Raises TableError as ``read_table`` does."""
+    return joined([whole(path, how) for path in expand(paths)])
 
 
 def read_blocks(paths: Paths, how: Reading) -> Iterator[Table]:

@@ -18,7 +18,7 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.data.cells import Reading
 from fallline.data.encoding import Encoding
-from fallline.data.reading import read_table
+from fallline.data.reading import read_whole
 from fallline.data.sources import STANDARD_INPUT, expand
 from fallline.data.table import Table
 from fallline.distributed.training import refuse, train
@@ -49,14 +49,7 @@ class File:
 
     def read(self) -> Table:
         """The table in it. Raises TableError."""
-        how = self.how
-        return read_table(
-            self.path,
-            header=how.header,
-            names=how.names,
-            missing=how.missing,
-            encoding=how.encoding,
-        )
+        return read_whole(self.path, self.how)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from fallline.arrays import Array
 from fallline.core.backprop import loss_and_gradient
 from fallline.core.samples import Samples
 from fallline.distributed.parts import Architecture, Part
-from fallline.engine.loop import PARTS, part_length
+from fallline.engine.layout import part_length
 
 __all__ = ["Losses", "Nodes", "Place", "Station", "add"]
 
@@ -180,7 +180,7 @@ class Compiled:
         """Parts of one kind are cut into blocks alike."""
         from fallline.engine.layout import BLOCK
 
-        return min(part_length(len(samples), *PARTS), BLOCK)
+        return min(part_length(len(samples)), BLOCK)
 
     def __call__(self, samples: Samples, rows: Array | None) -> tuple[float, Array]:
         gradient = self.gradients[self.kind(samples)]

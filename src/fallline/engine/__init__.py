@@ -1,13 +1,17 @@
-"""The compiled engine: the training loop of fallline.training.run, by Numba.
+"""The compiled engine: the mathematics of ``fallline.core`` in machine code.
 
-Three layers: :class:`Loop` (Python, holds the arrays), ``driver.steps`` (compiled, the loop over
-epochs and batches), and the inner loops of ``passes``, ``tiles``, ``functions``, ``outputs`` and
-``updates``, which are written with the vectors of ``vectors``.
+``kernels`` is what is compiled. ``library`` finds a compiled function by its name, ``records`` says
+what each of them takes, ``codes`` and ``functions`` which number stands for which function.
+``loop.Loop`` holds the arrays of a run and calls the training loop; ``gradient`` takes gradients
+from it, ``many`` trains many networks, ``tiny`` those that fit into registers; ``predictor``
+predicts rows, ``orders`` draws their orders. ``layout`` divides a workspace, ``threads`` counts the
+free cores, ``own`` compiles functions of the user's own. Read records, then loop, then
+``kernels.driver``.
 """
 
-from fallline.engine.codes import obstacles
-from fallline.engine.config import compiled_before
+from fallline.engine.functions import obstacles
 from fallline.engine.gradient import Gradient
+from fallline.engine.library import compiled_before
 from fallline.engine.loop import Loop, computes, serves
 from fallline.engine.many import Course, train_many
 from fallline.engine.orders import permutations

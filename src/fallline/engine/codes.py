@@ -1,16 +1,8 @@
-"""The numbers by which compiled code tells functions apart: their positions in these names.
+"""The numbers by which compiled code knows activations, losses, optimisers and outputs.
 
-The number of a function of the user's own is its address, far above them. The number of quantile(q)
-is -q in units of 2^-62.
+The number of a function of the user's own is its address, at least MIN_ADDRESS. The number of
+quantile(q) is -q in units of QUANTILE_UNIT.
 """
-
-import numpy as np
-
-from fallline.core.losses import Loss
-from fallline.core.network import Layer, Network
-from fallline.engine.own import NotCompiledError, activation_address, loss_address
-
-__all__ = ["ACTIVATIONS", "LOSSES", "OPTIMIZERS", "activation_codes", "loss_code", "obstacles"]
 
 ACTIVATIONS = (
     "identity",
@@ -32,40 +24,15 @@ LOSSES = (
     "poisson",
 )
 OPTIMIZERS = ("descent", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-QUANTILE_UNIT = 2.0**62
+OUTPUTS = ("identity", "sigmoid", "softmax", "exp")
 
+# The positions of the names above
+IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, ELU, GELU, SILU, SOFTPLUS = range(len(ACTIVATIONS))
+SQUARED_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, ABSOLUTE_ERROR, HUBER, POISSON = range(
+    len(LOSSES)
+)
+DESCENT, MOMENTUM, NESTEROV, RMSPROP, ADAM, ADAMW = range(len(OPTIMIZERS))
+IDENTITY_OUTPUT, SIGMOID_OUTPUT, SOFTMAX_OUTPUT, EXP_OUTPUT = range(len(OUTPUTS))
 
-def activation_code(layer: Layer, dtype: np.dtype) -> int:
-    """The number of a layer's activation. Raises NotCompiledError where it is not compiled."""
-    if layer.activation in ACTIVATIONS:
-        return ACTIVATIONS.index(layer.activation)
-    return activation_address(layer, dtype)
-
-
-def activation_codes(network: Network) -> list[int]:
-    """The numbers of the hidden layers' activations. Raises as ``activation_code``."""
-    return [activation_code(layer, network.dtype) for layer in network.layers[:-1]]
-
-
-def loss_code(loss: Loss, dtype: np.dtype) -> int:
-    """The number of a loss. Raises NotCompiledError where it is not compiled."""
-    if loss.name in LOSSES:
-        return LOSSES.index(loss.name)
-    if loss.quantile is not None:
-        return -round(loss.quantile * QUANTILE_UNIT)
-    return loss_address(loss, dtype)
-
-
-def obstacles(network: Network) -> list[str]:
-    """Why the compiled engine does not have this network's functions; empty where it does."""
-    found = []
-    for layer in network.layers[:-1]:
-        try:
-            activation_code(layer, network.dtype)
-        except NotCompiledError as reason:
-            found.append(f"the activation {layer.activation!r} ({reason})")
-    try:
-        loss_code(network.loss, network.dtype)
-    except NotCompiledError as reason:
-        found.append(f"the loss {network.loss.name!r} ({reason})")
-    return list(dict.fromkeys(found))
+MIN_ADDRESS = 4096
+QUANTILE_UNIT = 2.0**-62

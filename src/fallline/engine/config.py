@@ -8,14 +8,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compiled_before", "entry", "inlined", "intrinsic", "kernel", "spliced"]
+__all__ = [
+    "compiled",
+    "inlined_by_llvm",
+    "inlined_by_numba",
+    "intrinsic",
+    "kernel",
+]
 
+VECTOR_BYTES = 64
 ENGINE = Path(__file__).parent
 ENTRIES = (
-    "interleaved.steps_abreast",
-    "driver.steps",
-    "predict.predict_rows",
-    "shuffle.shuffled",
+    "driver.train",
+    "interleaved.interleave",
+    "predict.predict",
+    "shuffle.shuffle",
     "unrolled.descend",
 )
 
@@ -39,18 +46,6 @@ def cached_files() -> list[Path]:
     ]
 
 
-def compiled_before(dtype: Any = None) -> bool:
-    """Whether the disk cache holds the compiled loop, so that a first call need not wait.
-
-    With ``dtype`` the loop for networks of that dtype: the cache's index names the type of X.
-    """
-    known = [path for path in cached_files() if path.name.startswith("driver.steps-")]
-    if dtype is None:
-        return bool(known)
-    rows = f"array({dtype}, 2d".encode()
-    return any(rows in path.read_bytes() for path in known if path.suffix == ".nbi")
-
-
 @cache
 def drop_stale() -> None:
     """Remove cached code that is older than any of the engine's sources.
@@ -65,7 +60,7 @@ def drop_stale() -> None:
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
-    """Let compiled code call a function whose LLVM code Python writes: see engine.vectors."""
+    """Let compiled code call a function whose LLVM code Python writes: see kernels.vectors."""
     from numba.extending import intrinsic as by_numba
 
     return by_numba(function)
@@ -78,14 +73,14 @@ def kernel(function: Callable[..., Any]) -> Any:
     return njit(**FLAGS)(function)
 
 
-def spliced(function: Callable[..., Any]) -> Any:
+def inlined_by_llvm(function: Callable[..., Any]) -> Any:
     """A kernel that LLVM puts in its caller's place: for one or two callers in an inner loop."""
     from numba import njit
 
     return njit(forceinline=True, **FLAGS)(function)
 
 
-def inlined(function: Callable[..., Any]) -> Any:
+def inlined_by_numba(function: Callable[..., Any]) -> Any:
     """Make a function that is called in one place a part of its caller.
 
     Numba optimises a function anew, with all that it calls, in each of its callers: a chain of
@@ -96,12 +91,16 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(inline="always", **FLAGS)(function)
 
 
-def entry(function: Callable[..., Any]) -> Any:
-    """Compile what Python calls, kept on disk; where no folder can be written, in memory only."""
-    from numba import njit
+def compiled(function: Callable[..., Any], call: Any) -> Any:
+    """A function of C's form that takes a record of type ``call``, kept on disk.
 
+    Where no folder can be written, it is kept in memory only.
+    """
+    from numba import cfunc, types
+
+    signature = types.int64(call)
     try:
-        return njit(cache=True, **FLAGS)(function)
+        return cfunc(signature, cache=True, **FLAGS)(function)
     except RuntimeError:
         warnings.warn(
             "no folder to keep compiled code in, so it is compiled anew in every process; "
@@ -109,4 +108,4 @@ def entry(function: Callable[..., Any]) -> Any:
             RuntimeWarning,
             stacklevel=2,
         )
-        return njit(**FLAGS)(function)
+        return cfunc(signature, **FLAGS)(function)

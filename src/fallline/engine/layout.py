@@ -1,4 +1,4 @@
-"""Where everything lies in a thread's room: one flat array, filled once and used by every block.
+"""Where everything lies in a thread's workspace: one flat array, used by every block.
 
 Activations lie feature by feature: ``[A 1]`` of a layer is (n_in + 1, row), its last row ones, so
 that W over b is one matrix. ``row`` is the number of samples of a block, padded to whole vectors.
@@ -14,20 +14,21 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Network
-from fallline.engine.codes import activation_codes, loss_code
+from fallline.engine.config import VECTOR_BYTES
+from fallline.engine.functions import activation_codes, loss_code
 
-__all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded"]
+__all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded", "part_length"]
 
-BYTES = 64
 BLOCK = 128  # samples that pass through the layers at once, so that their numbers stay in the cache
+MAX_PARTS, MIN_ROWS = 8, 64  # a batch is cut into at most 8 parts of at least 64 rows
 
-HEAD = N_LAYERS, LOSS, ROW, N_INPUTS, N_OUTPUTS, TARGETS, SHARES, TURNED = range(8)
+HEAD = N_LAYERS, LOSS, ROW, N_INPUTS, N_OUTPUTS, TARGETS, SHARES, TRANSPOSED = range(8)
 LAYER = N_IN, N_OUT, START, CODE, BELOW, ABOVE, SLOPES, DELTA = range(8)
 
 
 def lanes(dtype: Any) -> int:
     """How many numbers a vector holds."""
-    return BYTES // int(np.dtype(dtype).itemsize)
+    return VECTOR_BYTES // int(np.dtype(dtype).itemsize)
 
 
 def padded(count: int, dtype: Any) -> int:
@@ -38,13 +39,19 @@ def padded(count: int, dtype: Any) -> int:
 def aligned(count: int, dtype: Any) -> Array:
     """Zeros that begin where a vector may be read in one go."""
     dtype = np.dtype(dtype)
-    room = np.zeros(count * dtype.itemsize + BYTES, np.uint8)
-    start = -room.__array_interface__["data"][0] % BYTES
-    return room[start : start + count * dtype.itemsize].view(dtype)
+    memory = np.zeros(count * dtype.itemsize + VECTOR_BYTES, np.uint8)
+    start = -memory.__array_interface__["data"][0] % VECTOR_BYTES
+    return memory[start : start + count * dtype.itemsize].view(dtype)
+
+
+def part_length(n: int) -> int:
+    """Rows in a part of a batch of n rows: whole MIN_ROWS, at most MAX_PARTS parts."""
+    length = (n + MAX_PARTS - 1) // MAX_PARTS
+    return (length + MIN_ROWS - 1) // MIN_ROWS * MIN_ROWS
 
 
 class Layout:
-    """The room for one network and blocks of up to ``samples``; ``plan`` is what kernels read."""
+    """The workspace of a network and blocks of up to ``samples``; kernels read ``plan``."""
 
     def __init__(self, network: Network, samples: int) -> None:
         self.dtype, self.samples = network.dtype, samples
@@ -73,9 +80,9 @@ class Layout:
         self.end += count
         return self.end - count
 
-    def room(self) -> Array:
-        """A room, with the rows of ones in it."""
-        room = aligned(self.end, self.dtype)
+    def workspace(self) -> Array:
+        """A workspace, with the rows of ones in it."""
+        workspace = aligned(self.end, self.dtype)
         for row in self.ones:
-            room[row] = 1.0
-        return room
+            workspace[row] = 1.0
+        return workspace

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,24 +14,27 @@ from fallline.core.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.core.schedules import Constant
-from fallline.engine.codes import OPTIMIZERS, obstacles
-from fallline.engine.config import drop_stale
-from fallline.engine.layout import BLOCK, Layout, aligned, padded
+from fallline.engine.codes import OPTIMIZERS
+from fallline.engine.functions import obstacles
+from fallline.engine.layout import BLOCK, MAX_PARTS, Layout, aligned, padded, part_length
+from fallline.engine.library import Function, function
+from fallline.engine.records import TRAIN, Record
 from fallline.engine.threads import helpers
 from fallline.engine.tiny import Tiny, unrolls
 
 __all__ = ["Loop", "computes", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
-PARTS = (8, 64)  # a batch is cut into at most 8 parts of at least 64 rows
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
-PAYS_TO_SHARE = 10e-6  # seconds of a step; two meetings of the crew take about one millionth
+MIN_SECONDS_OF_STEP = 10e-6  # seconds of a step; two barriers take about one millionth
 TRY_AGAIN = 16  # calls
-EARLY_TRIALS = (2, 5)  # calls after which a crew that was slower is tried already
+EARLY_TRIALS = (2, 5)  # calls after which a team that was slower is tried already
 SECONDS_PER_TRIAL = 0.004
-STEPS_PER_TRIAL = 16  # at least: starting a crew takes as long as the first step or two
-MOST_DRAWN = 4_000_000  # rows of orders drawn ahead for one call, 32 MB
-WORTH_A_CREW = 2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
+STEPS_PER_TRIAL = 16  # at least: starting a team takes as long as the first step or two
+MAX_DRAWN = 4_000_000  # rows of orders drawn ahead for one call, 32 MB
+MIN_SECONDS_OF_CALL = (
+    2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
+)
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
 
 
@@ -74,38 +77,46 @@ class Loop:
         self.batch_size = min(batch_size, len(rows))
         self.penalty, self.penalty_per_mass = penalty, penalty_per_mass
         self.dropout, self.seed = float(dropout), seed
-        self.strengths = float(penalty.l2), float(penalty.l1)
-        self.code, knobs, names = settings_of(optimizer)
-        self.knobs = np.array([*knobs, 0.0, 0.0, 0.0, 0.0, 0.0])
+        code, hyperparameters, names = settings_of(optimizer)
         self.states = [state[name] for name in names if name]
         self.everything = np.arange(len(rows))
-        self.pace: dict[int, float] = {}  # seconds a step, by size of the crew
-        self.calls, self.crew_now = 0, 1
+        self.pace: dict[int, float] = {}  # seconds a step, by size of the team
+        self.calls, self.team_now = 0, 1
         self.threads = threads
         unroll = unroll and self.full and unrolls(network, rows, optimizer, penalty, dropout)
         self.tiny = Tiny(network, rows) if unroll else None
         self._lay_out([bool(name) for name in names])
+        self.record.set(
+            batch_size=self.batch_size, one_block=self.one_block, optimizer=code,
+            hyperparameters=hyperparameters, l2=penalty.l2, l1=penalty.l1,
+            penalty_per_mass=penalty_per_mass, learn=True, dropout=self.dropout,
+            n_hidden=len(network.hidden),
+        )  # fmt: skip
 
     def _lay_out(self, kept: list[bool]) -> None:
-        """Padded twins of theta, the state and the gradient, and each thread's room."""
+        """Padded copies of theta and the state, each thread's workspace, and the record."""
         network, dtype = self.network, self.network.dtype
-        length = part_length(self.batch_size, *PARTS)
+        length = part_length(self.batch_size)
         self.layout = Layout(network, min(length, BLOCK))
         self.one_block = self.full and len(self.rows) <= self.layout.samples
-        self.crew = min(self.threads, -(-self.batch_size // length))
+        self.n_threads = min(self.threads, -(-self.batch_size // length))
         self.seconds_of_step = self.seconds_of_products(self.batch_size)
-        if self.seconds_of_step < PAYS_TO_SHARE:
-            self.crew = 1
-        self.rooms = [self.layout.room() for _ in range(self.threads)]
+        if self.seconds_of_step < MIN_SECONDS_OF_STEP:
+            self.n_threads = 1
+        self.workspaces = [self.layout.workspace() for _ in range(self.threads)]
         size = padded(network.n_parameters, dtype)
-        self.theta, self.is_weight, *self.twins = (aligned(size, dtype) for _ in range(4))
-        self.is_weight[: network.n_parameters] = network.is_weight
-        self.first, self.second = self.twins
-        self.kept = [twin for twin, keep in zip(self.twins, kept, strict=True) if keep]
-        self.gradient = aligned(size * (PARTS[0] if self.crew > 1 else 2), dtype)
-        self.segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
-        self.losses, self.costs = np.zeros(PARTS[0]), np.zeros(-(-size // self.segment))
-        self.nothing = np.zeros(0, dtype)
+        self.theta, is_weight, first, second = (aligned(size, dtype) for _ in range(4))
+        is_weight[: network.n_parameters] = network.is_weight
+        self.kept = [twin for twin, keep in zip((first, second), kept, strict=True) if keep]
+        self.gradient = aligned(size * (MAX_PARTS if self.n_threads > 1 else 2), dtype)
+        segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
+        self.barrier, self.results = np.zeros(1, np.int64), np.zeros(3)
+        self.record = Record(
+            TRAIN, dtype, theta=self.theta, gradient=self.gradient, first=first, second=second,
+            is_weight=is_weight, size=size, segment=segment, losses=np.zeros(MAX_PARTS),
+            costs=np.zeros(-(-size // segment)), plan=self.layout.plan, n_runs=1,
+            barrier=self.barrier, results=self.results, thread=0, workspace=self.workspaces[0],
+        )  # fmt: skip
 
     def seconds_of_products(self, n_rows: int) -> float:
         """About how long one thread takes for the matrix products of one step."""
@@ -142,7 +153,7 @@ class Loop:
             if draw is None:
                 order = self.everything
             else:
-                now = max(1, min(now, MOST_DRAWN // len(self.rows)))
+                now = max(1, min(now, MAX_DRAWN // len(self.rows)))
                 order = draw(now)
             total, _, steps = self.call(order, step + taken, now, draw is not None)
             taken, done = taken + steps, done + now
@@ -154,28 +165,28 @@ class Loop:
         """How many of these steps to take before Python, and Ctrl-C, are heard again."""
         if not self.pace:
             return min(steps, max(4, min(20, int(SECONDS_PER_TRIAL / self.seconds_of_step))))
-        trial = self.choose_crew(steps)
-        seconds, least = (SECONDS_PER_TRIAL, STEPS_PER_TRIAL) if trial else (SECONDS_PER_CALL, 1)
-        return min(steps, max(least, int(seconds / min(self.pace.values()))))
+        trial = self.choose_team(steps)
+        seconds, minimum = (SECONDS_PER_TRIAL, STEPS_PER_TRIAL) if trial else (SECONDS_PER_CALL, 1)
+        return min(steps, max(minimum, int(seconds / min(self.pace.values()))))
 
-    def choose_crew(self, steps: int) -> bool:
+    def choose_team(self, steps: int) -> bool:
         """One thread or all, whichever was quicker lately; returns whether it is but a trial.
 
-        A crew is slower where other programs want the cores too: its threads then wait for each
+        A team is slower where other programs want the cores too: its threads then wait for each
         other. The bits are the same, so it may change from call to call; now and then the slower
         one is tried again, for a moment.
         """
-        self.crew_now = 1
-        if self.crew == 1 or steps * self.pace[1] < WORTH_A_CREW:
+        self.team_now = 1
+        if self.n_threads == 1 or steps * self.pace[1] < MIN_SECONDS_OF_CALL:
             return False
-        if self.crew not in self.pace:
-            self.crew_now = self.crew
+        if self.n_threads not in self.pace:
+            self.team_now = self.n_threads
             return True
         self.calls += 1
         quicker, slower = sorted(self.pace, key=self.pace.__getitem__)
         early = quicker == 1 and self.calls in EARLY_TRIALS
         again = early or self.calls % TRY_AGAIN == 0
-        self.crew_now = slower if again else quicker
+        self.team_now = slower if again else quicker
         return again
 
     def call(
@@ -202,18 +213,17 @@ class Loop:
             twin[:n] = values
         n_rows = min(len(order), len(self.rows))
         steps = epochs * -(-n_rows // self.batch_size)
-        crew, rates = self.crew_now, rates_of(self.optimizer, step, steps)
-        total, mass, done = self.together(
-            crew,
-            (self.rows.X, self.rows.Y, self.weights_of(self.rows), order, n_rows),
-            (self.batch_size, epochs, self.one_block, want_loss, *before, self.code),
-            (rates, step, self.knobs, *self.strengths, self.penalty_per_mass),
-            (True, self.dropout, self.keys(step, steps), len(self.network.hidden), self.nothing),
-        )
+        n_threads, rates = self.team_now, rates_of(self.optimizer, step, steps)
+        self.record.set(
+            n_rows=n_rows, epochs=epochs, want_loss=want_loss, sum_before=before[0],
+            mass_before=before[1], rates=rates, n_rates=len(rates), step=step,
+            keys=self.keys(step, steps),
+        )  # fmt: skip
+        total, mass, done = self.together(self.record, n_threads, self.rows, order)
         self.network.parameters[:] = self.theta[:n]
         for twin, values in zip(self.kept, self.states, strict=True):
             values[:] = twin[:n]
-        self.pace[crew] = (time.perf_counter() - began) / done
+        self.pace[n_threads] = (time.perf_counter() - began) / done
         return total, mass, done
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
@@ -221,61 +231,50 @@ class Loop:
         order = np.arange(0, len(rows), every)
         self.theta[: self.network.n_parameters] = self.network.parameters
         logits = np.empty((len(order), self.network.sizes[-1]), self.network.dtype)
-        worth = self.seconds_of_products(len(order)) > WORTH_A_CREW
-        total, mass, _ = self.together(
-            self.threads if worth else 1,
-            (rows.X, rows.Y, self.weights_of(rows), order, len(order)),
-            (len(order), 1, False, True, 0.0, 0.0, 0),
-            (np.zeros(1), 0, self.knobs, 0.0, 0.0, False),
-            (False, 0.0, self.keys(0, 0), 0, logits.ravel()),
-        )
+        worth = self.seconds_of_products(len(order)) > MIN_SECONDS_OF_CALL
+        record = self.measuring
+        record.set(n_rows=len(order), batch_size=len(order), logits=logits)
+        total, mass, _ = self.together(record, self.threads if worth else 1, rows, order)
         return total / mass if mass > 0 else 0.0, logits
 
-    def together(
-        self, crew: int, data: Any, course: Any, descent: Any, rest: Any
-    ) -> tuple[float, float, int]:
-        """The compiled loop, by every thread of the crew."""
-        run, counter, results = driver(), np.zeros(1, np.int64), np.zeros(3)
-        common = (
-            self.theta, self.gradient, self.first, self.second, self.is_weight,
-            self.segment, *PARTS, self.losses, self.costs, *data, *course, *descent, *rest,
+    @cached_property
+    def measuring(self) -> Record:
+        """The record of a call that measures."""
+        return self.record.copy(
+            epochs=1, one_block=False, want_loss=True, sum_before=0.0, mass_before=0.0,
+            rates=np.zeros(1), n_rates=1, l2=0.0, l1=0.0, learn=False, dropout=0.0,
         )  # fmt: skip
 
-        def work(me: int, crew: int) -> None:
-            run(me, crew, counter, *common, self.rooms[me], self.layout.plan, 1, results)
+    @cached_property
+    def run(self) -> Function:
+        """The compiled loop."""
+        return function("train", self.network.dtype)
 
-        with helpers(crew - 1) as (pool, count):
+    def call_record(self, record: Record) -> None:
+        """One thread's part of a call; the record lives at least as long."""
+        self.run(record.address)
+
+    def together(
+        self, record: Record, n_threads: int, rows: Samples, orders: Array
+    ) -> tuple[float, float, int]:
+        """The call of a record by up to so many threads: sum of losses, mass, and steps."""
+        record.set(X=rows.X, Y=rows.Y, weight=rows.weight, orders=orders, n_order=len(orders))
+        self.barrier[0] = 0
+        with helpers(n_threads - 1) as (pool, count):
+            record.set(n_threads=count + 1)
             if pool is not None:
-                for me in range(1, count + 1):
-                    pool.submit(work, me, count + 1)
-            work(0, count + 1)
-        total, mass, done = results.tolist()
+                for thread in range(1, count + 1):
+                    helper = record.copy(thread=thread, workspace=self.workspaces[thread])
+                    pool.submit(self.call_record, helper)
+            self.run(record.address)
+        total, mass, done = self.results.tolist()
         return total, mass, int(done)
 
-    def weights_of(self, rows: Samples) -> Array:
-        """The sample weights, an empty array for none."""
-        return self.nothing if rows.weight is None else rows.weight
-
-    def keys(self, step: int, steps: int) -> Array:
+    def keys(self, step: int, steps: int) -> Array | None:
         """What dropout's masks are drawn from, for every step of a call."""
         if self.dropout == 0.0:
-            return np.zeros(0, np.int64)
-        return keys_of(self.seed, step, steps, len(self.network.hidden)).ravel()
-
-
-@cache
-def driver() -> Any:
-    """The compiled loop, imported at first use."""
-    drop_stale()
-    from fallline.engine.kernels.driver import steps
-
-    return steps
-
-
-def part_length(n: int, most_parts: int, least_rows: int) -> int:
-    """As engine.driver.part_length."""
-    length = -(-n // most_parts)
-    return -(-length // least_rows) * least_rows
+            return None
+        return keys_of(self.seed, step, steps, len(self.network.hidden))
 
 
 def rates_of(optimizer: Any, step: int, steps: int) -> Array:
@@ -286,19 +285,19 @@ def rates_of(optimizer: Any, step: int, steps: int) -> Array:
     return np.array([rate(step + i) for i in range(steps)])
 
 
-def settings_of(optimizer: Any) -> tuple[int, list[float], tuple[str, str]]:
-    """The optimiser's number, its knobs, and the names of its two state vectors ("" for none)."""
+def settings_of(optimizer: Any) -> tuple[int, Array, tuple[str, str]]:
+    """The optimiser's number, its hyperparameters, and its two state vectors' names or ""."""
     if isinstance(optimizer, GradientDescent):
         plain = optimizer.momentum == 0
         name = "descent" if plain else "nesterov" if optimizer.nesterov else "momentum"
-        knobs, names = [optimizer.momentum], ("" if plain else "velocity", "")
+        hyperparameters, names = [optimizer.momentum], ("" if plain else "velocity", "")
     elif isinstance(optimizer, RMSProp):
         name = "rmsprop"
-        knobs, names = [optimizer.decay, optimizer.epsilon], ("", "mean_square")
+        hyperparameters, names = [optimizer.decay, optimizer.epsilon], ("", "mean_square")
     else:
         decay = optimizer.weight_decay if isinstance(optimizer, AdamW) else 0.0
         name = "adamw" if isinstance(optimizer, AdamW) else "adam"
         hat = float(optimizer.epsilon_hat)
-        knobs = [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, decay, hat]
+        hyperparameters = [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, decay, hat]
         names = ("mean", "mean_square")
-    return OPTIMIZERS.index(name), knobs, names
+    return OPTIMIZERS.index(name), np.array((hyperparameters + [0.0] * 5)[:5]), names

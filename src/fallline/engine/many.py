@@ -1,13 +1,12 @@
 """Many small networks of one shape, trained in a few compiled calls: no Python between epochs.
 
-Networks of few parameters go abreast, one in each lane of a vector (engine.abreast); others one
+Networks of few parameters are interleaved, one in each SIMD lane (kernels.interleaved); others one
 after the other through the usual loop. Either way each ends with the bits of ``fallline.train``.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -19,18 +18,22 @@ from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.core.schedules import Constant
-from fallline.engine.codes import activation_codes, loss_code
-from fallline.engine.config import drop_stale
-from fallline.engine.layout import aligned, lanes, padded
-from fallline.engine.loop import MOST_DRAWN, PARTS, Loop, driver, rates_of, settings_of
+from fallline.engine import library
+from fallline.engine.functions import activation_codes, loss_code
+from fallline.engine.layout import MAX_PARTS, MIN_ROWS, aligned, lanes, padded
+from fallline.engine.library import function, loaded
+from fallline.engine.loop import MAX_DRAWN, Loop, rates_of, settings_of
 from fallline.engine.orders import permutations
+from fallline.engine.records import INTERLEAVE, Record
 from fallline.engine.threads import helpers
 
 __all__ = ["Course", "train_many"]
 
 JOBS_PER_THREAD = 4  # so that threads which are done early find more
-MOST_ABREAST = 1024  # parameters; with more, products fill the vectors of one network well enough
-WORTH_LOADING = 1e10  # operations, half a second; compiling takes ten
+MAX_INTERLEAVED = (
+    1024  # parameters; with more, products fill the vectors of one network well enough
+)
+MAX_OPERATIONS = 1e10  # operations, half a second; compiling takes ten
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,16 @@ def train_many(
     mean over its batches, each before its update), which is not finite where the run broke off.
     """
     constant = all(isinstance(optimizer.rate, Constant) for optimizer in optimizers)
-    kind: type[Job] | type[Abreast] = Job
-    if constant and abreast(networks, rows, course):
-        kind = Abreast
+    kind: type[Job] | type[Interleaved] = Job
+    if constant and goes_interleaved(networks, rows, course):
+        kind = Interleaved
     size = kind.networks_at_once(len(networks), rows, course, threads)
     jobs = [slice(i, i + size) for i in range(0, len(networks), size)]
 
     def work(job: slice) -> list[float]:
         return kind(networks[job], rows, optimizers[job], seeds[job], course).run()
 
-    kind.load()  # once, before the threads ask for it
+    function(kind.kernel, rows.X.dtype)  # made once, before the threads ask for it
     return [loss for losses in shared_out(work, jobs, threads) for loss in losses]
 
 
@@ -97,16 +100,16 @@ def shared_out(
     return results
 
 
-def abreast(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
-    """Whether the networks go abreast: where that serves, and was measured to pay."""
+def goes_interleaved(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
+    """Whether the networks are interleaved: where that is possible, and was measured to pay."""
     first = networks[0]
     return (
-        first.n_parameters <= MOST_ABREAST
+        first.n_parameters <= MAX_INTERLEAVED
         and (2 * len(networks) >= lanes(first.dtype) or spares_loading(first, rows, course))
-        and min(course.batch_size, len(rows)) <= PARTS[0] * PARTS[1]
+        and min(course.batch_size, len(rows)) <= MAX_PARTS * MIN_ROWS
         and rows.weight is None
         and course.dropout == 0.0
-        and rows.X.size <= MOST_DRAWN
+        and rows.X.size <= MAX_DRAWN
     )
 
 
@@ -116,21 +119,21 @@ def spares_loading(network: Network, rows: Samples, course: Course) -> bool:
     So a sweep that trains its best network once more does not wait for that.
     """
     flops = 6.0 * network.n_parameters * len(rows) * course.epochs * lanes(network.dtype)
-    loaded, other = steps_abreast.cache_info().currsize, driver.cache_info().currsize
-    return loaded > 0 and other == 0 and flops < WORTH_LOADING
+    jit = library.shared() is None
+    return jit and loaded("interleave") and not loaded("train") and flops < MAX_OPERATIONS
 
 
 class Job:
     """One call's networks, one after the other in common arrays."""
 
-    load = staticmethod(driver)
+    kernel = "train"
 
     @staticmethod
     def networks_at_once(count: int, rows: Samples, course: Course, threads: int) -> int:
-        """How many a job should have: their orders must find room, and every thread some jobs."""
+        """How many a job should have: the orders must fit in memory, and each thread needs jobs."""
         orders = 1 if course.batch_size >= len(rows) else course.epochs
-        most = max(1, MOST_DRAWN // max(1, orders * len(rows)))
-        return min(most, max(1, -(-count // (threads * JOBS_PER_THREAD))))
+        maximum = max(1, MAX_DRAWN // max(1, orders * len(rows)))
+        return min(maximum, max(1, -(-count // (threads * JOBS_PER_THREAD))))
 
     def __init__(
         self,
@@ -146,8 +149,11 @@ class Job:
         state = optimizers[0].init(first.parameters)
         self.loop = Loop(first, rows, optimizers[0], state, course.batch_size, course.penalty)
         size, n = len(self.loop.theta), len(networks)
-        self.thetas, self.firsts, self.seconds = (
+        self.thetas, firsts, seconds = (
             aligned(n * size, first.dtype).reshape(n, size) for _ in range(3)
+        )
+        self.loop.record.set(
+            theta=self.thetas, first=firsts, second=seconds, n_runs=n, dropout=course.dropout
         )
         for theta, network in zip(self.thetas, networks, strict=True):
             theta[: network.n_parameters] = network.parameters
@@ -173,17 +179,15 @@ class Job:
         loop, rows, n = self.loop, self.rows, len(self.networks)
         steps = epochs * -(-len(rows) // loop.batch_size)
         rates = np.concatenate([rates_of(each, step, steps) for each in self.optimizers])
-        results = np.zeros((n, 3))
-        driver()(
-            0, 1, np.zeros(1, np.int64),
-            self.thetas.ravel(), loop.gradient, self.firsts.ravel(), self.seconds.ravel(),
-            loop.is_weight, loop.segment, *PARTS, loop.losses, loop.costs,
-            rows.X, rows.Y, loop.weights_of(rows), self.orders(epochs), len(rows),
-            loop.batch_size, epochs, loop.one_block, want_loss, 0.0, 0.0,
-            loop.code, rates, step, loop.knobs, *loop.strengths, False,
-            True, self.course.dropout, self.keys(step, steps), len(loop.network.hidden),
-            loop.nothing, loop.rooms[0], loop.layout.plan, n, results.ravel(),
+        orders, keys, results = self.orders(epochs), self.keys(step, steps), np.zeros((n, 3))
+        loop.record.set(
+            thread=0, n_threads=1, barrier=np.zeros(1, np.int64), X=rows.X, Y=rows.Y,
+            weight=rows.weight, orders=orders, n_order=len(orders) // n, n_rows=len(rows),
+            epochs=epochs, want_loss=want_loss, rates=rates, n_rates=len(rates) // n, step=step,
+            keys=keys, n_keys=0 if keys is None else len(keys) // n, workspace=loop.workspaces[0],
+            results=results,
         )  # fmt: skip
+        loop.run(loop.record.address)
         return results
 
     def orders(self, epochs: int) -> Array:
@@ -194,27 +198,18 @@ class Job:
         generators = [np.random.default_rng(seed) for seed in self.seeds]
         return permutations(generators, n_rows, epochs)
 
-    def keys(self, step: int, steps: int) -> Array:
+    def keys(self, step: int, steps: int) -> Array | None:
         """What dropout's masks are drawn from, for every network and step."""
         if self.course.dropout == 0.0:
-            return np.zeros(0, np.int64)
+            return None
         layers = len(self.loop.network.hidden)
         return np.concatenate([keys_of(seed, step, steps, layers).ravel() for seed in self.seeds])
 
 
-@cache
-def steps_abreast() -> Any:
-    """The compiled loop for networks abreast, imported at first use."""
-    drop_stale()
-    from fallline.engine.kernels.interleaved import steps_abreast
-
-    return steps_abreast
-
-
-class Abreast:
+class Interleaved:
     """One call's networks, one in each lane; lanes that are left over repeat the last network."""
 
-    load = staticmethod(steps_abreast)
+    kernel = "interleave"
 
     @staticmethod
     def networks_at_once(count: int, rows: Samples, course: Course, threads: int) -> int:
@@ -236,37 +231,41 @@ class Abreast:
         self.full = self.batch_size == len(rows)
         self.lane_of = [min(lane, len(networks) - 1) for lane in range(self.lanes)]
         self.generators = [np.random.default_rng(seeds[i]) for i in self.lane_of]
-        self.rates = np.array([float(optimizers[i].rate(0)) for i in self.lane_of])
-        self.code, knobs, self.names = settings_of(optimizers[0])
-        self.knobs = np.array([*knobs, 0.0, 0.0, 0.0, 0.0, 0.0])
+        rates = np.array([float(optimizers[i].rate(0)) for i in self.lane_of])
         self._lay_out(first)
+        code, hyperparameters, _ = settings_of(optimizers[0])
+        self.record.set(
+            optimizer=code, hyperparameters=hyperparameters, rates=rates, l2=course.penalty.l2,
+            l1=course.penalty.l1, n_rows=len(rows), batch_size=self.batch_size,
+        )  # fmt: skip
 
     def _lay_out(self, first: Network) -> None:
         n, L, dtype = first.n_parameters, self.lanes, first.dtype
-        self.theta, self.first, self.second, self.is_weight = (
-            aligned(n * L, dtype) for _ in "tfsw"
-        )
-        self.gradient = aligned(2 * n * L, dtype)
+        self.theta, state_1, state_2, is_weight = (aligned(n * L, dtype) for _ in range(4))
         by_lane = [self.networks[i].parameters for i in self.lane_of]
         self.theta.reshape(n, L)[:] = np.stack(by_lane, axis=1)
-        self.is_weight.reshape(n, L)[:] = first.is_weight[:, None]
+        is_weight.reshape(n, L)[:] = first.is_weight[:, None]
         X, Y = self.rows.X, self.rows.Y
         columns = X.shape[1] + Y.shape[1]
-        self.wide = padded(columns, dtype)
-        self.XY = np.zeros((len(X), self.wide), dtype)
-        self.XY[:, :columns] = np.hstack([X, Y])
-        self.shares = np.zeros(self.batch_size + 1, dtype)
-        self.shares[1:] = 1.0 / np.arange(1, self.batch_size + 1)
-        self.plan, length = plan_abreast(first)
-        self.room = aligned(length, dtype)
-        self.lost = np.zeros((6 + 3 * L) * L)
+        wide = padded(columns, dtype)
+        XY = np.zeros((len(X), wide), dtype)
+        XY[:, :columns] = np.hstack([X, Y])
+        shares = np.zeros(self.batch_size + 1, dtype)
+        shares[1:] = 1.0 / np.arange(1, self.batch_size + 1)
+        plan, length = plan_interleaved(first)
+        self.record = Record(
+            INTERLEAVE, dtype, theta=self.theta, gradient=aligned(2 * n * L, dtype), first=state_1,
+            second=state_2, is_weight=is_weight, size=n * L, workspace=aligned(length, dtype),
+            plan=plan, n_layers=len(first.layers), loss=loss_code(first.loss, dtype), XY=XY,
+            n_columns=wide, shares=shares, losses=np.zeros((6 + 3 * L) * L),
+        )  # fmt: skip
 
     def run(self) -> list[float]:
         """Train them; the losses of their last epochs."""
         epochs = self.course.epochs
         if epochs == 0:
             return [float("nan")] * len(self.networks)
-        at_once = max(1, MOST_DRAWN // (self.lanes * len(self.rows)))
+        at_once = max(1, MAX_DRAWN // (self.lanes * len(self.rows)))
         results = np.zeros((2, self.lanes))
         done = 0
         while done < epochs:  # the loss of all rows is wanted of the last epoch only
@@ -283,23 +282,17 @@ class Abreast:
 
     def call(self, epochs: int, done: int, results: Array, *, want_loss: bool) -> None:
         """``epochs`` more of all networks, after ``done`` of them."""
-        n_rows, first = len(self.rows), self.networks[0]
-        orders = np.zeros(0, np.int64)
+        n_rows, orders = len(self.rows), None
         if not self.full:
             orders = permutations(self.generators, n_rows, epochs)
         per_epoch = -(-n_rows // self.batch_size)
-        steps_abreast()(
-            self.theta, self.gradient, self.first, self.second, self.is_weight,
-            self.room, self.plan, len(first.sizes) - 1, loss_code(first.loss, first.dtype),
-            self.XY, self.wide, orders, n_rows, self.batch_size, epochs, want_loss,
-            self.code, self.rates, done * per_epoch, self.knobs,
-            float(self.course.penalty.l2), float(self.course.penalty.l1),
-            self.shares, self.lost, results.ravel(),
-        )  # fmt: skip
+        self.record.set(orders=orders, n_order=epochs * n_rows, epochs=epochs, want_loss=want_loss,
+                        step=done * per_epoch, results=results)  # fmt: skip
+        function("interleave", self.theta.dtype)(self.record.address)
 
 
-def plan_abreast(network: Network) -> tuple[Array, int]:
-    """Where everything lies in the room of engine.abreast, in its fields; and the room's length."""
+def plan_interleaved(network: Network) -> tuple[Array, int]:
+    """Where everything lies in the workspace of kernels.interleaved, and its length."""
     L, dtype, sizes = lanes(network.dtype), network.dtype, network.sizes
     codes = [*activation_codes(network), 0]
     end = 0

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.engine.config import drop_stale
+from fallline.engine.library import function
+from fallline.engine.records import SHUFFLE, Record
 
 __all__ = ["permutations"]
 
@@ -35,20 +36,19 @@ def joined(generators: Sequence[np.random.Generator], n: int, count: int) -> Arr
 
 
 def compiled(generators: Sequence[np.random.Generator], n: int, count: int) -> Array:
-    """By engine.shuffle."""
-    drop_stale()
-    from fallline.engine.kernels.shuffle import shuffled
-
+    """By kernels.shuffle."""
     states = np.array([halves(g.bit_generator.state) for g in generators], np.uint64)
     orders = np.empty(len(generators) * count * n, np.int64)
-    shuffled(states, n, count, orders)
+    record = Record(SHUFFLE, np.float64, states=states, n_generators=len(states), n_rows=n,
+                    count=count, orders=orders)  # fmt: skip
+    function("shuffle", np.float64)(record.address)
     for generator, state in zip(generators, states.tolist(), strict=True):
         put_back(generator, state)
     return orders
 
 
 def halves(state: Any) -> list[int]:
-    """A generator's state as engine.shuffle takes it."""
+    """A generator's state as kernels.shuffle takes it."""
     whole = [state["state"]["state"], state["state"]["inc"]]
     words = [word for number in whole for word in (number & HALF, number >> 64)]
     return [*words, state["has_uint32"], state["uinteger"]]
@@ -67,7 +67,7 @@ def put_back(generator: np.random.Generator, words: list[int]) -> None:
 
 @cache
 def as_numpy() -> bool:
-    """Whether this NumPy shuffles as engine.shuffle does: it may change from version to version."""
+    """Whether this NumPy shuffles as kernels.shuffle does: it may change with the version."""
     mine, theirs = np.random.default_rng(1), np.random.default_rng(1)
     same = bool((compiled([mine], 99, 3) == joined([theirs], 99, 3)).all())
     return same and mine.bit_generator.state == theirs.bit_generator.state

@@ -1,6 +1,6 @@
 """Activations and losses of the user's own, compiled where Numba can: see fallline.core.custom.
 
-A part is compiled to vector code (engine.ufuncs), else for single numbers, else (a loss that looks
+A part is compiled to vector code (kernels.ufuncs), else for single numbers, else (a loss that looks
 at a row's outputs together, a function that assigns by a mask) for arrays. What comes out is tried
 against the plain functions, so a part that means something else number by number (one that takes
 the mean of Z, say) is not taken. The compiled loop calls it by its address: the loop itself is not
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.activations import OUTPUTS
+from fallline.core.activations import MAX_EXPONENT, OUTPUTS
 from fallline.core.losses import Loss
 from fallline.core.network import Layer
 from fallline.engine.config import FLAGS
@@ -233,7 +233,7 @@ def output_of(name: str) -> Any:
 
     def exp(A: Any) -> None:
         for j in range(len(A)):
-            A[j] = np.exp(min(A[j], 709.7))
+            A[j] = np.exp(min(A[j], MAX_EXPONENT))
 
     def softmax(A: Any) -> None:
         highest = A.max()
@@ -248,13 +248,13 @@ def output_of(name: str) -> Any:
 def vector_output(name: str) -> Any:
     """A compiled function that makes outputs D of ``k`` vectors of logits Z, ``row`` apart."""
     from fallline.engine.config import kernel
-    from fallline.engine.kernels.exponential import exp, least, sigmoid
+    from fallline.engine.kernels.exponential import exp, minimum, sigmoid
     from fallline.engine.kernels.vectors import load, select, store
 
     one_by_one = {
         "identity": kernel(lambda z: z),
         "sigmoid": sigmoid,
-        "exp": kernel(lambda z: exp(least(z, 709.7))),
+        "exp": kernel(lambda z: exp(minimum(z, MAX_EXPONENT))),
     }.get(name)
     if one_by_one is not None:
         f = one_by_one

@@ -7,14 +7,14 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.core.network import Network
 from fallline.core.samples import check_X
-from fallline.engine.codes import activation_codes, obstacles
-from fallline.engine.config import drop_stale
+from fallline.engine.codes import OUTPUTS
+from fallline.engine.functions import activation_codes, obstacles
 from fallline.engine.layout import aligned, lanes, padded
+from fallline.engine.library import function
+from fallline.engine.records import PREDICT, Record
 from fallline.errors import ParameterError
 
 __all__ = ["Predictor"]
-
-OUTPUTS = ("identity", "sigmoid", "softmax", "exp")  # as engine.rows tells them apart
 
 
 class Predictor:
@@ -34,27 +34,32 @@ class Predictor:
 
     def __init__(self, network: Network) -> None:
         check_compiled(network)
-        drop_stale()
-        from fallline.engine.kernels.predict import predict_rows
-
-        self._run: Any = predict_rows
         self.network = network
         self.dtype = network.dtype
-        self.sizes, self.row_shape = np.array(network.sizes), network.sizes[:1]
-        self.codes = np.array([*activation_codes(network), 0])
-        self.output = OUTPUTS.index(network.loss.output_name)
+        self.n_outputs, self.row_shape = network.sizes[-1], network.sizes[:1]
         wide = [padded(size, self.dtype) for size in network.sizes]
-        self.weights = aligned(
+        weights = aligned(
             sum((n_in + 1) * w for n_in, w in zip(network.sizes, wide[1:], strict=False)),
             self.dtype,
         )
         begin = 0
         for layer, w in zip(network.layers, wide[1:], strict=True):
             n_in, n_out = layer.W.shape
-            block = self.weights[begin : begin + (n_in + 1) * w].reshape(n_in + 1, w)
+            block = weights[begin : begin + (n_in + 1) * w].reshape(n_in + 1, w)
             block[:, :n_out] = layer.block
             begin += block.size
-        self.rooms = aligned(3 * (max(wide) + lanes(self.dtype)), self.dtype)
+        width = max(wide) + lanes(self.dtype)
+        self.record = Record(
+            PREDICT, self.dtype, weights=weights, sizes=np.array(network.sizes),
+            n_layers=len(network.layers), codes=np.array([*activation_codes(network), 0]),
+            output=OUTPUTS.index(network.loss.output_name),
+            workspace=aligned(3 * width, self.dtype), width=width,
+        )  # fmt: skip
+        self._run = function("predict", self.dtype)
+        # a single row is copied here, since to tell an array's address takes longer
+        self.row = np.zeros((1, network.sizes[0]), self.dtype)
+        self.row_out: Array = np.zeros((1, self.n_outputs), self.dtype)
+        self.single = self.record.copy(X=self.row, n_rows=1, out=self.row_out)
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """The output in its own terms: (n_outputs,) for one row, (n, n_outputs) for several.
@@ -62,12 +67,13 @@ class Predictor:
         Raises ShapeError and DataError as :meth:`fallline.Network.predict_proba` does.
         """
         if isinstance(X, np.ndarray) and X.dtype == self.dtype and X.shape == self.row_shape:
-            one_row, rows = True, X.reshape(1, -1)
-        else:
-            given = np.asarray(X)
-            one_row = given.ndim == 1
-            rows = check_X([given] if one_row else given, self.row_shape[0], self.dtype)
-        out = np.empty((len(rows), self.sizes[-1]), self.dtype)
+            self.row[0] = X
+            if self._run(self.single.address):
+                return np.array(self.row_out[0])
+        given = np.asarray(X)
+        one_row = given.ndim == 1
+        rows = check_X([given] if one_row else given, self.row_shape[0], self.dtype)
+        out = np.empty((len(rows), self.n_outputs), self.dtype)
         if not self.run(rows, out):
             check_X(rows, self.row_shape[0], self.dtype)  # says which number it is
         return out[0] if one_row else out
@@ -77,9 +83,8 @@ class Predictor:
 
         Nothing is checked; False where a number is not finite.
         """
-        return bool(
-            self._run(self.weights, self.sizes, self.codes, self.output, rows, self.rooms, out)
-        )
+        self.record.set(X=rows, n_rows=len(rows), out=out)
+        return self._run(self.record.address) == 1
 
     def predict(self, X: ArrayLike) -> Any:
         """The class, 0 or 1, or the numbers, as :meth:`fallline.Network.predict`, for each row."""

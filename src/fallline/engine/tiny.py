@@ -1,6 +1,5 @@
-"""Tiny networks on a few rows: which of them engine.unrolled takes, and their arrays."""
+"""Tiny networks on a few rows: which of them kernels.unrolled takes, and their arrays."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,27 +9,29 @@ from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
-from fallline.engine.codes import ACTIVATIONS, LOSSES, activation_codes, loss_code
-from fallline.engine.config import drop_stale
+from fallline.engine.codes import ACTIVATIONS, GELU, LOSSES, SILU
+from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import aligned, lanes
+from fallline.engine.library import available, function
+from fallline.engine.records import DESCEND, Record
 
 __all__ = ["Tiny", "unrolls"]
 
 # 28 parameters: 3.5 ms instead of 9 for 20,000 epochs; 99, which no registers hold: 18 for 13
-MOST_PARAMETERS = 32
-OTHERS = {ACTIVATIONS.index(name) for name in ("gelu", "silu")}  # their slopes need z
+MAX_PARAMETERS = 32
+OTHERS = (GELU, SILU)  # their slopes need z
 
 
 def unrolls(
     network: Network, rows: Samples, optimizer: Any, penalty: Penalty, dropout: float
 ) -> bool:
-    """Whether full batches of these rows, by these steps, can go unrolled: see engine.unrolled.
+    """Whether full batches of these rows, by these steps, can go unrolled: see kernels.unrolled.
 
-    A layer of half a vector or more is left out: engine.passes adds up its gradient row by row.
+    A layer of half a vector or more is left out: kernels.backprop adds up its gradient row by row.
     """
     L, codes = lanes(network.dtype), activation_codes(network)
     return (
-        network.n_parameters <= MOST_PARAMETERS
+        network.n_parameters <= MAX_PARAMETERS
         and len(rows) <= L
         and all(2 * n_out < L for n_out in network.sizes[1:])
         and all(code < len(ACTIVATIONS) and code not in OTHERS for code in codes)
@@ -40,16 +41,14 @@ def unrolls(
         and optimizer.momentum == 0
         and penalty == NO_PENALTY
         and dropout == 0
+        and available("descend", *kind_of(network))
     )
 
 
-@cache
-def unrolled() -> Any:
-    """The module of the compiled code, imported at first use."""
-    drop_stale()
-    from fallline.engine.kernels import unrolled
-
-    return unrolled
+def kind_of(network: Network) -> tuple[Any, ...]:
+    """What the code is made for: dtype, sizes, numbers of the activations, and of the loss."""
+    loss = loss_code(network.loss, network.dtype)
+    return network.dtype, tuple(network.sizes), tuple(activation_codes(network)), loss
 
 
 class Tiny:
@@ -57,24 +56,26 @@ class Tiny:
 
     def __init__(self, network: Network, rows: Samples) -> None:
         self.network = network
-        codes, loss = tuple(activation_codes(network)), loss_code(network.loss, network.dtype)
-        self.shape = unrolled().Shape(network.sizes, codes, loss)
-        self.X, self.Y = (self.by_lane(part.T) for part in (rows.X, rows.Y))
+        self.run = function("descend", *kind_of(network))
+        X, Y = (self.by_lane(part.T) for part in (rows.X, rows.Y))
         weight = [1.0] * len(rows) if rows.weight is None else rows.weight.tolist()
         mass = sum(weight)  # in order, as the driver adds them
         shares = np.array(weight) / mass if mass > 0 else np.zeros(len(rows))
-        self.shares = self.by_lane(shares[None, :])
         self.theta = self.by_lane(network.parameters[:, None])
+        self.record = Record(
+            DESCEND, network.dtype, theta=self.theta, X=X, Y=Y, shares=self.by_lane(shares[None, :])
+        )
 
     def by_lane(self, values: Array) -> Array:
         """Rows of one vector's length, zero beyond what is given."""
         L, dtype = lanes(self.network.dtype), self.network.dtype
-        room = aligned(len(values) * L, dtype).reshape(-1, L)
-        room[:, : values.shape[1]] = values
-        return room
+        workspace = aligned(len(values) * L, dtype).reshape(-1, L)
+        workspace[:, : values.shape[1]] = values
+        return workspace
 
     def descend(self, epochs: int, rates: Array) -> None:
         """So many steps on all rows, at one rate or at one for each."""
         self.theta[:] = self.network.parameters[:, None]
-        unrolled().descend(self.shape, self.theta, self.X, self.Y, self.shares, rates, epochs)
+        self.record.set(rates=rates, n_rates=len(rates), epochs=epochs)
+        self.run(self.record.address)
         self.network.parameters[:] = self.theta[:, 0]

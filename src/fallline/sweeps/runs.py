@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from fallline.training.choice import default_batch_size
 from fallline.training.run import score, train
 from fallline.training.steps import measured
 
-__all__ = ["Problem", "Spreader", "problem_of", "retrain", "run_jobs", "spread"]
+__all__ = ["Problem", "ProblemOptions", "Spreader", "problem_of", "retrain", "run_jobs", "spread"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Problem:
     def parts(self, fold: int) -> tuple[Array, Array]:
         """Row numbers to train on, and held out."""
         return np.flatnonzero(self.fold != fold), np.flatnonzero(self.fold == fold)
+
+    @property
+    def n_folds(self) -> int:
+        """How many parts are held out in turn."""
+        return int(self.fold.max()) + 1
 
     def network(self, run: Mapping[str, Any]) -> Network:
         """The network of a run, with its first parameters."""
@@ -64,14 +69,25 @@ class Problem:
         return digest.hexdigest()[:16]
 
 
+class ProblemOptions(TypedDict, total=False):
+    """How the data of a sweep is taken; :func:`fallline.sweep` says what each option means."""
+
+    loss: str | None
+    validation: float
+    folds: int | None
+    split_seed: int
+    dtype: str
+
+
 def problem_of(
     X: ArrayLike,
     y: ArrayLike,
-    loss: str | None,
-    validation: float,
-    folds: int | None,
-    seed: int,
-    dtype: str,
+    *,
+    loss: str | None = None,
+    validation: float = 0.2,
+    folds: int | None = None,
+    split_seed: int = 0,
+    dtype: str = "float64",
 ) -> Problem:
     """The data, checked, with the fold of each row."""
     targets = np.asarray(y)
@@ -80,7 +96,7 @@ def problem_of(
     n_outputs = int(targets.max()) + 1 if classes else 1 if targets.ndim == 1 else targets.shape[1]
     sizes = [np.shape(X)[1] if np.ndim(X) == 2 else 1, max(n_outputs, 1)]
     samples = Network(sizes, loss=name, dtype=dtype).samples(X, targets)
-    generator = np.random.default_rng(check_integer("split_seed", seed, limit="seed"))
+    generator = np.random.default_rng(check_integer("split_seed", split_seed, limit="seed"))
     strata = targets if classes or (name == "binary_cross_entropy" and targets.ndim == 1) else None
     fold = np.full(len(samples), -1)
     if folds is None:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
 from fallline.arrays import ArrayLike
 from fallline.engine import threads_allowed
@@ -18,7 +18,7 @@ from fallline.limits import check_integer
 from fallline.sweeps.halving import rungs
 from fallline.sweeps.log import Log, key_of
 from fallline.sweeps.result import Sweep
-from fallline.sweeps.runs import Problem, Spreader, problem_of, retrain, spread
+from fallline.sweeps.runs import Problem, ProblemOptions, Spreader, problem_of, retrain, spread
 from fallline.sweeps.settings import MOST_RUNS, combinations, setting_key, too_many, varied_in
 
 __all__ = ["sweep"]
@@ -30,17 +30,13 @@ def sweep(
     settings: Mapping[str, Any],
     *,
     seeds: int | Sequence[int] = 1,
-    loss: str | None = None,
-    validation: float = 0.2,
-    folds: int | None = None,
     draws: int | None = None,
     halving: int | None = None,
-    split_seed: int = 0,
-    dtype: str = "float64",
     log: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     client: Any = None,
     progress: Callable[[int, int], Any] | None = None,
+    **options: Unpack[ProblemOptions],
 ) -> Sweep:
     """Train a network for every combination of ``settings``, seed and fold.
 
@@ -77,12 +73,12 @@ def sweep(
     (30, [15, 15])
     """
     began = time.perf_counter()
-    chosen = combinations(settings, draws, split_seed)
-    problem = problem_of(X, y, loss, validation, folds, split_seed, dtype)
+    chosen = combinations(settings, draws, options.get("split_seed", 0))
+    problem = problem_of(X, y, **options)
     numbers = (
         range(check_integer("seeds", seeds, limit="rows")) if isinstance(seeds, int) else seeds
     )
-    repeats = [(fold, int(seed)) for fold in range(folds or 1) for seed in numbers]
+    repeats = [(fold, int(seed)) for fold in range(problem.n_folds) for seed in numbers]
     if not repeats:
         raise ParameterError("seeds must name at least one seed")
     if len(chosen) * len(repeats) > MOST_RUNS:
@@ -107,16 +103,22 @@ def sweep(
     except KeyboardInterrupt:
         result.interrupted = True
     result.runs.sort(key=work.place)
-    done = [run for run in result.runs if run["state"] == "done"]
-    if done:
-        last = max(run["epochs"] for run in done) if halving else 0
-        result.best = max(
-            (run for run in done if run["epochs"] >= last),
-            key=lambda run: (run["score"], -run["validation_loss"]),
-        )
+    result.best = best_of(result)
+    if result.best is not None:
         result.network = retrain(problem, result.best)
     result.seconds = time.perf_counter() - began
     return result
+
+
+def best_of(result: Sweep) -> dict[str, Any] | None:
+    """The run of the highest score; with halving, of those that had the most epochs."""
+    done = [run for run in result.runs if run["state"] == "done"]
+    last = max((run["epochs"] for run in done), default=0) if result.halving else 0
+    return max(
+        (run for run in done if run["epochs"] >= last),
+        key=lambda run: (run["score"], -run["validation_loss"]),
+        default=None,
+    )
 
 
 def rungs_for(

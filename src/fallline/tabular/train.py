@@ -192,9 +192,12 @@ def complete(
         "class_weight": options["class_weight"],
     }
     if surveyed is not None:
+        parts = ((data.validation, validation), (data.test, options["test"]))
+        apart = sum(len(rows) for rows, part in parts if isinstance(part, Table))
+        held_out = len(data.validation) + len(data.test) - apart
         model.facts |= {
-            "rows": surveyed.n_rows,
-            "training_rows": surveyed.n_rows - len(data.validation) - len(data.test),
+            "rows": surveyed.n_rows + apart,
+            "training_rows": surveyed.n_rows - held_out,
             "encoding_sample": len(data.train),
             "set_aside": surveyed.set_aside,
         }

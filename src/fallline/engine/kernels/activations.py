@@ -7,70 +7,76 @@ Z and are taken on the way forward.
 
 import math
 
-from fallline.engine.config import kernel, spliced
+from fallline.core.activations import LEAK, SQRT_2_PI, SQRT_HALF
+from fallline.engine.codes import (
+    ELU,
+    GELU,
+    LEAKY_RELU,
+    MIN_ADDRESS,
+    RELU,
+    SIGMOID,
+    SILU,
+    SOFTPLUS,
+    TANH,
+)
+from fallline.engine.config import inlined_by_llvm, kernel
 from fallline.engine.kernels.calls import call_activation
 from fallline.engine.kernels.exponential import expm1, sigmoid, softplus, tanh
 from fallline.engine.kernels.vectors import at, lanes, load, put, select, store
-
-GELU, SILU = 6, 7
-OWN = 4096  # above it a code is an address
-LEAK = 0.01
-SQRT_HALF = math.sqrt(0.5)
-SQRT_2_PI = math.sqrt(2.0 * math.pi)
 
 
 @kernel
 def needs_z(code):
     """Whether the slope cannot be had from A."""
-    return code > OWN or code in (GELU, SILU)
+    return code >= MIN_ADDRESS or code in (GELU, SILU)
 
 
-@spliced
+@inlined_by_llvm
 def value(code, z):
     """f(z); gelu is not among them."""
-    if code == 1:
+    if code == SIGMOID:
         return sigmoid(z)
-    if code == 2:
+    if code == TANH:
         return tanh(z)
-    if code == 3:
+    if code == RELU:
         return select(z > 0.0, z, z * 0.0)  # NaN stays NaN
-    if code == 4:
+    if code == LEAKY_RELU:
         return select(z > 0.0, z, z * LEAK)
-    if code == 5:
+    if code == ELU:
         return select(z > 0.0, z, expm1(z))
     if code == SILU:
         return z * sigmoid(z)
-    if code == 8:
+    if code == SOFTPLUS:
         return softplus(z)
     return z
 
 
-@spliced
+@inlined_by_llvm
 def slope(code, a):
     """f'(z) by a = f(z), for the activations that need no z."""
     one = a * 0.0 + 1.0
-    if code == 1:
+    if code == SIGMOID:
         return a * (one - a)
-    if code == 2:
+    if code == TANH:
         return one - a * a
-    if code == 3:
+    if code == RELU:
         return select(a > 0.0, one, 0.0)
-    if code == 4:
+    if code == LEAKY_RELU:
         return select(a > 0.0, one, LEAK)
-    if code == 5:
+    if code == ELU:
         return select(a > 0.0, one, a + 1.0)
-    if code == 8:
+    if code == SOFTPLUS:
         return -expm1(-a)
     return one
 
 
-@spliced
+@inlined_by_llvm
 def activate(code, A, S, keep_slope, count):
     """A <- f(A) for ``count`` numbers, and S <- f' where it is to be kept."""
     if code == GELU:
         gelu(A, S, keep_slope, count)
         return
-    if code > OWN:
+    if code >= MIN_ADDRESS:
         call_activation(code, A, S, count)
         return
     for i in range(0, count, lanes(A)):
@@ -97,15 +103,15 @@ def gelu(A, S, keep_slope, count):
             put(S, i, cdf + z * math.exp(-0.5 * z * z) / SQRT_2_PI)
 
 
-@spliced
+@inlined_by_llvm
 def sloped(code, a, d):
     """d f'(z) by a = f(z), for the activations that need no z."""
-    if code == 3:
+    if code == RELU:
         return select(a > 0.0, d, 0.0)
     return d * slope(code, a)
 
 
-@spliced
+@inlined_by_llvm
 def times_slope(code, A, S, kept_slope, D, count):
     """D <- D * f'(Z)."""
     for i in range(0, count, lanes(A)):

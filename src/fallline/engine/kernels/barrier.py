@@ -50,13 +50,13 @@ def give_way(typing_context: Any) -> Any:
 
 
 @kernel
-def wait(counter, crew, times):
-    """Return when all of the crew have called this ``times`` times; the counter started at 0."""
-    if crew == 1:
+def wait(counter, n_threads, times):
+    """Return when all of the team have called this ``times`` times; the counter started at 0."""
+    if n_threads == 1:
         return
     arrive(counter)
     spins = 0
-    while arrived(counter) < crew * times:
+    while arrived(counter) < n_threads * times:
         spins += 1
         if spins > SPINS:
             give_way()

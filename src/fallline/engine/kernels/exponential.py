@@ -1,4 +1,4 @@
-"""e^x, log and their kin for whole vectors; the C library's take one call per number.
+"""e^x, log and related functions for whole vectors; the C library's take one call per number.
 
 e^x: x = k ln 2 + r with k whole and abs(r) <= ln(2) / 2; e^r by its Taylor series (to r^13 in
 float64, whose remainder is below 2^-57 there; to r^7 in float32, below 2^-27), summed in pairs so
@@ -53,14 +53,14 @@ FLOAT32 = SimpleNamespace(
 
 
 @kernel
-def least(x: Any, limit: Any) -> Any:
-    """The lesser of x and a limit; NaN stays NaN."""
+def minimum(x: Any, limit: Any) -> Any:
+    """The smaller of x and a limit; NaN stays NaN."""
     return select(x > limit, limit, x)
 
 
 @kernel
-def most(x: Any, limit: Any) -> Any:
-    """The greater of x and a limit; NaN stays NaN."""
+def maximum(x: Any, limit: Any) -> Any:
+    """The larger of x and a limit; NaN stays NaN."""
     return select(x < limit, limit, x)
 
 
@@ -129,17 +129,17 @@ def family(numbers: SimpleNamespace, series_of: Any, rest_of: Any) -> dict[str, 
         return f - s * (f - rest(s))
 
     def exp(x: Any) -> Any:
-        p, k = reduce(most(least(x, infinite_above), zero_below))
+        p, k = reduce(maximum(minimum(x, infinite_above), zero_below))
         half = k >> 1
         return (p + 1.0) * two_to(half) * two_to(k - half)
 
     def exp_bounded(x: Any) -> Any:
-        p, k = reduce(most(least(x, high), low))
+        p, k = reduce(maximum(minimum(x, high), low))
         scale = two_to(k)
         return p * scale + scale
 
     def expm1(x: Any) -> Any:
-        p, k = reduce(most(least(x, far), -far))
+        p, k = reduce(maximum(minimum(x, far), -far))
         scale = two_to(k)
         return scale * p + (scale - 1.0)
 
@@ -217,4 +217,4 @@ def tanh(x: Any) -> Any:
 @kernel
 def softplus(z: Any) -> Any:
     """max(z, 0) + log(1 + e^-|z|)."""
-    return most(z, 0.0) + log1p(exp_bounded(-absolute(z)))
+    return maximum(z, 0.0) + log1p(exp_bounded(-absolute(z)))

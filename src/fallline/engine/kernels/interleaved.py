@@ -2,37 +2,50 @@
 
 A network of ten neurons fills no vector, whichever way its numbers lie. Here vector p holds
 parameter p of as many networks as a vector has lanes, and all of them take the same step, each on
-its own rows. Every sum has the terms and the order that engine.passes gives it, so each network
+its own rows. Every sum has the terms and the order that kernels.backprop gives it, so each network
 ends with the bits that training it alone gives.
 
 Numbers lie as [row][neuron][lane]; a chunk of rows, as many as there are lanes, passes through the
 layers together.
 """
 
-from fallline.engine.config import entry, inlined, kernel, spliced
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from fallline.engine.codes import CROSS_ENTROPY
+from fallline.engine.config import inlined_by_numba, intrinsic, kernel
 from fallline.engine.kernels.activations import activate, needs_z, times_slope
 from fallline.engine.kernels.losses import cross_entropy, delta, loss
 from fallline.engine.kernels.optimizers import add_part, update
+from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import (
-    address,
+    FLAGS,
     at,
     fill,
+    gather_transposed,
     lanes,
     load,
+    load_at,
     load_wide,
     offset,
     put,
     select,
     store,
+    store_at,
     store_wide,
-    turn_rows,
+    vector_of,
 )
+from fallline.engine.layout import MIN_ROWS
 
+INT64 = ir.IntType(64)
 N_IN, N_OUT, CODE, START, BELOW, ABOVE, SLOPES, DELTA, PARTIAL, FIELDS = range(10)  # of a layer
-PART = 64  # rows, as the parts of a batch of up to 512
 
 
-@inlined
+@inlined_by_numba
 def take_rows(XY, wide, orders, n_orders, first_row, m, row, A):
     """[x y] of ``m`` rows of every lane's own order, ``row`` vectors each.
 
@@ -42,16 +55,84 @@ def take_rows(XY, wide, orders, n_orders, first_row, m, row, A):
     for q in range(m):
         rows = offset(orders, first_row + q)
         for i in range(0, wide, L):
-            turn_rows(offset(XY, i), wide, rows, n_orders, offset(A, (q * row + i) * L), L)
+            gather_transposed(offset(XY, i), wide, rows, n_orders, offset(A, (q * row + i) * L), L)
 
 
-@inlined
+@inlined_by_numba
 def same_rows(XY, wide, first_row, m, row, A):
     """[x y] of ``m`` rows that all lanes share."""
     L = lanes(A)
     for q in range(m):
         for i in range(row):
             store(A, (q * row + i) * L, at(XY, (first_row + q) * wide + i))
+
+
+def block(m: int, v: int, *, ones: bool = False) -> Any:
+    """A function for m by v vectors of C (+)= sum over k of A[i, k] B[k, j], in the order of k.
+
+    ``bias`` adds B[K, j] at the end. With ``ones`` A is 1 everywhere, and not read. Distances count
+    numbers, from one vector to the next: of A and C by row, of A and B by k, of B and C by column.
+    """
+
+    def typed(
+        typing_context: Any,
+        A: Any, a_row: Any, a_step: Any, B: Any, b_step: Any, b_column: Any, K: Any,
+        C: Any, c_row: Any, c_column: Any, add: Any, bias: Any,
+    ) -> Any:  # fmt: skip
+        kind = vector_of(C.dtype)
+
+        def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            A, a_row, a_step, B, b_step, b_column, K, C, c_row, c_column, add, bias = args
+
+            def at_row(p: Any, step: Any, k: Any, distance: Any, i: int) -> Any:
+                where = builder.add(builder.mul(step, k), builder.mul(distance, INT64(i)))
+                return builder.gep(p, [where])
+
+            zero = ir.Constant(kind.llvm, None)
+            places = [[at_row(C, c_row, INT64(i), c_column, j) for j in range(v)] for i in range(m)]
+            sums = [[cgutils.alloca_once(builder, kind.llvm) for _ in range(v)] for _ in range(m)]
+            for i in range(m):
+                for j in range(v):
+                    old = load_at(builder, kind, places[i][j])
+                    builder.store(builder.select(add, old, zero), sums[i][j])
+
+            def grow(k: Any, term: Any) -> None:
+                vectors = [
+                    load_at(builder, kind, at_row(B, b_step, k, b_column, j)) for j in range(v)
+                ]
+                for i in range(m):
+                    factor = term(i)
+                    for j in range(v):
+                        value = vectors[j]
+                        if factor is not None:
+                            value = builder.fmul(factor, value, flags=FLAGS)
+                        grown = builder.fadd(builder.load(sums[i][j]), value, flags=FLAGS)
+                        builder.store(grown, sums[i][j])
+
+            with cgutils.for_range(builder, K) as loop:
+                k = loop.index
+                grow(
+                    k,
+                    lambda i: (
+                        None if ones else load_at(builder, kind, at_row(A, a_step, k, a_row, i))
+                    ),
+                )
+            with builder.if_then(bias):
+                grow(K, lambda i: None)
+            for i in range(m):
+                for j in range(v):
+                    store_at(builder, kind, places[i][j], builder.load(sums[i][j]))
+            return context.get_dummy_value()
+
+        n = types.intp
+        return types.void(A, n, n, B, n, n, n, C, n, n, types.boolean, types.boolean), code
+
+    return intrinsic(typed)
+
+
+block_4_2, block_4_1, block_2_4 = block(4, 2), block(4, 1), block(2, 4)
+block_1_4, block_1_1 = block(1, 4), block(1, 1)
+ones_4, ones_1 = block(1, 4, ones=True), block(1, 1, ones=True)
 
 
 @kernel
@@ -61,136 +142,56 @@ def sums(W, step_in, step_out, n_in, n_out, bias, A, a_step, Z, m):
     In the order of i, for ``m`` rows; the last term with a ``bias`` only. Steps count
     vectors: ``a_step`` from one row of A to the next.
     """
-    L = lanes(A)
-    a_row, z_row, w_step = a_step * L, n_out * L, step_in * L
+    L, NO = lanes(A), np.bool_(False)
+    a_row, z_row, w_step, w_column = a_step * L, n_out * L, step_in * L, step_out * L
     r = 0
     while r + 4 <= m:
         a, z = offset(A, r * a_row), offset(Z, r * z_row)
-        a1, a2, a3 = offset(a, a_row), offset(a, 2 * a_row), offset(a, 3 * a_row)
         o = 0
         while o + 2 <= n_out:
-            u = offset(W, o * step_out * L)
-            v = offset(u, step_out * L)
-            s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = fill(A, 0.0)
-            for i in range(n_in):
-                p, q, x = load(u, i * w_step), load(v, i * w_step), load(a, i * L)
-                s0, t0 = s0 + p * x, t0 + q * x
-                x = load(a1, i * L)
-                s1, t1 = s1 + p * x, t1 + q * x
-                x = load(a2, i * L)
-                s2, t2 = s2 + p * x, t2 + q * x
-                x = load(a3, i * L)
-                s3, t3 = s3 + p * x, t3 + q * x
-            if bias:
-                p, q = load(u, n_in * w_step), load(v, n_in * w_step)
-                s0, s1, s2, s3 = s0 + p, s1 + p, s2 + p, s3 + p
-                t0, t1, t2, t3 = t0 + q, t1 + q, t2 + q, t3 + q
-            store(z, o * L, s0)
-            store(z, (o + 1) * L, t0)
-            store(z, z_row + o * L, s1)
-            store(z, z_row + (o + 1) * L, t1)
-            store(z, 2 * z_row + o * L, s2)
-            store(z, 2 * z_row + (o + 1) * L, t2)
-            store(z, 3 * z_row + o * L, s3)
-            store(z, 3 * z_row + (o + 1) * L, t3)
+            block_4_2(a, a_row, L, offset(W, o * w_column), w_step, w_column, n_in,
+                      offset(z, o * L), z_row, L, NO, bias)  # fmt: skip
             o += 2
         if o < n_out:
-            u = offset(W, o * step_out * L)
-            s0 = s1 = s2 = s3 = fill(A, 0.0)
-            for i in range(n_in):
-                p = load(u, i * w_step)
-                s0, s1 = s0 + p * load(a, i * L), s1 + p * load(a1, i * L)
-                s2, s3 = s2 + p * load(a2, i * L), s3 + p * load(a3, i * L)
-            if bias:
-                p = load(u, n_in * w_step)
-                s0, s1, s2, s3 = s0 + p, s1 + p, s2 + p, s3 + p
-            store(z, o * L, s0)
-            store(z, z_row + o * L, s1)
-            store(z, 2 * z_row + o * L, s2)
-            store(z, 3 * z_row + o * L, s3)
+            block_4_1(a, a_row, L, offset(W, o * w_column), w_step, w_column, n_in,
+                      offset(z, o * L), z_row, L, NO, bias)  # fmt: skip
         r += 4
     while r < m:
-        a, z = offset(A, r * a_row), offset(Z, r * z_row)
         for o in range(n_out):
-            u = offset(W, o * step_out * L)
-            s0 = fill(A, 0.0)
-            for i in range(n_in):
-                s0 = s0 + load(u, i * w_step) * load(a, i * L)
-            if bias:
-                s0 = s0 + load(u, n_in * w_step)
-            store(z, o * L, s0)
+            block_1_1(offset(A, r * a_row), a_row, L, offset(W, o * w_column), w_step, w_column,
+                      n_in, offset(Z, r * z_row + o * L), z_row, L, NO, bias)  # fmt: skip
         r += 1
 
 
 @kernel
 def outer(A, a_step, D, n_in, n_out, m, G, add):
     """G[i, o] (+)= sum over r < m of A[r, i] D[r, o], in the order of r; A[r, n_in] is 1."""
-    L = lanes(A)
+    L, NO = lanes(A), np.bool_(False)
     a_row, d_row = a_step * L, n_out * L
     o = 0
     while o + 4 <= n_out:
-        d, i = offset(D, o * L), 0
+        d, g, i = offset(D, o * L), offset(G, o * L), 0
         while i + 2 <= n_in:
-            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
-            h = offset(g, d_row)
-            s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = fill(A, 0.0)
-            if add:
-                s0, s1, s2, s3 = load(g, 0), load(g, L), load(g, 2 * L), load(g, 3 * L)
-                t0, t1, t2, t3 = load(h, 0), load(h, L), load(h, 2 * L), load(h, 3 * L)
-            for r in range(m):
-                x, y, e = load(a, r * a_row), load(a, r * a_row + L), offset(d, r * d_row)
-                v = load(e, 0)
-                s0, t0 = s0 + x * v, t0 + y * v
-                v = load(e, L)
-                s1, t1 = s1 + x * v, t1 + y * v
-                v = load(e, 2 * L)
-                s2, t2 = s2 + x * v, t2 + y * v
-                v = load(e, 3 * L)
-                s3, t3 = s3 + x * v, t3 + y * v
-            store_4(g, s0, s1, s2, s3)
-            store_4(h, t0, t1, t2, t3)
+            block_2_4(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
+                      add, NO)  # fmt: skip
             i += 2
-        while i <= n_in:
-            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
-            s0 = s1 = s2 = s3 = fill(A, 0.0)
-            if add:
-                s0, s1, s2, s3 = load(g, 0), load(g, L), load(g, 2 * L), load(g, 3 * L)
-            for r in range(m):
-                e = offset(d, r * d_row)
-                if i < n_in:
-                    x = load(a, r * a_row)
-                    s0, s1 = s0 + x * load(e, 0), s1 + x * load(e, L)
-                    s2, s3 = s2 + x * load(e, 2 * L), s3 + x * load(e, 3 * L)
-                else:
-                    s0, s1 = s0 + load(e, 0), s1 + load(e, L)
-                    s2, s3 = s2 + load(e, 2 * L), s3 + load(e, 3 * L)
-            store_4(g, s0, s1, s2, s3)
-            i += 1
+        if i < n_in:
+            block_1_4(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
+                      add, NO)  # fmt: skip
+        ones_4(A, L, a_row, d, d_row, L, m, offset(g, n_in * d_row), d_row, L, add, NO)
         o += 4
     while o < n_out:
-        for i in range(n_in + 1):
-            a, g = offset(A, i * L), offset(G, i * d_row + o * L)
-            s0 = load(g, 0) if add else fill(A, 0.0)
-            for r in range(m):
-                d = load(D, r * d_row + o * L)
-                s0 = s0 + load(a, r * a_row) * d if i < n_in else s0 + d
-            store(g, 0, s0)
+        d, g = offset(D, o * L), offset(G, o * L)
+        for i in range(n_in):
+            block_1_1(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
+                      add, NO)  # fmt: skip
+        ones_1(A, L, a_row, d, d_row, L, m, offset(g, n_in * d_row), d_row, L, add, NO)
         o += 1
-
-
-@spliced
-def store_4(p, s0, s1, s2, s3):
-    """Four vectors to p."""
-    L = lanes(p)
-    store(p, 0, s0)
-    store(p, L, s1)
-    store(p, 2 * L, s2)
-    store(p, 3 * L, s3)
 
 
 @kernel
 def outer_by_row(A, a_step, D, n_in, n_out, m, P, add):
-    """P[i, o, r] (+)= A[r, i] D[r, o]: the terms of each row apart, as in engine.tiles.dots."""
+    """P[i, o, r] (+)= A[r, i] D[r, o]: the terms of each row apart, as in kernels.matmul.dots."""
     L = lanes(A)
     for r in range(m):
         a, d = offset(A, r * a_step * L), offset(D, r * n_out * L)
@@ -220,16 +221,16 @@ def sum_of_rows(P, count, m, G):
         store(G, j * L, load(p, 0))
 
 
-@inlined
+@inlined_by_numba
 def losses_and_deltas(code, Z, T, t_step, D, k, m, share, want_loss, lost):
     """D = dLoss/dZ of ``m`` rows, whose targets lie ``t_step`` vectors apart.
 
-    Each lane's loss is added to the numbers at ``lost`` (float64); there is room behind them.
+    Each lane's loss is added to the numbers at ``lost`` (float64); there is workspace behind them.
     """
     L = lanes(Z)
     for r in range(m):
         z, y, d = offset(Z, r * k * L), offset(T, r * t_step * L), offset(D, r * k * L)
-        if code == 2:
+        if code == CROSS_ENTROPY:
             row = cross_entropy(z, y, d, k, L, 0, share, want_loss)
         else:
             row = fill(Z, 0.0)
@@ -262,7 +263,7 @@ def total_by_halves(p, m, Z):
 def penalise(theta, G, is_weight, size, l2, l1, lost, want_loss):
     """G <- G plus the penalty's slope; each lane's penalty is added to ``lost``.
 
-    In the order of engine.updates.sum_of_parts, which adds up a vector of parameters at once.
+    In the order of kernels.optimizers.sum_of_parts, which adds up a vector of parameters at once.
     """
     L, half = lanes(G), 0.5 * l2
     cost, squares, sizes = offset(lost, L), offset(lost, 2 * L), offset(lost, (2 + L) * L)
@@ -289,127 +290,100 @@ def penalise(theta, G, is_weight, size, l2, l1, lost, want_loss):
             put(lost, lane, at(lost, lane) + at(cost, lane))
 
 
-@inlined
-def gradient(
-    theta, G, room, plan, n_layers, code, XY, wide, orders, n_orders, first_row, n, shared, share,
-    want_loss, lost, fresh,
-):  # fmt: skip
-    """The gradient of ``n`` rows, up to one part; rows already in the room are not ``fresh``."""
-    L = lanes(theta)
+@inlined_by_numba
+def gradient(call, G, first_row, n, share, lost, fresh):
+    """The gradient of ``n`` rows, up to a part; ``fresh`` rows are not in the workspace yet."""
+    theta, workspace, plan, n_layers = call.theta, call.workspace, call.plan, call.n_layers
+    L, want_loss = lanes(theta), call.want_loss != 0
     last = offset(plan, (n_layers - 1) * FIELDS)
     k = at(last, N_OUT)
-    A0, row = offset(room, at(plan, BELOW)), at(plan, N_IN) + k
+    A0, row = offset(workspace, at(plan, BELOW)), at(plan, N_IN) + k
     T = offset(A0, at(plan, N_IN) * L)
     for begin in range(0, n, L):
         m = min(L, n - begin)
         if fresh:
-            if shared:
-                same_rows(XY, wide, first_row + begin, m, row, A0)
+            if is_given(call.orders):
+                take_rows(call.XY, call.n_columns, call.orders, call.n_order, first_row + begin, m,
+                          row, A0)  # fmt: skip
             else:
-                take_rows(XY, wide, orders, n_orders, first_row + begin, m, row, A0)
+                same_rows(call.XY, call.n_columns, first_row + begin, m, row, A0)
         for l in range(n_layers):
             now = offset(plan, l * FIELDS)
             n_in, n_out = at(now, N_IN), at(now, N_OUT)
-            above = offset(room, at(now, ABOVE))
+            above = offset(workspace, at(now, ABOVE))
             sums(offset(theta, at(now, START)), n_out, 1, n_in, n_out, True,
-                 offset(room, at(now, BELOW)), row if l == 0 else n_in, above, m)  # fmt: skip
+                 offset(workspace, at(now, BELOW)), row if l == 0 else n_in, above, m)  # fmt: skip
             if l < n_layers - 1:
-                activate(at(now, CODE), above, offset(room, at(now, SLOPES)),
+                activate(at(now, CODE), above, offset(workspace, at(now, SLOPES)),
                          needs_z(at(now, CODE)), m * n_out * L)  # fmt: skip
-        losses_and_deltas(code, offset(room, at(last, ABOVE)), T, row,
-                          offset(room, at(last, DELTA)), k, m, share, want_loss, lost)  # fmt: skip
+        losses_and_deltas(call.loss, offset(workspace, at(last, ABOVE)), T, row,
+                          offset(workspace, at(last, DELTA)), k, m, share, want_loss,
+                          lost)  # fmt: skip
         for l in range(n_layers - 1, -1, -1):
             now = offset(plan, l * FIELDS)
             n_in, n_out = at(now, N_IN), at(now, N_OUT)
-            A, D = offset(room, at(now, BELOW)), offset(room, at(now, DELTA))
+            A, D = offset(workspace, at(now, BELOW)), offset(workspace, at(now, DELTA))
             if 2 * n_out < L:
-                P = offset(room, at(now, PARTIAL))
+                P = offset(workspace, at(now, PARTIAL))
                 outer_by_row(A, row if l == 0 else n_in, D, n_in, n_out, m, P, begin > 0)
             else:
                 outer(A, row if l == 0 else n_in, D, n_in, n_out, m, offset(G, at(now, START)),
                       begin > 0)  # fmt: skip
             if l > 0:
                 before = offset(plan, (l - 1) * FIELDS)
-                below = offset(room, at(before, DELTA))
+                below = offset(workspace, at(before, DELTA))
                 sums(
                     offset(theta, at(now, START)), 1, n_out, n_out, n_in, False, D, n_out, below, m
                 )
                 kept = needs_z(at(before, CODE))
-                times_slope(at(before, CODE), A, offset(room, at(before, SLOPES)), kept, below,
+                times_slope(at(before, CODE), A, offset(workspace, at(before, SLOPES)), kept, below,
                             m * n_in * L)  # fmt: skip
     for l in range(n_layers):
         now = offset(plan, l * FIELDS)
         n_in, n_out = at(now, N_IN), at(now, N_OUT)
         if 2 * n_out < L:
-            sum_of_rows(offset(room, at(now, PARTIAL)), (n_in + 1) * n_out, min(n, L),
+            sum_of_rows(offset(workspace, at(now, PARTIAL)), (n_in + 1) * n_out, min(n, L),
                         offset(G, at(now, START)))  # fmt: skip
 
 
-@entry
-def steps_abreast(
-    thetas, gradients, firsts, seconds, are_weights, rooms, plans, n_layers, code,
-    XYs, wide, all_orders, n_rows, batch_size, epochs, want_loss,
-    optimizer, all_rates, step, all_knobs, l2, l1, shares, all_lost, results,
-):  # fmt: skip
-    """Run ``epochs`` passes of ``n_rows`` with a network in each lane.
-
-    ``all_orders`` (lanes, epochs * n_rows) holds each one's orders; empty where a batch is all
-    rows. ``all_rates`` (lanes,) are the learning rates, ``results`` (2, lanes) takes the sum of the
-    batches' losses in the last epoch, each times its rows, and whether any loss was not finite.
-    """
-    theta, G, first, second, is_weight = (
-        address(thetas),
-        address(gradients),
-        address(firsts),
-        address(seconds),
-        address(are_weights),
-    )
-    room, plan, XY, orders = (
-        address(rooms),
-        address(plans),
-        address(XYs),
-        address(all_orders),
-    )
-    rates, knobs, lost, out = (
-        address(all_rates),
-        address(all_knobs),
-        address(all_lost),
-        address(results),
-    )
-    L, size = lanes(theta), len(thetas)
-    n_orders = len(all_orders) // L
+def interleave(call):
+    """Passes over the rows with a network in each lane; losses go to ``results``."""
+    theta, G, size, lost, out = call.theta, call.gradient, call.size, call.losses, call.results
+    n_rows, batch_size, want_loss = call.n_rows, call.batch_size, call.want_loss != 0
+    L = lanes(theta)
     lost_part = offset(lost, (3 + 2 * L) * L)
-    shared, penalised = n_orders == 0, l2 > 0 or l1 > 0
+    shared, penalised = not is_given(call.orders), call.l2 > 0 or call.l1 > 0
     resident = shared and n_rows <= L
-    rate = load_wide(rates, theta)
+    rate = load_wide(call.rates, theta)
     done = 0
-    for epoch in range(epochs):
+    for epoch in range(call.epochs):
         for lane in range(L):
             put(out, lane, 0.0)
         for begin in range(0, n_rows, batch_size):
             n = min(batch_size, n_rows - begin)
-            share = fill(theta, at(address(shares), n))
+            share = fill(theta, at(call.shares, n))
             for lane in range(L):
                 put(lost, lane, 0.0)
-            for part in range(0, n, PART):
+            for part in range(0, n, MIN_ROWS):
                 g = G if part == 0 else offset(G, size)
                 for lane in range(L):
                     put(lost_part, lane, 0.0)
-                gradient(theta, g, room, plan, n_layers, code, XY, wide, orders, n_orders,
-                         epoch * n_rows + begin + part if not shared else begin + part,
-                         min(PART, n - part), shared, share, want_loss, lost_part,
+                first_row = begin + part if shared else epoch * n_rows + begin + part
+                gradient(call, g, first_row, min(MIN_ROWS, n - part), share, lost_part,
                          not resident or epoch == 0)  # fmt: skip
                 if part > 0:
                     add_part(G, g, size)
                 for lane in range(L):
                     put(lost, lane, at(lost, lane) + at(lost_part, lane))
             if penalised:
-                penalise(theta, G, is_weight, size, l2, l1, lost, want_loss)
+                penalise(theta, G, call.is_weight, size, call.l2, call.l1, lost, want_loss)
             done += 1
-            update(optimizer, theta, G, first, second, is_weight, 0, size, rate, step + done, knobs)
+            update(call.optimizer, theta, G, call.first, call.second, call.is_weight, 0, size, rate,
+                   call.step + done, call.hyperparameters)  # fmt: skip
             if want_loss:
                 for lane in range(L):
                     now = at(lost, lane)
                     put(out, lane, at(out, lane) + n * now)
                     if now - now != 0.0:  # infinite or NaN
                         put(out, L + lane, 1.0)
+    return 0

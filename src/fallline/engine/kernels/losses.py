@@ -2,36 +2,42 @@
 of several rows, and a row's outputs lie ``row`` numbers apart.
 """
 
-from fallline.engine.config import kernel, spliced
+from fallline.core.activations import MAX_EXPONENT
+from fallline.engine.codes import (
+    ABSOLUTE_ERROR,
+    BINARY_CROSS_ENTROPY,
+    CROSS_ENTROPY,
+    HUBER,
+    MIN_ADDRESS,
+    POISSON,
+    QUANTILE_UNIT,
+)
+from fallline.engine.config import inlined_by_llvm, kernel
 from fallline.engine.kernels.calls import call_loss
 from fallline.engine.kernels.exponential import (
     exp,
     exp_bounded,
-    least,
     log,
     log1p,
-    most,
+    maximum,
+    minimum,
     sigmoid,
 )
 from fallline.engine.kernels.vectors import absolute, fill, lanes, load, select, store, wide_total
 
-HIGHEST = 709.7  # e^x is finite up to here
-OWN = 4096  # above it a code is an address
-QUANTILE_UNIT = 2.0**-62
 
-
-@spliced
+@inlined_by_llvm
 def delta_and_loss(code, Z, Y, shares, D, k, row, count, want_loss):
     """D = dLoss/dZ of ``k`` outputs and ``count`` rows; returns the loss, added up in float64.
 
     ``shares`` are the rows' shares of the mean, 0 for rows that only fill a vector.
     """
     total = 0.0
-    if code > OWN:
+    if code >= MIN_ADDRESS:
         return call_loss(code, Z, Y, shares, D, k, row, count)
     for r in range(0, count, lanes(Z)):
         share = load(shares, r)
-        if code == 2:
+        if code == CROSS_ENTROPY:
             lost = cross_entropy(Z, Y, D, k, row, r, share, want_loss)
         else:
             lost = fill(Z, 0.0)
@@ -45,39 +51,39 @@ def delta_and_loss(code, Z, Y, shares, D, k, row, count, want_loss):
     return total
 
 
-@spliced
+@inlined_by_llvm
 def delta(code, z, y):
     """dloss/dz."""
-    if code == 1:
+    if code == BINARY_CROSS_ENTROPY:
         return sigmoid(z) - y
-    if code == 5:
-        return exp(least(z, HIGHEST)) - y
+    if code == POISSON:
+        return exp(minimum(z, MAX_EXPONENT)) - y
     e = z - y
     if code < 0:
         q = -code * QUANTILE_UNIT
         return select(e > 0.0, e * 0.0 + (1.0 - q), select(e < 0.0, e * 0.0 - q, e))
-    if code == 3:
+    if code == ABSOLUTE_ERROR:
         return select(e > 0.0, e * 0.0 + 1.0, select(e < 0.0, e * 0.0 - 1.0, e))
-    if code == 4:
-        return most(least(e, 1.0), -1.0)
+    if code == HUBER:
+        return maximum(minimum(e, 1.0), -1.0)
     return e
 
 
-@spliced
+@inlined_by_llvm
 def loss(code, z, y):
     """The loss of one output."""
-    if code == 1:
-        return (most(z, 0.0) - y * z) + log1p(exp_bounded(-absolute(z)))
-    if code == 5:
-        y_log_y = select(y > 0.0, y * log(most(y, 1e-30)), 0.0)
-        return (exp(least(z, HIGHEST)) - y * z) + (y_log_y - y)
+    if code == BINARY_CROSS_ENTROPY:
+        return (maximum(z, 0.0) - y * z) + log1p(exp_bounded(-absolute(z)))
+    if code == POISSON:
+        y_log_y = select(y > 0.0, y * log(maximum(y, 1e-30)), 0.0)
+        return (exp(minimum(z, MAX_EXPONENT)) - y * z) + (y_log_y - y)
     e = z - y
     if code < 0:
         q = -code * QUANTILE_UNIT
         return select(e > 0.0, e * (1.0 - q), -(e * q))
-    if code == 3:
+    if code == ABSOLUTE_ERROR:
         return absolute(e)
-    if code == 4:
+    if code == HUBER:
         return select(absolute(e) > 1.0, absolute(e) - 0.5, e * e * 0.5)
     return e * e * 0.5
 

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from fallline.engine.config import inlined, intrinsic, kernel, spliced
+from fallline.engine.config import inlined_by_llvm, inlined_by_numba, intrinsic, kernel
 from fallline.engine.kernels.vectors import (
     FLAGS,
     as_vector,
@@ -25,7 +25,7 @@ from fallline.engine.kernels.vectors import (
     vector_of,
 )
 
-__all__ = ["dots", "multiply", "product", "turn"]
+__all__ = ["dots", "multiply", "product", "transposed_copy"]
 
 INT64 = ir.IntType(64)
 
@@ -117,10 +117,37 @@ def write(builder: Any, kind: Any, place: Any, value: Any, adds: bool, count: An
                 )
 
 
-block_8_2, block_8_1 = block(8, 2), block(8, 1)
-block_4_4, block_4_1 = block(4, 4), block(4, 1)
-block_2_4, block_2_1 = block(2, 4), block(2, 1)
-block_1_4, block_1_1 = block(1, 4), block(1, 1)
+block_1_1 = block(1, 1)
+
+
+def strip(m: int, v: int) -> Any:
+    """A function for ``m`` rows of ``product``, or as many times ``m`` as ``rows`` says.
+
+    It goes in blocks of ``v`` vectors, and of one vector at the end.
+    """
+    wide, narrow = block(m, v), block(m, 1)
+
+    @inlined_by_numba
+    def rows_by_m(W, w_row, w_step, B, b_step, K, C, c_row, rows, N, add):
+        L = lanes(C)
+        n = 0
+        while n + v * L <= N:
+            b = offset(B, n)
+            for i in range(0, rows, m):
+                wide(offset(W, i * w_row), w_row, w_step, b, b_step, K,
+                     offset(C, i * c_row + n), c_row, L, add)  # fmt: skip
+            n += v * L
+        while n < N:
+            b = offset(B, n)
+            for i in range(0, rows, m):
+                narrow(offset(W, i * w_row), w_row, w_step, b, b_step, K,
+                       offset(C, i * c_row + n), c_row, N - n, add)  # fmt: skip
+            n += L
+
+    return rows_by_m
+
+
+strip_8, strip_4, strip_2, strip_1 = strip(8, 2), strip(4, 4), strip(2, 4), strip(1, 4)
 
 
 @kernel
@@ -130,59 +157,23 @@ def product(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add):
     Addresses of numbers, distances in numbers; ``add`` adds to C instead of writing over it. The
     sum runs over k in order. B is read in whole vectors, so its rows have to be that long.
     """
-    L = lanes(C)
-    m = 0
-    if M >= 8:
-        main = M - M % 8
-        n = 0
-        while n + 2 * L <= N:
-            b = offset(B, n)
-            for m in range(0, main, 8):
-                block_8_2(offset(W, m * w_row), w_row, w_step, b, b_step, K,
-                          offset(C, m * c_row + n), c_row, L, add)  # fmt: skip
-            n += 2 * L
-        while n < N:
-            b = offset(B, n)
-            for m in range(0, main, 8):
-                block_8_1(offset(W, m * w_row), w_row, w_step, b, b_step, K,
-                          offset(C, m * c_row + n), c_row, N - n, add)  # fmt: skip
-            n += L
-        m = main
+    m = M - M % 8
+    if m > 0:
+        strip_8(W, w_row, w_step, B, b_step, K, C, c_row, m, N, add)
     if M - m >= 4:
-        w, n = offset(W, m * w_row), 0
-        while n + 4 * L <= N:
-            block_4_4(w, w_row, w_step, offset(B, n), b_step, K,
-                      offset(C, m * c_row + n), c_row, L, add)  # fmt: skip
-            n += 4 * L
-        while n < N:
-            block_4_1(w, w_row, w_step, offset(B, n), b_step, K,
-                      offset(C, m * c_row + n), c_row, N - n, add)  # fmt: skip
-            n += L
+        strip_4(offset(W, m * w_row), w_row, w_step, B, b_step, K, offset(C, m * c_row), c_row, 4,
+                N, add)  # fmt: skip
         m += 4
     if M - m >= 2:
-        w, n = offset(W, m * w_row), 0
-        while n + 4 * L <= N:
-            block_2_4(w, w_row, w_step, offset(B, n), b_step, K,
-                      offset(C, m * c_row + n), c_row, L, add)  # fmt: skip
-            n += 4 * L
-        while n < N:
-            block_2_1(w, w_row, w_step, offset(B, n), b_step, K,
-                      offset(C, m * c_row + n), c_row, N - n, add)  # fmt: skip
-            n += L
+        strip_2(offset(W, m * w_row), w_row, w_step, B, b_step, K, offset(C, m * c_row), c_row, 2,
+                N, add)  # fmt: skip
         m += 2
     if M - m >= 1:
-        w, n = offset(W, m * w_row), 0
-        while n + 4 * L <= N:
-            block_1_4(w, w_row, w_step, offset(B, n), b_step, K,
-                      offset(C, m * c_row + n), c_row, L, add)  # fmt: skip
-            n += 4 * L
-        while n < N:
-            block_1_1(w, w_row, w_step, offset(B, n), b_step, K,
-                      offset(C, m * c_row + n), c_row, N - n, add)  # fmt: skip
-            n += L
+        strip_1(offset(W, m * w_row), w_row, w_step, B, b_step, K, offset(C, m * c_row), c_row, 1,
+                N, add)  # fmt: skip
 
 
-@inlined
+@inlined_by_numba
 def multiply(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add):
     """``product``, without its call for up to three vectors (3-2-1: 2.5 ms instead of 4)."""
     if M < 4 and lanes(C) >= N:
@@ -234,7 +225,7 @@ def dots_of(m: int) -> Any:
 dots_8, dots_4, dots_1 = dots_of(8), dots_of(4), dots_of(1)
 
 
-@spliced
+@inlined_by_llvm
 def dots(A, D, row, R, C, M, N, add):
     """C[m, n] (+)= sum over r < R of A[m row + r] D[n row + r], R a multiple of a vector's length.
 
@@ -259,7 +250,7 @@ def dots(A, D, row, R, C, M, N, add):
 
 
 @kernel
-def turn(source, rows, columns, row, target, target_row):
+def transposed_copy(source, rows, columns, row, target, target_row):
     """target[j, i] = source[i, j], for whole vectors of rows and of columns."""
     L = lanes(source)
     for i in range(0, rows, L):

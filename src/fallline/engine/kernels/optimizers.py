@@ -2,7 +2,8 @@
 
 import math
 
-from fallline.engine.config import kernel, spliced
+from fallline.engine.codes import ADAMW, DESCENT, MOMENTUM, NESTEROV, RMSPROP
+from fallline.engine.config import inlined_by_llvm, kernel
 from fallline.engine.kernels.vectors import (
     at,
     lanes,
@@ -42,52 +43,68 @@ def sum_of_parts(G, begin, end, n_parts, part, theta, is_weight, l2, l1):
     return cost
 
 
-@spliced
-def update(code, theta, G, first, second, is_weight, begin, end, rate, t, knobs):
+@inlined_by_llvm
+def update(code, theta, G, first, second, is_weight, begin, end, rate, t, hyperparameters):
     """Move theta[begin:end] one step along the gradient; t counts from 1.
 
-    ``first`` and ``second`` are the state (velocity; mean, mean square), ``knobs`` the optimiser's
-    own numbers: momentum, or decay and epsilon, or beta_1, beta_2, epsilon, weight_decay and
-    whether epsilon is added to the uncorrected root. They and the rate come in float64; what
-    enters the loops is cast to the dtype of theta first.
+    ``first`` and ``second`` are the state (velocity; mean, mean square), ``hyperparameters`` the
+    optimiser's own numbers: momentum, or decay and epsilon, or beta_1, beta_2, epsilon,
+    weight_decay and whether epsilon is added to the uncorrected root. They and the rate come in
+    float64; what enters the loops is cast to the dtype of theta first.
     """
     L = lanes(theta)
-    eta, mu = number(theta, rate), number(theta, at(knobs, 0))
-    if code == 0:
+    eta, mu = number(theta, rate), number(theta, at(hyperparameters, 0))
+    if code == DESCENT:
         for i in range(begin, end, L):
             store(theta, i, load(theta, i) - load(G, i) * eta)
-    elif code == 1:
+    elif code == MOMENTUM:
         for i in range(begin, end, L):
             v = load(first, i) * mu - load(G, i) * eta
             store(first, i, v)
             store(theta, i, load(theta, i) + v)
-    elif code == 2:
+    elif code == NESTEROV:
         for i in range(begin, end, L):
             change = load(G, i) * eta
             v = load(first, i) * mu - change
             store(first, i, v)
             store(theta, i, load(theta, i) + (v * mu - change))
-    elif code == 3:
-        rest, epsilon = number(theta, 1.0 - at(knobs, 0)), number(theta, at(knobs, 1))
+    elif code == RMSPROP:
+        rest, epsilon = (
+            number(theta, 1.0 - at(hyperparameters, 0)),
+            number(theta, at(hyperparameters, 1)),
+        )
         for i in range(begin, end, L):
             g = load(G, i)
             s = load(second, i) * mu + (g * g) * rest
             store(second, i, s)
             store(theta, i, load(theta, i) - g * eta / (square_root(s) + epsilon))
     else:
-        adam(code == 5, theta, G, first, second, is_weight, begin, end, rate, t, knobs)
+        adam(
+            code == ADAMW, theta, G, first, second, is_weight, begin, end, rate, t, hyperparameters
+        )
 
 
 @kernel
-def adam(decays, theta, G, first, second, is_weight, begin, end, rate, t, knobs):
+def adam(decays, theta, G, first, second, is_weight, begin, end, rate, t, hyperparameters):
     """Adam, and AdamW where ``decays``."""
-    beta_1, rest_1 = number(theta, at(knobs, 0)), number(theta, 1.0 - at(knobs, 0))
-    beta_2, rest_2 = number(theta, at(knobs, 1)), number(theta, 1.0 - at(knobs, 1))
-    correction = 1.0 / math.sqrt(1.0 - at(knobs, 1) ** t)
+    beta_1, rest_1 = (
+        number(theta, at(hyperparameters, 0)),
+        number(theta, 1.0 - at(hyperparameters, 0)),
+    )
+    beta_2, rest_2 = (
+        number(theta, at(hyperparameters, 1)),
+        number(theta, 1.0 - at(hyperparameters, 1)),
+    )
+    correction = 1.0 / math.sqrt(1.0 - at(hyperparameters, 1) ** t)
     root_scale = number(theta, correction)
-    epsilon = number(theta, at(knobs, 2) * correction if at(knobs, 4) > 0 else at(knobs, 2))
-    size = number(theta, rate / (1.0 - at(knobs, 0) ** t))
-    shrink = number(theta, rate * at(knobs, 3))
+    epsilon = number(
+        theta,
+        at(hyperparameters, 2) * correction
+        if at(hyperparameters, 4) > 0
+        else at(hyperparameters, 2),
+    )
+    size = number(theta, rate / (1.0 - at(hyperparameters, 0) ** t))
+    shrink = number(theta, rate * at(hyperparameters, 3))
     for i in range(begin, end, lanes(theta)):
         g = load(G, i)
         m = load(first, i) * beta_1 + g * rest_1

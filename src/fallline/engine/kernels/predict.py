@@ -2,45 +2,39 @@
 
 import math
 
-from fallline.engine.config import entry
+from fallline.core.activations import MAX_EXPONENT
+from fallline.engine.codes import EXP_OUTPUT, SIGMOID_OUTPUT, SOFTMAX_OUTPUT
 from fallline.engine.kernels.activations import activate
 from fallline.engine.kernels.exponential import sigmoid
 from fallline.engine.kernels.matmul import product
-from fallline.engine.kernels.vectors import address, at, lanes, load, offset, put, store
+from fallline.engine.kernels.vectors import at, lanes, load, offset, put, store
 
 
-@entry
-def predict_rows(weights, sizes, codes, output, rows, rooms, out):
-    """The output of each row of ``rows``, in its own terms; False where a number is not finite.
-
-    ``weights`` holds W over b of each layer, its columns padded to whole vectors; ``rooms`` two
-    layers' activations and slopes; ``codes`` are numbers of engine.codes, ``output`` one of
-    engine.predictor.
-    """
-    L = lanes(address(weights))
-    n_layers, part = len(sizes) - 1, len(rooms) // 3
-    k = sizes[n_layers]
+def predict(call):
+    """The output of each row, in its own terms; gives 1 where every input is finite, else 0."""
+    L, n_layers, sizes, output = lanes(call.weights), call.n_layers, call.sizes, call.output
+    n_inputs, k = at(sizes, 0), at(sizes, n_layers)
     finite = True
-    for row in range(len(rows)):
-        A, Z, W = address(rooms), offset(address(rooms), part), address(weights)
-        S = offset(Z, part)  # slopes, which nobody asks for
-        for i in range(sizes[0]):
-            x = rows[row, i]
+    for row in range(call.n_rows):
+        A, Z, W = call.workspace, offset(call.workspace, call.width), call.weights
+        S = offset(Z, call.width)  # slopes, which nobody asks for
+        for i in range(n_inputs):
+            x = at(call.X, row * n_inputs + i)
             finite = finite and x - x == 0
             put(A, i, x)
         for l in range(n_layers):
-            n_in, n_out = sizes[l], sizes[l + 1]
+            n_in, n_out = at(sizes, l), at(sizes, l + 1)
             wide = (n_out + L - 1) // L * L
             put(A, n_in, 1.0)
             product(A, n_in, 1, W, wide, n_in + 1, Z, wide, 1, wide, False)
             if l < n_layers - 1:
-                activate(codes[l], Z, S, False, wide)
+                activate(at(call.codes, l), Z, S, False, wide)
             W = offset(W, (n_in + 1) * wide)
             A, Z = Z, A
-        if output == 1:
+        if output == SIGMOID_OUTPUT:
             for i in range(0, k, L):
                 store(A, i, sigmoid(load(A, i)))
-        elif output == 2:
+        elif output == SOFTMAX_OUTPUT:
             highest = at(A, 0)
             for i in range(1, k):
                 highest = max(highest, at(A, i))
@@ -51,9 +45,9 @@ def predict_rows(weights, sizes, codes, output, rows, rooms, out):
                 total += power
             for i in range(k):
                 put(A, i, at(A, i) / total)
-        elif output == 3:
+        elif output == EXP_OUTPUT:
             for i in range(k):
-                put(A, i, math.exp(min(at(A, i), 709.7)))
+                put(A, i, math.exp(min(at(A, i), MAX_EXPONENT)))
         for i in range(k):
-            out[row, i] = at(A, i)
-    return finite
+            put(call.out, row * k + i, at(A, i))
+    return 1 if finite else 0

@@ -12,8 +12,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from fallline.engine.config import entry, intrinsic
-from fallline.engine.kernels.vectors import address, at, offset, put
+from fallline.engine.config import intrinsic
+from fallline.engine.kernels.vectors import at, offset, put
 
 MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
 LOW = 0xFFFFFFFF
@@ -39,19 +39,18 @@ def next_number(typing_context: Any, state: Any) -> Any:
     return types.uint64(state), code
 
 
-@entry
-def shuffled(states, n, count, orders):
-    """Write ``count`` permutations of 0 .. n - 1 from each generator, one generator after another.
+def shuffle(call):
+    """Permutations of 0 .. n_rows - 1 from each generator, one generator after another.
 
-    ``states`` (n_generators, 6) are updated: low and high half of the state, of the increment,
-    whether a half number is left over, and that half.
+    The generators' states move on.
     """
-    p, low, zero, one = address(orders), np.uint64(LOW), np.uint64(0), np.uint64(1)
-    for g in range(len(states)):
-        state = address(states[g])
+    low, zero, one = np.uint64(LOW), np.uint64(0), np.uint64(1)
+    n, count = call.n_rows, call.count
+    for g in range(call.n_generators):
+        state = offset(call.states, 6 * g)
         left, rest = at(state, 4), at(state, 5)
         for c in range(count):
-            order = offset(p, (g * count + c) * n)
+            order = offset(call.orders, (g * count + c) * n)
             for place in range(n):
                 put(order, place, place)
             i, mask = np.uint64(n - 1), np.uint64(1)
@@ -74,3 +73,4 @@ def shuffled(states, n, count, orders):
                 mask = mask >> np.uint64(i <= mask >> np.uint64(1))
         put(state, 4, left)
         put(state, 5, rest)
+    return 0

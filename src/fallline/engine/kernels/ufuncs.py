@@ -1,4 +1,4 @@
-"""NumPy's functions for the vectors of engine.vectors, so that a user's own formula, written for
+"""NumPy's functions for the vectors of kernels.vectors, so that a user's own formula, written for
 arrays, compiles to vector code as it stands: see engine.own.
 
 What is not here (sin, erf, sums) does not compile for vectors; then single numbers are tried.
@@ -14,7 +14,6 @@ from numba import types
 from numba.extending import overload as overload_strictly
 
 from fallline.engine.kernels import exponential
-from fallline.engine.kernels.exponential import least, most
 from fallline.engine.kernels.vectors import Vector, absolute, like, select, square_root
 
 __all__ = ["is_mask", "numbers"]
@@ -54,7 +53,7 @@ def log1p(x: Any) -> Any:
 
 
 def expm1(x: Any) -> Any:
-    return select(x > FAR, exponential.exp(x), exponential.expm1(least(x, FAR)))
+    return select(x > FAR, exponential.exp(x), exponential.expm1(exponential.minimum(x, FAR)))
 
 
 def sign(x: Any) -> Any:
@@ -102,24 +101,28 @@ for function, code in TWO.items():
 
 @overload(np.maximum)
 def maximum(x: Any, y: Any) -> Any:
-    """The greater; NaN stays NaN where it is x."""
+    """The larger; NaN stays NaN where it is x."""
+    if is_numbers(x) and is_numbers(y):
+        return lambda x, y: select(x < y, y, x)
     if is_numbers(x):
-        return (lambda x, y: select(x < y, y, x)) if is_numbers(y) else (lambda x, y: most(x, y))
-    return (lambda x, y: most(y, x)) if is_numbers(y) else None
+        return lambda x, y: exponential.maximum(x, y)
+    return (lambda x, y: exponential.maximum(y, x)) if is_numbers(y) else None
 
 
 @overload(np.minimum)
 def minimum(x: Any, y: Any) -> Any:
-    """The lesser; NaN stays NaN where it is x."""
+    """The smaller; NaN stays NaN where it is x."""
+    if is_numbers(x) and is_numbers(y):
+        return lambda x, y: select(x > y, y, x)
     if is_numbers(x):
-        return (lambda x, y: select(x > y, y, x)) if is_numbers(y) else (lambda x, y: least(x, y))
-    return (lambda x, y: least(y, x)) if is_numbers(y) else None
+        return lambda x, y: exponential.minimum(x, y)
+    return (lambda x, y: exponential.minimum(y, x)) if is_numbers(y) else None
 
 
 @overload(np.clip)
 def clip(x: Any, low: Any, high: Any) -> Any:
     if is_numbers(x) and all(isinstance(each, types.Number) for each in (low, high)):
-        return lambda x, low, high: most(least(x, high), low)
+        return lambda x, low, high: exponential.maximum(exponential.minimum(x, high), low)
     return None
 
 

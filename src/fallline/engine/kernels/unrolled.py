@@ -3,9 +3,9 @@
 Where all rows fit one vector, a feature is a vector of the rows, and so is every neuron; a
 parameter is a vector too, the same number in all lanes. Python goes through layers and neurons
 once, while the code is written; only the loop over epochs is left to run. Every sum has the terms
-and the order that engine.passes gives it, so each network ends with the same bits. 20,000 epochs of
-the 3-2-1 truth table take 1.35 ms instead of 2.35, for a third of a second of compiling each shape,
-once per machine.
+and the order that kernels.backprop gives it, so each network ends with the same bits. 20,000 epochs
+of the 3-2-1 truth table take 1.35 ms instead of 2.35, for a third of a second of compiling each
+shape, once per machine.
 """
 
 from itertools import pairwise
@@ -14,14 +14,12 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import NativeValue, models, register_model, typeof_impl, unbox
 
-from fallline.engine.config import entry, intrinsic
+from fallline.engine.config import intrinsic
 from fallline.engine.kernels.activations import sloped, value
 from fallline.engine.kernels.losses import delta
 from fallline.engine.kernels.vectors import (
     FLAGS,
-    address,
     as_vector,
     load_at,
     picks,
@@ -29,64 +27,30 @@ from fallline.engine.kernels.vectors import (
     vector_of,
 )
 
-__all__ = ["Shape", "descend"]
+__all__ = ["descend"]
 
 
-class ShapeType(types.Type):
-    """The Numba type of a shape, one for each: so that code is made for each."""
-
-    def __init__(self, sizes: tuple[int, ...], codes: tuple[int, ...], loss: int) -> None:
-        self.sizes, self.codes, self.loss = sizes, codes, loss
-        super().__init__(name=f"Shape({sizes}, {codes}, {loss})")
-
-
-class Shape:
-    """Sizes, the numbers of the hidden activations, and of the loss: see engine.codes."""
-
-    def __init__(self, sizes: tuple[int, ...], codes: tuple[int, ...], loss: int) -> None:
-        self.kind = ShapeType(sizes, codes, loss)
-
-
-register_model(ShapeType)(models.OpaqueModel)
-
-
-@typeof_impl.register(Shape)
-def type_of(shape: Shape, context: Any) -> ShapeType:
-    """The type that holds the shape."""
-    return shape.kind
-
-
-@unbox(ShapeType)
-def unboxed(kind: ShapeType, shape: Any, context: Any) -> NativeValue:
-    """A shape is all type: nothing of it is left to pass."""
-    return NativeValue(context.context.get_dummy_value())
-
-
-@entry
-def descend(shape: Any, theta: Any, X: Any, Y: Any, shares: Any, rates: Any, epochs: Any) -> None:
-    """``epochs`` steps of gradient descent on all rows.
-
-    theta (n_parameters, lanes), a parameter in every lane of its row; X (n_features, lanes),
-    Y (n_outputs, lanes) and ``shares`` (lanes,) hold a row in each lane, the last ones zero.
-    ``rates`` holds one rate, or one for each step.
-    """
-    run(shape, address(theta), address(X), address(Y), address(shares), address(rates),
-        1 if len(rates) > 1 else 0, epochs)  # fmt: skip
+def descend(call: Any) -> int:
+    """``epochs`` steps of gradient descent on all rows."""
+    run(call, call.theta, call.X, call.Y, call.shares, call.rates,
+        1 if call.n_rates > 1 else 0, call.epochs)  # fmt: skip
+    return 0
 
 
 @intrinsic
 def run(
     typing_context: Any,
-    shape: Any, theta: Any, X: Any, Y: Any, shares: Any, rates: Any, rate_step: Any, epochs: Any,
+    call: Any, theta: Any, X: Any, Y: Any, shares: Any, rates: Any, rate_step: Any, epochs: Any,
 ) -> Any:  # fmt: skip
-    """See ``descend``."""
+    """See ``descend``; the call's type holds sizes, numbers of the activations, and of the loss."""
+    sizes = call.shape[0]
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         _, theta, X, Y, shares, rates, rate_step, epochs = args
         write = Writer(context, builder, vector_of(sig.args[1].dtype))
-        n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(shape.sizes))
-        x = [write.load(X, k) for k in range(shape.sizes[0])]
-        y = [write.load(Y, k) for k in range(shape.sizes[-1])]
+        n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+        x = [write.load(X, k) for k in range(sizes[0])]
+        y = [write.load(Y, k) for k in range(sizes[-1])]
         share = write.load(shares, 0)
         places = [cgutils.alloca_once(builder, write.kind.llvm) for _ in range(n_parameters)]
         for p, place in enumerate(places):
@@ -95,15 +59,14 @@ def run(
             rate = builder.load(builder.gep(rates, [builder.mul(loop.index, rate_step)]))
             eta = write.everywhere(rate, types.float64)
             old = [write.lanes(builder.load(place)) for place in places]
-            for place, w, g in zip(
-                places, old, gradient(write, shape, old, x, y, share), strict=True
-            ):
+            slopes = gradient(write, call.shape, old, x, y, share)
+            for place, w, g in zip(places, old, slopes, strict=True):
                 builder.store((w - g * eta).value, place)
         for p, place in enumerate(places):
             write.store(theta, p, write.lanes(builder.load(place)))
         return context.get_dummy_value()
 
-    return types.void(shape, theta, X, Y, shares, rates, rate_step, epochs), code
+    return types.void(call, theta, X, Y, shares, rates, rate_step, epochs), code
 
 
 def gradient(
@@ -111,20 +74,21 @@ def gradient(
     share: "Lanes",
 ) -> list["Lanes"]:  # fmt: skip
     """dLoss/dtheta by backpropagation, in the layout of theta: W (n_in, n_out), then b."""
+    sizes, codes, loss = shape
     A, layers, start = [x], [], 0
-    for l, (n_in, n_out) in enumerate(pairwise(shape.sizes)):
+    for l, (n_in, n_out) in enumerate(pairwise(sizes)):
         W = [theta[start + k * n_out : start + (k + 1) * n_out] for k in range(n_in + 1)]
         start += (n_in + 1) * n_out
         layers.append(W)
         Z = [dot(A[-1], [row[j] for row in W[:-1]]) + W[-1][j] for j in range(n_out)]
-        A.append(Z if l == len(shape.codes) else [write.activation(shape.codes[l], z) for z in Z])
-    D = [write.delta(shape.loss, z, t).times(share) for z, t in zip(A[-1], y, strict=True)]
+        A.append(Z if l == len(codes) else [write.activation(codes[l], z) for z in Z])
+    D = [write.delta(loss, z, t).times(share) for z, t in zip(A[-1], y, strict=True)]
     parts: list[list[Lanes]] = []
     for l, W in reversed(list(enumerate(layers))):
         dW = [write.sum_of_rows(a.times(d)) for a in A[l] for d in D]
         parts.append(dW + [write.sum_of_rows(d) for d in D])
         if l > 0:
-            code = shape.codes[l - 1]
+            code = codes[l - 1]
             below = [dot(D, row) for row in W[:-1]]
             D = [write.times_slope(code, a, d) for a, d in zip(A[l], below, strict=True)]
     return [g for part in reversed(parts) for g in part]

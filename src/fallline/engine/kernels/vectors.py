@@ -22,7 +22,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import models, register_model
 
-from fallline.engine.config import intrinsic
+from fallline.engine.config import VECTOR_BYTES, intrinsic
 
 __all__ = [
     "Vector",
@@ -33,6 +33,7 @@ __all__ = [
     "at",
     "count_up",
     "fill",
+    "gather_transposed",
     "lanes",
     "like",
     "load",
@@ -46,11 +47,9 @@ __all__ = [
     "store_wide",
     "total",
     "transpose",
-    "turn_rows",
     "wide_total",
 ]
 
-BYTES = 64
 FLAGS = ("contract", "nsz")  # a product and a sum may become one fused operation, no more
 INT32 = ir.IntType(32)
 LLVM = {
@@ -92,7 +91,7 @@ class VectorModel(models.PrimitiveModel):
 
 def vector_of(dtype: Any) -> Vector:
     """The vector type of 64 bytes."""
-    return Vector(dtype, BYTES * 8 // dtype.bitwidth)
+    return Vector(dtype, VECTOR_BYTES * 8 // dtype.bitwidth)
 
 
 def picks(indices: list[int]) -> Any:
@@ -444,7 +443,7 @@ def spaced(builder: Any, pointer: Any, step: Any, i: int) -> Any:
     return builder.gep(pointer, [builder.mul(step, ir.IntType(64)(i))])
 
 
-def turned(builder: Any, rows: list[Any]) -> list[Any]:
+def transposed(builder: Any, rows: list[Any]) -> list[Any]:
     """The columns of a square, given its rows as vectors; see ``transpose``."""
     n = len(rows)
     low = picks([half + n * odd for half in range(n // 2) for odd in (0, 1)])
@@ -456,7 +455,7 @@ def turned(builder: Any, rows: list[Any]) -> list[Any]:
 
 
 @intrinsic
-def turn_rows(
+def gather_transposed(
     typing_context: Any, X: Any, wide: Any, rows: Any, step: Any, target: Any, target_step: Any
 ) -> Any:
     """A square from rows that lie anywhere: target[j, i] = X[rows[i step], j].
@@ -472,7 +471,7 @@ def turn_rows(
         for i in range(n):
             row = builder.mul(builder.load(spaced(builder, rows, step, i)), wide)
             found.append(load_at(builder, kind, builder.gep(X, [row])))
-        for i, column in enumerate(turned(builder, found)):
+        for i, column in enumerate(transposed(builder, found)):
             store_at(builder, kind, spaced(builder, target, target_step, i), column)
         return context.get_dummy_value()
 
@@ -492,7 +491,7 @@ def transpose(typing_context: Any, source: Any, step: Any, target: Any, target_s
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         source, step, target, target_step = args
         rows = [load_at(builder, kind, spaced(builder, source, step, i)) for i in range(n)]
-        for i, column in enumerate(turned(builder, rows)):
+        for i, column in enumerate(transposed(builder, rows)):
             store_at(builder, kind, spaced(builder, target, target_step, i), column)
         return context.get_dummy_value()
 

@@ -1,0 +1,344 @@
+"""Groups of options that several commands share: dataclasses, whose fields are options of Typer.
+
+A command's function takes a group as one parameter; :func:`grouped` shows Typer the fields. Numbers
+and files are loaded where a group is turned into values, not when the command line starts.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from fallline.cli.options import layer_sizes, share_or_table, task_name, types_by_column
+
+if TYPE_CHECKING:
+    from fallline.data.cells import Reading
+    from fallline.data.table import Table
+    from fallline.tabular.options import PreparationOptions, TableOptions
+
+__all__ = [
+    "Baseline",
+    "Checkpoints",
+    "Columns",
+    "Display",
+    "Folds",
+    "HeldOut",
+    "Place",
+    "ReadingOptions",
+    "RecipeOptions",
+    "RowColumns",
+    "Seed",
+    "SweepFiles",
+    "SweepProblem",
+    "SweepRuns",
+    "grouped",
+]
+
+Seed = Annotated[int, typer.Option(help="Of every random draw: weights, split, shuffling.")]
+Threads = Annotated[
+    int | None, typer.Option(help="At most so many; the result is the same.  [default: all free]")
+]
+Task = Annotated[
+    str | None, typer.Option(help="binary, classes, numbers or counts; recognised by default.")
+]
+Ignore = Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(help="COLUMN=number, text, date or skip, as not recognised; may be repeated."),
+]
+Weights = Annotated[str | None, typer.Option(help="The column with each row's weight.")]
+
+
+def grouped(function: Callable[..., None]) -> Callable[..., None]:
+    """Let each parameter whose type is a dataclass appear as the options that it holds.
+
+    All parameters of ``function`` are keywords.
+    """
+    groups: dict[str, type] = {}
+    flat: list[inspect.Parameter] = []
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if not is_dataclass(hints[name]):
+            flat.append(parameter.replace(annotation=hints[name]))
+            continue
+        groups[name] = hints[name]
+        own = get_type_hints(hints[name], include_extras=True)
+        flat += [
+            parameter.replace(name=field.name, annotation=own[field.name], default=field.default)
+            for field in fields(hints[name])
+        ]
+
+    @functools.wraps(function)
+    def with_groups(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        function(**given)
+
+    with_groups.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
+    with_groups.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    return with_groups
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How tables are read."""
+
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The file has no line of names.")
+    ] = False
+    names: Annotated[
+        str | None, typer.Option(help="Column names for --no-header: age,sex,income.")
+    ] = None
+    missing: Annotated[
+        list[str] | None, typer.Option(help="One more text that means missing; may be repeated.")
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a text file that is not UTF-8: latin-1, cp1252, ...")
+    ] = None
+
+    def reading(self, only: Any = None) -> "Reading":
+        """The same as the readers of files take it; ``only`` are the columns wanted."""
+        from fallline.data.cells import MISSING, Reading
+
+        names = None if self.names is None else [name.strip() for name in self.names.split(",")]
+        return Reading(
+            not self.no_header, names, [*MISSING, *(self.missing or [])], self.encoding, only
+        )
+
+    def table(self, paths: Any) -> "Table":
+        """The table at these paths."""
+        from fallline.data.reading import read_whole
+
+        return read_whole(paths, self.reading())
+
+
+@dataclass(frozen=True)
+class Display:
+    """What is printed."""
+
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = (
+        False
+    )
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """The task, the preset, and what stands in place of the preset's settings."""
+
+    task: Task = None
+    preset: Annotated[str, typer.Option(help="quick, standard or best (several networks).")] = (
+        "standard"
+    )
+    hidden: Annotated[
+        str | None,
+        typer.Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 64,64]"),
+    ] = None
+    activation: Annotated[str | None, typer.Option(help="Of hidden layers.  [preset: relu]")] = None
+    optimizer: Annotated[
+        str | None,
+        typer.Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adam]"),
+    ] = None
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The size of a step.  [preset: 0.001]")
+    ] = None
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the rate: constant, step, exponential, cosine, inverse_scaling, warm_up or "
+            "one_cycle  [preset: constant]"
+        ),
+    ] = None
+    epochs: Annotated[int | None, typer.Option(help="Passes over the rows.  [preset: 100]")] = None
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows per step.  [default: 128; 32 below 2,000 rows]")
+    ] = None
+    l2: Annotated[
+        float | None,
+        typer.Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
+    ] = None
+    l1: Annotated[
+        float | None, typer.Option("--l1", help="Penalty on the weights' absolute values.")
+    ] = None
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Share of hidden neurons that each step silences.  [preset: 0]"),
+    ] = None
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop after so many epochs without a better validation loss.  [preset: 20]"
+        ),
+    ] = None
+
+    def options(self) -> "TableOptions":
+        """The same as options of ``train_table``."""
+        given: Any = vars(self) | {
+            "task": task_name(self.task),
+            "hidden": None if self.hidden is None else layer_sizes(self.hidden),
+        }
+        return given  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The rows to validate and to test by."""
+
+    validation: Annotated[
+        str, typer.Option(help="To choose the best epoch by: a share of the rows, or a file.")
+    ] = "0.15"
+    test: Annotated[
+        str | None, typer.Option(help="To score at the end: a share of the rows, or a file.")
+    ] = None
+
+    def options(self, reading: ReadingOptions) -> "PreparationOptions":
+        """Shares, or tables read as the other is."""
+        return {
+            "validation": share_or_table("validation", self.validation, reading.table),
+            "test": share_or_table("test", self.test, reading.table),
+        }
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What columns are taken for, and what a row weighs."""
+
+    weights: Weights = None
+    class_weight: Annotated[
+        str | None, typer.Option(help="balanced: every class weighs the same in all.")
+    ] = None
+    ignore: Ignore = None
+    types: Types = None
+
+    def options(self) -> "PreparationOptions":
+        """The same as options of ``train_table``."""
+        return {
+            "weights": self.weights,
+            "class_weight": self.class_weight,
+            "ignore": self.ignore or (),
+            "types": types_by_column(self.types),
+        }
+
+
+@dataclass(frozen=True)
+class RowColumns:
+    """Columns of a table of which some rows are looked at."""
+
+    types: Types = None
+    ignore: Ignore = None
+    weights: Weights = None
+
+    def options(self) -> "PreparationOptions":
+        """The same as options of ``prepare``."""
+        return Columns(self.weights, None, self.ignore, self.types).options()
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The seed, the threads, and whether a linear model is fitted as well."""
+
+    seed: Seed = 0
+    threads: Threads = None
+    baseline: Annotated[
+        bool, typer.Option("--baseline/--no-baseline", help="Compare with a linear model.")
+    ] = True
+
+    def options(self) -> "TableOptions":
+        """The same as options of ``train_table``."""
+        return {"seed": self.seed, "threads": self.threads, "baseline": self.baseline}
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """How a long run is kept."""
+
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Epochs between two checkpoints.  [default: by time, 10 s]")
+    ] = None
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint of a run cut short.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the rows are while a network trains."""
+
+    large: Annotated[
+        bool | None,
+        typer.Option(
+            "--large/--no-large", help="Train block by block.  [default: from 1 GiB of table on]"
+        ),
+    ] = None
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="A Dask scheduler, tcp://HOST:PORT: its workers read the files."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The folds of a cross-validation."""
+
+    folds: Annotated[int, typer.Option(help="How many parts.")] = 5
+    repeats: Annotated[int, typer.Option(help="How often, the folds drawn anew.")] = 1
+    groups: Annotated[
+        str | None, typer.Option(help="A column whose equal cells stay in one fold.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class SweepRuns:
+    """Which runs a sweep makes."""
+
+    seeds: Annotated[int, typer.Option(help="Runs of each setting, with other seeds.")] = 5
+    folds: Annotated[
+        int | None, typer.Option(help="Score by so many folds instead of a part held out.")
+    ] = None
+    draws: Annotated[int | None, typer.Option(help="Try so many settings at random, not all.")] = (
+        None
+    )
+    halving: Annotated[
+        int | None,
+        typer.Option(help="All settings for few epochs, then one in so many for more, and so on."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SweepFiles:
+    """What a sweep writes."""
+
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Where every run goes: .csv, .parquet")
+    ] = None
+    model: Annotated[str | None, typer.Option(help="Where the best network goes.")] = None
+    report: Annotated[
+        str | None, typer.Option(help="Write a page about the sweep to this .html file.")
+    ] = None
+    log: Annotated[
+        str | None,
+        typer.Option(help="Keep each run as it ends; with the same file a sweep goes on."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SweepProblem:
+    """The rows of a sweep, and its threads."""
+
+    validation: Annotated[float, typer.Option(help="Share of the rows to score by.")] = 0.2
+    task: Task = None
+    ignore: Ignore = None
+    types: Types = None
+    seed: Seed = 0
+    threads: Threads = None
+
+    def options(self) -> "PreparationOptions":
+        """The same as options of ``prepare``."""
+        return {
+            **Columns(None, None, self.ignore, self.types).options(),
+            "task": task_name(self.task),
+            "validation": self.validation or 0.2,
+        }

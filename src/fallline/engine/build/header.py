@@ -1,0 +1,42 @@
+"""``fallline.h``: the records of ``engine.records`` as C structures."""
+
+from fallline.engine.records import STRUCTURES, Structure
+
+__all__ = ["header"]
+
+HEAD = """/* Fallline's engine as a C library; made by fallline.engine.build from engine/records.py.
+
+   Each function takes one structure of 8-byte fields and returns 0; fallline_predict_* returns 1
+   where every number of X is finite. An address is that of a C-contiguous array, as a number, so
+   that a structure is the same for every processor; 0 stands for an array that is left out.
+   "real" is the float type in a function's name. */
+#ifndef FALLLINE_H
+#define FALLLINE_H
+#include <stdint.h>
+
+typedef uint64_t fallline_address;
+#define FALLLINE_ADDRESS(pointer) ((fallline_address)(uintptr_t)(pointer))
+"""
+TYPES = {"int": "int64_t", "float": "double"}
+
+
+def header() -> str:
+    """The text of the header."""
+    return "\n".join([HEAD, *map(declared, STRUCTURES.values()), "#endif\n"])
+
+
+def declared(structure: Structure) -> str:
+    """A structure and its functions; ``descend`` has one for each shape, named by numbers."""
+    lines = [f"struct fallline_{structure.name} {{"]
+    for field in structure.fields:
+        kind = TYPES.get(field.kind, "fallline_address")
+        about = [field.kind.removesuffix("*") + field.shape if field.kind not in TYPES else ""]
+        lines.append(f"    {kind} {field.name}; /* {' '.join([*about, field.meaning]).strip()} */")
+    lines.append("};")
+    if structure.name != "descend":
+        dtypes = ("float64",) if structure.name == "shuffle" else ("float64", "float32")
+        lines += [
+            f"int64_t fallline_{structure.name}_{dtype}(const struct fallline_{structure.name} *);"
+            for dtype in dtypes
+        ]
+    return "\n".join([*lines, ""])

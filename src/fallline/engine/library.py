@@ -1,0 +1,175 @@
+"""The compiled functions by name: each takes the address of a record (engine.records).
+
+They come from a shared library that ``engine.build`` has made for this processor, or where there is
+none, from Numba. The environment variable FALLLINE_ENGINE forces a choice: a processor level such
+as x86-64-v3, or "jit".
+"""
+
+import ctypes
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fallline.engine.config import ENGINE, cached_files, compiled, drop_stale
+from fallline.errors import ParameterError
+
+__all__ = [
+    "Function",
+    "available",
+    "compiled_before",
+    "file_name",
+    "function",
+    "has",
+    "levels",
+    "loaded",
+    "shared",
+    "symbol_of",
+]
+
+Function = Callable[[int], int]
+
+FOLDER = ENGINE / "lib"
+SOURCES = ("codes.py", "config.py", "layout.py", "records.py")  # what kernels import
+made: dict[tuple[Any, ...], Function] = {}
+
+
+def function(name: str, dtype: Any, *shape: Any) -> Function:
+    """The function of that name for one dtype; ``descend`` is made for a shape as well.
+
+    It gives 0; ``predict`` gives 1 where every number of X is finite.
+    """
+    key = name, np.dtype(dtype).name, *shape
+    if key not in made:
+        made[key] = from_library(*key) if has(*key) else by_numba(*key)
+    return made[key]
+
+
+def available(name: str, dtype: Any, *shape: Any) -> bool:
+    """Whether a function costs no import of Numba beside a shared library."""
+    return shared() is None or has(name, dtype, *shape)
+
+
+def loaded(name: str) -> bool:
+    """Whether a function of that name was asked for before."""
+    return any(key[0] == name for key in made)
+
+
+def has(name: str, dtype: Any, *shape: Any) -> bool:
+    """Whether the shared library has a function."""
+    symbol = symbol_of(name, np.dtype(dtype).name, *shape)
+    return shared() is not None and hasattr(shared(), symbol)
+
+
+# ---- the shared library
+
+
+def symbol_of(name: str, dtype: str, *shape: Any) -> str:
+    """The C name of a function."""
+    numbers = [n for part in shape for n in (part if isinstance(part, tuple) else (part,))]
+    return "_".join(["fallline", name, dtype, *map(str, numbers)]).replace("-", "m")
+
+
+def file_name(level: str) -> str:
+    """The file of a processor level's library."""
+    return f"fallline-{level}.{'dll' if sys.platform == 'win32' else 'so'}"
+
+
+def levels() -> list[str]:
+    """The processor levels whose code this machine runs, the best first."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return []
+    try:
+        from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
+            __cpu_features__ as features,
+        )
+    except ImportError:
+        return []
+    needs = {"x86-64-v4": ("AVX2", "FMA3", "AVX512_SKX"), "x86-64-v3": ("AVX2", "FMA3", "F16C")}
+    return [level for level, names in needs.items() if all(features.get(name) for name in names)]
+
+
+def sources() -> int:
+    """A number for the text of all that is compiled: a library is of the sources that are here."""
+    paths = [*sorted((ENGINE / "kernels").glob("*.py")), *(ENGINE / name for name in SOURCES)]
+    text = b"".join(path.read_bytes() for path in paths)
+    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "little")
+
+
+@cache
+def shared() -> Any:
+    """The shared library for this processor; None where there is none.
+
+    Raises ParameterError where FALLLINE_ENGINE names one that is not there.
+    """
+    forced = os.environ.get("FALLLINE_ENGINE", "")
+    if forced == "jit":
+        return None
+    for level in [forced] if forced else levels():
+        library = opened(FOLDER / file_name(level))
+        if library is not None:
+            return library
+    if forced:
+        raise ParameterError(
+            f"FALLLINE_ENGINE is {forced}, of which there is no library that fits: "
+            f"python -m fallline.engine.build {forced} makes one"
+        )
+    return None
+
+
+def opened(path: Path) -> Any:
+    """A library that was made from these sources; None for others."""
+    if not path.exists():
+        return None
+    try:
+        library = ctypes.CDLL(str(path))
+        made_from = ctypes.c_longlong.in_dll(library, "fallline_sources").value
+    except (OSError, ValueError):
+        return None
+    return library if made_from == sources() else None
+
+
+def from_library(*key: Any) -> Function:
+    """A function of the shared library."""
+    run = getattr(shared(), symbol_of(*key))
+    run.argtypes, run.restype = [ctypes.c_void_p], ctypes.c_int64
+    result: Function = run
+    return result
+
+
+# ---- Numba
+
+
+def compiled_before(dtype: Any = None) -> bool:
+    """Whether a first call need not wait for a compiler.
+
+    With ``dtype`` the loop for networks of that dtype, which the index of Numba's cache names.
+    """
+    if shared() is not None:
+        return True
+    known = [path for path in cached_files() if path.name.startswith("driver.train-")]
+    if dtype is None:
+        return bool(known)
+    call = f"Call(train, {dtype})".encode()
+    return any(call in path.read_bytes() for path in known if path.suffix == ".nbi")
+
+
+def by_numba(name: str, dtype: str, *shape: Any) -> Function:
+    """Compiled by Numba, or read from its cache on disk."""
+    drop_stale()
+    import numba
+
+    from fallline.engine.kernels.entries import ENTRIES
+    from fallline.engine.kernels.records import Call
+
+    code = compiled(ENTRIES[name], Call(name, numba.from_dtype(np.dtype(dtype)), *shape))
+    run: Any = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address)
+    run.code = code  # which lives as long
+    result: Function = run
+    return result

@@ -1,0 +1,215 @@
+"""What a compiled call is given: one record of 8-byte fields, the C structure of the same name.
+
+A line below is a field: name | kind | shape | meaning. An ``int`` is an int64 (a flag is 0 or 1), a
+``float`` a float64; ``int*``, ``uint*``, ``float*`` and ``real*`` are addresses of C-contiguous
+arrays, ``real`` being the network's dtype. The address 0 stands for an array that is left out.
+``size`` counts the numbers of a parameter vector padded to whole vectors of 64 bytes; arrays of
+that length begin at a multiple of 64 bytes.
+"""
+
+import ctypes
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fallline.arrays import Array
+
+__all__ = ["DESCEND", "INTERLEAVE", "PREDICT", "SHUFFLE", "STRUCTURES", "TRAIN", "Record"]
+
+DTYPES = {"int": np.dtype(np.int64), "uint": np.dtype(np.uint64), "float": np.dtype(np.float64)}
+
+
+class Field(NamedTuple):
+    """One number of a record, or the address of an array."""
+
+    name: str
+    kind: str
+    shape: str
+    meaning: str
+
+
+class Structure:
+    """The fields of a record, in their order."""
+
+    def __init__(self, name: str, text: str) -> None:
+        lines = text.strip().splitlines()
+        self.name = name
+        self.fields = [Field(*(part.strip() for part in line.split("|"))) for line in lines]
+        self.place = {f.name: (place, f.kind) for place, f in enumerate(self.fields)}
+
+
+TRAIN = Structure(
+    "train",
+    """
+thread | int | | number of the calling thread in its team, from 0
+n_threads | int | | threads in the team: each makes the call with its own thread and workspace
+barrier | int* | (1,) | where the team waits for each other; 0 before the call
+theta | real* | (n_runs, size) | parameters of each network
+gradient | real* | (n_sums, size) | workspace: n_sums is 8 for a team, 2 for one thread
+first | real* | (n_runs, size) | the optimiser's state: velocity, or mean
+second | real* | (n_runs, size) | the optimiser's state: mean square
+is_weight | real* | (size,) | 1 for a weight, 0 for a bias
+size | int | | length of a padded parameter vector
+segment | int | | numbers of theta that a thread updates at once, a multiple of a vector's
+losses | float* | (8,) | workspace: the loss of each part of a batch
+costs | float* | (size / segment, rounded up) | workspace: the penalty of each segment
+X | real* | (n_samples, n_inputs) | inputs
+Y | real* | (n_samples, n_outputs) | targets
+weight | real* | (n_samples,) | sample weights; 0: every row counts 1
+orders | int* | (n_runs, n_order) | row numbers: one order for all epochs, or one for each
+n_order | int | | n_rows, or epochs times n_rows
+n_rows | int | rows | rows of an epoch
+batch_size | int | rows | rows of a step
+epochs | int | | passes over the rows
+one_block | int | flag | the rows are one batch and one block, which stays in the workspace
+want_loss | int | flag | add up the loss, and end at a batch whose loss is not finite
+sum_before | float | | sum of the losses of the same epoch's earlier calls
+mass_before | float | | their mass
+optimizer | int | | number of the optimiser
+hyperparameters | float* | (5,) | the optimiser's numbers, see kernels.optimizers.update
+rates | float* | (n_runs, n_rates) | learning rates: one for all steps, or one for each
+n_rates | int | | 1, or the number of steps
+step | int | | steps taken before the call
+l2 | float | | factor of half the sum of squared weights
+l1 | float | | factor of the sum of absolute weights
+penalty_per_mass | int | flag | l2 and l1 are divided by each batch's mass
+learn | int | flag | compute gradients and take steps; else the loss is all
+dropout | float | | share of the hidden neurons that are left out
+keys | int* | (n_runs, n_keys) | what the masks are drawn from: n_hidden numbers a step
+n_keys | int | | n_hidden times the number of steps
+n_hidden | int | | hidden layers
+logits | real* | (n_rows, n_outputs) | takes the logits of a batch; 0: they are not wanted
+workspace | real* | | the calling thread's own, laid out by engine.layout
+plan | int* | | where everything lies in a workspace, by engine.layout
+n_runs | int | | networks trained one after the other on the same rows
+results | float* | (n_runs, 3) | takes the last epoch's sum of losses times masses, its mass; steps
+""",
+)
+
+INTERLEAVE = Structure(
+    "interleave",
+    """
+theta | real* | (n_parameters, lanes) | parameters, a network in each SIMD lane
+gradient | real* | (2, n_parameters, lanes) | workspace
+first | real* | (n_parameters, lanes) | the optimiser's state: velocity, or mean
+second | real* | (n_parameters, lanes) | the optimiser's state: mean square
+is_weight | real* | (n_parameters, lanes) | 1 for a weight, 0 for a bias
+size | int | | n_parameters times lanes
+workspace | real* | | laid out by engine.many.plan_interleaved
+plan | int* | (n_layers, 9) | where everything lies in the workspace
+n_layers | int | | layers with weights
+loss | int | | number of the loss
+XY | real* | (n_rows, n_columns) | inputs and targets side by side
+n_columns | int | | inputs and outputs, padded to whole vectors
+orders | int* | (lanes, n_order) | row numbers of each lane; 0: all lanes take the rows in order
+n_order | int | | epochs times n_rows
+n_rows | int | rows | rows of an epoch
+batch_size | int | rows | rows of a step, at most 512
+epochs | int | | passes over the rows
+want_loss | int | flag | add up the loss
+optimizer | int | | number of the optimiser
+hyperparameters | float* | (5,) | the optimiser's numbers, see kernels.optimizers.update
+rates | float* | (lanes,) | learning rates
+step | int | | steps taken before the call
+l2 | float | | factor of half the sum of squared weights
+l1 | float | | factor of the sum of absolute weights
+shares | real* | (batch_size + 1,) | 1 / n for a batch of n rows
+losses | float* | (3 + 3 lanes, lanes) | workspace
+results | float* | (2, lanes) | takes the last epoch's sum of losses times rows; 1: not finite
+""",
+)
+
+PREDICT = Structure(
+    "predict",
+    """
+weights | real* | | W over b of each layer, columns padded to whole vectors
+sizes | int* | (n_layers + 1,) | neurons of each layer, inputs first
+n_layers | int | | layers with weights
+codes | int* | (n_layers,) | numbers of the hidden activations
+output | int | | number of the output activation
+X | real* | (n_rows, n_inputs) | inputs
+n_rows | int | rows | rows to predict
+workspace | real* | (3, width) | activations of two layers, and slopes
+width | int | | numbers of the widest padded layer, and one vector
+out | real* | (n_rows, n_outputs) | takes the outputs
+""",
+)
+
+SHUFFLE = Structure(
+    "shuffle",
+    """
+states | uint* | (n_generators, 6) | PCG64: state, increment, low half first; half left, and it
+n_generators | int | | generators
+n_rows | int | rows | length of a permutation
+count | int | | permutations of each generator
+orders | int* | (n_generators, count, n_rows) | takes the permutations
+""",
+)
+
+DESCEND = Structure(
+    "descend",
+    """
+theta | real* | (n_parameters, lanes) | parameters, each in all lanes
+X | real* | (n_inputs, lanes) | a row in each lane, the last ones zero
+Y | real* | (n_outputs, lanes) | targets likewise
+shares | real* | (lanes,) | each row's share of the mean, the last ones zero
+rates | float* | (n_rates,) | learning rates: one for all steps, or one for each
+n_rates | int | | 1, or the number of steps
+epochs | int | | steps, each on all rows
+""",
+)
+
+STRUCTURES = {each.name: each for each in (TRAIN, INTERLEAVE, PREDICT, SHUFFLE, DESCEND)}
+
+
+class Record:
+    """The arguments of a compiled function, which takes their ``address``; keeps arrays alive."""
+
+    def __init__(self, structure: Structure, dtype: Any, **values: Any) -> None:
+        self.structure, self.dtype = structure, np.dtype(dtype)
+        length = len(structure.fields)
+        self.whole = (ctypes.c_int64 * length)()
+        self.real = (ctypes.c_double * length).from_buffer(self.whole)  # the same memory
+        self.address = ctypes.addressof(self.whole)
+        self.arrays: dict[str, Array | None] = {}
+        self.set(**values)
+
+    def set(self, **values: Any) -> None:
+        """Numbers, flags, and arrays by name; None for an array that is left out.
+
+        Raises TypeError for an array of another dtype than the field's, or not in C order.
+        """
+        where = self.structure.place
+        for name, value in values.items():
+            place, kind = where[name]
+            if kind == "int":
+                self.whole[place] = value
+            elif kind == "float":
+                self.real[place] = value
+            elif value is not self.arrays.get(name):
+                self.arrays[name] = value
+                self.whole[place] = 0 if value is None else self.checked_address(name, value, kind)
+
+    def checked_address(self, name: str, array: Array, kind: str) -> int:
+        """Where the numbers of the array for a field begin."""
+        if array.dtype != DTYPES.get(kind[:-1], self.dtype) or not array.flags.c_contiguous:
+            raise TypeError(f"{name} has to be a C-contiguous array of {kind[:-1]}")
+        return address_of(array)
+
+    def copy(self, **values: Any) -> "Record":
+        """The same, but for ``values``."""
+        other = Record(self.structure, self.dtype)
+        ctypes.memmove(other.address, self.address, ctypes.sizeof(self.whole))
+        other.arrays = dict(self.arrays)
+        other.set(**values)
+        return other
+
+
+def address_of(array: Array) -> int:
+    """Where the numbers of an array begin."""
+    try:
+        place: Any = array  # 0.3 us; the other way takes 2
+        return ctypes.addressof(ctypes.c_char.from_buffer(place))
+    except (TypeError, ValueError):  # it is empty, or not to be written to
+        address: int = array.__array_interface__["data"][0]
+        return address
