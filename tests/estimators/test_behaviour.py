@@ -379,8 +379,8 @@ def test_a_wide_sparse_matrix_stays_sparse(settings: dict, dtype: type, monkeypa
     X, y = scipy.sparse.csr_array(data.X_DIGITS.astype(dtype)), data.Y_DIGITS
     common = {"max_iter": 5, "batch_size": 50, "random_state": 0, "activation": "tanh"} | settings
     filled = MLPClassifier(**common).fit(X, y, sample_weight=data.WEIGHT)
-    monkeypatch.setattr("fallline.estimators.rows.WIDE", 1)
-    monkeypatch.setattr("fallline.estimators.rows.FEW", 1.0)
+    monkeypatch.setattr("fallline.estimators.rows.MIN_COLUMNS", 1)
+    monkeypatch.setattr("fallline.estimators.rows.MAX_DENSITY", 1.0)
     monkeypatch.setattr(SparsePass, "loss", counted := Counted(SparsePass.loss))
     sparse = MLPClassifier(**common).fit(X, y, sample_weight=data.WEIGHT)
     assert counted.calls > 0

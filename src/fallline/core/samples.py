@@ -23,6 +23,13 @@ class Samples:
     def __len__(self) -> int:
         return len(self.X)
 
+    def mass_of(self, batch: Array | None = None) -> float:
+        """The number of these rows (None: of all), or the sum of their weights."""
+        if self.weight is None:
+            return float(len(self) if batch is None else len(batch))
+        weight = self.weight if batch is None else self.weight[batch]
+        return float(weight.sum())
+
 
 def check_samples(
     X: ArrayLike,

@@ -249,8 +249,8 @@ def spanning(name: str, rate: float, steps: int) -> "float | Schedule":
 def as_schedule(rate: "float | Schedule") -> Schedule:
     """A schedule as it is; a number as ``Constant``.
 
-    Raises ParameterError for anything else, for a number out of range, and for a schedule of one's
-    own whose first rate is not a number of at least 0.
+    Raises ParameterError for anything else, for a number out of range, and for a schedule of the
+    user's own whose first rate is not a number of at least 0.
     """
     if callable(rate):
         return rate if type(rate) in SCHEDULES.values() else tried(rate)

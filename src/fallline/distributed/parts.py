@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.samples import Samples
 from fallline.errors import DataError, ParameterError, ShapeError
@@ -63,14 +62,7 @@ class Part:
 
     def facts(self) -> tuple[int, float, tuple[str, ...] | None]:
         """Its number of rows, the sum of their weights, and the columns."""
-        return len(self.samples), mass(self.samples, None), self.columns
-
-
-def mass(samples: Samples, rows: Array | None) -> float:
-    """The number of these rows (None: of all), or the sum of their weights."""
-    if samples.weight is None:
-        return float(len(samples) if rows is None else len(rows))
-    return float(samples.weight.sum() if rows is None else samples.weight[rows].sum())
+        return len(self.samples), self.samples.mass_of(), self.columns
 
 
 # ---- here

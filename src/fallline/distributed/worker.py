@@ -16,7 +16,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.backprop import loss_and_gradient
 from fallline.core.samples import Samples
-from fallline.distributed.parts import Architecture, Part, mass
+from fallline.distributed.parts import Architecture, Part
 from fallline.engine.layout import part_length
 
 __all__ = ["Losses", "Nodes", "Place", "Station", "add"]
@@ -117,7 +117,7 @@ class Station:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for number, samples in self.parts.items():
                 chosen = None if rows is None else rows[number]
-                total = mass(samples, chosen)
+                total = samples.mass_of(chosen)
                 loss, gradient = 0.0, np.zeros_like(theta)
                 if total > 0:
                     loss, gradient = self.compute(samples, chosen)

@@ -1,4 +1,4 @@
-"""Who looks on while a fit runs: scikit-learn's callbacks, the core's, and the kept weights."""
+"""The callbacks of a fit, scikit-learn's and the core's, and the records of its weights."""
 
 from typing import Any
 
@@ -32,11 +32,11 @@ class Watchers:
             self.task.call_on_fit_task_begin(estimator=self.model, **self.data)
 
     def after_epoch(self) -> bool:
-        """Keep the weights where they are wanted, and ask everybody; True to stop."""
+        """Record the weights where ``keep_every`` says so and call the callbacks; True to stop."""
         model, history = self.model, self.model.history_
         if model.keep_every is not None and len(history.epoch) % model.keep_every == 0:
-            kept = cut(self.network.parameters.copy(), self.network.sizes)
-            model.kept_weights_.append((history.epoch[-1], *kept))
+            layers = cut(self.network.parameters.copy(), self.network.sizes)
+            model.kept_weights_.append((history.epoch[-1], *layers))
         answers = [self.end_task()]
         epoch, seconds = history.epoch[-1], history.seconds
         for callback in model.callbacks or ():

@@ -69,7 +69,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     classes_, coefs_, intercepts_, loss_, best_loss_, loss_curve_, validation_scores_,
     best_validation_score_, t_, n_iter_, n_layers_, n_outputs_, out_activation_, n_features_in_,
     feature_names_in_ : as in scikit-learn.
-    validation_loss_curve_ : the loss of the held-out rows after each epoch.
+    validation_loss_curve_ : the loss of the validation rows after each epoch.
     history_ : a ``fallline.History`` with all of them, the learning rate, and why training ended.
     kept_weights_ : (epoch, coefs, intercepts) of the epochs that ``keep_every`` names.
 

@@ -7,7 +7,7 @@ from fallline.estimators.layers import hidden_sizes
 
 __all__ = ["of_estimator"]
 
-SHOWN = 8  # neurons drawn of a layer; the middle ones of a larger layer are left out
+MAX_NEURONS = 8  # neurons drawn of a layer; the middle ones of a larger layer are left out
 STEP, GAP, RADIUS, LEFT = 22, 150, 7, 60
 
 
@@ -77,6 +77,6 @@ def places(size: int | None) -> list[bool]:
     """What stands in a column: True for a neuron, False for the dots that stand for the rest."""
     if size is None:
         return [True, False, True]
-    if size <= SHOWN:
+    if size <= MAX_NEURONS:
         return [True] * size
-    return [True] * (SHOWN // 2) + [False] + [True] * (SHOWN // 2 - 1)
+    return [True] * (MAX_NEURONS // 2) + [False] + [True] * (MAX_NEURONS // 2 - 1)

@@ -1,4 +1,4 @@
-"""One fit by the estimator's solver: its rows, its held-out rows, and who computes the steps."""
+"""One fit by the estimator's solver: its rows, its validation rows, and who computes the steps."""
 
 from typing import Any
 
@@ -15,17 +15,16 @@ from fallline.errors import warn
 from fallline.estimators.callbacks import Watchers
 from fallline.estimators.lbfgs import minimise, objective_in_memory
 from fallline.estimators.rows import Data, SparseRows, as_rows, dense
-from fallline.estimators.scoring import Held
+from fallline.estimators.scoring import ValidationRows
 from fallline.estimators.solver import Solver, is_stochastic
 from fallline.estimators.steps import Epochs, Order, OrderedSetup
-from fallline.estimators.stochastic import Descending
-from fallline.training import choice
-from fallline.training.choice import reference_seconds
+from fallline.estimators.stochastic import StochasticFit
+from fallline.training.choice import PAYS_ABOVE, choose_engine
 from fallline.training.position import Position
 
 __all__ = ["as_numbers", "solve"]
 
-PAYS_ABOVE = 0.005  # seconds of the reference, for one fit
+PAYS_ABOVE_ONCE_COMPILED = 0.005  # seconds of the reference, for one fit
 
 
 def solve(
@@ -38,8 +37,10 @@ def solve(
 ) -> None:
     """Train with the solver, or the optimizer, of the estimator."""
     if is_stochastic(model):
-        held = None if validation_data is None else held_out(model, validation_data, network)
-        descend(model, network, data, held, watchers, incremental)
+        validation = (
+            None if validation_data is None else validation_rows(model, validation_data, network)
+        )
+        descend(model, network, data, validation, watchers, incremental)
     else:
         refuse_for_lbfgs(model, validation_data)
         fit_by_lbfgs(model, network, data, watchers)
@@ -62,7 +63,7 @@ def descend(
     model: Any,
     network: Network,
     data: Data,
-    held: Held | None,
+    validation: ValidationRows | None,
     watchers: Watchers,
     incremental: bool,
 ) -> None:
@@ -70,8 +71,8 @@ def descend(
         raise ValueError("partial_fit does not support early_stopping=True")
     if not incremental or not hasattr(model, "_optimizer"):
         model._optimizer = Solver(model, network)
-    if model.early_stopping and held is None:
-        data, held = split(model, network, data)
+    if model.early_stopping and validation is None:
+        data, validation = split(model, network, data)
     rows = rows_of(model, network, data, incremental)
     size = rows_per_batch(model, len(rows))
     order = Order(np.arange(len(rows)), model._random_state if model.shuffle else None)
@@ -95,7 +96,7 @@ def descend(
         compiled=compiled(model, network, rows, setup.optimizer, size, max_epochs),
         loss_scale=loss_scale_of(model, network),
     )
-    Descending(model, network, epochs, held, watchers).run(incremental=incremental)
+    StochasticFit(model, network, epochs, validation, watchers).run(incremental=incremental)
 
 
 def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -> None:
@@ -112,17 +113,17 @@ def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -
     network.parameters = wide.parameters
 
 
-def held_out(model: Any, validation_data: Any, network: Network) -> Held:
+def validation_rows(model: Any, validation_data: Any, network: Network) -> ValidationRows:
     """``validation_data`` as rows to measure. Raises ValueError where it does not fit."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         raise ValueError("validation_data must be a pair (X, y)")
     X, y = model._validate_input(validation_data[0], validation_data[1], True, False)
     Y = as_numbers(model._targets(y), network)
-    return Held(Samples(dense(X, network.dtype), Y, None), y)
+    return ValidationRows(Samples(dense(X, network.dtype), Y, None), y)
 
 
-def split(model: Any, network: Network, data: Data) -> tuple[Data, Held]:
-    """Training and held-out rows, by scikit-learn's own split of the same generator."""
+def split(model: Any, network: Network, data: Data) -> tuple[Data, ValidationRows]:
+    """Training and validation rows, by scikit-learn's own split of the same generator."""
     stratify = data.Y if network.loss.task == "binary" and model.n_outputs_ == 1 else None
     train, test = train_test_split(
         np.arange(len(data.Y)),
@@ -137,8 +138,8 @@ def split(model: Any, network: Network, data: Data) -> tuple[Data, Held]:
         )
     left = data.at(test)
     numbers = as_numbers(left.Y, network)
-    held = Held(Samples(dense(left.X, network.dtype), numbers, left.weight), left.y)
-    return data.at(train), held
+    validation = ValidationRows(Samples(dense(left.X, network.dtype), numbers, left.weight), left.y)
+    return data.at(train), validation
 
 
 def rows_of(model: Any, network: Network, data: Data, incremental: bool) -> Samples:
@@ -183,8 +184,6 @@ def compiled(
         raise ValueError(f"engine='compiled' does not have {', '.join(missing)}; use engine='auto'")
     if isinstance(rows.X, SparseRows):
         return False
-    if model.engine != "auto":
-        return bool(model.engine == "compiled")
-    seconds = reference_seconds(network, len(rows), batch_size, epochs)
-    above = PAYS_ABOVE if compiled_before(network.dtype) else choice.PAYS_ABOVE
-    return seconds > above and serves(network, optimizer)
+    above = PAYS_ABOVE_ONCE_COMPILED if compiled_before(network.dtype) else PAYS_ABOVE
+    chosen = choose_engine(model.engine, network, rows, batch_size, epochs, pays_above=above)
+    return chosen and serves(network, optimizer)

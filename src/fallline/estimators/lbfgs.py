@@ -61,8 +61,7 @@ def objective_in_memory(
     network: Network, rows: Samples, alpha: float, *, compiled: bool = False, threads: int = 1
 ) -> Objective:
     """The objective on rows in memory, by the engine or the reference."""
-    mass = len(rows) if rows.weight is None else float(rows.weight.sum())
-    penalty = Penalty(alpha / mass)
+    penalty = Penalty(alpha / rows.mass_of())
     setup = setup_of_all(network, rows, penalty, threads)
     reference = SparseSteps if isinstance(rows.X, SparseRows) else ReferenceSteps
     steps = CompiledGradients(setup) if compiled else reference(setup)

@@ -16,13 +16,13 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.estimators.callbacks import Watchers
-from fallline.estimators.fitting import held_out, loss_scale_of, rows_per_batch
+from fallline.estimators.fitting import loss_scale_of, rows_per_batch, validation_rows
 from fallline.estimators.layers import cut, hidden_sizes
 from fallline.estimators.lbfgs import Objective, minimise, setup_of_all
 from fallline.estimators.networks import complete_records, new_network, start
 from fallline.estimators.solver import Solver, is_stochastic
 from fallline.estimators.steps import Order, OrderedSetup
-from fallline.estimators.stochastic import Descending
+from fallline.estimators.stochastic import StochasticFit
 from fallline.training.position import Position
 
 __all__ = ["fit_collection", "is_collection", "mapped"]
@@ -138,7 +138,9 @@ def descend(
 ) -> None:
     from fallline.distributed.steps import ClusterSteps
 
-    held = None if validation_data is None else held_out(model, validation_data, network)
+    validation = (
+        None if validation_data is None else validation_rows(model, validation_data, network)
+    )
     model._optimizer = Solver(model, network)
     generator = model._random_state if model.shuffle else None
     setup = OrderedSetup(
@@ -153,7 +155,7 @@ def descend(
     )
     loss_scale = loss_scale_of(model, network)
     epochs: Any = ClusterEpochs(ClusterSteps(setup, loss_scale), setup, loss_scale)
-    Descending(model, network, epochs, held, watchers).run(incremental=False)
+    StochasticFit(model, network, epochs, validation, watchers).run(incremental=False)
 
 
 class ClusterEpochs:
@@ -169,7 +171,7 @@ class ClusterEpochs:
         if self.setup.full:
             return float(self.steps.step(None, want_loss=True))
         total, count = 0.0, 0
-        for batch in self.steps.batches():
+        for batch in self.setup.batches():
             loss = float(self.steps.step(batch, want_loss=True))
             if not np.isfinite(loss):
                 return loss

@@ -16,9 +16,9 @@ from fallline.training.steps import ReferenceSteps
 
 __all__ = ["Data", "SparsePass", "SparseRows", "SparseSteps", "as_rows", "dense"]
 
-FEW = 0.1  # share of entries below which sparse products are faster than the engine's dense ones
-WIDE = 1000  # columns from which on that is so
-MAX_BYTES = 2**30  # a sparse matrix that would need more than this stays sparse anyway
+MAX_DENSITY = 0.1  # below this share of entries sparse products beat the engine's dense ones
+MIN_COLUMNS = 1000  # from this number of columns on
+MAX_BYTES = 2**30  # a matrix that would need more than this as an array always stays sparse
 
 
 def dense(X: Any, dtype: Any) -> Array:
@@ -27,11 +27,11 @@ def dense(X: Any, dtype: Any) -> Array:
 
 
 def as_rows(X: Any, dtype: Any) -> Any:
-    """X as one array, or as :class:`SparseRows` where that is faster, or spares the room."""
+    """X as one array, or as :class:`SparseRows` where that is faster, or saves memory."""
     if not hasattr(X, "toarray"):
         return dense(X, dtype)
     entries = float(np.prod(X.shape, dtype=float))
-    few = X.shape[1] >= WIDE and X.nnz < FEW * entries
+    few = X.shape[1] >= MIN_COLUMNS and X.nnz < MAX_DENSITY * entries
     large = np.dtype(dtype).itemsize * entries > MAX_BYTES
     return SparseRows(X, dtype) if few or large else dense(X, dtype)
 

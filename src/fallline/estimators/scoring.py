@@ -1,4 +1,4 @@
-"""Held-out rows, their loss, and the score that early stopping goes by."""
+"""Validation rows, their loss, and the score that early stopping goes by."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from fallline.core import metrics
 from fallline.core.samples import Samples
 from fallline.estimators.steps import Epochs
 
-__all__ = ["Held", "accuracy", "r2"]
+__all__ = ["ValidationRows", "accuracy", "r2"]
 
 
 @dataclass(frozen=True)
-class Held:
-    """Held-out rows, as the network takes them, and their ``y`` as the user gave it."""
+class ValidationRows:
+    """Validation rows, as the network takes them, and their ``y`` as the user gave it."""
 
     rows: Samples
     y: Any

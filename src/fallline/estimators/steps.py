@@ -6,7 +6,6 @@ while the gradient is that of their sum. Where one of the two matters, each batc
 own, so that its loss can be taken apart.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,8 +67,8 @@ class Epochs:
     def batch_by_batch(self) -> float:
         """The mean over the batches' rows; a batch without weight does not count."""
         total, rows = 0.0, 0
-        for batch in self.batches():
-            mass = self.mass(batch)
+        for batch in self.setup.batches():
+            mass = self.setup.rows.mass_of(batch)
             penalty = 0.0 if self.loss_scale == 1.0 or mass == 0 else self.penalty(mass)
             loss = self.batch_loss(batch)
             if not np.isfinite(loss):
@@ -78,16 +77,6 @@ class Epochs:
                 total += len(batch) * (self.loss_scale * (loss - penalty) + penalty)
                 rows += len(batch)
         return total / max(rows, 1)
-
-    def batches(self) -> Iterator[Array]:
-        order, size = self.setup.order(), self.setup.batch_size
-        for start in range(0, len(order), size):
-            yield order[start : start + size]
-
-    def mass(self, batch: Array) -> float:
-        """A batch's number of rows, or the sum of their weights."""
-        weight = self.setup.rows.weight
-        return float(len(batch) if weight is None else weight[batch].sum())
 
     def penalty(self, mass: float) -> float:
         """What the weights cost in a batch's loss."""

@@ -10,20 +10,25 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.errors import warn
 from fallline.estimators.callbacks import Watchers
-from fallline.estimators.scoring import Held
+from fallline.estimators.scoring import ValidationRows
 from fallline.estimators.solver import Solver
 from fallline.estimators.steps import Epochs
 
-__all__ = ["Descending"]
+__all__ = ["StochasticFit"]
 
 
-class Descending:
+class StochasticFit:
     """A run of epochs over one fit's rows; it writes the fitted attributes of ``model``."""
 
     def __init__(
-        self, model: Any, network: Network, epochs: Epochs, held: Held | None, watchers: Watchers
+        self,
+        model: Any,
+        network: Network,
+        epochs: Epochs,
+        validation: ValidationRows | None,
+        watchers: Watchers,
     ) -> None:
-        self.model, self.network, self.epochs, self.held = model, network, epochs, held
+        self.model, self.network, self.epochs, self.validation = model, network, epochs, validation
         self.solver: Solver = model._optimizer
         self.watchers = watchers
         self.n_rows = len(epochs.setup.rows)
@@ -80,11 +85,11 @@ class Descending:
         model.loss_curve_.append(loss)
 
     def validate(self) -> float | None:
-        """Measure the held-out rows, where there are any; their score."""
-        if self.held is None:
+        """Measure the validation rows, where there are any; their score."""
+        if self.validation is None:
             return None
         model = self.model
-        loss, score = self.held.measure(model, self.epochs)
+        loss, score = self.validation.measure(model, self.epochs)
         model.history_.validation_loss.append(loss)
         model.history_.validation_score.append(score)
         model.validation_loss_curve_.append(loss)

@@ -15,7 +15,7 @@ from fallline.text import figure, table
 __all__ = ["RowLayer", "RowTrace", "trace_row"]
 
 MAX_LINES = 12
-ROOM_FOR_TERMS = 28  # characters, so that a line stays within 80
+MAX_TERMS_WIDTH = 28  # characters, so that a line stays within 80
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def largest_terms(terms: Array, names: Sequence[str]) -> str:
     text, rest = "", float(terms.sum())
     for place, i in enumerate(order):
         more = f"{names[i]} {signed(terms[i])}"
-        if text and len(text) + len(more) > ROOM_FOR_TERMS:
+        if text and len(text) + len(more) > MAX_TERMS_WIDTH:
             return f"{text}, {len(order) - place} others {signed(rest)}"
         text, rest = f"{text}, {more}" if text else more, rest - float(terms[i])
     return text or "none"

@@ -29,13 +29,20 @@ def reference_seconds(network: Network, n_rows: int, batch_size: int, epochs: in
 
 
 def choose_engine(
-    engine: str, network: Network, rows: Samples, batch_size: int, epochs: int
+    engine: str,
+    network: Network,
+    rows: Samples,
+    batch_size: int,
+    epochs: int,
+    *,
+    pays_above: float = PAYS_ABOVE,
 ) -> bool:
     """Whether to run in the compiled engine: where it is asked for, or has the functions and pays.
 
-    ``engine`` is "auto", "numpy" or "compiled".
+    ``engine`` is "auto", "numpy" or "compiled"; it pays where the reference would take more than
+    ``pays_above`` seconds.
     """
     if engine == "auto":
-        pays = reference_seconds(network, len(rows), batch_size, epochs) > PAYS_ABOVE
+        pays = reference_seconds(network, len(rows), batch_size, epochs) > pays_above
         return pays and computes(network)
     return engine == "compiled"

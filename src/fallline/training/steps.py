@@ -64,6 +64,12 @@ class StepSetup:
         """The next epochs' permutations, joined; the same ones, by compiled code."""
         return permutations([self.position.generator], len(self.rows), count)
 
+    def batches(self) -> Iterator[Array]:
+        """The next epoch's batches, as row numbers."""
+        order = self.order()
+        for start in range(0, len(order), self.batch_size):
+            yield order[start : start + self.batch_size]
+
 
 class Steps(Protocol):
     """What the training loop needs: ``full`` tells whether an epoch is one step on all rows."""
@@ -105,7 +111,7 @@ class ReferenceSteps:
         if self.full:
             return self.step(None, want_loss=want_loss)
         losses, masses = [], []
-        for batch in self.batches():
+        for batch in self.setup.batches():
             losses.append(self.step(batch, want_loss=True))
             masses.append(self.mass(batch))
             if not np.isfinite(losses[-1]):
@@ -133,18 +139,9 @@ class ReferenceSteps:
         all_rows.backward(rows.Y)
         return loss, all_rows.gradient
 
-    def batches(self) -> Iterator[Array]:
-        order, size = self.setup.order(), self.setup.batch_size
-        for start in range(0, len(order), size):
-            yield order[start : start + size]
-
     def mass(self, batch: Array | None) -> float:
         """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
-        rows = self.setup.rows
-        if rows.weight is None:
-            return float(len(rows) if batch is None else len(batch))
-        weight = rows.weight if batch is None else rows.weight[batch]
-        return max(float(weight.sum()), np.finfo(float).tiny)
+        return max(self.setup.rows.mass_of(batch), np.finfo(float).tiny)
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
         """Forward, backward, update; on all rows where ``batch`` is None."""
