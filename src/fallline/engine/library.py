@@ -99,7 +99,11 @@ def levels() -> list[str]:
         )
     except ImportError:
         return []
-    needs = {"x86-64-v4": ("AVX2", "FMA3", "AVX512_SKX"), "x86-64-v3": ("AVX2", "FMA3", "F16C")}
+    needs = {
+        "x86-64-v4": ("AVX2", "FMA3", "AVX512_SKX"),
+        "x86-64-v3": ("AVX2", "FMA3", "F16C"),
+        "x86-64-v2": ("SSE42", "POPCNT"),
+    }
     return [level for level, names in needs.items() if all(features.get(name) for name in names)]
 
 

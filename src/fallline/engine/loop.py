@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -284,11 +284,17 @@ class Loop:
         return keys_of(self.seed, step, steps, len(self.network.hidden))
 
 
+@lru_cache(256)
+def constant_rate(rate: float) -> Array:
+    """One rate for all steps; the same array each time, whose address a record knows already."""
+    return np.array([rate])
+
+
 def rates_of(optimizer: Any, step: int, steps: int) -> Array:
     """The learning rate of so many steps from ``step`` on; one for all where it is constant."""
     rate = optimizer.rate
-    if isinstance(rate, Constant):
-        return np.array([rate(step)])
+    if steps == 1 or isinstance(rate, Constant):
+        return constant_rate(rate(step))
     return np.array([rate(step + i) for i in range(steps)])
 
 
