@@ -119,3 +119,14 @@ def test_without_numba_the_reference_serves_what_the_library_has_not(level: str)
         assert "pip install fallline[jit]" in out.stdout
     else:
         assert out.stdout.count("there is no library, and Numba is not installed") == 2
+
+
+def test_processors_with_fused_multiplication_give_the_same_bits() -> None:
+    fused = [each for each in library.levels() if each != "x86-64-v2"]
+    there = [each for each in fused if library.opened(library.FOLDER / library.file_name(each))]
+    if len(there) < 2:
+        pytest.skip(
+            "it takes the libraries of two levels: python -m fallline.engine.build LEVEL ..."
+        )
+    one, other = (done(level)[0] for level in there[:2])
+    assert one == other
