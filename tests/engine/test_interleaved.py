@@ -113,6 +113,7 @@ def test_each_ends_where_train_ends(batch: int) -> None:
 
 
 def test_one_network_is_interleaved_where_that_spares_loading_the_loop(monkeypatch) -> None:
+    monkeypatch.setattr(library, "shared", lambda: None)
     rng = np.random.default_rng(0)
     rows, course = (rng.normal(size=(40, 3)), rng.normal(size=40)), Course(10, 5)
     settings = {"hidden": "tanh", "loss": "squared_error"}

@@ -18,6 +18,13 @@ from tests.conftest import targets_for
 NO_PENALTY = Penalty(0.0, 0.0)
 
 
+@pytest.fixture(autouse=True)
+def by_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared library has few shapes."""
+    monkeypatch.setattr("fallline.engine.library.shared", lambda: None)
+    monkeypatch.setattr("fallline.engine.library.made", {})
+
+
 @pytest.fixture
 def never(monkeypatch):
     """A way to have a run go by the usual loop only."""

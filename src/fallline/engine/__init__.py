@@ -9,10 +9,9 @@ free cores, ``own`` compiles functions of the user's own. Read records, then loo
 ``kernels.driver``.
 """
 
-from fallline.engine.functions import obstacles
 from fallline.engine.gradient import Gradient
 from fallline.engine.library import compiled_before
-from fallline.engine.loop import Loop, computes, serves
+from fallline.engine.loop import Loop, computes, obstacles, serves
 from fallline.engine.many import Course, train_many
 from fallline.engine.orders import permutations
 from fallline.engine.predictor import Predictor

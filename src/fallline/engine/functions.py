@@ -7,7 +7,7 @@ from fallline.core.network import Layer, Network
 from fallline.engine.codes import ACTIVATIONS, LOSSES, QUANTILE_UNIT
 from fallline.engine.own import NotCompiledError, activation_address, loss_address
 
-__all__ = ["activation_codes", "loss_code", "obstacles"]
+__all__ = ["activation_codes", "loss_code", "missing"]
 
 
 def activation_code(layer: Layer, dtype: np.dtype) -> int:
@@ -31,7 +31,7 @@ def loss_code(loss: Loss, dtype: np.dtype) -> int:
     return loss_address(loss, dtype)
 
 
-def obstacles(network: Network) -> list[str]:
+def missing(network: Network) -> list[str]:
     """Why the compiled engine does not have this network's functions; empty where it does."""
     found = []
     for layer in network.layers[:-1]:

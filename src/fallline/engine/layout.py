@@ -16,6 +16,7 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.engine.config import VECTOR_BYTES
 from fallline.engine.functions import activation_codes, loss_code
+from fallline.engine.records import address_of
 
 __all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded", "part_length"]
 
@@ -40,7 +41,7 @@ def aligned(count: int, dtype: Any) -> Array:
     """Zeros that begin where a vector may be read in one go."""
     dtype = np.dtype(dtype)
     memory = np.zeros(count * dtype.itemsize + VECTOR_BYTES, np.uint8)
-    start = -memory.__array_interface__["data"][0] % VECTOR_BYTES
+    start = -address_of(memory) % VECTOR_BYTES
     return memory[start : start + count * dtype.itemsize].view(dtype)
 
 

@@ -12,6 +12,7 @@ import platform
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ __all__ = [
     "loaded",
     "shared",
     "symbol_of",
+    "usable",
 ]
 
 Function = Callable[[int], int]
@@ -54,6 +56,12 @@ def function(name: str, dtype: Any, *shape: Any) -> Function:
 def available(name: str, dtype: Any, *shape: Any) -> bool:
     """Whether a function costs no import of Numba beside a shared library."""
     return shared() is None or has(name, dtype, *shape)
+
+
+@cache
+def usable() -> bool:
+    """Whether there is compiled code for this processor at all."""
+    return shared() is not None or find_spec("numba") is not None
 
 
 def loaded(name: str) -> bool:
@@ -91,7 +99,11 @@ def levels() -> list[str]:
         )
     except ImportError:
         return []
-    needs = {"x86-64-v4": ("AVX2", "FMA3", "AVX512_SKX"), "x86-64-v3": ("AVX2", "FMA3", "F16C")}
+    needs = {
+        "x86-64-v4": ("AVX2", "FMA3", "AVX512_SKX"),
+        "x86-64-v3": ("AVX2", "FMA3", "F16C"),
+        "x86-64-v2": ("SSE42", "POPCNT"),
+    }
     return [level for level, names in needs.items() if all(features.get(name) for name in names)]
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,14 @@ from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.core.schedules import Constant
 from fallline.engine.codes import OPTIMIZERS
-from fallline.engine.functions import obstacles
+from fallline.engine.functions import missing
 from fallline.engine.layout import BLOCK, MAX_PARTS, Layout, aligned, padded, part_length
-from fallline.engine.library import Function, function
+from fallline.engine.library import Function, function, usable
 from fallline.engine.records import TRAIN, Record
 from fallline.engine.threads import helpers
 from fallline.engine.tiny import Tiny, unrolls
 
-__all__ = ["Loop", "computes", "serves"]
+__all__ = ["Loop", "computes", "obstacles", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
@@ -36,6 +36,13 @@ MIN_SECONDS_OF_CALL = (
     2e-3  # seconds of a call; starting a thread takes about a tenth of a millisecond
 )
 SEGMENT = 1024  # theta is cut into at most 8 segments of at least this many numbers
+
+
+def obstacles(network: Network) -> list[str]:
+    """Why the engine cannot compute this network; empty where it can."""
+    if not usable():
+        return ["code for this processor (there is no library, and Numba is not installed)"]
+    return missing(network)
 
 
 def computes(network: Network) -> bool:
@@ -277,11 +284,17 @@ class Loop:
         return keys_of(self.seed, step, steps, len(self.network.hidden))
 
 
+@lru_cache(256)
+def constant_rate(rate: float) -> Array:
+    """One rate for all steps; the same array each time, whose address a record knows already."""
+    return np.array([rate])
+
+
 def rates_of(optimizer: Any, step: int, steps: int) -> Array:
     """The learning rate of so many steps from ``step`` on; one for all where it is constant."""
     rate = optimizer.rate
-    if isinstance(rate, Constant):
-        return np.array([rate(step)])
+    if steps == 1 or isinstance(rate, Constant):
+        return constant_rate(rate(step))
     return np.array([rate(step + i) for i in range(steps)])
 
 

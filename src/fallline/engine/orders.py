@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.engine.library import function
+from fallline.engine.library import function, usable
 from fallline.engine.records import SHUFFLE, Record
 
 __all__ = ["permutations"]
@@ -24,7 +24,7 @@ def permutations(generators: Sequence[np.random.Generator], n: int, count: int) 
     The generators move on as by NumPy.
     """
     known = all(isinstance(g.bit_generator, np.random.PCG64) for g in generators)
-    if n * count < WORTH or not known or not as_numpy():
+    if n * count < WORTH or not known or not usable() or not as_numpy():
         return joined(generators, n, count)
     return compiled(generators, n, count)
 

@@ -8,6 +8,7 @@ compiled anew.
 """
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,8 @@ def plain(part: Any) -> Callable[..., Any]:
 def address_of(key: Any, build: Callable[[], Any]) -> Address:
     if key not in made:
         try:
+            if find_spec("numba") is None:
+                raise NotCompiledError("it needs Numba: pip install fallline[jit]")
             made[key] = build()
         except NotCompiledError as reason:
             made[key] = reason

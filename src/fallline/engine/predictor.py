@@ -8,9 +8,10 @@ from fallline.arrays import Array, ArrayLike
 from fallline.core.network import Network
 from fallline.core.samples import check_X
 from fallline.engine.codes import OUTPUTS
-from fallline.engine.functions import activation_codes, obstacles
+from fallline.engine.functions import activation_codes
 from fallline.engine.layout import aligned, lanes, padded
 from fallline.engine.library import function
+from fallline.engine.loop import obstacles
 from fallline.engine.records import PREDICT, Record
 from fallline.errors import ParameterError
 

@@ -14,7 +14,16 @@ import numpy as np
 
 from fallline.arrays import Array
 
-__all__ = ["DESCEND", "INTERLEAVE", "PREDICT", "SHUFFLE", "STRUCTURES", "TRAIN", "Record"]
+__all__ = [
+    "DESCEND",
+    "INTERLEAVE",
+    "PREDICT",
+    "SHUFFLE",
+    "STRUCTURES",
+    "TRAIN",
+    "Record",
+    "address_of",
+]
 
 DTYPES = {"int": np.dtype(np.int64), "uint": np.dtype(np.uint64), "float": np.dtype(np.float64)}
 

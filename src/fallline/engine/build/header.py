@@ -18,6 +18,7 @@ typedef uint64_t fallline_address;
 #define FALLLINE_ADDRESS(pointer) ((fallline_address)(uintptr_t)(pointer))
 """
 TYPES = {"int": "int64_t", "float": "double"}
+NUMBERS = {"int*": "int64_t", "uint*": "uint64_t", "float*": "double", "real*": "real"}
 
 
 def header() -> str:
@@ -30,8 +31,8 @@ def declared(structure: Structure) -> str:
     lines = [f"struct fallline_{structure.name} {{"]
     for field in structure.fields:
         kind = TYPES.get(field.kind, "fallline_address")
-        about = [field.kind.removesuffix("*") + field.shape if field.kind not in TYPES else ""]
-        lines.append(f"    {kind} {field.name}; /* {' '.join([*about, field.meaning]).strip()} */")
+        about = f"{NUMBERS[field.kind]} {field.shape}: " if field.kind in NUMBERS else ""
+        lines.append(f"    {kind} {field.name}; /* {about}{field.meaning} */")
     lines.append("};")
     if structure.name != "descend":
         dtypes = ("float64",) if structure.name == "shuffle" else ("float64", "float32")

@@ -255,12 +255,16 @@ def as_float(typing_context: Any, x: Any) -> Any:
 
 
 def sum_of_lanes(builder: Any, vector: Any, lanes: int) -> Any:
-    """The sum of all lanes: halves are added until one number is left."""
+    """The sum of all lanes: halves are added until one number is left.
+
+    Without "contract": where a vector takes two registers, LLVM would fuse the product that made
+    it into the first addition, and other processors would give other bits.
+    """
     while lanes > 1:
         half = lanes // 2
         low = builder.shuffle_vector(vector, vector, picks(list(range(half))))
         high = builder.shuffle_vector(vector, vector, picks(list(range(half, lanes))))
-        vector, lanes = builder.fadd(low, high), half
+        vector, lanes = builder.fadd(low, high, flags=("nsz",)), half
     return builder.extract_element(vector, INT32(0))
 
 
