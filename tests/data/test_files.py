@@ -14,7 +14,7 @@ import fallline as fl
 from fallline import atomic
 from fallline.data.writing import write_blocks
 from fallline.errors import FileWriteError, ModelFileError
-from fallline.saving.modelfile import MOST_HEADER
+from fallline.saving.modelfile import MAX_HEADER
 from fallline.tabular.model import TableModel
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -73,7 +73,7 @@ def test_reading_takes_less_than_three_times_the_file(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 3 * path.stat().st_size
-    assert path.stat().st_size > 4 * MOST_HEADER
+    assert path.stat().st_size > 4 * MAX_HEADER
 
 
 # ---- writes that fail

@@ -168,12 +168,12 @@ def test_sums_do_not_depend_on_who_adds(rng, n_parts) -> None:
     vectors = rng.normal(size=(n_parts, 3))
     found = set()
     for _ in range(20):
-        stations = [{} for _ in range(rng.integers(1, n_parts + 1))]
+        actors = [{} for _ in range(rng.integers(1, n_parts + 1))]
         for number in rng.permutation(n_parts):
-            nodes = stations[rng.integers(len(stations))]
+            nodes = actors[rng.integers(len(actors))]
             add(nodes, (number, number + 1), vectors[number].copy(), n_parts)
         whole = {}
-        for nodes in stations:
+        for nodes in actors:
             for node, vector in nodes.items():
                 add(whole, node, vector, n_parts)
         assert list(whole) == [(0, n_parts)]

@@ -125,7 +125,7 @@ def test_a_silent_page_counts_as_gone(page: Page, monkeypatch: pytest.MonkeyPatc
 
 
 def test_pages_are_apart_and_counted(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notebook, "MOST_VIEWS", 2)
+    monkeypatch.setattr(notebook, "MAX_VIEWS", 2)
     other, third = Page(page.widget, "b"), Page(page.widget, "c")
     page.begin()
     other.begin()

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from fallline.playground import Playground, names_of
-from fallline.playground.limits import MOST_MESSAGE_BYTES
+from fallline.playground.limits import MAX_MESSAGE_BYTES
 
 from .conftest import Client
 
@@ -235,7 +235,7 @@ def hostile(setup: dict) -> list:
         with_("training", loss="cross"),
         {"type": "retrain", "setup": {}},
         {"type": "seeds", "setup": None},
-        {"type": "x", "padding": "y" * MOST_MESSAGE_BYTES},
+        {"type": "x", "padding": "y" * MAX_MESSAGE_BYTES},
     ]
 
 
@@ -308,7 +308,7 @@ def test_a_bad_table_is_told(
 def test_a_table_too_large_is_refused_while_it_comes(
     playground: Playground, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fallline.playground.server.MOST_UPLOAD_BYTES", 1000)
+    monkeypatch.setattr("fallline.playground.server.MAX_UPLOAD_BYTES", 1000)
     path = f"/upload/{client.hello['session']}"
     assert request(playground, path, "POST", b"a\n" * 5000)[0] == 413
     assert request(playground, "/upload/other", "POST", b"a\n1\n")[0] == 404
@@ -354,6 +354,6 @@ def test_frames_are_dropped_for_a_slow_page_but_no_epochs(client: Client) -> Non
 def test_too_many_sessions_are_told(
     playground: Playground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fallline.playground.server.MOST_SESSIONS", 0)
+    monkeypatch.setattr("fallline.playground.server.MAX_SESSIONS", 0)
     with pytest.raises(KeyError):  # no hello, but an error
         Client(playground)

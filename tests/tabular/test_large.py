@@ -66,7 +66,7 @@ def test_blocks_are_read_again_as_they_were(path: Path) -> None:
 
 
 def test_every_row_has_one_part(path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(survey_module, "HELD_ROWS", 60)
+    monkeypatch.setattr(survey_module, "HELD_OUT_ROWS", 60)
     monkeypatch.setattr(survey_module, "SAMPLE_ROWS", 300)
     blocks = survey(path, Reading(), "y", (0.2, 0.1), seed=3)
     assert (blocks.n_rows, blocks.set_aside) == (980, 20)
@@ -164,6 +164,6 @@ def test_a_stray_cell_beyond_the_sample_is_named(tmp_path: Path, monkeypatch) ->
     text = "a,y\n" + "".join(f"{i % 13}.5,{i % 7}.25\n" for i in range(3000)) + "oops,1.5\n"
     path.write_text(text)
     monkeypatch.setattr(survey_module, "SAMPLE_ROWS", 200)
-    monkeypatch.setattr(survey_module, "HELD_ROWS", 50)
+    monkeypatch.setattr(survey_module, "HELD_OUT_ROWS", 50)
     with pytest.raises(TableError, match=r"line 3002.*'oops'"):
         train_large(path, "y", epochs=1)

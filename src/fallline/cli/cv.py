@@ -68,8 +68,8 @@ def as_dict(result: CrossValidation, seconds: float) -> dict[str, Any]:
         "repeats": result.repeats,
         "groups": result.groups,
         "scores": {
-            rival: {score: {"mean": m, "standard_error": e} for score, (m, e) in scores.items()}
-            for rival, scores in result.summary().items()
+            model: {score: {"mean": m, "standard_error": e} for score, (m, e) in scores.items()}
+            for model, scores in result.summary().items()
         },
         "by_fold": [
             {"repeat": f.repeat, "fold": f.number, "rows": len(f.rows), "scores": f.scores}
@@ -81,12 +81,12 @@ def as_dict(result: CrossValidation, seconds: float) -> dict[str, Any]:
 
 
 def summary(result: CrossValidation, output: str | None, seconds: float) -> str:
-    """Mean and standard error of each score, the network beside its rivals."""
+    """Mean and standard error of each score, the network beside its models."""
     found = result.summary()
     heads = {"network": "network", "linear": LINEAR_NAMES[result.task], "trivial": "trivial guess"}
-    rivals = [name for name in heads if name in found]
+    models = [name for name in heads if name in found]
     rows = [
-        (SCORE_NAMES[score], *(plus_minus(found[rival].get(score)) for rival in rivals))
+        (SCORE_NAMES[score], *(plus_minus(found[model].get(score)) for model in models))
         for score in found["network"]
     ]
     times = f", {result.repeats} times" if result.repeats > 1 else ""
@@ -97,7 +97,7 @@ def summary(result: CrossValidation, output: str | None, seconds: float) -> str:
         f"{grouped}{aside}",
         f"target {result.target}: {result.task}",
         "",
-        text_table(("mean +- standard error", *(heads[rival] for rival in rivals)), rows),
+        text_table(("mean +- standard error", *(heads[model] for model in models)), rows),
         *verdict(result),
         f"\n{seconds:.1f} s in all" + (f"; {output} has the predictions" if output else ""),
     ]

@@ -9,7 +9,7 @@ from fallline.tabular.scoring import SCORE_NAMES
 from fallline.text import figure, remark
 from fallline.text import table as text_table
 
-MOST_CLASSES = 12
+MAX_CLASSES = 12
 
 
 def run(
@@ -67,7 +67,7 @@ def interval_text(ends: list[float] | None) -> str:
 
 def confusion_text(counts: list[list[int]], classes: tuple[str, ...]) -> str:
     """The whole matrix where there are few classes, else the commonest mistakes."""
-    if len(classes) <= MOST_CLASSES:
+    if len(classes) <= MAX_CLASSES:
         rows = [(name, *(f"{n:,}" for n in row)) for name, row in zip(classes, counts, strict=True)]
         return text_table(("actual \\ predicted", *classes), rows)
     mistakes = [

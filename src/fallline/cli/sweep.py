@@ -28,7 +28,7 @@ from fallline.tabular.preparation import prepare
 from fallline.text import table as text_table
 from fallline.training.history import History
 
-MOST_ROWS = 20  # of the summary that is shown
+MAX_ROWS = 20  # of the summary that is shown
 WHOLE = ("batch_size", "epochs")
 WORDS = ("activation", "init", "optimizer", "schedule")
 
@@ -167,7 +167,7 @@ def text_of(result: Sweep, written: tuple[str | None, ...], seconds: float) -> s
     for run in result.runs:
         if run["state"] == "done":
             scores.setdefault(setting_of(result, run), []).append(run["score"])
-    low, high = ends([row for row in rows[:MOST_ROWS] if row["least"] is not None])
+    low, high = ends([row for row in rows[:MAX_ROWS] if row["least"] is not None])
     several = any(len(each) > 1 for each in scores.values())
     names = [*result.varied, "mean score", "std. error", "least", "greatest", "runs", "diverged"]
     lines = [
@@ -180,7 +180,7 @@ def text_of(result: Sweep, written: tuple[str | None, ...], seconds: float) -> s
             str(row["runs"]),
             str(round(row["runs"] * (1 - row["share_done"]))),
         ]
-        for row in rows[:MOST_ROWS]
+        for row in rows[:MAX_ROWS]
     ]
     parts = [text_table(names, lines)]
     if several:
@@ -189,8 +189,8 @@ def text_of(result: Sweep, written: tuple[str | None, ...], seconds: float) -> s
             for line, row in zip(lines, rows, strict=False)
         ]
         parts.append("\n" + text_table([*result.varied, "each run, and | the mean"], strips))
-    if len(rows) > MOST_ROWS:
-        parts.append(f"and {len(rows) - MOST_ROWS} more settings; -o FILE keeps every run")
+    if len(rows) > MAX_ROWS:
+        parts.append(f"and {len(rows) - MAX_ROWS} more settings; -o FILE keeps every run")
     if len(result.varied) == 2 and result.halving is None:
         across, up = result.varied[::-1]
         parts.append(f"\nmean score\n{heat_map(rows, across, up, show)}")

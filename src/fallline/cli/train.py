@@ -198,14 +198,14 @@ def task_text(model: TableModel) -> str:
 
 
 def scores_text(where: str, scores: dict[str, dict[str, float]], linear: str) -> str:
-    """The network's scores beside those of its rivals."""
+    """The network's scores beside those of its models."""
     heads = {"network": "network", "linear": linear, "trivial": "trivial guess"}
-    rivals = [name for name in heads if name in scores]
+    models = [name for name in heads if name in scores]
     rows = [
-        (SCORE_NAMES[score], *(number(scores[rival].get(score)) for rival in rivals))
+        (SCORE_NAMES[score], *(number(scores[model].get(score)) for model in models))
         for score in scores["network"]
     ]
-    return text_table((where, *(heads[rival] for rival in rivals)), rows)
+    return text_table((where, *(heads[model] for model in models)), rows)
 
 
 def number(value: float | None) -> str:

@@ -26,7 +26,7 @@ FORMS = tuple(
 LIKE_A_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}($|[ T]\d)")
 AMBIGUOUS = "its dates may be day/month or month/day; write them as 2020-01-31"
 NEARLY_ALL = 0.9
-FEWEST_TO_JUDGE = 10
+MIN_TO_JUDGE = 10
 
 
 def find_form(table: Table, column: str) -> str | None:
@@ -48,7 +48,7 @@ def find_form(table: Table, column: str) -> str | None:
     if whole:
         return whole[0]
     best = max(fits, key=lambda form: fits[form])
-    if n_known >= FEWEST_TO_JUDGE and fits.get(best, 0) >= NEARLY_ALL * n_known:
+    if n_known >= MIN_TO_JUDGE and fits.get(best, 0) >= NEARLY_ALL * n_known:
         column_seconds(table, column, best)  # says which cell is none
     return None
 

@@ -49,9 +49,9 @@ from fallline.limits import check_choice
 __all__ = ["KINDS", "Encoding"]
 
 KINDS = ("number", "text", "date", "skip")
-MOST_CATEGORIES = 100
+MAX_CATEGORIES = 100
 FARTHEST = 1e100  # standard deviations of a target, whose square must not overflow
-FEWEST_TO_COUNT = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
+MIN_TO_COUNT = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def set_aside(name: str, reason: str) -> tuple[SkippedColumn, str]:
 def numbers_rows(table: Table, name: str) -> bool:
     """Whether every cell of the whole table is a whole number, one more than the cell above."""
     values = table.numbers(name)
-    if len(values) < FEWEST_TO_COUNT or not np.isfinite(values).all():
+    if len(values) < MIN_TO_COUNT or not np.isfinite(values).all():
         return False
     return bool(values[0] == np.round(values[0]) and np.all(np.diff(values) == 1))
 
@@ -299,7 +299,7 @@ def fit_text(part: Table, name: str) -> tuple[Column, str | None]:
     if len(counts) == known:
         return set_aside(name, "its texts all differ")
     enough = fewest_rows(len(part))
-    common = [text for text, count in counts if count >= enough][:MOST_CATEGORIES]
+    common = [text for text, count in counts if count >= enough][:MAX_CATEGORIES]
     if not common:
         return set_aside(
             name, f"none of its {len(counts):,} texts occurs in {enough} training rows"

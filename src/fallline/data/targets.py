@@ -25,11 +25,11 @@ __all__ = [
 
 TASKS = ("binary", "classes", "numbers", "counts")
 QUANTITIES = ("numbers", "counts")  # the tasks whose targets are numbers and not classes
-MOST_COUNTED = 1000  # whole numbers from 0 on, none larger and some 0, are counts
-MOST_NUMBERED_CLASSES = 10  # whole numbers with more distinct values than this are quantities
+MAX_COUNTED = 1000  # whole numbers from 0 on, none larger and some 0, are counts
+MAX_NUMBERED_CLASSES = 10  # whole numbers with more distinct values than this are quantities
 NUMBER_SHARE = 0.9  # a column with this share of numbers was meant to be numbers throughout
-FEWEST_TO_JUDGE = 10
-FEWEST_TO_COUNT = 100
+MIN_TO_JUDGE = 10
+MIN_TO_COUNT = 100
 
 
 def rows_with_target(table: Table, target: str) -> tuple[NDArray[np.int64], int]:
@@ -53,7 +53,7 @@ def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
     counts = part.counts(target)
     if recognise_numbers(part, target, "--task classes") is None:
         check_several(part, target, [text for text, _ in counts])
-        if len(counts) == len(part) > MOST_NUMBERED_CLASSES:
+        if len(counts) == len(part) > MAX_NUMBERED_CLASSES:
             raise TableError(
                 f"{table.source}: the target column {target!r} has another text in every row, so "
                 "there are no classes to learn"
@@ -65,11 +65,11 @@ def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
         return "binary"
     if np.any(distinct != np.round(distinct)):
         return "numbers"
-    if distinct.size <= min(MOST_NUMBERED_CLASSES, len(part) / 10):
+    if distinct.size <= min(MAX_NUMBERED_CLASSES, len(part) / 10):
         return "classes"
     some_zero = counts and np.mean(part.numbers(target) == 0) >= 0.01
-    counted = some_zero and distinct[0] >= 0 and distinct[-1] <= MOST_COUNTED
-    return "counts" if counted and len(part) >= FEWEST_TO_COUNT else "numbers"
+    counted = some_zero and distinct[0] >= 0 and distinct[-1] <= MAX_COUNTED
+    return "counts" if counted and len(part) >= MIN_TO_COUNT else "numbers"
 
 
 def check_counts(table: Table, target: str, values: NDArray[np.float64]) -> None:
@@ -100,7 +100,7 @@ def recognise_numbers(table: Table, column: str, remedy: str) -> NDArray[np.floa
     values = table.numbers(column)
     n_numbers = int((~np.isnan(values)).sum())
     n_known = int((~table.missing(column)).sum())
-    nearly = n_known >= FEWEST_TO_JUDGE and n_numbers >= NUMBER_SHARE * n_known
+    nearly = n_known >= MIN_TO_JUDGE and n_numbers >= NUMBER_SHARE * n_known
     if n_known == 0 or (n_numbers < n_known and not nearly):
         return None
     return check_numbers(table, column, values, remedy)

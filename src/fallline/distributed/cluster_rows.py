@@ -22,18 +22,18 @@ from fallline.distributed.parts import (
     prepare_part,
     sources_of,
 )
-from fallline.distributed.worker import Losses, Nodes, Place, Station, add
+from fallline.distributed.worker import Losses, Nodes, Place, WorkerActor, add
 from fallline.engine.loop import computes
 from fallline.errors import ClusterError, DataError, FalllineError, ParameterError, ShapeError
 
 __all__ = ["ClusterRows"]
 
 TRIES = 5  # of a step whose worker died
-FAN_OUT = 4  # stations that one place sends to; the others get theta from those
+FAN_OUT = 4  # actors that one place sends to; the others get theta from those
 LOOK_AROUND = 5.0  # seconds between two looks for workers that are new
 # What a call raises whose worker is gone: no connection, no result, no such actor.
 LOST = (OSError, CancelledError, RuntimeError, KeyError)
-Member = tuple[Any, Place, frozenset[int]]  # a station, where it is, its parts
+Member = tuple[Any, Place, frozenset[int]]  # a actor, where it is, its parts
 PATIENCE = 60.0  # seconds without any worker
 
 
@@ -64,11 +64,11 @@ class ClusterRows:
         self.compiled = False
         self.places: list[str | None] = [None] * len(self.sources)
         self.parts: list[Any] = [None] * len(self.sources)
-        self.stations: list[Any] = []
+        self.actors: list[Any] = []
         self.roots: list[tuple[Any, frozenset[int]]] = []
         self.n_workers, self.looked_at = 0, time.monotonic()
         self.direct = reachable(client, self.workers())
-        facts = self.surely(self.facts)
+        facts = self.with_retries(self.facts)
         check_columns([columns for _, _, columns in facts])
         lengths = np.array([n for n, _, _ in facts])
         self.ends = np.cumsum(lengths)
@@ -107,7 +107,7 @@ class ClusterRows:
         """The mean loss over the rows of ``batch`` (None: all), its gradient, and their mass."""
         rows = None if batch is None else self.by_part(batch)
         theta = np.array(self.network.parameters)
-        losses, nodes = self.surely(lambda: self.ask(theta, rows))
+        losses, nodes = self.with_retries(lambda: self.ask(theta, rows))
         (gradient,) = nodes.values()
         mass = math.fsum(mass for mass, _ in losses.values())
         loss = math.fsum(loss for _, loss in losses.values())
@@ -122,13 +122,13 @@ class ClusterRows:
         return {p: local[low:high] for p, (low, high) in enumerate(pairwise(cuts))}
 
     def ask(self, theta: Array, rows: Mapping[int, Array] | None) -> tuple[Losses, Nodes]:
-        """Losses by part, and the one sum of the gradients, from the stations."""
+        """Losses by part, and the one sum of the gradients, from the actors."""
         if not self.roots:
             self.settle()
         with self.as_current():
             answers = [
-                station.gradient(theta, rows if rows is None else {p: rows[p] for p in parts})
-                for station, parts in self.roots
+                actor.gradient(theta, rows if rows is None else {p: rows[p] for p in parts})
+                for actor, parts in self.roots
             ]
             losses: Losses = {}
             nodes: Nodes = {}
@@ -139,7 +139,7 @@ class ClusterRows:
                     add(nodes, node, vector, len(self.parts))
         return losses, nodes
 
-    def surely(self, work: Any) -> Any:
+    def with_retries(self, work: Any) -> Any:
         """The result of some work on the cluster, which is set up anew where a worker died.
 
         Raises what the rows are refused for, or ClusterError.
@@ -150,7 +150,7 @@ class ClusterRows:
             except FalllineError:
                 raise
             except Exception as error:
-                self.roots, self.stations = [], []
+                self.roots, self.actors = [], []
                 if self.client.status != "running":
                     raise ClusterError(
                         f"the scheduler is gone ({error or type(error).__name__})"
@@ -163,10 +163,10 @@ class ClusterRows:
         raise AssertionError
 
     def seconds_computing(self) -> list[float]:
-        """How long each worker has computed gradients since the stations were made."""
+        """How long each worker has computed gradients since the actors were made."""
         with self.as_current():
-            stations = self.client.gather(self.stations)
-            return [station.seconds_computing().result() for station in stations]
+            actors = self.client.gather(self.actors)
+            return [actor.seconds_computing().result() for actor in actors]
 
     # ---- which worker has what
 
@@ -176,7 +176,7 @@ class ClusterRows:
             return
         self.looked_at = time.monotonic()
         if self.n_workers < len(self.parts) and len(self.workers()) > self.n_workers:
-            self.roots, self.stations = [], []
+            self.roots, self.actors = [], []
 
     def workers(self) -> list[str]:
         """The addresses of the workers. Raises ClusterError where there is none for a minute."""
@@ -222,11 +222,11 @@ class ClusterRows:
         )  # fmt: skip
 
     def settle(self) -> None:
-        """Make the stations, and tell each which ones are below it."""
+        """Make the actors, and tell each which ones are below it."""
         shares = self.place()
         futures = [
             self.client.submit(
-                Station, self.architecture, self.compiled, len(self.parts),
+                WorkerActor, self.architecture, self.compiled, len(self.parts),
                 {number: self.parts[number] for number in numbers},
                 actor=True, workers=[worker], allow_other_workers=True, pure=False,
             )
@@ -235,14 +235,14 @@ class ClusterRows:
         with self.as_current():
             actors = self.client.gather(futures)
             places = [(actor.address().result(), actor.key) for actor in actors]
-            crew = list(zip(actors, places, map(frozenset, shares.values()), strict=True))
-            self.roots = [(actor, parts) for actor, _, parts in self.connected(crew)]
-        self.stations = futures
+            members = list(zip(actors, places, map(frozenset, shares.values()), strict=True))
+            self.roots = [(actor, parts) for actor, _, parts in self.connected(members)]
+        self.actors = futures
 
-    def connected(self, crew: list[Member]) -> list[Member]:
+    def connected(self, members: list[Member]) -> list[Member]:
         """The first of each ``FAN_OUT`` groups of neighbours; the others are put below it."""
         heads = []
-        for group in groups_of(crew, FAN_OUT):
+        for group in groups_of(members, FAN_OUT):
             (actor, place, own), below = group[0], self.connected(group[1:])
             actor.connect([(place, parts) for _, place, parts in below]).result()
             heads.append((actor, place, own.union(*(parts for _, _, parts in below))))
@@ -259,10 +259,10 @@ class ClusterRows:
             self.client.direct_to_workers = before
 
 
-def groups_of(crew: list[Any], most: int) -> list[list[Any]]:
-    """Up to ``most`` groups of neighbours, of about the same size."""
-    cuts = np.linspace(0, len(crew), min(most, len(crew)) + 1).round().astype(int)
-    return [crew[low:high] for low, high in pairwise(cuts)]
+def groups_of(members: list[Any], max_groups: int) -> list[list[Any]]:
+    """Up to ``max_groups`` groups of neighbours, of about the same size."""
+    cuts = np.linspace(0, len(members), min(max_groups, len(members)) + 1).round().astype(int)
+    return [members[low:high] for low, high in pairwise(cuts)]
 
 
 def facts_of(part: Any) -> Any:

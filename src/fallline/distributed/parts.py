@@ -12,7 +12,7 @@ from fallline.errors import DataError, ParameterError, ShapeError
 
 __all__ = ["Architecture", "Encoder", "Part", "Source", "prepare_part", "sources_of"]
 
-MOST_NAMED = 8
+MAX_NAMED = 8
 Encoder = Callable[[Any, Any], tuple[Any, Any]]
 
 
@@ -174,8 +174,8 @@ def some(names: Any) -> str:
     if names is None:
         return "without names"
     shown = [str(name) for name in names]
-    rest = len(shown) - MOST_NAMED
-    return ", ".join(shown[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(shown) - MAX_NAMED
+    return ", ".join(shown[:MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 # ---- where the part is kept

@@ -1,7 +1,7 @@
 r"""What a worker keeps of a training: its parts, the buffers, and the way to the workers below it.
 
 The gradients of the parts are added along a fixed binary tree over the parts' numbers, which halves
-them again and again. A station adds those branches of it that it has whole, and hands the rest on;
+them again and again. A actor adds those branches of it that it has whole, and hands the rest on;
 so the bits do not depend on which worker has which part.
 """
 
@@ -19,7 +19,7 @@ from fallline.core.samples import Samples
 from fallline.distributed.parts import Architecture, Part
 from fallline.engine.layout import part_length
 
-__all__ = ["Losses", "Nodes", "Place", "Station", "add"]
+__all__ = ["Losses", "Nodes", "Place", "WorkerActor", "add"]
 
 Node = tuple[int, int]
 """A node of the tree: the parts from the first number up to, but not with, the second."""
@@ -28,7 +28,7 @@ Nodes = dict[Node, Array]
 """Sums of gradients over the parts of a node."""
 
 Place = tuple[str, str]
-"""A station's worker, and the name by which that knows it."""
+"""A actor's worker, and the name by which that knows it."""
 
 Losses = dict[int, tuple[float, float]]
 """By part: the mass of its rows in the batch, and the sum of their losses."""
@@ -54,12 +54,12 @@ def add(nodes: Nodes, node: Node, vector: Array, n_parts: int) -> None:
     while node in family and family[node][0] in nodes:
         sibling, node = family[node]
         other = nodes.pop(sibling)
-        room = next((each for each in (vector, other) if each.flags.writeable), None)
-        vector = np.add(vector, other, out=room)
+        out = next((each for each in (vector, other) if each.flags.writeable), None)
+        vector = np.add(vector, other, out=out)
     nodes[node] = vector
 
 
-class Station:
+class WorkerActor:
     """The parts of one worker; a Dask actor, so that a step is one message there and one back."""
 
     def __init__(
@@ -83,16 +83,16 @@ class Station:
         return str(get_worker().address)
 
     def connect(self, below: Sequence[tuple[Place, frozenset[int]]]) -> None:
-        """Take the stations below, each with the parts that it and those below it have."""
+        """Take the actors below, each with the parts that it and those below it have."""
         self.below = list(below)
 
     async def gradient(
         self, theta: Array, rows: Mapping[int, Array] | None
     ) -> tuple[Losses, Nodes]:
-        """Losses and sums of gradients at ``theta``, of this station and those below it.
+        """Losses and sums of gradients at ``theta``, of this actor and those below it.
 
         ``rows`` are the row numbers of the batch within each part, or None for all rows. Raises
-        OSError where a station below is gone.
+        OSError where a actor below is gone.
         """
         answers = [
             asyncio.ensure_future(
@@ -141,7 +141,7 @@ class Station:
 
 
 async def ask(place: Place, theta: Array, rows: Mapping[int, Array] | None) -> Any:
-    """What the station at another worker answers.
+    """What the actor at another worker answers.
 
     As Dask's own Actor does it, which would wait for a worker that is gone to come back.
     """
@@ -161,7 +161,7 @@ class Compiled:
     """Mean loss and gradient by the compiled engine, in buffers that all parts share.
 
     How the engine cuts a part into blocks depends on its number of rows; parts that are cut alike
-    share buffers. So a part's bits do not depend on its company.
+    share buffers. So a part's bits do not depend on the other parts.
     """
 
     def __init__(self, network: Any, parts: Mapping[int, Samples]) -> None:
@@ -172,7 +172,7 @@ class Compiled:
         threads = get_worker().state.nthreads
         self.gradients: dict[int, Gradient] = {}
         self.every_row = np.arange(max(map(len, parts.values()), default=0))
-        for samples in sorted(parts.values(), key=len):  # the largest has room for the others
+        for samples in sorted(parts.values(), key=len):  # the largest holds the others
             if len(samples) > 0:
                 self.gradients[self.kind(samples)] = Gradient(network, samples, threads=threads)
 

@@ -28,7 +28,7 @@ class Playground:
         check_installed()
         import uvicorn
 
-        from fallline.playground.limits import MOST_FRAME_BYTES
+        from fallline.playground.limits import MAX_FRAME_BYTES
         from fallline.playground.server import Server
 
         self.socket = listening(host, port)
@@ -43,7 +43,7 @@ class Playground:
                 log_level="critical",
                 access_log=False,
                 ws="websockets-sansio",
-                ws_max_size=MOST_FRAME_BYTES,
+                ws_max_size=MAX_FRAME_BYTES,
                 timeout_graceful_shutdown=1,
                 server_header=False,
                 proxy_headers=False,

@@ -25,7 +25,7 @@ from fallline.core.samples import Samples
 from fallline.engine import serves
 from fallline.errors import ParameterError
 from fallline.lesson import with_slips
-from fallline.playground.limits import MOST_PARAMETERS
+from fallline.playground.limits import MAX_PARAMETERS
 from fallline.playground.problems import Problem
 from fallline.playground.setup import Setup, make_optimizer
 from fallline.training.divergence import ran_away, runaway_message
@@ -34,8 +34,8 @@ from fallline.training.steps import CompiledSteps, ReferenceSteps, StepSetup
 
 __all__ = ["Descent", "Track", "engine_ready", "load_engine", "loss_name"]
 
-MOST_RECORDS = 400
-MOST_KEPT_BYTES = 8 << 20  # of earlier states to go back to
+MAX_RECORDS = 400
+MAX_KEPT_BYTES = 8 << 20  # of earlier states to go back to
 STEP_KINDS = ("sample", "batch", "epoch")
 engine_ready = threading.Event()
 
@@ -309,8 +309,8 @@ class Descent:
         return 0.0 if self.cursor is None else self.cursor[1] / len(self.rows)
 
     def most_records(self) -> int:
-        fitting = MOST_KEPT_BYTES // (8 * self.network.n_parameters)
-        return max(20, min(MOST_RECORDS, fitting))
+        fitting = MAX_KEPT_BYTES // (8 * self.network.n_parameters)
+        return max(20, min(MAX_RECORDS, fitting))
 
     def diverged(self, loss: float) -> None:
         """Stop, with advice, and put the last recorded parameters back."""
@@ -358,8 +358,8 @@ class Descent:
                 self.track.copy(),
             )
         )
-        each = 8 * self.network.n_parameters * (1 + len(position.state)) + 40 * MOST_RECORDS
-        del self.kept[: -max(3, MOST_KEPT_BYTES // each)]
+        each = 8 * self.network.n_parameters * (1 + len(position.state)) + 40 * MAX_RECORDS
+        del self.kept[: -max(3, MAX_KEPT_BYTES // each)]
 
     def back(self) -> None:
         """The state before the last step. Raises ParameterError where there is none."""
@@ -400,10 +400,10 @@ def new_network(setup: Setup, problem: Problem) -> Network:
     wide = problem.task == "classes" or name == "cross_entropy"
     sizes = [problem.X.shape[1], *setup.network.hidden, problem.n_classes if wide else 1]
     n_parameters = sum((a + 1) * b for a, b in pairwise(sizes))
-    if n_parameters > MOST_PARAMETERS:
+    if n_parameters > MAX_PARAMETERS:
         raise ParameterError(
             f"this network has {n_parameters:,} parameters; the playground takes up to "
-            f"{MOST_PARAMETERS:,}. Use fewer neurons, or `fallline train`"
+            f"{MAX_PARAMETERS:,}. Use fewer neurons, or `fallline train`"
         )
     return Network(
         sizes,

@@ -14,7 +14,7 @@ from fallline.saving.modelfile import save
 
 __all__ = ["export"]
 
-MOST_NUMBERS = 20_000  # that a script spells out
+MAX_NUMBERS = 20_000  # that a script spells out
 
 
 def export(descent: Descent, kind: str) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def cells(descent: Descent) -> list[str]:
 def rows(descent: Descent) -> str:
     """The data, written out; a table's by how it is read."""
     problem = descent.problem
-    if problem.X.size + problem.X_test.size > MOST_NUMBERS:
+    if problem.X.size + problem.X_test.size > MAX_NUMBERS:
         return (
             "# the rows are too many to write out: put X, y, X_test and y_test here, "
             f"X with {problem.X.shape[1]} columns"

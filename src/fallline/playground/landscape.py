@@ -16,7 +16,7 @@ from fallline.playground.frames import clean
 __all__ = ["landscape"]
 
 SIZE = 33  # odd, so that the present point lies on the grid
-MOST_ROWS = 300
+MAX_ROWS = 300
 
 
 def landscape(descent: Descent) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def landscape(descent: Descent) -> dict[str, Any]:
     reach = 1.15 * np.abs(path).max(axis=0)
     smallest = 0.25 * max(1.0, float(np.linalg.norm(theta)))
     reach = np.maximum(reach, max(smallest, 0.2 * float(reach.max())))
-    X, Y = descent.rows.X[:MOST_ROWS], descent.rows.Y[:MOST_ROWS]
+    X, Y = descent.rows.X[:MAX_ROWS], descent.rows.Y[:MAX_ROWS]
     a = np.linspace(-reach[0], reach[0], SIZE)
     b = np.linspace(reach[1], -reach[1], SIZE)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from fallline.errors import FalllineError, ParameterError
 from fallline.playground import exports, landscape, microscope, whole_runs
 from fallline.playground.frames import clean
-from fallline.playground.limits import FRAMES_PER_SECOND, MOST_MESSAGE_BYTES, MOST_PARAMETERS
+from fallline.playground.limits import FRAMES_PER_SECOND, MAX_MESSAGE_BYTES, MAX_PARAMETERS
 from fallline.playground.session import Session
 from fallline.playground.setup import Setup, integer, number, read_setup, several
 
@@ -30,8 +30,8 @@ FRAMES_UNDER_WAY = 2
 
 def parse(text: str | bytes) -> dict[str, Any]:
     """A message as an object with a type. Raises ParameterError for anything else."""
-    if len(text) > MOST_MESSAGE_BYTES:
-        raise ParameterError(f"a message may have {MOST_MESSAGE_BYTES:,} bytes, not {len(text):,}")
+    if len(text) > MAX_MESSAGE_BYTES:
+        raise ParameterError(f"a message may have {MAX_MESSAGE_BYTES:,} bytes, not {len(text):,}")
     try:
         message = json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError):
@@ -225,7 +225,7 @@ class Live:
         await self.change(self.session.there().set_parameter, j, value)
 
     async def on_restore(self, message: dict[str, Any]) -> None:
-        values = several(number(-1e9, 1e9), 1, MOST_PARAMETERS)(
+        values = several(number(-1e9, 1e9), 1, MAX_PARAMETERS)(
             "parameters", message.get("parameters")
         )
         epoch = integer(0, 10**12)("epoch", message.get("epoch"))

@@ -16,8 +16,8 @@ from fallline.playground.frames import clean
 __all__ = ["check", "next_update", "traced"]
 
 ROWS_SHOWN = 12
-MOST_SHOWN = 40_000  # numbers in a stack of per-sample gradients
-MOST_TRACED = 4_000_000
+MAX_SHOWN = 40_000  # numbers in a stack of per-sample gradients
+MAX_TRACED = 4_000_000
 ROWS_CHECKED = 200
 PARAMETERS_CHECKED = 400
 
@@ -27,7 +27,7 @@ def traced(descent: Descent, kind: str) -> tuple[Trace, Array]:
     if kind not in ("sample", "batch"):
         raise ParameterError(f"the microscope shows one sample or one batch, not {kind!r:.40}")
     rows = descent.next_rows(kind)
-    if len(rows) * descent.network.n_parameters > MOST_TRACED:
+    if len(rows) * descent.network.n_parameters > MAX_TRACED:
         raise ParameterError(
             f"a batch of {len(rows):,} rows has {len(rows) * descent.network.n_parameters:,} "
             "per-sample gradients, too many to show; choose one sample, or a smaller batch size"
@@ -77,7 +77,7 @@ def published(descent: Descent, right: Trace, rows: Array) -> Trace:
 def next_update(descent: Descent, kind: str) -> dict[str, Any]:
     """The trace of the next update with the first rows of what there is a row of."""
     result, rows = traced(descent, kind)
-    most = max(1, min(ROWS_SHOWN, MOST_SHOWN // descent.network.n_parameters))
+    most = max(1, min(ROWS_SHOWN, MAX_SHOWN // descent.network.n_parameters))
     facts = result.as_dict()
     for name in ("X", "Y", "shares", "losses"):
         facts[name] = facts[name][:most]

@@ -21,7 +21,7 @@ from fallline.arrays import ArrayLike
 from fallline.errors import FalllineError
 from fallline.limits import check_integer
 from fallline.playground.descent import load_engine
-from fallline.playground.limits import MOST_UPLOAD_BYTES, MOST_VIEWS, SILENT_SECONDS
+from fallline.playground.limits import MAX_UPLOAD_BYTES, MAX_VIEWS, SILENT_SECONDS
 from fallline.playground.live import Live
 from fallline.playground.session import Session, Start
 from fallline.playground.starts import start_from_arrays
@@ -212,8 +212,8 @@ class Views:
 
     async def open(self, name: str, content: dict[str, Any], buffers: list[Any]) -> None:
         await self.end(name, content, buffers)
-        if len(self.open_views) >= MOST_VIEWS:
-            text = f"{MOST_VIEWS} pages of this widget are open already; close one first"
+        if len(self.open_views) >= MAX_VIEWS:
+            text = f"{MAX_VIEWS} pages of this widget are open already; close one first"
             refusal = {"type": "error", "id": None, "message": text}
             self.tell(name, {"text": json.dumps(refusal)})
             return
@@ -255,9 +255,9 @@ class Views:
             return
         source, data = content.get("name"), bytes(buffers[0])
         try:
-            if len(data) > MOST_UPLOAD_BYTES:
+            if len(data) > MAX_UPLOAD_BYTES:
                 raise FalllineError(
-                    f"the table is larger than {MOST_UPLOAD_BYTES // 2**20} MB; "
+                    f"the table is larger than {MAX_UPLOAD_BYTES // 2**20} MB; "
                     "use fallline.train_table for it"
                 )
             table = await view.live.work(read_upload, str(source or "table")[:80], data)

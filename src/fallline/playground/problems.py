@@ -14,7 +14,7 @@ from fallline.data.encoding import Encoding
 from fallline.data.table import Table
 from fallline.data.targets import guess_task, strata
 from fallline.errors import ParameterError, TableError
-from fallline.playground.limits import MOST_OUTPUTS, MOST_TABLE_NUMBERS
+from fallline.playground.limits import MAX_OUTPUTS, MAX_TABLE_NUMBERS
 from fallline.playground.setup import DataSetup
 
 __all__ = ["Problem", "lift", "make_problem", "table_problem"]
@@ -254,15 +254,15 @@ def table_problem(
         groups = strata(usable, target, everything, task)
         kept, held = holdout(len(usable), data.test, np.random.default_rng(data.seed), groups)
     encoding = Encoding.fit(usable, target, rows=kept, task=task)
-    if len(encoding.classes) > MOST_OUTPUTS:
+    if len(encoding.classes) > MAX_OUTPUTS:
         raise TableError(
             f"{table.source}: {target!r} has {len(encoding.classes)} classes; the playground "
-            f"takes up to {MOST_OUTPUTS}. Choose another target"
+            f"takes up to {MAX_OUTPUTS}. Choose another target"
         )
-    if len(usable) * encoding.n_features > MOST_TABLE_NUMBERS:
+    if len(usable) * encoding.n_features > MAX_TABLE_NUMBERS:
         raise TableError(
             f"{table.source}: {len(usable):,} rows of {encoding.n_features:,} features are more "
-            f"than the playground holds ({MOST_TABLE_NUMBERS:,} numbers); use `fallline train`"
+            f"than the playground holds ({MAX_TABLE_NUMBERS:,} numbers); use `fallline train`"
         )
     X, y = encoding.transform(usable), encoding.encode_target(usable)[0]
     return Problem(

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from fallline.errors import FalllineError
 from fallline.playground.descent import load_engine
 from fallline.playground.guard import Guard
-from fallline.playground.limits import MOST_SESSIONS, MOST_UPLOAD_BYTES
+from fallline.playground.limits import MAX_SESSIONS, MAX_UPLOAD_BYTES
 from fallline.playground.live import Live
 from fallline.playground.session import Session, Start
 from fallline.playground.uploads import read_upload
@@ -75,8 +75,8 @@ class Server:
 
     async def socket(self, socket: WebSocket) -> None:
         await socket.accept()
-        if len(self.sessions) >= MOST_SESSIONS:
-            text = f"{MOST_SESSIONS} pages are open already; close one first"
+        if len(self.sessions) >= MAX_SESSIONS:
+            text = f"{MAX_SESSIONS} pages are open already; close one first"
             await socket.send_text(json.dumps({"type": "error", "id": None, "message": text}))
             await socket.close(1013)
             return
@@ -99,7 +99,7 @@ class Server:
         except ClientDisconnect:
             return Response(status_code=400)
         if data is None:
-            most = MOST_UPLOAD_BYTES // 2**20
+            most = MAX_UPLOAD_BYTES // 2**20
             text = f"the table is larger than {most} MB; use `fallline train` for it"
             return JSONResponse({"error": text}, 413)
         name = request.query_params.get("name", "table")[:80]
@@ -139,7 +139,7 @@ async def limited_body(request: Request) -> bytes | None:
     parts, length = [], 0
     async for part in request.stream():
         length += len(part)
-        if length > MOST_UPLOAD_BYTES:
+        if length > MAX_UPLOAD_BYTES:
             return None
         parts.append(part)
     return b"".join(parts)

@@ -18,10 +18,10 @@ from fallline.core.schedules import SPANS
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.playground.limits import (
-    MOST_EPOCHS,
-    MOST_HIDDEN_LAYERS,
-    MOST_NEURONS,
-    MOST_POINTS,
+    MAX_EPOCHS,
+    MAX_HIDDEN_LAYERS,
+    MAX_NEURONS,
+    MAX_POINTS,
 )
 
 __all__ = [
@@ -203,18 +203,18 @@ SEED = integer(0, 2**31 - 1)
 CHECKS: dict[type, dict[str, Check]] = {
     DataSetup: {
         "kind": choice(DATA_KINDS),
-        "n": integer(10, MOST_POINTS),
+        "n": integer(10, MAX_POINTS),
         "noise": number(0, 1),
         "test": number(0, 0.9),
         "seed": SEED,
-        "points": several(several(number(-1e6, 1e6), 3, 3), 0, MOST_POINTS),
+        "points": several(several(number(-1e6, 1e6), 3, 3), 0, MAX_POINTS),
         "target": text(200),
         "inputs": distinct(several(choice(INPUTS), 1, len(INPUTS))),
         "view": several(integer(0, 100_000), 2, 2),
     },
     NetworkSetup: {
-        "hidden": several(integer(1, MOST_NEURONS), 0, MOST_HIDDEN_LAYERS),
-        "activations": several(activation, 0, MOST_HIDDEN_LAYERS),
+        "hidden": several(integer(1, MAX_NEURONS), 0, MAX_HIDDEN_LAYERS),
+        "activations": several(activation, 0, MAX_HIDDEN_LAYERS),
         "init": choice(["", *INITIALIZERS]),
         "seed": SEED,
     },
@@ -227,7 +227,7 @@ CHECKS: dict[type, dict[str, Check]] = {
         "batch_size": integer(0, 1_000_000),
         "l2": number(0, 1e6),
         "l1": number(0, 1e6),
-        "epochs": integer(1, MOST_EPOCHS),
+        "epochs": integer(1, MAX_EPOCHS),
         "slips": flag,
     },
 }

@@ -45,22 +45,22 @@ def write_report(model: TableModel, path: str | os.PathLike[str], command: str =
 
 
 def report_html(model: TableModel, data: Prepared, command: str) -> str:
-    tested = len(data.test) > 0
-    X, y, _ = data.part(data.test if tested else data.validation)
-    where = f"{len(y):,} {'test' if tested else 'validation'} rows"
+    has_test = len(data.test) > 0
+    X, y, _ = data.part(data.test if has_test else data.validation)
+    where = f"{len(y):,} {'test' if has_test else 'validation'} rows"
     output = model.network.predict_proba(X)
     target = model.encoding.target
     return page(
         f"{target}: a network by Fallline",
         [
             introduction(model),
-            section("Scores", *scores(model, X, y, output, where, tested=tested)),
+            section("Scores", *scores(model, X, y, output, where, has_test=has_test)),
             section("Training", training(model)),
             section("Where it is wrong", errors(model, y, output, where)),
             section("What it goes by", *columns_that_matter(model, X, y, where)),
             section("The network", network_part(model)),
             section("The table", *table_part(model)),
-            section("What to know before using it", limits(model, where, tested=tested)),
+            section("What to know before using it", limits(model, where, has_test=has_test)),
             section("How to repeat it", *repeat(model, command)),
         ],
     )
@@ -88,9 +88,9 @@ def used_columns(model: TableModel) -> int:
 
 
 def scores(
-    model: TableModel, X: Array, y: Array, output: Array, where: str, *, tested: bool
+    model: TableModel, X: Array, y: Array, output: Array, where: str, *, has_test: bool
 ) -> list[str]:
-    found = model.facts["scores"]["test" if tested else "validation"]
+    found = model.facts["scores"]["test" if has_test else "validation"]
     ends = {"network": intervals(model.encoding, y, output)}
     if model.linear is not None:
         ends["linear"] = intervals(model.encoding, y, model.linear.predict_proba(X))
@@ -113,7 +113,7 @@ def scores(
         best.add((i, winner + 1))
     note = (
         f"On {where}, which the network was not trained on"
-        + ("." if tested else "; they chose the best epoch, so the scores flatter it a little.")
+        + ("." if has_test else "; they chose the best epoch, so the scores flatter it a little.")
         + " Below each its 95 % bootstrap interval. Green is the best of a line."
     )
     return [table(["", *(heads[name] for name in models)], rows, best), small(note)]
@@ -243,13 +243,13 @@ def table_part(model: TableModel) -> list[str]:
     ]
 
 
-def limits(model: TableModel, where: str, *, tested: bool) -> str:
+def limits(model: TableModel, where: str, *, has_test: bool) -> str:
     facts = model.facts
     lines = [
         f"It knows rows like those of {facts['source']}. On others, from another place or a later "
         "time, the scores above say little; score it anew with `fallline evaluate`.",
         f"The scores are of {where}"
-        + ("." if tested else "; hold out test rows with --test to have honest ones."),
+        + ("." if has_test else "; hold out test rows with --test to have honest ones."),
         "What it goes by need not be a cause. Whether its errors fall on some people more than on "
         "others has not been looked at.",
         *advice(model.encoding.task, facts, model.history),

@@ -32,7 +32,7 @@ from fallline.training.position import Position
 __all__ = ["FORMAT", "Checkpoint", "Model", "load", "read_model", "save"]
 
 FORMAT = 1
-MOST_HEADER = 1 << 20
+MAX_HEADER = 1 << 20
 MARK = b"sha256:"
 ZEROS = b"0" * 64
 HISTORY_LISTS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
@@ -132,9 +132,9 @@ def write_model(
     }
     text = json.dumps(content, allow_nan=False)
     raw = serialise({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {"fallline": text})
-    if header_length(raw) > MOST_HEADER:
+    if header_length(raw) > MAX_HEADER:
         raise ParameterError(
-            f"the table's encoding and settings take more than {MOST_HEADER:,} bytes, the most "
+            f"the table's encoding and settings take more than {MAX_HEADER:,} bytes, the most "
             "that a model file holds; set columns with many texts aside (--types COL=skip)"
         )
     write_bytes(path, with_checksum(raw))
@@ -262,8 +262,8 @@ def check_container(raw: bytes) -> None:
         raise ModelFileError("the file is empty")
     if len(raw) < 8 or header_length(raw) > len(raw) - 8:
         raise ModelFileError("it is truncated, or not a safetensors file")
-    if header_length(raw) > MOST_HEADER:
-        raise ModelFileError(f"its header is longer than {MOST_HEADER:,} bytes")
+    if header_length(raw) > MAX_HEADER:
+        raise ModelFileError(f"its header is longer than {MAX_HEADER:,} bytes")
     if raw[8:9] != b"{":
         raise ModelFileError("it is not a safetensors file")
 

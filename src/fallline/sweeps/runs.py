@@ -153,10 +153,10 @@ def grouped(runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 def run_jobs(problem: Problem, runs: list[dict[str, Any]], threads: int) -> list[dict[str, Any]]:
     """Train and score runs that differ in seed and learning rate only."""
     began = time.perf_counter()
-    kept, held = problem.parts(runs[0]["fold"])
+    train_rows, test_rows = problem.parts(runs[0]["fold"])
     networks = [problem.network(run) for run in runs]
-    rows = networks[0].samples(problem.X[kept], problem.y[kept])
-    held_out = networks[0].samples(problem.X[held], problem.y[held])
+    rows = networks[0].samples(problem.X[train_rows], problem.y[train_rows])
+    held_out = networks[0].samples(problem.X[test_rows], problem.y[test_rows])
     losses = train_group(networks, rows, runs, threads)
     seconds = (time.perf_counter() - began) / len(runs)
     return [
@@ -233,7 +233,7 @@ def result_of(
 def retrain(problem: Problem, run: dict[str, Any]) -> Network:
     """The network of a run once more, on the same rows: the same bits."""
     network = problem.network(run)
-    kept, _ = problem.parts(run["fold"])
-    rows = network.samples(problem.X[kept], problem.y[kept])
+    train_rows, _ = problem.parts(run["fold"])
+    rows = network.samples(problem.X[train_rows], problem.y[train_rows])
     train_group([network], rows, [run], 1)
     return network

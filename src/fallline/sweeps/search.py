@@ -19,7 +19,7 @@ from fallline.sweeps.halving import rungs
 from fallline.sweeps.log import Log, key_of
 from fallline.sweeps.result import Sweep
 from fallline.sweeps.runs import Problem, ProblemOptions, Spreader, problem_of, retrain, spread
-from fallline.sweeps.settings import MOST_RUNS, combinations, setting_key, too_many, varied_in
+from fallline.sweeps.settings import MAX_RUNS, combinations, setting_key, too_many, varied_in
 
 __all__ = ["sweep"]
 
@@ -81,7 +81,7 @@ def sweep(
     repeats = [(fold, int(seed)) for fold in range(problem.n_folds) for seed in numbers]
     if not repeats:
         raise ParameterError("seeds must name at least one seed")
-    if len(chosen) * len(repeats) > MOST_RUNS:
+    if len(chosen) * len(repeats) > MAX_RUNS:
         raise too_many(len(chosen) * len(repeats))
     ladder = rungs_for(chosen, halving)
     for setting in chosen:

@@ -15,7 +15,7 @@ from fallline.limits import check_choice, check_integer, check_number
 
 __all__ = [
     "DEFAULTS",
-    "MOST_RUNS",
+    "MAX_RUNS",
     "as_cell",
     "as_key",
     "combinations",
@@ -24,7 +24,7 @@ __all__ = [
     "varied_in",
 ]
 
-MOST_RUNS = 1_000_000
+MAX_RUNS = 1_000_000
 
 
 DEFAULTS: dict[str, Any] = {
@@ -72,7 +72,7 @@ def setting_key(run: Mapping[str, Any]) -> str:
 
 def too_many(n_runs: int) -> ParameterError:
     return ParameterError(
-        f"these settings, seeds and folds make {n_runs:,} runs, more than {MOST_RUNS:,}; "
+        f"these settings, seeds and folds make {n_runs:,} runs, more than {MAX_RUNS:,}; "
         "give fewer values, or draws=1000 to try some at random"
     )
 
@@ -90,7 +90,7 @@ def combinations(settings: Mapping[str, Any], draws: int | None, seed: int) -> l
     count = math.prod(len(values) for values in lists.values())
     if draws is not None:
         count = min(count, check_integer("draws", draws, limit="rows"))
-    if count > MOST_RUNS:
+    if count > MAX_RUNS:
         raise too_many(count)
     if draws is None:
         chosen: Any = itertools.product(*lists.values())

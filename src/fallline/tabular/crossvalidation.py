@@ -1,6 +1,6 @@
 """Cross-validation of a network on a table: every row is predicted by a network that never saw it.
 
-In each fold the encoding, the network and the linear rival are made from the other folds alone;
+In each fold the encoding, the network and the linear model are made from the other folds alone;
 a part of those is held out to choose the best epoch. The standard error of a mean is that of its
 folds, s / sqrt(folds); folds share training rows, so it is somewhat too small.
 """
@@ -53,14 +53,14 @@ class CrossValidation:
     complete: bool = True
 
     def summary(self) -> dict[str, dict[str, tuple[float, float]]]:
-        """{rival: {score: (mean, standard error)}} over the folds."""
-        rivals = list(self.done[0].scores) if self.done else []
-        return {rival: self.of_rival(rival) for rival in rivals}
+        """{model: {score: (mean, standard error)}} over the folds."""
+        models = list(self.done[0].scores) if self.done else []
+        return {model: self.of_model(model) for model in models}
 
-    def of_rival(self, rival: str) -> dict[str, tuple[float, float]]:
+    def of_model(self, model: str) -> dict[str, tuple[float, float]]:
         found: dict[str, list[float]] = {}
         for fold in self.done:
-            for score, value in fold.scores[rival].items():
+            for score, value in fold.scores[model].items():
                 found.setdefault(score, []).append(value)
         return {score: mean_and_error(np.array(values)) for score, values in found.items()}
 

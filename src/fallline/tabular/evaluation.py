@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 RESAMPLES = 1000
-FEWEST_RESAMPLES = 200
-MOST_DRAWS = 200_000_000
+MIN_RESAMPLES = 200
+MAX_DRAWS = 200_000_000
 LEVEL = (2.5, 97.5)
 BINS = 10
-MOST_POINTS = 200
+MAX_POINTS = 200
 
 Scorer = Callable[[Array], Array]
 
@@ -127,7 +127,7 @@ def intervals(
 
 def resamples(n: int, generator: np.random.Generator) -> Iterator[Array]:
     """Weights (m, n): how often each row is drawn in n draws with replacement."""
-    left = int(np.clip(MOST_DRAWS // n, FEWEST_RESAMPLES, RESAMPLES))
+    left = int(np.clip(MAX_DRAWS // n, MIN_RESAMPLES, RESAMPLES))
     at_once = int(np.clip(4_000_000 // n, 1, left))
     while left > 0:
         m = min(at_once, left)
@@ -156,7 +156,7 @@ def roc_curve(y: Array, score: Array) -> tuple[Array, Array]:
     negative = last + 1 - positive
     true = np.concatenate([[0.0], positive / max(positive[-1], 1)])
     false = np.concatenate([[0.0], negative / max(negative[-1], 1)])
-    kept = np.unique(np.linspace(0, len(true) - 1, min(len(true), MOST_POINTS)).astype(int))
+    kept = np.unique(np.linspace(0, len(true) - 1, min(len(true), MAX_POINTS)).astype(int))
     return false[kept], true[kept]
 
 

@@ -20,9 +20,9 @@ from fallline.data.encoding import Encoding
 __all__ = ["Dependence", "Importance", "importances", "partial_dependence"]
 
 REPEATS = 5
-MOST_ROWS = 2_000
+MAX_ROWS = 2_000
 GRID = 30
-MOST_CATEGORIES = 12
+MAX_CATEGORIES = 12
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ def slices(encoding: Encoding) -> Iterator[tuple[Column, slice]]:
 
 
 def sample(X: Array, y: Array, generator: np.random.Generator) -> tuple[Array, Array]:
-    if len(X) <= MOST_ROWS:
+    if len(X) <= MAX_ROWS:
         return X, y
-    rows = generator.choice(len(X), MOST_ROWS, replace=False)
+    rows = generator.choice(len(X), MAX_ROWS, replace=False)
     return X[rows], y[rows]
 
 
@@ -109,7 +109,7 @@ def partial_dependence(
 def settings_of(column: Column, X: Array) -> tuple[Array, Array, tuple[str, ...]]:
     """The features (m, n_features) at each value shown, the values, and the labels."""
     if isinstance(column, TextColumn):
-        order = np.argsort(-X.mean(axis=0), kind="stable")[:MOST_CATEGORIES]
+        order = np.argsort(-X.mean(axis=0), kind="stable")[:MAX_CATEGORIES]
         blocks = np.eye(X.shape[1])[order]
         labels = tuple(column.features[i].removeprefix(f"{column.name}=") for i in order)
         return blocks, np.arange(len(order), dtype=float), labels

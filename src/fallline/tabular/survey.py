@@ -25,7 +25,7 @@ __all__ = ["Blocks", "Division", "Reservoir", "Survey", "survey"]
 SAMPLE_ROWS = 200_000
 
 
-HELD_ROWS = 50_000
+HELD_OUT_ROWS = 50_000
 
 
 @dataclass
@@ -121,8 +121,8 @@ class Survey:
     shares: tuple[float, float]
     seed: int
     train: Reservoir = field(default_factory=lambda: Reservoir(SAMPLE_ROWS))
-    validation: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
-    test: Reservoir = field(default_factory=lambda: Reservoir(HELD_ROWS))
+    validation: Reservoir = field(default_factory=lambda: Reservoir(HELD_OUT_ROWS))
+    test: Reservoir = field(default_factory=lambda: Reservoir(HELD_OUT_ROWS))
     n_rows: int = 0
     set_aside: int = 0
 
