@@ -1,7 +1,8 @@
 """100,000 x 20, 20-64-64-1 ReLU, Adam, batch 128, float32, one epoch."""
 
 import numpy as np
-from work import Work, compare
+from compare import compare
+from work import Work
 
 TITLE = "100,000 x 20, 20-64-64-1, ReLU, Adam, batch 128, float32, one epoch"
 

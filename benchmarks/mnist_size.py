@@ -1,7 +1,8 @@
 """60,000 x 784, 784-256-128-10 ReLU, Adam, batch 128, float32, one epoch: the size of MNIST."""
 
 import numpy as np
-from work import Work, compare
+from compare import compare
+from work import Work
 
 TITLE = "60,000 x 784, 784-256-128-10, ReLU, Adam, batch 128, float32, one epoch"
 

@@ -2,7 +2,8 @@
 
 import notebook
 import numpy as np
-from work import Work, compare
+from compare import compare
+from work import Work
 
 from fallline import lesson
 
@@ -32,4 +33,4 @@ def published() -> float:
 
 if __name__ == "__main__":
     more = {"published notebook's loop": published}
-    compare(TITLE, work, rounds=3, more=more, leave_out=("torch.compile",), most_threads=1)
+    compare(TITLE, work, rounds=3, more=more, leave_out=("torch.compile",), max_threads=1)

@@ -5,10 +5,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from timing import alternate, as_table
 
 import fallline as fl
 
@@ -73,56 +71,15 @@ def pin(threads: int) -> None:
         os.environ[name] = str(threads)
 
 
-def threads_here(most: int) -> int | None:
+def threads_here(max_threads: int) -> int | None:
     """The number of threads that this process is held to, before any library is loaded.
 
     Without an argument the script is run again, in a process for each number; then None.
     """
-    if len(sys.argv) == 1 and most > 1:
-        for threads in range(1, most + 1):
+    if len(sys.argv) == 1 and max_threads > 1:
+        for threads in range(1, max_threads + 1):
             subprocess.run([sys.executable, sys.argv[0], str(threads)], check=True)
         return None
     threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     pin(threads)
     return threads
-
-
-def candidates(
-    work: Work, threads: int, leave_out: tuple[str, ...] = ()
-) -> dict[str, Callable[[], float]]:
-    """Fallline and every peer that is installed."""
-    from peers import by_jax, by_sklearn, by_torch
-
-    found = {OURS: by_fallline(work, threads)}
-    found["Fallline, NumPy reference"] = by_fallline(work, threads, engine="numpy")
-    for name, make in (
-        ("JAX, whole run in one jit", by_jax),
-        ("PyTorch", by_torch),
-        ("torch.compile", partial(by_torch, compiled=True)),
-        ("scikit-learn", by_sklearn),
-    ):
-        if name in leave_out:
-            continue
-        try:
-            found[name] = make(work, threads)
-        except ImportError:
-            print(f"({name} is not installed: left out)\n")
-    return found
-
-
-def compare(
-    title: str,
-    make: Callable[[], Work],
-    rounds: int,
-    *,
-    more: dict[str, Callable[[], float]] | None = None,
-    leave_out: tuple[str, ...] = (),
-    most_threads: int = 2,
-) -> None:
-    """Time all on one thread, then, in a fresh process, on two; print Markdown."""
-    threads = threads_here(most_threads)
-    if threads is None:
-        return
-    medians = alternate(candidates(make(), threads, leave_out) | (more or {}), rounds)
-    print(f"### {title}, {threads} thread{'s' * (threads > 1)}\n")
-    print(as_table(medians, OURS) + "\n")

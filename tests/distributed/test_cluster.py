@@ -57,6 +57,14 @@ def without_seconds(runs):
     return [{**run, "seconds": 0} for run in runs]
 
 
+def test_a_path_is_no_checkpoint(problem) -> None:
+    """Said before any cluster is asked, as by ``fallline.train``."""
+    net = fl.Network([3, 2, 1], loss="binary_cross_entropy", seed=0)
+    for way in (fl.train, train):
+        with pytest.raises(ParameterError, match=r"Checkpoint\('run.safetensors', every=10\)"):
+            way(net, *problem, checkpoint="run.safetensors")
+
+
 def test_a_cluster_gives_what_one_machine_gives(cluster, problem, tmp_path) -> None:
     here = sweep(*problem, SETTINGS, seeds=20)
     log = tmp_path / "sweep.jsonl"

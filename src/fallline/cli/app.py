@@ -7,15 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from fallline.cli.groups import (
-    Baseline,
     Checkpoints,
     Columns,
     Display,
+    FitChoices,
     Folds,
     HeldOut,
     Place,
     ReadingOptions,
-    RecipeOptions,
+    RecipeChoices,
     RowColumns,
     Seed,
     SweepFiles,
@@ -109,10 +109,10 @@ def train(
     output: Annotated[
         str, typer.Option("--output", "-o", help="Where the model goes.")
     ] = "model.safetensors",
-    recipe: RecipeOptions,
+    recipe: RecipeChoices,
     held_out: HeldOut,
     columns: Columns,
-    run_options: Baseline,
+    run_options: FitChoices,
     checkpoints: Checkpoints,
     place: Place,
     report: Annotated[
@@ -147,12 +147,12 @@ def cv(
         typer.Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
     ] = None,
     folds: Folds,
-    recipe: RecipeOptions,
+    recipe: RecipeChoices,
     validation: Annotated[
         float, typer.Option(help="Share of each fold's training rows, to choose the epoch by.")
     ] = 0.15,
     columns: Columns,
-    run_options: Baseline,
+    run_options: FitChoices,
     reading: ReadingOptions,
     display: Display,
 ) -> None:

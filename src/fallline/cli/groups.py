@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from fallline.tabular.options import PreparationOptions, TableOptions
 
 __all__ = [
-    "Baseline",
     "Checkpoints",
     "Columns",
     "Display",
+    "FitChoices",
     "Folds",
     "HeldOut",
     "Place",
     "ReadingOptions",
-    "RecipeOptions",
+    "RecipeChoices",
     "RowColumns",
     "Seed",
     "SweepFiles",
@@ -126,7 +126,7 @@ class Display:
 
 
 @dataclass(frozen=True)
-class RecipeOptions:
+class RecipeChoices:
     """The task, the preset, and what stands in place of the preset's settings."""
 
     task: Task = None
@@ -237,7 +237,7 @@ class RowColumns:
 
 
 @dataclass(frozen=True)
-class Baseline:
+class FitChoices:
     """The seed, the threads, and whether a linear model is fitted as well."""
 
     seed: Seed = 0

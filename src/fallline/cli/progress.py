@@ -14,7 +14,7 @@ from fallline.training.settings import Progress
 __all__ = ["Bar", "Counter", "terminate_as_interrupt"]
 
 
-class Display:
+class ProgressDisplay:
     """A bar on standard error while the work lasts; nothing where that is no terminal."""
 
     def __init__(self, count: str, *, shown: bool) -> None:
@@ -52,7 +52,7 @@ class Display:
         return self.bar.add_task(which, total=total, numbers=waiting)
 
 
-class Bar(Display):
+class Bar(ProgressDisplay):
     """Epoch, loss, validation score and time left."""
 
     def __init__(self, *, shown: bool) -> None:
@@ -76,7 +76,7 @@ class Bar(Display):
         self.bar.update(self.job, completed=progress.epoch + 1, numbers=numbers)
 
 
-class Counter(Display):
+class Counter(ProgressDisplay):
     """How many of many runs are done."""
 
     def __init__(self, what: str, *, shown: bool) -> None:

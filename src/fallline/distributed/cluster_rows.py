@@ -17,7 +17,7 @@ from fallline.distributed.client import check_versions
 from fallline.distributed.parts import (
     Architecture,
     Encoder,
-    Source,
+    PartSource,
     check_columns,
     prepare_part,
     sources_of,
@@ -210,7 +210,7 @@ class ClusterRows:
         self.n_workers = len(used)
         return shares
 
-    def made_at(self, worker: str, number: int, source: Source) -> Any:
+    def made_at(self, worker: str, number: int, source: PartSource) -> Any:
         """A future of a part. Unless its rows come from here, Dask can make it anew by itself."""
         rows = source.rows
         if source.local:

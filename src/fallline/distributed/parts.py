@@ -10,7 +10,7 @@ from fallline.core.network import Network
 from fallline.core.samples import Samples
 from fallline.errors import DataError, ParameterError, ShapeError
 
-__all__ = ["Architecture", "Encoder", "Part", "Source", "prepare_part", "sources_of"]
+__all__ = ["Architecture", "Encoder", "Part", "PartSource", "prepare_part", "sources_of"]
 
 MAX_NAMED = 8
 Encoder = Callable[[Any, Any], tuple[Any, Any]]
@@ -36,7 +36,7 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Source:
+class PartSource:
     """Where the rows of a part come from.
 
     ``rows`` is a tuple (X, y) or (X, y, weight) of arrays or frames, of futures of such, or a
@@ -68,7 +68,7 @@ class Part:
 # ---- here
 
 
-def sources_of(client: Any, X: Any, y: Any, sample_weight: Any) -> list[Source]:
+def sources_of(client: Any, X: Any, y: Any, sample_weight: Any) -> list[PartSource]:
     """The sources of the parts. Raises ParameterError or ShapeError for what cannot be used."""
     if is_frame(X):
         return frame_sources(client, X, y, sample_weight)
@@ -90,12 +90,12 @@ def is_frame(X: Any) -> bool:
     return hasattr(X, "to_delayed") and hasattr(X, "columns")
 
 
-def one_source(client: Any, part: Any) -> Source:
+def one_source(client: Any, part: Any) -> PartSource:
     """A part that was given by itself."""
     if callable(part) and not hasattr(part, "key"):
-        return Source(part, local=False)
+        return PartSource(part, local=False)
     if hasattr(part, "key"):  # a future, or delayed
-        return Source(on_cluster(client, part), local=False)
+        return PartSource(on_cluster(client, part), local=False)
     if not isinstance(part, tuple | list) or len(part) not in (2, 3):
         raise ParameterError("parts must be a list of pairs (X, y), or (X, y, weight)")
     there = [hasattr(each, "key") for each in part]
@@ -103,7 +103,7 @@ def one_source(client: Any, part: Any) -> Source:
     rows = tuple(
         on_cluster(client, each) if far else each for each, far in zip(part, there, strict=True)
     )
-    return Source(rows, local=not any(there), columns=columns)
+    return PartSource(rows, local=not any(there), columns=columns)
 
 
 def on_cluster(client: Any, each: Any) -> Any:
@@ -111,7 +111,7 @@ def on_cluster(client: Any, each: Any) -> Any:
     return client.compute(each) if hasattr(each, "dask") else each
 
 
-def array_sources(client: Any, X: Any, y: Any, sample_weight: Any) -> list[Source]:
+def array_sources(client: Any, X: Any, y: Any, sample_weight: Any) -> list[PartSource]:
     """The chunks of Dask arrays."""
     others = [each for each in (y, sample_weight) if each is not None]
     if y is None or not all(hasattr(each, "to_delayed") for each in others):
@@ -126,10 +126,10 @@ def array_sources(client: Any, X: Any, y: Any, sample_weight: Any) -> list[Sourc
             "both, are needed; use X.rechunk({1: -1}) and y.rechunk({0: X.chunks[0]})"
         )
     chunks = [client.compute(each.to_delayed().ravel().tolist()) for each in (X, *others)]
-    return [Source(rows, local=False) for rows in zip(*chunks, strict=True)]
+    return [PartSource(rows, local=False) for rows in zip(*chunks, strict=True)]
 
 
-def frame_sources(client: Any, X: Any, y: Any, sample_weight: Any) -> list[Source]:
+def frame_sources(client: Any, X: Any, y: Any, sample_weight: Any) -> list[PartSource]:
     """The partitions of a Dask DataFrame; y and the weights are columns of it, or Series."""
     names = [each for each in (y, sample_weight) if isinstance(each, str)]
     for name in names:
@@ -149,7 +149,7 @@ def frame_sources(client: Any, X: Any, y: Any, sample_weight: Any) -> list[Sourc
         "weight": sample_weight if isinstance(sample_weight, str) else None,
         "columns": columns,
     }
-    return [Source(rows, local=False, **options) for rows in zip(*parts, strict=True)]
+    return [PartSource(rows, local=False, **options) for rows in zip(*parts, strict=True)]
 
 
 def check_columns(all_columns: list[tuple[str, ...] | None]) -> None:
@@ -181,7 +181,7 @@ def some(names: Any) -> str:
 # ---- where the part is kept
 
 
-def prepare_part(architecture: Architecture, number: int, source: Source, rows: Any) -> Part:
+def prepare_part(architecture: Architecture, number: int, source: PartSource, rows: Any) -> Part:
     """A part's rows, checked where they are kept. Raises ShapeError or DataError, with its number.
 
     ``rows`` are those of the source, once its futures have come.

@@ -6,7 +6,7 @@ gradients are added in a fixed order, and one flat vector travels each way:
 .. math:: g = \sum_p \frac{n_p}{n} g_p, \qquad \theta \leftarrow \text{update}(\theta, g)
 
 So the bits do not depend on the number of workers, and the run equals that of one machine on the
-same rows and order up to rounding. Source: synchronous SGD as in Chen et al. 2016
+same rows and order up to rounding. PartSource: synchronous SGD as in Chen et al. 2016
 (arXiv:1604.00981), section 2, without backup workers.
 """
 

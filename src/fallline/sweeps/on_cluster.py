@@ -10,7 +10,7 @@ from typing import Any
 
 from fallline.distributed.client import check_versions, load_dask
 from fallline.errors import ClusterError
-from fallline.sweeps.runs import Problem, run_jobs
+from fallline.sweeps.runs import SweepData, run_jobs
 
 __all__ = ["Spreading"]
 
@@ -29,7 +29,7 @@ class Spreading:
         self.client, self.data = client, None
 
     def __call__(
-        self, problem: Problem, groups: list[list[dict[str, Any]]]
+        self, problem: SweepData, groups: list[list[dict[str, Any]]]
     ) -> Iterator[list[dict[str, Any]]]:
         """The results of all runs, piece by piece as they end. Raises ClusterError."""
         left = [group[i : i + PIECE] for group in groups for i in range(0, len(group), PIECE)]
@@ -44,7 +44,7 @@ class Spreading:
         )
 
     def all_once(
-        self, problem: Problem, pieces: list[list[dict[str, Any]]]
+        self, problem: SweepData, pieces: list[list[dict[str, Any]]]
     ) -> Generator[list[dict[str, Any]], None, list[list[dict[str, Any]]]]:
         """Run the pieces; returns those that were lost with the data they need."""
         if self.data is None:  # under a name of its own: Dask may still be forgetting an old one

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fallline.core.network import Network
-from fallline.sweeps.runs import Problem
+from fallline.sweeps.runs import SweepData
 from fallline.sweeps.settings import as_cell, as_key
 
 __all__ = ["Sweep"]
@@ -30,7 +30,7 @@ class Sweep:
     seconds: float = 0.0
     interrupted: bool = False
     halving: int | None = None
-    problem: Problem | None = field(default=None, repr=False)
+    problem: SweepData | None = field(default=None, repr=False)
 
     def summary(self) -> list[dict[str, Any]]:
         """One dict a setting, best mean score first (with halving, those of the last rung).

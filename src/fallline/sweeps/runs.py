@@ -24,11 +24,11 @@ from fallline.training.choice import default_batch_size
 from fallline.training.run import score, train
 from fallline.training.steps import measured
 
-__all__ = ["Problem", "ProblemOptions", "Spreader", "problem_of", "retrain", "run_jobs", "spread"]
+__all__ = ["ProblemOptions", "Spreader", "SweepData", "problem_of", "retrain", "run_jobs", "spread"]
 
 
 @dataclass(frozen=True)
-class Problem:
+class SweepData:
     """The data of a sweep and what its networks have in common."""
 
     X: Array
@@ -88,7 +88,7 @@ def problem_of(
     folds: int | None = None,
     split_seed: int = 0,
     dtype: str = "float64",
-) -> Problem:
+) -> SweepData:
     """The data, checked, with the fold of each row."""
     targets = np.asarray(y)
     name = loss or loss_for(targets)
@@ -107,7 +107,7 @@ def problem_of(
         if not 2 <= k <= len(samples):
             raise ParameterError(f"folds must be from 2 to the {len(samples)} rows, not {k}")
         fold = fold_numbers(len(samples), k, generator, strata)
-    return Problem(samples.X, targets, name, sizes[1], dtype, fold)
+    return SweepData(samples.X, targets, name, sizes[1], dtype, fold)
 
 
 def loss_for(y: Array) -> str:
@@ -123,11 +123,11 @@ def loss_for(y: Array) -> str:
 RUNS_AT_ONCE = 32  # then progress is told, the log written, Ctrl-C heard
 
 
-Spreader = Callable[[Problem, list[list[dict[str, Any]]]], Iterator[list[dict[str, Any]]]]
+Spreader = Callable[[SweepData, list[list[dict[str, Any]]]], Iterator[list[dict[str, Any]]]]
 
 
 def spread(
-    problem: Problem, runs: list[dict[str, Any]], threads: int, cluster: Spreader | None
+    problem: SweepData, runs: list[dict[str, Any]], threads: int, cluster: Spreader | None
 ) -> Iterator[list[dict[str, Any]]]:
     """The results of all runs, group by group, from this process or from a cluster."""
     groups = list(grouped(runs))
@@ -150,7 +150,7 @@ def grouped(runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     yield from groups.values()
 
 
-def run_jobs(problem: Problem, runs: list[dict[str, Any]], threads: int) -> list[dict[str, Any]]:
+def run_jobs(problem: SweepData, runs: list[dict[str, Any]], threads: int) -> list[dict[str, Any]]:
     """Train and score runs that differ in seed and learning rate only."""
     began = time.perf_counter()
     train_rows, test_rows = problem.parts(runs[0]["fold"])
@@ -230,7 +230,7 @@ def result_of(
     }
 
 
-def retrain(problem: Problem, run: dict[str, Any]) -> Network:
+def retrain(problem: SweepData, run: dict[str, Any]) -> Network:
     """The network of a run once more, on the same rows: the same bits."""
     network = problem.network(run)
     train_rows, _ = problem.parts(run["fold"])

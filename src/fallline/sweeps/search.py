@@ -18,7 +18,7 @@ from fallline.limits import check_integer
 from fallline.sweeps.halving import rungs
 from fallline.sweeps.log import Log, key_of
 from fallline.sweeps.result import Sweep
-from fallline.sweeps.runs import Problem, ProblemOptions, Spreader, problem_of, retrain, spread
+from fallline.sweeps.runs import ProblemOptions, Spreader, SweepData, problem_of, retrain, spread
 from fallline.sweeps.settings import MAX_RUNS, combinations, setting_key, too_many, varied_in
 
 __all__ = ["sweep"]
@@ -158,7 +158,7 @@ def best_settings(
 class Work:
     """What runs are done with: the data, the log, the threads, or a cluster in their place."""
 
-    problem: "Problem"
+    problem: "SweepData"
     log: "Log"
     threads: int
     cluster: "Spreader | None"
