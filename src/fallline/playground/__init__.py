@@ -1,4 +1,4 @@
-"""The playground: a local page on which a network descends, on one's own data, with every number.
+"""The playground: a local page on which a network descends, on your own data, with every number.
 
 The page chooses and shows; what it shows is computed here, by the same code as everywhere else in
 Fallline. Starlette and uvicorn, an optional dependency, are imported only when it starts.

@@ -291,7 +291,7 @@ def steps_in_memory(
 ) -> Steps:
     """The reference's steps, or the engine's where that serves and pays.
 
-    An optimiser of one's own takes its own steps on the engine's gradients.
+    A user's own optimiser takes its own steps on the engine's gradients.
     """
     setup = setup_for(network, rows, settings, position)
     if not settings.compiled(network, rows):
