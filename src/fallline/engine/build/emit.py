@@ -44,8 +44,12 @@ define i64 @{symbol}(ptr %call) {{
 
 def objects(key: tuple[Any, ...], levels: list[str]) -> list[bytes]:
     """The object code of one function (see ``library.function``) for each level."""
-    module = without_numba(*key)
-    return [machine(level).emit_object(module) for level in levels]
+    # Each function begins a cache line: a training loop that does not took 1.3 times as long.
+    text = re.sub(
+        r"^(define .*) \{$", r"\1 align 64 {", str(without_numba(*key)), flags=re.MULTILINE
+    )
+    # Parsed anew for each level, since LLVM changes a module while it writes code.
+    return [machine(level).emit_object(llvm.parse_assembly(text)) for level in levels]
 
 
 def machine(level: str) -> Any:
