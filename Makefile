@@ -2,17 +2,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ENGINE := $(VENV)/.engine
+KERNELS := $(wildcard src/fallline/engine/kernels/*.py src/fallline/engine/build/*.py) \
+	$(addprefix src/fallline/engine/,codes.py config.py layout.py records.py)
 DOCS := $(VENV)/.docs
 
 .PHONY: demo test test-long lint docs bench lock clean
 
-demo: $(STAMP)  ## install, then run the main job: the truth table
+demo: $(ENGINE)  ## install, then run the main job: the truth table
 	$(BIN)/fallline demo
 
-test: $(STAMP) lint  ## install, then lint, types and the whole fast suite
+test: $(ENGINE) lint  ## install, then lint, types and the whole fast suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-long: $(STAMP) $(DOCS)  ## the long tests: fuzzing, soak, exhaustive sweeps
+test-long: $(ENGINE) $(DOCS)  ## the long tests: fuzzing, soak, exhaustive sweeps
 	$(BIN)/python -m pytest -m long
 
 lint: $(STAMP)
@@ -23,7 +26,7 @@ lint: $(STAMP)
 docs: $(DOCS)  ## build the documentation, warnings being errors: docs/_build/html/index.html
 	$(BIN)/sphinx-build -W --keep-going --quiet docs docs/_build/html
 
-bench: $(STAMP)  ## run the benchmarks and write benchmarks/RESULTS.md
+bench: $(ENGINE)  ## run the benchmarks and write benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run_all.py
 
 # The versions in requirements.lock hold for every Python from 3.11 on (markers tell them apart).
@@ -32,6 +35,12 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
+
+# The engine's machine code for this processor: without it, Numba compiles at the first use.
+$(ENGINE): $(STAMP) $(KERNELS)
+	@echo "making the engine's machine code, once for these sources (about a minute)"
+	$(BIN)/python -m fallline.engine.build || echo "the engine is compiled at its first use instead"
+	touch $(ENGINE)
 
 $(DOCS): $(STAMP) requirements-docs.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.lock
@@ -45,4 +54,4 @@ lock:  ## renew requirements.lock (needs uv)
 		--output-file requirements-docs.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist docs/_build
+	rm -rf $(VENV) src/fallline/engine/lib .mypy_cache .ruff_cache .pytest_cache .hypothesis dist docs/_build

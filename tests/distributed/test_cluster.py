@@ -1,5 +1,6 @@
 """Sweeps on a Dask cluster: same results, dead workers, addresses where nobody answers."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -44,8 +45,16 @@ def four_workers():
 
 @pytest.fixture
 def cluster(four_workers):
-    four_workers.wait_for_workers(4, timeout=60)  # one that a test killed is started anew
-    return four_workers
+    """The cluster with four workers again: one that a test killed is started anew.
+
+    Dask's nanny does so at once, unless the worker died while it started.
+    """
+    for _ in range(30):
+        with contextlib.suppress(TimeoutError):
+            four_workers.wait_for_workers(4, timeout=3)
+            return four_workers
+        four_workers.cluster.scale(4)
+    pytest.fail("the killed worker did not come back")
 
 
 def kill_a_worker(client) -> None:

@@ -28,7 +28,7 @@ def by_numba(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def never(monkeypatch):
     """A way to have a run go by the usual loop only."""
-    return lambda: monkeypatch.setattr("fallline.training.run.UNROLL_FROM", {"compiled": 1e9})
+    return lambda: monkeypatch.setattr("fallline.training.steps.UNROLL_FROM", {"compiled": 1e9})
 
 
 def trained(make, X, y, **settings: Any) -> tuple[bytes, list[float]]:

@@ -95,9 +95,11 @@ def test_one_update_of_train_is_the_trace(rng: np.random.Generator) -> None:
     for optimizer in (fl.Adam(0.1), fl.AdamW(0.1), fl.GradientDescent(0.3, momentum=0.5)):
         twin = net.copy()
         trace = fl.trace(net, data, y, optimizer, sample_weight=weight, l2=0.2)
-        history = fl.train(
-            twin, data, y, optimizer=optimizer, sample_weight=weight, l2=0.2, epochs=1
-        )
+        settings = {"optimizer": optimizer, "sample_weight": weight, "l2": 0.2, "epochs": 1}
+        engine_twin = net.copy()
+        fl.train(engine_twin, data, y, **settings)
+        history = fl.train(twin, data, y, engine="numpy", **settings)
+        np.testing.assert_allclose(engine_twin.parameters, twin.parameters, rtol=1e-12)
         assert history.loss == [trace.loss]
         for layer, traced in zip(twin.layers, trace.layers, strict=True):
             np.testing.assert_array_equal(traced.new_W, layer.W)

@@ -11,7 +11,7 @@ free cores, ``own`` compiles functions of the user's own. Read records, then loo
 
 from fallline.engine.gradient import Gradient
 from fallline.engine.library import compiled_before
-from fallline.engine.loop import Loop, computes, obstacles, serves
+from fallline.engine.loop import Loop, computes, obstacles, ready, serves
 from fallline.engine.many import Course, train_many
 from fallline.engine.orders import permutations
 from fallline.engine.predictor import Predictor
@@ -26,6 +26,7 @@ __all__ = [
     "computes",
     "obstacles",
     "permutations",
+    "ready",
     "serves",
     "threads_allowed",
     "train_many",

@@ -7,7 +7,7 @@ from fallline.core.network import Layer, Network
 from fallline.engine.codes import ACTIVATIONS, LOSSES, QUANTILE_UNIT
 from fallline.engine.own import NotCompiledError, activation_address, loss_address
 
-__all__ = ["activation_codes", "loss_code", "missing"]
+__all__ = ["activation_codes", "loss_code", "missing", "needs_compiler"]
 
 
 def activation_code(layer: Layer, dtype: np.dtype) -> int:
@@ -29,6 +29,12 @@ def loss_code(loss: Loss, dtype: np.dtype) -> int:
     if loss.quantile is not None:
         return -round(loss.quantile / QUANTILE_UNIT)
     return loss_address(loss, dtype)
+
+
+def needs_compiler(network: Network) -> bool:
+    """Whether the network has functions of the user's own."""
+    known = all(layer.activation in ACTIVATIONS for layer in network.layers[:-1])
+    return not (known and (network.loss.name in LOSSES or network.loss.quantile is not None))
 
 
 def missing(network: Network) -> list[str]:

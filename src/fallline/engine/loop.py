@@ -15,14 +15,14 @@ from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
 from fallline.core.schedules import Constant
 from fallline.engine.codes import OPTIMIZERS
-from fallline.engine.functions import missing
+from fallline.engine.functions import missing, needs_compiler
 from fallline.engine.layout import BLOCK, MAX_PARTS, Layout, aligned, padded, part_length
-from fallline.engine.library import Function, function, usable
+from fallline.engine.library import Function, function, shared, usable
 from fallline.engine.records import TRAIN, Record
 from fallline.engine.threads import helpers
 from fallline.engine.tiny import Tiny, unrolls
 
-__all__ = ["Loop", "computes", "obstacles", "serves"]
+__all__ = ["Loop", "computes", "obstacles", "ready", "serves"]
 
 SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
@@ -48,6 +48,11 @@ def obstacles(network: Network) -> list[str]:
 def computes(network: Network) -> bool:
     """Whether the engine has this network's functions."""
     return not obstacles(network)
+
+
+def ready(network: Network) -> bool:
+    """Whether a first call waits for nothing: code for this network was made ahead of time."""
+    return shared() is not None and not needs_compiler(network)
 
 
 def serves(network: Network, optimizer: Any) -> bool:

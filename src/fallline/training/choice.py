@@ -1,15 +1,15 @@
-"""Which code computes a run: the reference, or the compiled engine where it pays to load it."""
+"""Which code computes a run: the reference, or the compiled engine."""
 
 from fallline.core.network import Network
 from fallline.core.samples import Samples
-from fallline.engine import computes
+from fallline.engine import computes, ready
 
 __all__ = ["PAYS_ABOVE", "choose_engine", "default_batch_size", "reference_seconds"]
 
 FULL_BATCH_BELOW = 200
 DEFAULT_BATCH = 128
-# What the reference takes on a core of 2024, roughly: 10 us a step for two layers. Loading the
-# compiled engine takes 0.5 s (compiling it, once per machine, 10 s), so short runs do without.
+# Without code made ahead of time, loading the engine takes 0.5 s (compiling it, once per machine,
+# 10 s), so short runs do without. What the reference takes on a core of 2024, roughly:
 SECONDS_PER_LAYER = 5e-6
 PRODUCTS_PER_SECOND = 2e10
 PAYS_ABOVE = 0.5  # seconds of the reference
@@ -37,12 +37,13 @@ def choose_engine(
     *,
     pays_above: float = PAYS_ABOVE,
 ) -> bool:
-    """Whether to run in the compiled engine: where it is asked for, or has the functions and pays.
+    """Whether to run in the compiled engine.
 
-    ``engine`` is "auto", "numpy" or "compiled"; it pays where the reference would take more than
+    ``engine`` is "auto", "numpy" or "compiled". "auto" takes the engine where it has the network's
+    functions and either was made ahead of time or pays: the reference would take more than
     ``pays_above`` seconds.
     """
     if engine == "auto":
         pays = reference_seconds(network, len(rows), batch_size, epochs) > pays_above
-        return pays and computes(network)
+        return (ready(network) or pays) and computes(network)
     return engine == "compiled"

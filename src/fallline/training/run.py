@@ -75,9 +75,9 @@ def train(
     checkpoint : a :class:`fallline.Checkpoint`; a run with an existing one continues it.
     dropout : in [0, 1), the share of hidden neurons that each step silences (see
         :mod:`fallline.core.dropout`); the recorded training losses are those of the rest.
-    engine : "numpy" for the reference, "compiled" for the Numba engine, "auto" for the engine
-        where it serves the network and the run is long enough to pay for loading it. Both take
-        the same batches in the same order and agree to rounding.
+    engine : "numpy" for the reference, "compiled" for the compiled engine, "auto" for the engine
+        where it has the network's functions and was built ahead of time, or the run is long enough
+        to pay for compiling it. Both take the same batches in the same order and agree to rounding.
     threads : the most that the compiled engine may use; by default the cores that are free, or
         fewer where OMP_NUM_THREADS or FALLLINE_NUM_THREADS says so. The result has the same bits
         with any number.

@@ -17,7 +17,7 @@ from fallline.core.dropout import keys_of, mask
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
-from fallline.engine import permutations, serves, threads_allowed
+from fallline.engine import permutations, ready, serves, threads_allowed
 from fallline.training.position import Position
 from fallline.training.settings import Settings
 
@@ -312,5 +312,5 @@ def setup_for(network: Network, rows: Any, settings: Settings, position: Positio
         dropout=settings.dropout,
         seed=settings.seed,
         threads=settings.threads or threads_allowed(),
-        unroll=settings.epochs >= UNROLL_FROM[settings.engine],
+        unroll=ready(network) or settings.epochs >= UNROLL_FROM[settings.engine],
     )

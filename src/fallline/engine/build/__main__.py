@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from fallline.engine.build.header import header
 from fallline.engine.codes import BINARY_CROSS_ENTROPY, SIGMOID, SQUARED_ERROR, TANH
 from fallline.engine.layout import lanes
 
+COMPILER = os.environ.get("CC", "gcc")  # it only links
 MAX_INPUTS, MAX_HIDDEN = 3, 4  # of the tiny networks whose code is made for their shape
 
 
@@ -39,9 +41,8 @@ def keys() -> list[tuple[Any, ...]]:
 
 def link(files: list[Path], target: Path) -> None:
     """A shared library of these objects, put in place whole: the old one may be in use."""
-    compiler = os.environ.get("CC", "gcc")
     new = target.with_suffix(f".{os.getpid()}")
-    command = [compiler, "-shared", "-O2", "-s", "-o", str(new), *map(str, files), "-lm"]
+    command = [COMPILER, "-shared", "-O2", "-s", "-o", str(new), *map(str, files), "-lm"]
     subprocess.run(command, check=True)  # noqa: S603
     os.replace(new, target)
 
@@ -76,6 +77,10 @@ def main() -> None:
     if not levels:
         sys.exit("there is no library for this processor")
     began = time.perf_counter()
+    if shutil.which(COMPILER) is None:
+        sys.exit(
+            f"no C compiler {COMPILER!r} to link with: set CC; until then Numba compiles the engine"
+        )
     build(levels, library.FOLDER)
     print(f"made in {time.perf_counter() - began:.0f} s")
 
