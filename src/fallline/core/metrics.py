@@ -18,21 +18,35 @@ __all__ = [
     "r2",
     "roc_auc",
     "root_mean_squared_error",
+    "score",
 ]
 
-SMALLEST = 1e-15  # a probability of 0 would make one surprise infinitely bad
+MIN_PROBABILITY = 1e-15  # a probability of 0 would make one surprise infinitely bad
 
 
-def accuracy(y: Array, predicted: Array) -> float:
+def score(task: str, Y: Array, output: Array, weight: Array | None = None) -> float:
+    """What validation goes by: accuracy, or R2 for numbers.
+
+    ``task`` is that of the loss: "classes", "binary" or "numbers". Y and the network's output are
+    (n, n_outputs), ``weight`` (n,) are sample weights.
+    """
+    if task == "classes":
+        return accuracy(Y.argmax(axis=1), output.argmax(axis=1), weight)
+    if task == "binary":
+        return accuracy(Y >= 0.5, output >= 0.5, weight)
+    return r2(Y, output, weight)
+
+
+def accuracy(y: Array, predicted: Array, weight: Array | None = None) -> float:
     """The share of rows predicted rightly; with several columns, of rows right in all of them."""
     same = np.asarray(y) == np.asarray(predicted)
-    return float(np.mean(same if same.ndim == 1 else same.all(axis=1)))
+    return float(np.average(same if same.ndim == 1 else same.all(axis=1), weights=weight))
 
 
 def log_loss(y: Array, shares: Array) -> float:
     """-mean log p of each row's class; ``y`` are class numbers, shares (n, k) clipped at 1e-15."""
     p = shares[np.arange(len(y)), np.asarray(y, dtype=np.intp)]
-    return float(-np.log(np.maximum(p, SMALLEST)).mean())
+    return float(-np.log(np.maximum(p, MIN_PROBABILITY)).mean())
 
 
 def poisson_deviance(y: Array, predicted: Array) -> float:
@@ -42,20 +56,22 @@ def poisson_deviance(y: Array, predicted: Array) -> float:
 
 def poisson_deviances(y: Array, predicted: Array) -> Array:
     """2 (y log(y / p) - y + p) of each row, (n,)."""
-    p = np.maximum(predicted, SMALLEST)
+    p = np.maximum(predicted, MIN_PROBABILITY)
     logs = np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0) / p), 0.0)
     terms: Array = 2.0 * (logs - y + p)
     return terms
 
 
-def r2(y: Array, predicted: Array) -> float:
-    """1 - sum (y - p)^2 / sum (y - mean y)^2: 1 is perfect, 0 is as good as the mean.
+def r2(y: Array, predicted: Array, weight: Array | None = None) -> float:
+    """1 - sum w (y - p)^2 / sum w (y - mean y)^2: 1 is perfect, 0 is as good as the mean.
 
-    Several columns are averaged. Where y is constant: 1 for a perfect prediction, else 0.
+    Several columns are averaged; the mean is weighted too. Where y is constant: 1 for a perfect
+    prediction, else 0.
     """
     y, predicted = np.asarray(y, dtype=float), np.asarray(predicted, dtype=float)
-    residual = np.square(y - predicted).sum(axis=0)
-    total = np.square(y - y.mean(axis=0)).sum(axis=0)
+    w = 1.0 if weight is None else weight.reshape(-1, *[1] * (y.ndim - 1))
+    residual = (w * np.square(y - predicted)).sum(axis=0)
+    total = (w * np.square(y - np.average(y, axis=0, weights=weight))).sum(axis=0)
     safe = np.where(total > 0, total, 1.0)
     scores = np.where(total > 0, 1.0 - residual / safe, np.where(residual > 0, 0.0, 1.0))
     return float(np.mean(scores))

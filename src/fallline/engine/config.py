@@ -1,12 +1,13 @@
 """How the kernels are compiled: the flags, and what to do without a cache folder."""
 
 import os
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from fallline.errors import warn
 
 __all__ = [
     "compiled",
@@ -102,10 +103,9 @@ def compiled(function: Callable[..., Any], call: Any) -> Any:
     try:
         return cfunc(signature, cache=True, **FLAGS)(function)
     except RuntimeError:
-        warnings.warn(
+        warn(
             "no folder to keep compiled code in, so it is compiled anew in every process; "
             "set NUMBA_CACHE_DIR to a folder that can be written",
             RuntimeWarning,
-            stacklevel=2,
         )
         return cfunc(signature, **FLAGS)(function)

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import get_scorer, r2_score
+from sklearn.metrics import get_scorer
 
-from fallline.arrays import Array
 from fallline.core import metrics
 from fallline.core.samples import Samples
 from fallline.estimators.steps import Epochs
 
-__all__ = ["ValidationRows", "accuracy", "r2"]
+__all__ = ["ValidationRows"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,9 @@ class ValidationRows:
             return loss, -loss
         if metric is not None:
             return loss, self.by_scorer(model, metric)
-        if network.loss.task == "numbers":
-            return loss, r2(rows.Y, output, rows.weight)
-        return loss, accuracy(network.loss.task, rows.Y, output, rows.weight)
+        if network.loss.task == "binary":  # scikit-learn counts 0.5 as the first class
+            return loss, metrics.accuracy(rows.Y > 0.5, output > 0.5, rows.weight)
+        return loss, metrics.score(network.loss.task, rows.Y, output, rows.weight)
 
     def by_scorer(self, model: Any, metric: Any) -> float:
         scorer = get_scorer(metric) if isinstance(metric, str) else metric
@@ -45,19 +44,3 @@ class ValidationRows:
         nameless = copy(model)  # it shares the weights; these rows have no column names
         nameless.__dict__.pop("feature_names_in_", None)
         return float(scorer(nameless, self.rows.X, self.y, **extra))
-
-
-def accuracy(task: str, Y: Array, output: Array, weight: Array | None) -> float:
-    """The share of rows predicted rightly, in all outputs; a weighted mean with weights."""
-    if task == "classes":
-        right = Y.argmax(axis=1) == output.argmax(axis=1)
-    else:
-        right = ((output > 0.5) == (Y > 0.5)).all(axis=1)
-    return float(np.average(right, weights=weight))
-
-
-def r2(Y: Array, output: Array, weight: Array | None) -> float:
-    """R2, averaged over the outputs, by weighted sums where there are weights."""
-    if weight is None:
-        return metrics.r2(Y, output)
-    return float(r2_score(Y, output, sample_weight=weight))

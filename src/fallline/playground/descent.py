@@ -329,11 +329,8 @@ class Descent:
             )
 
     def score(self, output: Array, Y: Array) -> float:
-        if self.problem.task == "numbers":
-            return metrics.r2(Y[:, 0], output[:, 0])
-        if output.shape[1] == 1:
-            return float(((output >= 0.5) == (Y >= 0.5)).mean())
-        return float((output.argmax(axis=1) == Y.argmax(axis=1)).mean())
+        task = "numbers" if self.problem.task == "numbers" else "classes"
+        return metrics.score("binary" if task == "classes" and Y.shape[1] == 1 else task, Y, output)
 
     def gradient(self) -> Array:
         """The gradient on all training rows, (n_parameters,); the published one with the slips."""

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
+from fallline.core import metrics
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, by_name
 from fallline.core.penalties import Penalty
@@ -21,7 +22,7 @@ from fallline.errors import ParameterError
 from fallline.limits import check_integer, check_number
 from fallline.sweeps.settings import DEFAULTS, as_key
 from fallline.training.choice import default_batch_size
-from fallline.training.run import score, train
+from fallline.training.run import train
 from fallline.training.steps import measured
 
 __all__ = ["ProblemOptions", "Spreader", "SweepData", "problem_of", "retrain", "run_jobs", "spread"]
@@ -219,7 +220,9 @@ def result_of(
         finite = finite and bool(np.isfinite(network.parameters).all())
         validation_loss, logits = measured(network, held_out) if finite else (math.nan, None)
         finite = finite and math.isfinite(validation_loss)
-        points = score(network, network.loss.output(logits), held_out.Y) if finite else None
+        points = None
+        if finite:
+            points = metrics.score(network.loss.task, held_out.Y, network.loss.output(logits))
     return {
         **run,
         "loss": loss if math.isfinite(loss) else None,

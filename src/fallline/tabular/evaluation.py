@@ -13,7 +13,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core import metrics
-from fallline.core.metrics import SMALLEST
+from fallline.core.metrics import MIN_PROBABILITY
 from fallline.data.encoding import Encoding
 from fallline.data.targets import QUANTITIES
 
@@ -55,7 +55,7 @@ def weighted_scores(encoding: Encoding, y: Array, output: Array) -> dict[str, Sc
     shares = shares_of_classes(encoding, output)
     codes = y.astype(np.intp)
     hit = (shares.argmax(axis=1) == codes).astype(float)
-    surprise = -np.log(np.maximum(shares[np.arange(len(y)), codes], SMALLEST))
+    surprise = -np.log(np.maximum(shares[np.arange(len(y)), codes], MIN_PROBABILITY))
     scorers = {"accuracy": mean_of(hit), "log_loss": mean_of(surprise)}
     if encoding.task == "binary" and 0 < codes.sum() < len(codes):
         scorers["roc_auc"] = area_of(codes, shares[:, 1])

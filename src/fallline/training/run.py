@@ -27,7 +27,7 @@ from fallline.training.settings import Checkpointer, Progress, Settings, TrainOp
 from fallline.training.steps import Steps, measured, steps_in_memory
 from fallline.training.stopping import StopRule
 
-__all__ = ["Run", "score", "train"]
+__all__ = ["Run", "train"]
 
 
 def train(
@@ -255,7 +255,8 @@ class Run:
         loss, logits = self.measure(held_out)
         self.history.validation_loss.append(loss)
         output = self.network.loss.output(logits)
-        self.history.validation_score.append(score(self.network, output, held_out.Y))
+        points = metrics.score(self.network.loss.task, held_out.Y, output)
+        self.history.validation_score.append(points)
         return loss
 
     def asked_to_stop(self, epoch: int) -> bool:
@@ -324,14 +325,3 @@ def ignoring_overflow() -> Any:
 def next_multiple(epoch: int, of: int) -> int:
     """The first multiple of ``of`` above ``epoch``."""
     return (epoch // of + 1) * of
-
-
-def score(network: Network, output: Array, Y: Array) -> float:
-    """Accuracy, or R2 where the targets are numbers, from the network's output (n, n_outputs)."""
-    predicted = network.decide(output)
-    if network.loss.task == "classes":
-        return metrics.accuracy(Y.argmax(axis=1), predicted)
-    y = Y[:, 0] if Y.shape[1] == 1 else Y
-    if network.loss.task == "binary":
-        return metrics.accuracy(y, predicted)
-    return metrics.r2(y, predicted)
