@@ -226,7 +226,7 @@ print(net.parameters.tobytes().hex())
 
 
 def test_processes_that_compile_at_once_do_not_harm_each_other(tmp_path) -> None:
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "FALLLINE_ENGINE": "jit"}
     command = [sys.executable, "-c", COMPILE]
 
     def start() -> subprocess.Popen:

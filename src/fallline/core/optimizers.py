@@ -292,6 +292,8 @@ def init_state(optimizer: Any, theta: Array) -> State:
 
 def rate_at(optimizer: Optimizer, step: int) -> float:
     """The learning rate of a step."""
+    if isinstance(optimizer, _Stepper):  # its rate is checked already
+        return float(optimizer.rate(step))
     return float(as_schedule(optimizer.learning_rate)(step))
 
 
