@@ -105,6 +105,8 @@ plain = fl.Network([3, 4, 1], loss="huber", seed=0)
 own = fl.Network([3, 4, 1], hidden="own", loss="huber", seed=0)
 for net in (plain, own):
     fl.train(net, X, X[:, 0], epochs=20)
+for _ in range(2):  # long enough to pay for the engine
+    fl.train(own, X[:5], X[:5, 0], epochs=60_000, record_every=60_000)
 print(obstacles(plain), obstacles(own))
 """
 
@@ -114,6 +116,7 @@ def test_without_numba_the_reference_serves_what_the_library_has_not(level: str)
     environment = os.environ | {"FALLLINE_ENGINE": level}
     command = [sys.executable, "-c", NO_NUMBA]
     out = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert out.stderr.count("trained by the slower NumPy reference") == 1
     if level == "" and library.shared() is not None:
         assert out.stdout.startswith("[] [")
         assert "pip install fallline[jit]" in out.stdout

@@ -1,8 +1,12 @@
 """Which code computes a run: the reference, or the compiled engine."""
 
+from functools import cache
+from importlib.util import find_spec
+
 from fallline.core.network import Network
 from fallline.core.samples import Samples
-from fallline.engine import computes, ready
+from fallline.engine import obstacles, ready
+from fallline.errors import warn
 
 __all__ = ["PAYS_ABOVE", "choose_engine", "default_batch_size", "reference_seconds"]
 
@@ -43,7 +47,18 @@ def choose_engine(
     functions and either was made ahead of time or pays: the reference would take more than
     ``pays_above`` seconds.
     """
-    if engine == "auto":
-        pays = reference_seconds(network, len(rows), batch_size, epochs) > pays_above
-        return (ready(network) or pays) and computes(network)
-    return engine == "compiled"
+    if engine != "auto":
+        return engine == "compiled"
+    pays = reference_seconds(network, len(rows), batch_size, epochs) > pays_above
+    if not (ready(network) or pays):
+        return False
+    reasons = obstacles(network)
+    if reasons and find_spec("numba") is None:
+        tell_once("; ".join(reasons))
+    return not reasons
+
+
+@cache
+def tell_once(reasons: str) -> None:
+    """Say in this process, once, why a long run goes by the reference."""
+    warn(f"trained by the slower NumPy reference, since the compiled engine lacks {reasons}")
