@@ -329,8 +329,9 @@ class Descent:
             )
 
     def score(self, output: Array, Y: Array) -> float:
-        task = "numbers" if self.problem.task == "numbers" else "classes"
-        return metrics.score("binary" if task == "classes" and Y.shape[1] == 1 else task, Y, output)
+        classes = "binary" if Y.shape[1] == 1 else "classes"
+        task = "numbers" if self.problem.task == "numbers" else classes
+        return metrics.score(task, Y, output)
 
     def gradient(self) -> Array:
         """The gradient on all training rows, (n_parameters,); the published one with the slips."""

@@ -97,6 +97,6 @@ class BlockSteps:
         for rows in self.visited(0):
             steps = steps_in_memory(self.network, rows, plain, self.position)
             loss, gradient = steps.loss_and_gradient()
-            share = float(len(rows) if rows.weight is None else rows.weight.sum())
+            share = rows.mass_of()
             total, mass, sum_ = total + share * loss, mass + share, sum_ + share * gradient
         return total / mass + float(penalty.value(W)), sum_ / mass + penalty.slope(W)

@@ -261,9 +261,13 @@ class Run:
 
     def asked_to_stop(self, epoch: int) -> bool:
         """Ask every rule and call every callback; the first rule with a reason has the word."""
-        reasons = [rule(self.history, self.seconds()) for rule in self.settings.stop]
-        progress = Progress(self.network, epoch, self.settings.epochs, self.history, self.seconds())
-        answers = [callback(progress) for callback in self.settings.callbacks]
+        rules, callbacks = self.settings.stop, self.settings.callbacks
+        if not (rules or callbacks):
+            return False
+        seconds = self.seconds()
+        reasons = [rule(self.history, seconds) for rule in rules]
+        progress = Progress(self.network, epoch, self.settings.epochs, self.history, seconds)
+        answers = [callback(progress) for callback in callbacks]
         reason = next(filter(None, reasons), None)
         if reason:
             self.end("rule", reason)
