@@ -21,15 +21,21 @@ class EngineBuildHook(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the libraries; on a processor that they are not made for, a pure wheel remains."""
-        if version == "editable" or not sysconfig.get_platform().endswith("x86_64"):
+        """Build the libraries; on other systems, and without a compiler, the wheel stays pure."""
+        if version == "editable" or sysconfig.get_platform() != "linux-x86_64":
             return
         source = str(Path(self.root) / "src")
-        subprocess.run(  # noqa: S603
+        built = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "fallline.engine.build", *LEVELS],
             env=os.environ | {"PYTHONPATH": source},
-            check=True,
+            check=False,
         )
+        if built.returncode:
+            self.app.display_warning(
+                "the engine's machine code was not built, so this wheel is pure: "
+                "install fallline[jit] with it, or the NumPy reference computes everything"
+            )
+            return
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
