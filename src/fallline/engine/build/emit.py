@@ -21,9 +21,6 @@ __all__ = ["objects"]
 
 # what the code may take from the C library
 EXTERNAL = {
-    "exp",
-    "pow",
-    "erfc",
     "sqrt",
     "memcpy",
     "memset",

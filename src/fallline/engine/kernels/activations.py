@@ -5,9 +5,7 @@ slopes follow from the activation A alone, so A is written over Z; the slopes of
 Z and are taken on the way forward.
 """
 
-import math
-
-from fallline.core.activations import LEAK, SQRT_2_PI, SQRT_HALF
+from fallline.core.activations import LEAK
 from fallline.engine.codes import (
     ELU,
     GELU,
@@ -22,7 +20,8 @@ from fallline.engine.codes import (
 from fallline.engine.config import inlined_by_llvm, kernel
 from fallline.engine.kernels.calls import call_activation
 from fallline.engine.kernels.exponential import expm1, sigmoid, softplus, tanh
-from fallline.engine.kernels.vectors import at, lanes, load, put, select, store
+from fallline.engine.kernels.normal import gelu
+from fallline.engine.kernels.vectors import fma, lanes, load, select, store
 
 
 @kernel
@@ -58,7 +57,7 @@ def slope(code, a):
     if code == SIGMOID:
         return a * (one - a)
     if code == TANH:
-        return one - a * a
+        return fma(-a, a, one)
     if code == RELU:
         return select(a > 0.0, one, 0.0)
     if code == LEAKY_RELU:
@@ -73,34 +72,25 @@ def slope(code, a):
 @inlined_by_llvm
 def activate(code, A, S, keep_slope, count):
     """A <- f(A) for ``count`` numbers, and S <- f' where it is to be kept."""
-    if code == GELU:
-        gelu(A, S, keep_slope, count)
-        return
     if code >= MIN_ADDRESS:
         call_activation(code, A, S, count)
         return
     for i in range(0, count, lanes(A)):
         z = load(A, i)
+        if code == GELU:
+            a, s = gelu(z)
+            store(A, i, a)
+            if keep_slope:
+                store(S, i, s)
+            continue
         a = value(code, z)
         store(A, i, a)
         if keep_slope:
             if code == SILU:
                 s = sigmoid(z)
-                store(S, i, s + a * (1.0 - s))
+                store(S, i, fma(a, 1.0 - s, s))
             else:
                 store(S, i, slope(code, a))
-
-
-@kernel
-def gelu(A, S, keep_slope, count):
-    """A <- z Phi(z) and S <- Phi(z) + z phi(z), by the C library."""
-    for i in range(count):
-        z = at(A, i)
-        cdf = 0.5 * math.erfc(-z * SQRT_HALF)
-        put(A, i, z * cdf)
-        if keep_slope:
-            z = min(max(z, -40.0), 40.0)
-            put(S, i, cdf + z * math.exp(-0.5 * z * z) / SQRT_2_PI)
 
 
 @inlined_by_llvm

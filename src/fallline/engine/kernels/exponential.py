@@ -14,7 +14,8 @@ from numba import types
 from numba.extending import overload
 
 from fallline.engine.config import kernel
-from fallline.engine.kernels.vectors import Vector, absolute, as_float, as_integer, select
+from fallline.engine.kernels.polynomial import polynomial
+from fallline.engine.kernels.vectors import Vector, absolute, as_float, as_integer, fma, select
 
 __all__ = ["exp", "exp_bounded", "expm1", "log", "log1p", "sigmoid", "softplus", "tanh"]
 
@@ -29,6 +30,7 @@ ATANH = [2.0 / (2 * i + 1) for i in range(11)]  # 2 atanh(s) / s = sum of these 
 # leaves the whole part in the last bits; ``bounds``: where e^x is a normal number, and where it
 # is 0 or infinite
 FLOAT64 = SimpleNamespace(
+    bits=64,
     dtype=np.float64,
     integer=np.int64,
     ln2=(0.6931471803691238, 1.9082149292705877e-10),
@@ -40,6 +42,7 @@ FLOAT64 = SimpleNamespace(
     far=40.0,
 )
 FLOAT32 = SimpleNamespace(
+    bits=32,
     dtype=np.float32,
     integer=np.int32,
     ln2=(0.693359375, -2.1219444e-4),
@@ -64,59 +67,26 @@ def maximum(x: Any, limit: Any) -> Any:
     return select(x < limit, limit, x)
 
 
-def series64(r: Any) -> Any:
-    """(e^r - 1 - r) / r^2."""
-    r2 = r * r
-    r4 = r2 * r2
-    low = (r * T3 + T2) + (r * T5 + T4) * r2
-    middle = (r * T7 + T6) + (r * T9 + T8) * r2
-    high = (r * T11 + T10) + (r * T13 + T12) * r2
-    return low + middle * r4 + high * (r4 * r4)
+# (e^r - 1 - r) / r^2, and (2 atanh(s) / s - 2) / s^2 in s^2 for abs(s) up to 0.172
+SERIES = {64: polynomial(TAYLOR[2:]), 32: polynomial(TAYLOR[2:8])}
+REST = {64: polynomial(ATANH[1:]), 32: polynomial(ATANH[1:5])}
 
 
-def series32(r: Any) -> Any:
-    """(e^r - 1 - r) / r^2."""
-    r2 = r * r
-    return (r * T3 + T2) + (r * T5 + T4) * r2 + (r * T7 + T6) * (r2 * r2)
-
-
-T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13 = TAYLOR[2:]
-
-
-def rest64(s: Any) -> Any:
-    """2 atanh(s) / s - 2, for abs(s) up to 0.172."""
-    q = s * s
-    q2 = q * q
-    q4 = q2 * q2
-    low = (q * A2 + A1) + (q * A4 + A3) * q2
-    middle = (q * A6 + A5) + (q * A8 + A7) * q2
-    return q * (low + middle * q4 + (q * A10 + A9) * (q4 * q4))
-
-
-def rest32(s: Any) -> Any:
-    """2 atanh(s) / s - 2, for abs(s) up to 0.172."""
-    q = s * s
-    return q * ((q * A2 + A1) + (q * A4 + A3) * (q * q))
-
-
-A1, A2, A3, A4, A5, A6, A7, A8, A9, A10 = ATANH[1:]
-
-
-def family(numbers: SimpleNamespace, series_of: Any, rest_of: Any) -> dict[str, Any]:
+def family(numbers: SimpleNamespace) -> dict[str, Any]:
     """The functions of one dtype."""
     ln2_high, ln2_low = numbers.ln2
     shift, bias, mantissa, far = numbers.round, numbers.bias, numbers.mantissa, numbers.far
     (low, high), (zero_below, infinite_above) = numbers.bounds, numbers.ends
-    series, rest = kernel(series_of), kernel(rest_of)
+    series, atanh = SERIES[numbers.bits], REST[numbers.bits]
     sqrt_2_bits = int(numbers.dtype(SQRT_2).view(numbers.integer))
 
     @kernel
     def reduce(x: Any) -> Any:
         """e^r - 1 and k, for x = k ln 2 + r."""
-        shifted = x * LOG2_E + shift
+        shifted = fma(x, LOG2_E, shift)
         k = shifted - shift
-        r = (x - k * ln2_high) - k * ln2_low
-        return series(r) * (r * r) + r, as_integer(shifted) - as_integer(x * 0.0 + shift)
+        r = fma(k, -ln2_low, fma(k, -ln2_high, x))
+        return fma(series(r), r * r, r), as_integer(shifted) - as_integer(x * 0.0 + shift)
 
     @kernel
     def two_to(k: Any) -> Any:
@@ -124,9 +94,10 @@ def family(numbers: SimpleNamespace, series_of: Any, rest_of: Any) -> dict[str, 
 
     @kernel
     def log_near_1(f: Any) -> Any:
-        """log(1 + f): 2s + s rest(s) with s = f / (2 + f), and 2s = f - s f."""
+        """log(1 + f): 2 atanh(s) = 2s + s rest with s = f / (2 + f), and 2s = f - s f."""
         s = f / (f + 2.0)
-        return f - s * (f - rest(s))
+        q = s * s
+        return fma(-s, f - q * atanh(q), f)
 
     def exp(x: Any) -> Any:
         p, k = reduce(maximum(minimum(x, infinite_above), zero_below))
@@ -136,12 +107,12 @@ def family(numbers: SimpleNamespace, series_of: Any, rest_of: Any) -> dict[str, 
     def exp_bounded(x: Any) -> Any:
         p, k = reduce(maximum(minimum(x, high), low))
         scale = two_to(k)
-        return p * scale + scale
+        return fma(p, scale, scale)
 
     def expm1(x: Any) -> Any:
         p, k = reduce(maximum(minimum(x, far), -far))
         scale = two_to(k)
-        return scale * p + (scale - 1.0)
+        return fma(scale, p, scale - 1.0)
 
     def log1p(x: Any) -> Any:
         upper = x > SQRT_2 - 1.0
@@ -154,15 +125,15 @@ def family(numbers: SimpleNamespace, series_of: Any, rest_of: Any) -> dict[str, 
         f = as_float(bits - (e << mantissa)) - 1.0
         # e as a float: its bits below those of ``shift``
         whole = as_float(as_integer(x * 0.0 + shift) + e) - shift
-        return whole * ln2_high + (whole * ln2_low + log_near_1(f))
+        return fma(whole, ln2_high, fma(whole, ln2_low, log_near_1(f)))
 
     return {"exp": exp, "exp_bounded": exp_bounded, "expm1": expm1, "log1p": log1p, "log": log}
 
 
 LN_2 = 0.6931471805599453
 FAMILIES = {
-    types.float64: family(FLOAT64, series64, rest64),
-    types.float32: family(FLOAT32, series32, rest32),
+    types.float64: family(FLOAT64),
+    types.float32: family(FLOAT32),
 }
 
 

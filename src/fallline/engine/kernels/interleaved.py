@@ -23,9 +23,10 @@ from fallline.engine.kernels.losses import cross_entropy, delta, loss
 from fallline.engine.kernels.optimizers import add_part, update
 from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import (
-    FLAGS,
     at,
     fill,
+    fma,
+    fused,
     gather_transposed,
     lanes,
     load,
@@ -103,10 +104,11 @@ def block(m: int, v: int, *, ones: bool = False) -> Any:
                 for i in range(m):
                     factor = term(i)
                     for j in range(v):
-                        value = vectors[j]
-                        if factor is not None:
-                            value = builder.fmul(factor, value, flags=FLAGS)
-                        grown = builder.fadd(builder.load(sums[i][j]), value, flags=FLAGS)
+                        value, so_far = vectors[j], builder.load(sums[i][j])
+                        if factor is None:
+                            grown = builder.fadd(so_far, value)
+                        else:
+                            grown = fused(builder, factor, value, so_far)
                         builder.store(grown, sums[i][j])
 
             with cgutils.for_range(builder, K) as loop:
@@ -202,7 +204,7 @@ def outer_by_row(A, a_step, D, n_in, n_out, m, P, add):
                 term = load(a, i * L) * e if i < n_in else e
                 if add:
                     old = load(P, place)
-                    term = old + load(a, i * L) * e if i < n_in else old + e
+                    term = fma(load(a, i * L), e, old) if i < n_in else old + e
                 store(P, place, term)
 
 

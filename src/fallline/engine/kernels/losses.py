@@ -23,7 +23,7 @@ from fallline.engine.kernels.exponential import (
     minimum,
     sigmoid,
 )
-from fallline.engine.kernels.vectors import absolute, fill, lanes, load, select, store, wide_total
+from fallline.engine.kernels.vectors import absolute, fill, fma, lanes, load, select, store, wide_total
 
 
 @inlined_by_llvm
@@ -73,7 +73,7 @@ def delta(code, z, y):
 def loss(code, z, y):
     """The loss of one output."""
     if code == BINARY_CROSS_ENTROPY:
-        return (maximum(z, 0.0) - y * z) + log1p(exp_bounded(-absolute(z)))
+        return fma(-y, z, maximum(z, 0.0)) + log1p(exp_bounded(-absolute(z)))
     if code == POISSON:
         y_log_y = select(y > 0.0, y * log(maximum(y, 1e-30)), 0.0)
         return (exp(minimum(z, MAX_EXPONENT)) - y * z) + (y_log_y - y)
@@ -104,8 +104,8 @@ def cross_entropy(Z, Y, D, k, row, r, share, want_loss):
     if want_loss:
         rest = log(powers)
         for i in range(r, r + k * row, row):
-            lost = lost + load(Y, i) * (rest - (load(Z, i) - highest))
+            lost = fma(load(Y, i), rest - (load(Z, i) - highest), lost)
     inverse = 1.0 / powers
     for i in range(r, r + k * row, row):
-        store(D, i, (load(D, i) * inverse - load(Y, i)) * share)
+        store(D, i, fma(load(D, i), inverse, -load(Y, i)) * share)
     return lost

@@ -14,8 +14,8 @@ from numba.core import cgutils
 
 from fallline.engine.config import inlined_by_llvm, inlined_by_numba, intrinsic, kernel
 from fallline.engine.kernels.vectors import (
-    FLAGS,
     as_vector,
+    fused,
     lanes,
     load_at,
     offset,
@@ -64,11 +64,7 @@ def block(m: int, v: int) -> Any:
                     number = builder.load(builder.gep(W, [where]))
                     factor = as_vector(context, builder, number, kind.dtype, kind)
                     for j in range(v):
-                        grown = builder.fadd(
-                            builder.load(sums[i][j]),
-                            builder.fmul(factor, vectors[j], flags=FLAGS),
-                            flags=FLAGS,
-                        )
+                        grown = fused(builder, factor, vectors[j], builder.load(sums[i][j]))
                         builder.store(grown, sums[i][j])
             places = [
                 builder.gep(C, [builder.add(builder.mul(c_row, INT64(i)), INT64(j * kind.lanes))])
@@ -206,10 +202,7 @@ def dots_of(m: int) -> Any:
                 for i in range(m):
                     where = builder.add(builder.mul(row, INT64(i)), r)
                     a = load_at(builder, kind, builder.gep(A, [where]))
-                    grown = builder.fadd(
-                        builder.load(sums[i]), builder.fmul(a, d, flags=FLAGS), flags=FLAGS
-                    )
-                    builder.store(grown, sums[i])
+                    builder.store(fused(builder, a, d, builder.load(sums[i])), sums[i])
             for i in range(m):
                 place = builder.gep(C, [builder.mul(c_row, INT64(i))])
                 result = sum_of_lanes(builder, builder.load(sums[i]), kind.lanes)

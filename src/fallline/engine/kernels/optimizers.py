@@ -6,6 +6,7 @@ from fallline.engine.codes import ADAMW, DESCENT, MOMENTUM, NESTEROV, RMSPROP
 from fallline.engine.config import inlined_by_llvm, kernel
 from fallline.engine.kernels.vectors import (
     at,
+    fma,
     lanes,
     load,
     number,
@@ -56,18 +57,18 @@ def update(code, theta, G, first, second, is_weight, begin, end, rate, t, hyperp
     eta, mu = number(theta, rate), number(theta, at(hyperparameters, 0))
     if code == DESCENT:
         for i in range(begin, end, L):
-            store(theta, i, load(theta, i) - load(G, i) * eta)
+            store(theta, i, fma(load(G, i), -eta, load(theta, i)))
     elif code == MOMENTUM:
         for i in range(begin, end, L):
-            v = load(first, i) * mu - load(G, i) * eta
+            v = fma(load(first, i), mu, -(load(G, i) * eta))
             store(first, i, v)
             store(theta, i, load(theta, i) + v)
     elif code == NESTEROV:
         for i in range(begin, end, L):
             change = load(G, i) * eta
-            v = load(first, i) * mu - change
+            v = fma(load(first, i), mu, -change)
             store(first, i, v)
-            store(theta, i, load(theta, i) + (v * mu - change))
+            store(theta, i, load(theta, i) + fma(v, mu, -change))
     elif code == RMSPROP:
         rest, epsilon = (
             number(theta, 1.0 - at(hyperparameters, 0)),
@@ -75,13 +76,25 @@ def update(code, theta, G, first, second, is_weight, begin, end, rate, t, hyperp
         )
         for i in range(begin, end, L):
             g = load(G, i)
-            s = load(second, i) * mu + (g * g) * rest
+            s = fma(load(second, i), mu, (g * g) * rest)
             store(second, i, s)
             store(theta, i, load(theta, i) - g * eta / (square_root(s) + epsilon))
     else:
         adam(
             code == ADAMW, theta, G, first, second, is_weight, begin, end, rate, t, hyperparameters
         )
+
+
+@kernel
+def power(x, n):
+    """x to the power of a whole number from 0 on, by squaring; C's pow has other bits elsewhere."""
+    found = 1.0
+    while n > 0:
+        if n & 1:
+            found *= x
+        x *= x
+        n >>= 1
+    return found
 
 
 @kernel
@@ -95,7 +108,7 @@ def adam(decays, theta, G, first, second, is_weight, begin, end, rate, t, hyperp
         number(theta, at(hyperparameters, 1)),
         number(theta, 1.0 - at(hyperparameters, 1)),
     )
-    correction = 1.0 / math.sqrt(1.0 - at(hyperparameters, 1) ** t)
+    correction = 1.0 / math.sqrt(1.0 - power(at(hyperparameters, 1), t))
     root_scale = number(theta, correction)
     epsilon = number(
         theta,
@@ -103,16 +116,16 @@ def adam(decays, theta, G, first, second, is_weight, begin, end, rate, t, hyperp
         if at(hyperparameters, 4) > 0
         else at(hyperparameters, 2),
     )
-    size = number(theta, rate / (1.0 - at(hyperparameters, 0) ** t))
+    size = number(theta, rate / (1.0 - power(at(hyperparameters, 0), t)))
     shrink = number(theta, rate * at(hyperparameters, 3))
     for i in range(begin, end, lanes(theta)):
         g = load(G, i)
-        m = load(first, i) * beta_1 + g * rest_1
-        v = load(second, i) * beta_2 + (g * g) * rest_2
+        m = fma(load(first, i), beta_1, g * rest_1)
+        v = fma(load(second, i), beta_2, (g * g) * rest_2)
         store(first, i, m)
         store(second, i, v)
         old = load(theta, i)
-        step = m * size / (square_root(v) * root_scale + epsilon)
+        step = m * size / fma(square_root(v), root_scale, epsilon)
         if decays:
-            step = step + load(is_weight, i) * old * shrink
+            step = fma(load(is_weight, i) * old, shrink, step)
         store(theta, i, old - step)

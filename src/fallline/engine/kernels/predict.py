@@ -1,11 +1,9 @@
 """Prediction of single rows in compiled code: one row's numbers never leave the first cache."""
 
-import math
-
 from fallline.core.activations import MAX_EXPONENT
 from fallline.engine.codes import EXP_OUTPUT, SIGMOID_OUTPUT, SOFTMAX_OUTPUT
 from fallline.engine.kernels.activations import activate
-from fallline.engine.kernels.exponential import sigmoid
+from fallline.engine.kernels.exponential import exp, minimum, sigmoid
 from fallline.engine.kernels.matmul import product
 from fallline.engine.kernels.vectors import at, lanes, load, offset, put, store
 
@@ -39,15 +37,15 @@ def predict(call):
             for i in range(1, k):
                 highest = max(highest, at(A, i))
             total = 0.0
+            for i in range(0, k, L):
+                store(A, i, exp(load(A, i) - highest))
             for i in range(k):
-                power = math.exp(at(A, i) - highest)
-                put(A, i, power)
-                total += power
+                total += at(A, i)
             for i in range(k):
                 put(A, i, at(A, i) / total)
         elif output == EXP_OUTPUT:
-            for i in range(k):
-                put(A, i, math.exp(min(at(A, i), MAX_EXPONENT)))
+            for i in range(0, k, L):
+                store(A, i, exp(minimum(load(A, i), MAX_EXPONENT)))
         for i in range(k):
             put(call.out, row * k + i, at(A, i))
     return 1 if finite else 0

@@ -19,8 +19,8 @@ from fallline.engine.config import intrinsic
 from fallline.engine.kernels.activations import sloped, value
 from fallline.engine.kernels.losses import delta
 from fallline.engine.kernels.vectors import (
-    FLAGS,
     as_vector,
+    fused,
     load_at,
     picks,
     store_at,
@@ -57,11 +57,11 @@ def run(
             builder.store(write.load(theta, p).value, place)
         with cgutils.for_range(builder, epochs) as loop:
             rate = builder.load(builder.gep(rates, [builder.mul(loop.index, rate_step)]))
-            eta = write.everywhere(rate, types.float64)
+            minus_eta = write.everywhere(rate, types.float64).negative()
             old = [write.lanes(builder.load(place)) for place in places]
             slopes = gradient(write, call.shape, old, x, y, share)
             for place, w, g in zip(places, old, slopes, strict=True):
-                builder.store((w - g * eta).value, place)
+                builder.store(w.plus(g, minus_eta).value, place)
         for p, place in enumerate(places):
             write.store(theta, p, write.lanes(builder.load(place)))
         return context.get_dummy_value()
@@ -82,10 +82,10 @@ def gradient(
         layers.append(W)
         Z = [dot(A[-1], [row[j] for row in W[:-1]]) + W[-1][j] for j in range(n_out)]
         A.append(Z if l == len(codes) else [write.activation(codes[l], z) for z in Z])
-    D = [write.delta(loss, z, t).times(share) for z, t in zip(A[-1], y, strict=True)]
+    D = [write.delta(loss, z, t) * share for z, t in zip(A[-1], y, strict=True)]
     parts: list[list[Lanes]] = []
     for l, W in reversed(list(enumerate(layers))):
-        dW = [write.sum_of_rows(a.times(d)) for a in A[l] for d in D]
+        dW = [write.sum_of_rows(a * d) for a in A[l] for d in D]
         parts.append(dW + [write.sum_of_rows(d) for d in D])
         if l > 0:
             code = codes[l - 1]
@@ -96,9 +96,9 @@ def gradient(
 
 def dot(u: list["Lanes"], v: list["Lanes"]) -> "Lanes":
     """The sum of their products, in order: each but the first is fused into the sum so far."""
-    total = u[0].times(v[0])
+    total = u[0] * v[0]
     for a, b in zip(u[1:], v[1:], strict=True):
-        total = total + a * b
+        total = total.plus(a, b)
     return total
 
 
@@ -109,18 +109,18 @@ class Lanes:
         self.builder, self.value = builder, value
 
     def __add__(self, other: "Lanes") -> "Lanes":
-        return Lanes(self.builder, self.builder.fadd(self.value, other.value, flags=FLAGS))
-
-    def __sub__(self, other: "Lanes") -> "Lanes":
-        return Lanes(self.builder, self.builder.fsub(self.value, other.value, flags=FLAGS))
+        return Lanes(self.builder, self.builder.fadd(self.value, other.value))
 
     def __mul__(self, other: "Lanes") -> "Lanes":
-        return Lanes(self.builder, self.builder.fmul(self.value, other.value, flags=FLAGS))
+        return Lanes(self.builder, self.builder.fmul(self.value, other.value))
 
-    def times(self, other: "Lanes") -> "Lanes":
-        """A product that is rounded before anything is added to it."""
-        # Numba gives its own flags to an instruction that has none.
-        return Lanes(self.builder, self.builder.fmul(self.value, other.value, flags=("nsz",)))
+    def plus(self, a: "Lanes", b: "Lanes") -> "Lanes":
+        """This plus a b, rounded once."""
+        return Lanes(self.builder, fused(self.builder, a.value, b.value, self.value))
+
+    def negative(self) -> "Lanes":
+        """This times -1."""
+        return Lanes(self.builder, self.builder.fneg(self.value))
 
 
 class Writer:
