@@ -4,10 +4,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ENGINE := $(VENV)/.engine
 KERNELS := $(wildcard src/fallline/engine/kernels/*.py src/fallline/engine/build/*.py) \
-	$(addprefix src/fallline/engine/,codes.py config.py layout.py records.py)
+	$(addprefix src/fallline/engine/,codes.py config.py layout.py processor.py records.py) \
+	$(addprefix src/fallline/core/,activations.py dropout.py)
 DOCS := $(VENV)/.docs
+ZIG := $(VENV)/.zig
 
-.PHONY: demo test test-long lint docs bench lock clean
+.PHONY: demo test test-long lint docs bench wheels lock clean
 
 demo: $(ENGINE)  ## install, then run the main job: the truth table
 	$(BIN)/fallline demo
@@ -15,7 +17,7 @@ demo: $(ENGINE)  ## install, then run the main job: the truth table
 test: $(ENGINE) lint  ## install, then lint, types and the whole fast suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-long: $(ENGINE) $(DOCS)  ## the long tests: fuzzing, soak, exhaustive sweeps
+test-long: $(ENGINE) $(DOCS) $(ZIG)  ## the long tests: fuzzing, soak, exhaustive sweeps
 	$(BIN)/python -m pytest -m long
 
 lint: $(STAMP)
@@ -28,6 +30,14 @@ docs: $(DOCS)  ## build the documentation, warnings being errors: docs/_build/ht
 
 bench: $(ENGINE)  ## run the benchmarks and write benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run_all.py
+
+wheels: $(ZIG)  ## the wheels of all platforms, and one for any other, in dist/ (zig links for all)
+	$(BIN)/python -m fallline.engine.build all --folder build/engine
+	for platform in linux-x86_64 linux-aarch64 macosx-x86_64 macosx-arm64 win-amd64 win-arm64 pure; do \
+		FALLLINE_WHEEL=$$platform FALLLINE_LIBRARIES=build/engine $(BIN)/python -m pip wheel --quiet \
+			--disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . || exit 1; \
+	done
+	ls -l dist
 
 # The versions in requirements.lock hold for every Python from 3.11 on (markers tell them apart).
 $(STAMP): pyproject.toml requirements.lock
@@ -42,6 +52,10 @@ $(ENGINE): $(STAMP) $(KERNELS)
 	$(BIN)/python -m fallline.engine.build || echo "the engine is compiled at its first use instead"
 	touch $(ENGINE)
 
+$(ZIG): $(STAMP) requirements-zig.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-zig.lock
+	touch $(ZIG)
+
 $(DOCS): $(STAMP) requirements-docs.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.lock
 	touch $(DOCS)
@@ -52,6 +66,9 @@ lock:  ## renew requirements.lock (needs uv)
 	uv pip compile --group docs --constraint requirements.lock --universal --python-version 3.11 \
 		--no-annotate --no-emit-index-url --no-header --quiet --upgrade \
 		--output-file requirements-docs.lock
+	uv pip compile --group zig --universal --python-version 3.11 \
+		--no-annotate --no-emit-index-url --no-header --quiet --upgrade \
+		--output-file requirements-zig.lock
 
 clean:
-	rm -rf $(VENV) src/fallline/engine/lib .mypy_cache .ruff_cache .pytest_cache .hypothesis dist docs/_build
+	rm -rf $(VENV) src/fallline/engine/lib build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist docs/_build

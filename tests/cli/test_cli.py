@@ -201,7 +201,12 @@ def test_predict_needs_no_target(cli, trained: Path, tmp_path: Path) -> None:
         csv.writer(file).writerows([row[:at] + row[at + 1 :] for row in rows[:50]])
     result = cli("predict", trained, "new.csv")
     assert len(result.stdout.splitlines()) == 50
-    assert result.stdout.splitlines() == cli("predict", trained, HOUSING).stdout.splitlines()[:50]
+    alone, among_others = (
+        np.array(each.stdout.splitlines()[1:50], float)
+        for each in (result, cli("predict", trained, HOUSING))
+    )
+    # BLAS adds up in another order for another number of rows
+    np.testing.assert_allclose(alone, among_others, rtol=1e-12)
 
 
 def test_predict_lacking_a_column(cli, trained: Path, tmp_path: Path) -> None:

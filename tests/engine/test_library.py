@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fallline.engine import library
+from fallline.engine import library, processor
 from fallline.errors import ParameterError
 
 needed = pytest.mark.skipif(
@@ -69,7 +69,7 @@ def test_a_library_of_other_sources_is_not_taken(tmp_path: Path, monkeypatch) ->
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
     assert library.opened(broken) is None
-    own = library.FOLDER / library.file_name((library.levels() or ["none"])[0])
+    own = library.FOLDER / processor.file_name((*processor.levels(), "none")[0])
     if library.opened(own) is not None:
         monkeypatch.setattr(library, "sources", lambda: 1)
         assert library.opened(own) is None
@@ -125,8 +125,8 @@ def test_without_numba_the_reference_serves_what_the_library_has_not(level: str)
 
 
 def test_processors_with_fused_multiplication_give_the_same_bits() -> None:
-    fused = [each for each in library.levels() if each != "x86-64-v2"]
-    there = [each for each in fused if library.opened(library.FOLDER / library.file_name(each))]
+    fused = [each for each in processor.levels() if each != "x86-64-v2"]
+    there = [each for each in fused if library.opened(library.FOLDER / processor.file_name(each))]
     if len(there) < 2:
         pytest.skip(
             "it takes the libraries of two levels: python -m fallline.engine.build LEVEL ..."

@@ -8,8 +8,6 @@ as x86-64-v3, or "jit".
 import ctypes
 import hashlib
 import os
-import platform
-import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -19,16 +17,15 @@ from typing import Any
 import numpy as np
 
 from fallline.engine.config import ENGINE, cached_files, compiled, drop_stale
+from fallline.engine.processor import file_name, levels
 from fallline.errors import ParameterError
 
 __all__ = [
     "Function",
     "available",
     "compiled_before",
-    "file_name",
     "function",
     "has",
-    "levels",
     "loaded",
     "shared",
     "symbol_of",
@@ -38,7 +35,9 @@ __all__ = [
 Function = Callable[[int], int]
 
 FOLDER = ENGINE / "lib"
-SOURCES = ("codes.py", "config.py", "layout.py", "records.py")  # what kernels import
+# what the kernels import
+SOURCES = ("codes.py", "config.py", "layout.py", "processor.py", "records.py")
+CORE = ("activations.py", "dropout.py")
 made: dict[tuple[Any, ...], Function] = {}
 
 
@@ -84,32 +83,13 @@ def symbol_of(name: str, dtype: str, *shape: Any) -> str:
     return "_".join(["fallline", name, dtype, *map(str, numbers)]).replace("-", "m")
 
 
-def file_name(level: str) -> str:
-    """The file of a processor level's library."""
-    return f"fallline-{level}.{'dll' if sys.platform == 'win32' else 'so'}"
-
-
-def levels() -> list[str]:
-    """The processor levels whose code this machine runs, the best first."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return []
-    try:
-        from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
-            __cpu_features__ as features,
-        )
-    except ImportError:
-        return []
-    needs = {
-        "x86-64-v4": ("AVX2", "FMA3", "AVX512_SKX"),
-        "x86-64-v3": ("AVX2", "FMA3", "F16C"),
-        "x86-64-v2": ("SSE42", "POPCNT"),
-    }
-    return [level for level, names in needs.items() if all(features.get(name) for name in names)]
-
-
 def sources() -> int:
     """A number for the text of all that is compiled: a library is of the sources that are here."""
-    paths = [*sorted((ENGINE / "kernels").glob("*.py")), *(ENGINE / name for name in SOURCES)]
+    paths = [
+        *sorted((ENGINE / "kernels").glob("*.py")),
+        *(ENGINE / name for name in SOURCES),
+        *(ENGINE.parent / "core" / name for name in CORE),
+    ]
     text = b"".join(path.read_bytes() for path in paths)
     return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "little")
 

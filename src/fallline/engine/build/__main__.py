@@ -1,12 +1,16 @@
-"""Compile and link the engine for this machine: ``python -m fallline.engine.build [LEVEL ...]``."""
+"""Compile and link the engine: ``python -m fallline.engine.build [TARGET ...]``.
+
+A target is SYSTEM-LEVEL, such as linux-aarch64, or a level of this system; without one it is the
+best level of this machine, and "all" is every target there is. Other systems than this one take the
+package ziglang, which links for all of them.
+"""
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
@@ -15,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from fallline.engine import library
-from fallline.engine.build.emit import objects
 from fallline.engine.build.header import header
+from fallline.engine.build.link import link, missing_linker
+from fallline.engine.build.targets import TARGETS, Target
 from fallline.engine.codes import BINARY_CROSS_ENTROPY, SIGMOID, SQUARED_ERROR, TANH
 from fallline.engine.layout import lanes
+from fallline.engine.processor import levels
 
-COMPILER = os.environ.get("CC", "gcc")  # it only links
 MAX_INPUTS, MAX_HIDDEN = 3, 4  # of the tiny networks whose code is made for their shape
 
 
@@ -39,49 +44,56 @@ def keys() -> list[tuple[Any, ...]]:
     return [*common, ("shuffle", "float64"), *tiny]
 
 
-def link(files: list[Path], target: Path) -> None:
-    """A shared library of these objects, put in place whole: the old one may be in use."""
-    new = target.with_suffix(f".{os.getpid()}")
-    command = [COMPILER, "-shared", "-O2", "-s", "-o", str(new), *map(str, files), "-lm"]
-    subprocess.run(command, check=True)  # noqa: S603
-    os.replace(new, target)
+def compiled(compiled_for: str, targets: list[Target]) -> Iterable[tuple[bytes, ...]]:
+    """The object code of all functions for each of these targets, which share their kernels."""
+    # read by the kernels, and by Numba, when the workers import them
+    os.environ["FALLLINE_COMPILE_FOR"] = compiled_for
+    os.environ["NUMBA_CPU_NAME"], os.environ["NUMBA_CPU_FEATURES"] = compiled_for, ""
+    from fallline.engine.build.emit import objects
 
-
-def build(levels: list[str], folder: Path) -> None:
-    """The library for each level, and the header."""
-    folder.mkdir(exist_ok=True)
-    (folder / "fallline.h").write_text(header())
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with (
-        tempfile.TemporaryDirectory() as place,
-        ProcessPoolExecutor(workers, get_context("spawn")) as pool,
-    ):
-        made = list(pool.map(partial(objects, levels=levels), keys()))
-        for level, codes in zip(levels, zip(*made, strict=True), strict=True):
-            version = Path(place) / "version.c"
-            version.write_text(f"long long fallline_sources = {library.sources()}LL;\n")
-            files = [version]
-            for number, code in enumerate(codes):
-                files.append(Path(place) / f"{level}-{number}.o")
-                files[-1].write_bytes(code)
-            target = folder / library.file_name(level)
-            link(files, target)
-            print(f"{target} {target.stat().st_size:,} bytes")
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        return zip(*pool.map(partial(objects, targets=targets), keys()), strict=True)
+
+
+def build(targets: list[Target], folder: Path) -> None:
+    """The library of each target, and the header."""
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / "fallline.h").write_text(header())
+    symbols = [library.symbol_of(*key) for key in keys()]
+    for compiled_for in dict.fromkeys(target.compiled_for for target in targets):
+        group = [target for target in targets if target.compiled_for == compiled_for]
+        for target, codes in zip(group, compiled(compiled_for, group), strict=True):
+            with tempfile.TemporaryDirectory() as place:
+                file = link(target, list(codes), symbols, Path(place), folder)
+            print(f"{file} {file.stat().st_size:,} bytes", flush=True)
+
+
+def chosen(names: list[str]) -> list[Target]:
+    """The targets of these names."""
+    if names == ["all"]:
+        return list(TARGETS.values())
+    whole = [name if name in TARGETS else f"{sys.platform}-{name}" for name in names]
+    unknown = [name for name in whole if name not in TARGETS]
+    if unknown:
+        sys.exit(f"there is no target {', '.join(unknown)}; there are: {', '.join(TARGETS)}")
+    return [TARGETS[name] for name in whole]
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("levels", nargs="*", help="by default the one this processor has")
-    levels = parser.parse_args().levels or library.levels()[:1]
-    if not levels:
+    parser.add_argument("targets", nargs="*", metavar="TARGET")
+    parser.add_argument("--folder", type=Path, default=library.FOLDER, help="default: %(default)s")
+    arguments = parser.parse_args()
+    names = arguments.targets or list(levels()[:1])
+    if not names:
         sys.exit("there is no library for this processor")
+    targets = chosen(names)
+    for lack in filter(None, map(missing_linker, targets)):
+        sys.exit(lack)
     began = time.perf_counter()
-    if shutil.which(COMPILER) is None:
-        sys.exit(
-            f"no C compiler {COMPILER!r} to link with: set CC; until then Numba compiles the engine"
-        )
-    build(levels, library.FOLDER)
+    build(targets, arguments.folder)
     print(f"made in {time.perf_counter() - began:.0f} s")
 
 

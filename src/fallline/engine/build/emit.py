@@ -12,6 +12,7 @@ import numba
 import numpy as np
 from numba import types
 
+from fallline.engine.build.targets import Target
 from fallline.engine.config import FLAGS
 from fallline.engine.kernels.entries import ENTRIES
 from fallline.engine.kernels.records import Call
@@ -20,16 +21,9 @@ from fallline.engine.library import symbol_of
 __all__ = ["objects"]
 
 # what the code may take from the C library
-EXTERNAL = {
-    "sqrt",
-    "memcpy",
-    "memset",
-    "memmove",
-    "sched_yield",
-    "SwitchToThread",
-}
+EXTERNAL = {"memcpy", "memset", "memmove", "sched_yield", "SwitchToThread"}
 WRAPPER = """
-define i64 @{symbol}(ptr %call) {{
+define dllexport i64 @{symbol}(ptr %call) {{
   %result = alloca i64
   %error = alloca ptr
   %status = call i32 @"{name}"(ptr %result, ptr %error, ptr %call)
@@ -39,21 +33,38 @@ define i64 @{symbol}(ptr %call) {{
 """
 
 
-def objects(key: tuple[Any, ...], levels: list[str]) -> list[bytes]:
-    """The object code of one function (see ``library.function``) for each level."""
+def objects(key: tuple[Any, ...], targets: list[Target]) -> list[bytes]:
+    """The object code of one function (see ``library.function``) for each target."""
     # Each function begins a cache line: a training loop that does not took 1.3 times as long.
     text = re.sub(
         r"^(define .*) \{$", r"\1 align 64 {", str(without_numba(*key)), flags=re.MULTILINE
     )
-    # Parsed anew for each level, since LLVM changes a module while it writes code.
-    return [machine(level).emit_object(llvm.parse_assembly(text)) for level in levels]
+    # Parsed anew for each target, since LLVM changes a module while it writes code.
+    return [object_code(text, target) for target in targets]
 
 
-def machine(level: str) -> Any:
-    """LLVM's back end for a processor level."""
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=level, opt=3, reloc="pic", codemodel="small"
-    )
+def object_code(text: str, target: Target) -> bytes:
+    """The object code of a module's text, which Numba has written for this system."""
+    machine = machine_of(target)
+    text = re.sub('target triple = ".*"', f'target triple = "{target.triple}"', text)
+    text = re.sub('target datalayout = ".*"', f'target datalayout = "{machine.target_data}"', text)
+    if target.system == "win32":
+        text = text.replace("@sched_yield(", "@SwitchToThread(")
+    else:
+        text = text.replace("define dllexport", "define")
+    code: bytes = machine.emit_object(llvm.parse_assembly(text))
+    return code
+
+
+def machine_of(target: Target) -> Any:
+    """LLVM's back end for a target."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    return llvm.Target.from_triple(target.triple).create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3,
+        reloc="static" if target.system == "wasm" else "pic",
+        codemodel="default" if target.system == "wasm" else "small",
+    )  # fmt: skip
 
 
 def without_numba(name: str, dtype: str, *shape: Any) -> Any:
@@ -68,7 +79,8 @@ def without_numba(name: str, dtype: str, *shape: Any) -> Any:
             part.linkage = "internal"
     passes = llvm.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()
-    passes.run(module, llvm.create_pass_builder(machine(""), llvm.create_pipeline_tuning_options()))
+    machine = llvm.Target.from_default_triple().create_target_machine()
+    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
     needed = set(re.findall(r"^declare [^@]*@([\w.]+)\(", str(module), re.MULTILINE))
     unknown = {each for each in needed if not each.startswith("llvm.")} - EXTERNAL
     if unknown:

@@ -41,6 +41,7 @@ from fallline.engine.kernels.vectors import (
     vector_of,
 )
 from fallline.engine.layout import MIN_ROWS
+from fallline.engine.processor import vector_registers
 
 INT64 = ir.IntType(64)
 N_IN, N_OUT, CODE, START, BELOW, ABOVE, SLOPES, DELTA, PARTIAL, FIELDS = range(10)  # of a layer
@@ -132,9 +133,15 @@ def block(m: int, v: int, *, ones: bool = False) -> Any:
     return intrinsic(typed)
 
 
-block_4_2, block_4_1, block_2_4 = block(4, 2), block(4, 1), block(2, 4)
-block_1_4, block_1_1 = block(1, 4), block(1, 1)
-ones_4, ones_1 = block(1, 4, ones=True), block(1, 1, ones=True)
+# rows and columns of the blocks of ``sums`` and of ``outer``, by how many vectors registers hold
+(ROWS, COLUMNS), (INPUTS, OUTPUTS) = {
+    32: ((4, 2), (2, 4)),
+    8: ((2, 2), (2, 2)),
+    4: ((2, 1), (2, 1)),
+}[vector_registers()]
+sums_many, sums_column, block_1_1 = block(ROWS, COLUMNS), block(ROWS, 1), block(1, 1)
+outer_many, outer_row = block(INPUTS, OUTPUTS), block(1, OUTPUTS)
+ones_many, ones_1 = block(1, OUTPUTS, ones=True), block(1, 1, ones=True)
 
 
 @kernel
@@ -147,17 +154,18 @@ def sums(W, step_in, step_out, n_in, n_out, bias, A, a_step, Z, m):
     L, NO = lanes(A), np.bool_(False)
     a_row, z_row, w_step, w_column = a_step * L, n_out * L, step_in * L, step_out * L
     r = 0
-    while r + 4 <= m:
+    while r + ROWS <= m:
         a, z = offset(A, r * a_row), offset(Z, r * z_row)
         o = 0
-        while o + 2 <= n_out:
-            block_4_2(a, a_row, L, offset(W, o * w_column), w_step, w_column, n_in,
+        while o + COLUMNS <= n_out:
+            sums_many(a, a_row, L, offset(W, o * w_column), w_step, w_column, n_in,
                       offset(z, o * L), z_row, L, NO, bias)  # fmt: skip
-            o += 2
-        if o < n_out:
-            block_4_1(a, a_row, L, offset(W, o * w_column), w_step, w_column, n_in,
+            o += COLUMNS
+        while o < n_out:
+            sums_column(a, a_row, L, offset(W, o * w_column), w_step, w_column, n_in,
                       offset(z, o * L), z_row, L, NO, bias)  # fmt: skip
-        r += 4
+            o += 1
+        r += ROWS
     while r < m:
         for o in range(n_out):
             block_1_1(offset(A, r * a_row), a_row, L, offset(W, o * w_column), w_step, w_column,
@@ -171,17 +179,17 @@ def outer(A, a_step, D, n_in, n_out, m, G, add):
     L, NO = lanes(A), np.bool_(False)
     a_row, d_row = a_step * L, n_out * L
     o = 0
-    while o + 4 <= n_out:
+    while o + OUTPUTS <= n_out:
         d, g, i = offset(D, o * L), offset(G, o * L), 0
-        while i + 2 <= n_in:
-            block_2_4(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
+        while i + INPUTS <= n_in:
+            outer_many(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
                       add, NO)  # fmt: skip
-            i += 2
+            i += INPUTS
         if i < n_in:
-            block_1_4(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
+            outer_row(offset(A, i * L), L, a_row, d, d_row, L, m, offset(g, i * d_row), d_row, L,
                       add, NO)  # fmt: skip
-        ones_4(A, L, a_row, d, d_row, L, m, offset(g, n_in * d_row), d_row, L, add, NO)
-        o += 4
+        ones_many(A, L, a_row, d, d_row, L, m, offset(g, n_in * d_row), d_row, L, add, NO)
+        o += OUTPUTS
     while o < n_out:
         d, g = offset(D, o * L), offset(G, o * L)
         for i in range(n_in):

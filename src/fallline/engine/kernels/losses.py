@@ -23,7 +23,16 @@ from fallline.engine.kernels.exponential import (
     minimum,
     sigmoid,
 )
-from fallline.engine.kernels.vectors import absolute, fill, fma, lanes, load, select, store, wide_total
+from fallline.engine.kernels.vectors import (
+    absolute,
+    fill,
+    fma,
+    lanes,
+    load,
+    select,
+    store,
+    wide_total,
+)
 
 
 @inlined_by_llvm

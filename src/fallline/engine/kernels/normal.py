@@ -1,10 +1,10 @@
 """GELU by the normal distribution in vectors: gelu(z) = z Phi(z), with slope Phi(z) + z phi(z).
 
-Phi(-a) = phi(a) / phi(0) f(t) / (2 + sqrt(2 pi) a) for a >= 0, with t = (a - 4) / (a + 4). This f is
-smooth, 1 at both ends of t, and a polynomial in t gives it within rounding; the form is that of
-Shepherd and Laframboise 1981 (Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < oo,
-Mathematics of Computation 36). The coefficients are those of f's Chebyshev series in t, at 60
-digits, for a up to 38.6 in float64 and 13.2 in float32; beyond, phi(a) is 0.
+For a >= 0, Phi(-a) = phi(a) / phi(0) * f(t) / (2 + sqrt(2 pi) a) with t = (a - 4) / (a + 4). This f
+is smooth and 1 at both ends, so that a polynomial in t gives it within rounding; the form is that
+of Shepherd and Laframboise 1981 (Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in
+0 <= x < infinity, Mathematics of Computation 36). The coefficients are those of f's Chebyshev
+series, computed with 60 digits for a up to 38.6 in float64, 13.2 in float32; beyond, phi(a) is 0.
 """
 
 from types import SimpleNamespace

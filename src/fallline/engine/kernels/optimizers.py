@@ -1,7 +1,5 @@
 """The optimisers' updates in compiled code; the equations are those of fallline.core.optimizers."""
 
-import math
-
 from fallline.engine.codes import ADAMW, DESCENT, MOMENTUM, NESTEROV, RMSPROP
 from fallline.engine.config import inlined_by_llvm, kernel
 from fallline.engine.kernels.vectors import (
@@ -108,7 +106,7 @@ def adam(decays, theta, G, first, second, is_weight, begin, end, rate, t, hyperp
         number(theta, at(hyperparameters, 1)),
         number(theta, 1.0 - at(hyperparameters, 1)),
     )
-    correction = 1.0 / math.sqrt(1.0 - power(at(hyperparameters, 1), t))
+    correction = 1.0 / square_root(1.0 - power(at(hyperparameters, 1), t))
     root_scale = number(theta, correction)
     epsilon = number(
         theta,

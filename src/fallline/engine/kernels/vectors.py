@@ -220,15 +220,14 @@ def select(typing_context: Any, mask: Any, a: Any, b: Any) -> Any:
 
 
 def unary(name: str) -> Any:
-    """A function of each lane that LLVM has by name."""
+    """A function of each lane, or of a number of float64, that LLVM has by name."""
 
     def typed(typing_context: Any, x: Any) -> Any:
         def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            vector = x.llvm
+            kind = args[0].type
+            of = f"v{x.lanes}f{x.dtype.bitwidth}" if isinstance(x, Vector) else "f64"
             function = cgutils.get_or_insert_function(
-                builder.module,
-                ir.FunctionType(vector, [vector]),
-                f"llvm.{name}.v{x.lanes}f{x.dtype.bitwidth}",
+                builder.module, ir.FunctionType(kind, [kind]), f"llvm.{name}.{of}"
             )
             return builder.call(function, [args[0]])
 
