@@ -399,7 +399,11 @@ def test_without_a_folder_to_keep_code_in_it_compiles_in_memory() -> None:
     assert answer.count("set NUMBA_CACHE_DIR to a folder that can be written") == 1
 
 
-def test_nan_is_noticed_between_records(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("engine", ["compiled", "numpy"])
+@pytest.mark.parametrize("epochs", [4000, 1500])
+def test_nan_is_noticed_at_the_next_record_or_the_end(
+    rng: np.random.Generator, engine: str, epochs: int
+) -> None:
     X, y = rng.normal(size=(30, 2)), rng.normal(size=30)
     net = Network([2, 3, 1], hidden="identity", loss="squared_error", seed=0)
     with pytest.warns(DivergenceWarning):
@@ -408,11 +412,12 @@ def test_nan_is_noticed_between_records(rng: np.random.Generator) -> None:
             X,
             y,
             optimizer=fl.GradientDescent(1e3),
-            epochs=4000,
+            epochs=epochs,
             record_every=2000,
-            engine="compiled",
+            engine=engine,
         )
-    assert history.epochs_done == 2000
+    assert history.epochs_done == min(epochs, 2001)
+    assert history.epoch == [0, min(epochs, 2001) - 1]
     assert np.isfinite(net.parameters).all()
 
 

@@ -12,13 +12,14 @@ L-BFGS chooses its own steps along a line, so it is not of this form: ``LBFGS`` 
 settings, and :func:`fallline.train` hands the whole run to SciPy.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.schedules import Schedule, as_schedule, spanning
+from fallline.core.schedules import Constant, Schedule, as_schedule, spanning
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_flag, check_integer, check_number
 
@@ -295,6 +296,13 @@ def rate_at(optimizer: Optimizer, step: int) -> float:
     if isinstance(optimizer, _Stepper):  # its rate is checked already
         return float(optimizer.rate(step))
     return float(as_schedule(optimizer.learning_rate)(step))
+
+
+def rates_at(optimizer: Optimizer, steps: Sequence[int]) -> list[float]:
+    """The learning rates of these steps; a constant one is asked for once."""
+    if isinstance(getattr(optimizer, "rate", None), Constant):
+        return [rate_at(optimizer, 0)] * len(steps)
+    return [rate_at(optimizer, step) for step in steps]
 
 
 def running_mean(mean: Array, new: Array, decay: float) -> None:

@@ -5,8 +5,8 @@ what each of them takes, ``codes`` and ``functions`` which number stands for whi
 ``loop.Loop`` holds the arrays of a run and calls the training loop; ``gradient`` takes gradients
 from it, ``many`` trains many networks, ``tiny`` those that fit into registers; ``predictor``
 predicts rows, ``orders`` draws their orders. ``layout`` divides a workspace, ``threads`` counts the
-free cores, ``own`` compiles functions of the user's own. Read records, then loop, then
-``kernels.driver``.
+free cores, ``watch`` has losses recorded, ``own`` compiles functions of the user's own. Read
+records, then loop, then ``kernels.driver``.
 """
 
 from fallline.engine.gradient import Gradient
@@ -16,12 +16,14 @@ from fallline.engine.many import Course, train_many
 from fallline.engine.orders import permutations
 from fallline.engine.predictor import Predictor
 from fallline.engine.threads import threads_allowed
+from fallline.engine.watch import Watch
 
 __all__ = [
     "Course",
     "Gradient",
     "Loop",
     "Predictor",
+    "Watch",
     "compiled_before",
     "computes",
     "obstacles",

@@ -21,6 +21,7 @@ from fallline.engine.library import Function, function, shared, usable
 from fallline.engine.records import TRAIN, Record
 from fallline.engine.threads import helpers
 from fallline.engine.tiny import Tiny, unrolls
+from fallline.engine.watch import Watch
 
 __all__ = ["Loop", "computes", "obstacles", "ready", "serves"]
 
@@ -117,7 +118,7 @@ class Loop:
             self.n_threads = 1
         self.workspaces = [self.layout.workspace() for _ in range(self.threads)]
         size = padded(network.n_parameters, dtype)
-        self.theta, is_weight, first, second = (aligned(size, dtype) for _ in range(4))
+        self.theta, self.best, is_weight, first, second = (aligned(size, dtype) for _ in range(5))
         is_weight[: network.n_parameters] = network.is_weight
         self.kept = [twin for twin, keep in zip((first, second), kept, strict=True) if keep]
         self.gradient = aligned(size * (MAX_PARTS if self.n_threads > 1 else 2), dtype)
@@ -128,6 +129,7 @@ class Loop:
             is_weight=is_weight, size=size, segment=segment, losses=np.zeros(MAX_PARTS),
             costs=np.zeros(-(-size // segment)), plan=self.layout.plan, n_runs=1,
             barrier=self.barrier, results=self.results, thread=0, workspace=self.workspaces[0],
+            before=aligned(size, dtype), best=self.best, every=0,
         )  # fmt: skip
 
     def seconds_of_products(self, n_rows: int) -> float:
@@ -159,19 +161,42 @@ class Loop:
         loss, else 0, comes before the steps.
         """
         taken = done = 0
-        per_epoch = -(-len(self.rows) // self.batch_size)
         while done < count:
-            now = max(1, self.piece((count - done) * per_epoch) // per_epoch)
-            if draw is None:
-                order = self.everything
-            else:
-                now = max(1, min(now, MAX_DRAWN // len(self.rows)))
-                order = draw(now)
-            total, _, steps = self.call(order, step + taken, now, draw is not None)
+            total, now, steps = self.stretch(count - done, step + taken, draw)
             taken, done = taken + steps, done + now
             if not np.isfinite(total):
                 return total, taken
         return 0.0, taken
+
+    def stretch(
+        self,
+        count: int,
+        step: int,
+        draw: Callable[[int], Array] | None = None,
+        watch: Watch | None = None,
+    ) -> tuple[float, int, int]:
+        """As ``epochs``, but ends where Ctrl-C is to be heard; the epochs before the steps.
+
+        What ``watch`` asks for is recorded, and may end the stretch.
+        """
+        per_epoch = self.steps_per_epoch
+        now = max(1, self.piece(count * per_epoch) // per_epoch)
+        if draw is None:
+            order = self.everything
+        else:
+            now = max(1, min(now, MAX_DRAWN // len(self.rows)))
+            order = draw(now)
+        total, _, steps = self.call(order, step, now, draw is not None, watch=watch)
+        return total, -(-steps // per_epoch), steps
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def seconds_of_epoch(self) -> float:
+        """About how long an epoch takes: by the clock, or before the first by its products."""
+        seconds = min(self.pace.values(), default=self.seconds_of_step)
+        return self.steps_per_epoch * seconds
 
     def piece(self, steps: int) -> int:
         """How many of these steps to take before Python, and Ctrl-C, are heard again."""
@@ -208,6 +233,7 @@ class Loop:
         epochs: int,
         want_loss: bool,
         before: tuple[float, float] = (0.0, 0.0),
+        watch: Watch | None = None,
     ) -> tuple[float, float, int]:
         """Whole steps over ``order``: the sum of the losses, their mass, and the steps taken.
 
@@ -216,9 +242,9 @@ class Loop:
         """
         began = time.perf_counter()
         if self.tiny is not None and not want_loss:
-            self.tiny.descend(epochs, rates_of(self.optimizer, step, epochs))
-            self.pace[1] = (time.perf_counter() - began) / epochs
-            return 0.0, 0.0, epochs
+            done = self.tiny.descend(epochs, rates_of(self.optimizer, step, epochs), watch)
+            self.pace[1] = (time.perf_counter() - began) / done
+            return 0.0, 0.0, done
         n = self.network.n_parameters
         self.theta[:n] = self.network.parameters
         for twin, values in zip(self.kept, self.states, strict=True):
@@ -229,13 +255,17 @@ class Loop:
         self.record.set(
             n_rows=n_rows, epochs=epochs, want_loss=want_loss, sum_before=before[0],
             mass_before=before[1], rates=rates, n_rates=len(rates), step=step,
-            keys=self.keys(step, steps),
+            keys=self.keys(step, steps), every=0,
         )  # fmt: skip
+        if watch is not None:
+            watch.into(self.record, epochs)
         total, mass, done = self.together(self.record, n_threads, self.rows, order)
         self.network.parameters[:] = self.theta[:n]
         for twin, values in zip(self.kept, self.states, strict=True):
             values[:] = twin[:n]
         self.pace[n_threads] = (time.perf_counter() - began) / done
+        if watch is not None:
+            watch.out_of(self.record, -(-done // self.steps_per_epoch), self.best[:n])
         return total, mass, done
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
@@ -254,7 +284,7 @@ class Loop:
         """The record of a call that measures."""
         return self.record.copy(
             epochs=1, one_block=False, want_loss=True, sum_before=0.0, mass_before=0.0,
-            rates=np.zeros(1), n_rates=1, l2=0.0, l1=0.0, learn=False, dropout=0.0,
+            rates=np.zeros(1), n_rates=1, l2=0.0, l1=0.0, learn=False, dropout=0.0, every=0,
         )  # fmt: skip
 
     @cached_property

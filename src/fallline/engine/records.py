@@ -91,6 +91,13 @@ logits | real* | (n_rows, n_outputs) | takes the logits of a batch; 0: they are 
 workspace | real* | | the calling thread's own, laid out by engine.layout
 plan | int* | | where everything lies in a workspace, by engine.layout
 n_runs | int | | networks trained one after the other on the same rows
+every | int | | an epoch's loss is recorded where this divides its number; 0: nowhere
+first_epoch | int | | number of the first epoch
+recorded | float* | (epochs / every, rounded up) | takes the recorded losses
+limit | float | | a recorded loss that is not below it ends the call
+lowest | float* | (3,) | lowest recorded loss so far; takes it, its epoch, and how many are recorded
+best | real* | (size,) | takes the parameters before the epoch of the lowest loss
+before | real* | (size,) | workspace: the parameters before the epoch
 results | float* | (n_runs, 3) | takes the last epoch's sum of losses times masses, its mass; steps
 """,
 )
@@ -165,6 +172,13 @@ shares | real* | (lanes,) | each row's share of the mean, the last ones zero
 rates | float* | (n_rates,) | learning rates: one for all steps, or one for each
 n_rates | int | | 1, or the number of steps
 epochs | int | | steps, each on all rows
+mass | float | | number of rows, or the sum of their weights
+every | int | | an epoch's loss is recorded where this divides its number; 0: nowhere
+first_epoch | int | | number of the first epoch
+recorded | float* | (epochs / every, rounded up) | takes the recorded losses
+limit | float | | a recorded loss that is not below it ends the call
+lowest | float* | (3,) | lowest recorded loss so far; takes it, its epoch, and how many are recorded
+best | real* | (n_parameters, lanes) | takes the parameters before the epoch of the lowest loss
 """,
 )
 

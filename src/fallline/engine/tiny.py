@@ -14,6 +14,7 @@ from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import aligned, lanes
 from fallline.engine.library import available, function
 from fallline.engine.records import DESCEND, Record
+from fallline.engine.watch import Watch
 
 __all__ = ["Tiny", "unrolls"]
 
@@ -61,10 +62,11 @@ class Tiny:
         weight = [1.0] * len(rows) if rows.weight is None else rows.weight.tolist()
         mass = sum(weight)  # in order, as the driver adds them
         shares = np.array(weight) / mass if mass > 0 else np.zeros(len(rows))
-        self.theta = self.by_lane(network.parameters[:, None])
+        self.theta, self.best = (self.by_lane(network.parameters[:, None]) for _ in range(2))
         self.record = Record(
-            DESCEND, network.dtype, theta=self.theta, X=X, Y=Y, shares=self.by_lane(shares[None, :])
-        )
+            DESCEND, network.dtype, theta=self.theta, X=X, Y=Y, mass=mass, best=self.best,
+            shares=self.by_lane(shares[None, :]),
+        )  # fmt: skip
 
     def by_lane(self, values: Array) -> Array:
         """Rows of one vector's length, zero beyond what is given."""
@@ -73,9 +75,12 @@ class Tiny:
         workspace[:, : values.shape[1]] = values
         return workspace
 
-    def descend(self, epochs: int, rates: Array) -> None:
-        """So many steps on all rows, at one rate or at one for each."""
+    def descend(self, epochs: int, rates: Array, watch: Watch | None = None) -> int:
+        """Up to so many steps on all rows, at one rate or at one for each; how many were taken."""
         self.theta[:] = self.network.parameters[:, None]
-        self.record.set(rates=rates, n_rates=len(rates), epochs=epochs)
+        self.record.set(rates=rates, n_rates=len(rates), epochs=epochs, every=0)
+        if watch is not None:
+            watch.into(self.record, epochs)
         self.run(self.record.address)
         self.network.parameters[:] = self.theta[:, 0]
+        return epochs if watch is None else watch.out_of(self.record, epochs, self.best[:, 0])

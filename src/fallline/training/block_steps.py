@@ -15,7 +15,7 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY
 from fallline.core.samples import Samples
-from fallline.engine import computes
+from fallline.engine import Watch, computes
 from fallline.training.divergence import ran_away
 from fallline.training.position import Position
 from fallline.training.settings import Settings
@@ -66,6 +66,9 @@ class BlockSteps:
             loss = self.pass_over(epoch)
             if not np.isfinite(loss):
                 return loss
+        return 0.0
+
+    def watched(self, count: int, watch: Watch) -> float:
         return 0.0
 
     def pass_over(self, epoch: int) -> float:

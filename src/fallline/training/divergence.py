@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["ran_away", "runaway_message"]
+__all__ = ["RUNAWAY", "ran_away", "runaway_message"]
 
 RUNAWAY = 1e3
 

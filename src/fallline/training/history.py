@@ -1,5 +1,6 @@
 """What training leaves behind: one row per recorded epoch, and how it ended."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,12 @@ class History:
         """Add one row; validation and learning rate are appended beside it."""
         self.epoch.append(epoch)
         self.loss.append(loss)
+
+    def extend(self, epochs: Iterable[int], losses: list[float], rates: list[float]) -> None:
+        """Add rows."""
+        self.epoch.extend(epochs)
+        self.loss.extend(losses)
+        self.learning_rate.extend(rates)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON and the model file."""

@@ -16,11 +16,12 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.core import metrics
 from fallline.core.network import Network
-from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at
+from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at, rates_at
 from fallline.core.samples import Samples
+from fallline.engine import Watch
 from fallline.errors import DivergenceWarning, InterruptedWarning, warn
 from fallline.training import lbfgs
-from fallline.training.divergence import ran_away, runaway_message
+from fallline.training.divergence import RUNAWAY, ran_away, runaway_message
 from fallline.training.history import History
 from fallline.training.position import Position
 from fallline.training.settings import Checkpointer, Progress, Settings, TrainOptions, check_pair
@@ -193,6 +194,11 @@ class Run:
         if math.isnan(position.first_loss):
             position.first_loss = steps.first_loss() + self.penalty()
         while position.epoch < settings.epochs:
+            if self.unwatched and self.stretch():
+                if self.history.stopped == "diverged":
+                    return None
+                self.save_checkpoint()
+                continue
             epoch = position.epoch
             recorded = epoch % settings.record_every == 0
             ahead = 1 if recorded else self.epochs_to_next_stop(epoch)
@@ -201,24 +207,62 @@ class Run:
             position.epoch = self.history.epochs_done = epoch + ahead
             self.history.steps = position.step
             if ran_away(loss, position.first_loss):
-                self.history.record(epoch, loss)
-                return self.diverged(epoch, loss)
+                self.note(position.epoch - 1, loss)
+                return self.diverged(position.epoch - 1, loss)
             if recorded and self.record(epoch, loss, before):
                 return None
             self.save_checkpoint()
         return None
 
+    @property
+    def unwatched(self) -> bool:
+        """Whether nobody but the history asks for the loss of an epoch."""
+        settings = self.settings
+        return self.held_out is None and not settings.stop and not settings.callbacks
+
+    def stretch(self) -> bool:
+        """Epochs that the engine records by itself; whether there were any."""
+        position, settings, history = self.position, self.settings, self.history
+        limit, step = RUNAWAY * position.first_loss, position.step
+        watch = Watch(position.epoch, settings.record_every, limit, position.best_loss)
+        stop = self.next_stop()
+        loss = self.steps.watched(stop - position.epoch, watch)
+        if watch.epoch == position.epoch:
+            return False
+        position.epoch = history.epochs_done = watch.epoch
+        history.steps = position.step
+        rates = rates_at(settings.optimizer, watch.last_steps(step))
+        history.extend(watch.recorded, watch.losses, rates)
+        if watch.best is not None:
+            position.best, position.best_loss = watch.best, watch.lowest
+            position.best_epoch = watch.best_epoch
+        if watch.ran_away():
+            self.diverged(watch.recorded[-1], watch.losses[-1])
+        elif loss != 0.0 or (watch.epoch == stop and not self.is_finite()):
+            loss = loss or math.nan
+            self.note(watch.epoch - 1, loss)
+            self.diverged(watch.epoch - 1, loss)
+        return True
+
     def unseen(self, epochs: int) -> float:
-        """So many epochs that nobody looks at; NaN where the parameters are no longer finite."""
+        """So many epochs that nobody looks at; NaN where they end with such parameters."""
+        ends = self.position.epoch + epochs == self.next_stop()
         loss = self.steps.epochs(epochs)
-        return loss if np.isfinite(self.network.parameters).all() else math.nan
+        return math.nan if ends and not self.is_finite() else loss
+
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.network.parameters).all())
 
     def epochs_to_next_stop(self, epoch: int) -> int:
         """How many epochs nobody looks at: to the next record, checkpoint, or the end."""
-        stops = [self.settings.epochs, next_multiple(epoch, self.settings.record_every)]
-        if self.settings.checkpoint is not None:
-            stops.append(next_multiple(epoch, self.settings.checkpoint.every))
-        return min(stops) - epoch
+        return min(self.next_stop(), next_multiple(epoch, self.settings.record_every)) - epoch
+
+    def next_stop(self) -> int:
+        """The epoch of the next checkpoint, or the end."""
+        checkpoint, epochs = self.settings.checkpoint, self.settings.epochs
+        if checkpoint is None:
+            return epochs
+        return min(epochs, next_multiple(self.position.epoch, checkpoint.every))
 
     def penalty(self) -> float:
         """What the weights cost."""
@@ -235,9 +279,7 @@ class Run:
 
     def record(self, epoch: int, loss: float, before: Array | None) -> bool:
         """Note the epoch, keep the best parameters, ask rules and callbacks; True to stop."""
-        self.history.record(epoch, loss)
-        if not self.settings.by_lbfgs:
-            self.history.learning_rate.append(self.last_rate())
+        self.note(epoch, loss)
         if self.held_out is not None:
             loss = self.validate(self.held_out)
             before = self.network.parameters.copy()
@@ -245,6 +287,12 @@ class Run:
             self.position.best, self.position.best_loss = before, loss
             self.position.best_epoch = epoch
         return self.asked_to_stop(epoch)
+
+    def note(self, epoch: int, loss: float) -> None:
+        """A row of the history, the rate of the last step beside it."""
+        self.history.record(epoch, loss)
+        if not self.settings.by_lbfgs:
+            self.history.learning_rate.append(self.last_rate())
 
     def last_rate(self) -> float:
         """The learning rate of the last step."""

@@ -17,12 +17,13 @@ from fallline.core.dropout import keys_of, mask
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
-from fallline.engine import permutations, ready, serves, threads_allowed
+from fallline.engine import Watch, permutations, ready, serves, threads_allowed
 from fallline.training.position import Position
 from fallline.training.settings import Settings
 
 __all__ = ["CompiledGradients", "CompiledSteps", "ReferenceSteps", "StepSetup", "Steps", "measured"]
 
+SECONDS_OF_EPOCH = 0.02  # a longer one is worth 15 us of Python, and Ctrl-C is heard within it
 ENOUGH_ROWS = 2048  # to know how large the loss was before the first step
 # Code for the shape of a tiny network saves up to a quarter of a microsecond an epoch and takes a
 # third of a second to compile; who asks for compiled code is taken at his word earlier.
@@ -86,6 +87,12 @@ class Steps(Protocol):
     def epochs(self, count: int) -> float:
         """``count`` passes that nobody looks at; 0, or the loss, not finite, that ended them."""
 
+    def watched(self, count: int, watch: Watch) -> float:
+        """Up to ``count`` passes whose losses ``watch`` records; 0, or what is not finite.
+
+        No pass is made where it is better to look at each epoch by itself.
+        """
+
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         """The loss of every such sample at the network's parameters, and their logits.
 
@@ -123,6 +130,9 @@ class ReferenceSteps:
             loss = self.step(None, want_loss=False) if self.full else self.epoch(want_loss=True)
             if not np.isfinite(loss):
                 return loss
+        return 0.0
+
+    def watched(self, count: int, watch: Watch) -> float:
         return 0.0
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
@@ -246,6 +256,15 @@ class CompiledSteps:
         loss, taken = self.loop.epochs(count, self.setup.position.step, draw)
         self.setup.position.step += taken
         return loss
+
+    def watched(self, count: int, watch: Watch) -> float:
+        if self.loop.seconds_of_epoch() > SECONDS_OF_EPOCH:
+            return 0.0
+        draw = None if self.full else self.setup.orders
+        watch.steps_per_epoch = self.loop.steps_per_epoch
+        total, _, steps = self.loop.stretch(count, self.setup.position.step, draw, watch)
+        self.setup.position.step += steps
+        return 0.0 if np.isfinite(total) else total
 
     def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
         return self.loop.measure(rows, every)

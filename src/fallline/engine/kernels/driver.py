@@ -5,6 +5,8 @@ The team shares them out; what they computed is added up in the order of the par
 not depend on the size of the team.
 """
 
+import math
+
 from fallline.engine.config import inlined_by_numba
 from fallline.engine.kernels.backprop import (
     give_logits,
@@ -16,7 +18,7 @@ from fallline.engine.kernels.backprop import (
 from fallline.engine.kernels.barrier import wait
 from fallline.engine.kernels.optimizers import add_part, sum_of_parts, update
 from fallline.engine.kernels.records import is_given
-from fallline.engine.kernels.vectors import at, offset, put
+from fallline.engine.kernels.vectors import at, lanes, load, offset, put, store
 from fallline.engine.layout import ROW, part_length
 
 
@@ -35,14 +37,14 @@ part_rows = inlined_by_numba(part_length)
 
 
 @inlined_by_numba
-def gradient_of_part(call, theta, order, first_row, n, mass, G, add, resident, keys):
+def gradient_of_part(call, theta, order, first_row, n, mass, G, add, resident, keys, want_loss):
     """The gradient of ``n`` rows of ``order`` from ``first_row`` on; returns their loss.
 
     It goes block by block; ``resident`` rows are one block, in the workspace already.
     Unless the call is to learn, there is no gradient.
     """
     workspace, plan, weighted = call.workspace, call.plan, is_given(call.weight)
-    learn, want_loss, give = call.learn != 0, call.want_loss != 0, is_given(call.logits)
+    learn, give = call.learn != 0, is_given(call.logits)
     lost, block = 0.0, at(plan, ROW)
     for begin in range(0, n, block):
         rows, count = offset(order, first_row + begin), min(block, n - begin)
@@ -59,6 +61,14 @@ def gradient_of_part(call, theta, order, first_row, n, mass, G, add, resident, k
     return lost
 
 
+@inlined_by_numba
+def copy_segments(source, target, size, segment, thread, n_threads):
+    """target <- source, the segments of one thread."""
+    for begin in range(thread * segment, size, n_threads * segment):
+        for i in range(begin, min(size, begin + segment), lanes(source)):
+            store(target, i, load(source, i))
+
+
 def train(call):
     """Passes of whole batches over the rows; sum of losses, mass and steps go to ``results``.
 
@@ -70,7 +80,7 @@ def train(call):
     thread, n_threads, counter, size = call.thread, call.n_threads, call.barrier, call.size
     G, is_weight, losses, costs = call.gradient, call.is_weight, call.losses, call.costs
     n_rows, batch_size, segment = call.n_rows, call.batch_size, call.segment
-    learn, want_loss, weighted = call.learn != 0, call.want_loss != 0, is_given(call.weight)
+    learn, weighted, every = call.learn != 0, is_given(call.weight), call.every
     per_mass, l2, l1 = call.penalty_per_mass != 0, call.l2, call.l1
     order_step = n_rows if call.n_order > n_rows else 0
     rate_step = 1 if call.n_rates > 1 else 0
@@ -78,6 +88,9 @@ def train(call):
     block, penalised = at(call.plan, ROW), l2 > 0 or l1 > 0
     usual_length = part_rows(batch_size)
     barriers = 0
+    lowest, lowest_epoch, n_recorded = math.inf, 0, 0
+    if every > 0:
+        lowest = at(call.lowest, 0)
     for r in range(call.n_runs):
         theta, order = offset(call.theta, r * size), offset(call.orders, r * call.n_order)
         first, second = offset(call.first, r * size), offset(call.second, r * size)
@@ -85,6 +98,10 @@ def train(call):
         total, mass, done, broken = 0.0, 0.0, 0, False
         for epoch in range(call.epochs):
             total, mass = call.sum_before, call.mass_before
+            recorded = every > 0 and (call.first_epoch + epoch) % every == 0
+            want_loss = call.want_loss != 0 or recorded
+            if recorded:
+                copy_segments(theta, call.before, size, segment, thread, n_threads)
             for begin in range(0, n_rows, batch_size):
                 rows, n = offset(order, epoch * order_step + begin), min(batch_size, n_rows - begin)
                 part_mass = mass_of(call.weight, weighted, rows, n)
@@ -104,7 +121,7 @@ def train(call):
                     lost = gradient_of_part(
                         call, theta, rows, p * length, min(length, n - p * length), part_mass,
                         G_part, at_once and p > 0, call.one_block != 0 and epoch > 0,
-                        offset(keys, done * call.n_hidden),
+                        offset(keys, done * call.n_hidden), want_loss,
                     )  # fmt: skip
                     put(losses, p, lost)
                     if learn and n_threads == 1 and not at_once:
@@ -143,9 +160,21 @@ def train(call):
                         break
                     total += part_mass * loss
                     mass += part_mass
+            if recorded and not broken:
+                loss = total / mass if mass > 0 else 0.0
+                put(call.recorded, n_recorded, loss)
+                n_recorded += 1
+                if loss < lowest:
+                    lowest, lowest_epoch = loss, call.first_epoch + epoch
+                    copy_segments(call.before, call.best, size, segment, thread, n_threads)
+                broken = not loss < call.limit
             if broken:
                 break
         put(call.results, 3 * r, total)
         put(call.results, 3 * r + 1, mass)
         put(call.results, 3 * r + 2, float(done))
+    if every > 0 and thread == 0:
+        put(call.lowest, 0, lowest)
+        put(call.lowest, 1, float(lowest_epoch))
+        put(call.lowest, 2, float(n_recorded))
     return 0

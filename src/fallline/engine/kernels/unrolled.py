@@ -8,6 +8,9 @@ of the 3-2-1 truth table take 1.35 ms instead of 2.35, for a third of a second o
 shape, once per machine.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,23 +20,27 @@ from numba.core import cgutils
 
 from fallline.engine.config import intrinsic
 from fallline.engine.kernels.activations import sloped, value
-from fallline.engine.kernels.losses import delta
+from fallline.engine.kernels.losses import delta, loss
 from fallline.engine.kernels.vectors import (
     as_vector,
     fused,
     load_at,
     picks,
     store_at,
+    sum_of_lanes,
     vector_of,
 )
 
 __all__ = ["descend"]
 
+INT64 = ir.IntType(64)
+
 
 def descend(call: Any) -> int:
     """``epochs`` steps of gradient descent on all rows."""
     run(call, call.theta, call.X, call.Y, call.shares, call.rates,
-        1 if call.n_rates > 1 else 0, call.epochs)  # fmt: skip
+        1 if call.n_rates > 1 else 0, call.epochs, call.mass, call.every, call.first_epoch,
+        call.recorded, call.limit, call.lowest, call.best)  # fmt: skip
     return 0
 
 
@@ -41,12 +48,13 @@ def descend(call: Any) -> int:
 def run(
     typing_context: Any,
     call: Any, theta: Any, X: Any, Y: Any, shares: Any, rates: Any, rate_step: Any, epochs: Any,
+    mass: Any, every: Any, first_epoch: Any, recorded: Any, limit: Any, lowest: Any, best: Any,
 ) -> Any:  # fmt: skip
     """See ``descend``; the call's type holds sizes, numbers of the activations, and of the loss."""
     sizes = call.shape[0]
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _, theta, X, Y, shares, rates, rate_step, epochs = args
+        _, theta, X, Y, shares, rates, rate_step, epochs, mass, *watched = args
         write = Writer(context, builder, vector_of(sig.args[1].dtype))
         n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
         x = [write.load(X, k) for k in range(sizes[0])]
@@ -55,25 +63,99 @@ def run(
         places = [cgutils.alloca_once(builder, write.kind.llvm) for _ in range(n_parameters)]
         for p, place in enumerate(places):
             builder.store(write.load(theta, p).value, place)
+        watch = Watch(write, *watched)
         with cgutils.for_range(builder, epochs) as loop:
             rate = builder.load(builder.gep(rates, [builder.mul(loop.index, rate_step)]))
             minus_eta = write.everywhere(rate, types.float64).negative()
             old = [write.lanes(builder.load(place)) for place in places]
-            slopes = gradient(write, call.shape, old, x, y, share)
+            logits, slopes = gradient(write, call.shape, old, x, y, share)
             for place, w, g in zip(places, old, slopes, strict=True):
                 builder.store(w.plus(g, minus_eta).value, place)
+            with watch.is_recorded(loop.index):
+                lost = write.loss(call.shape[2], logits, y, share)
+                watch.note(lost, mass, loop, old)
         for p, place in enumerate(places):
             write.store(theta, p, write.lanes(builder.load(place)))
+        watch.end()
         return context.get_dummy_value()
 
-    return types.void(call, theta, X, Y, shares, rates, rate_step, epochs), code
+    arguments = (theta, X, Y, shares, rates, rate_step, epochs, mass, every, first_epoch, recorded,
+                 limit, lowest, best)  # fmt: skip
+    return types.void(call, *arguments), code
+
+
+class Watch:
+    """Writes what is done about recorded epochs, as kernels.driver does it."""
+
+    def __init__(
+        self, write: "Writer", every: Any, first_epoch: Any, recorded: Any, limit: Any, lowest: Any,
+        best: Any,
+    ) -> None:  # fmt: skip
+        self.write, self.builder = write, write.builder
+        self.every, self.recorded, self.limit, self.result, self.best = (
+            every, recorded, limit, lowest, best,
+        )  # fmt: skip
+        self.first_epoch = first_epoch
+        place = partial(cgutils.alloca_once_value, self.builder)
+        none = self.builder.icmp_signed("==", every, INT64(0))
+        start = self.builder.select(none, INT64(1), every)  # of a division below
+        past = self.builder.srem(first_epoch, start)
+        # epochs left until one is recorded: to the next multiple of ``every``, or none at all
+        left = self.builder.srem(self.builder.sub(start, past), start)
+        self.left = place(self.builder.select(none, INT64(-1), left))
+        with self.builder.if_else(none) as (then, otherwise):
+            with then:
+                unwatched = self.builder.basic_block
+            with otherwise:
+                before = self.builder.load(lowest)
+                watched = self.builder.basic_block
+        first = self.builder.phi(ir.DoubleType())
+        first.add_incoming(ir.DoubleType()(0.0), unwatched)
+        first.add_incoming(before, watched)
+        self.lowest, self.lowest_epoch, self.count = place(first), place(INT64(0)), place(INT64(0))
+        self.none = none
+
+    @contextmanager
+    def is_recorded(self, index: Any) -> Iterator[None]:
+        """Where the epoch is one that is recorded."""
+        builder = self.builder
+        self.index = index
+        left = builder.load(self.left)
+        builder.store(builder.sub(left, INT64(1)), self.left)
+        with builder.if_then(builder.icmp_signed("==", left, INT64(0)), likely=False):
+            builder.store(builder.sub(self.every, INT64(1)), self.left)
+            yield
+
+    def note(self, lost: Any, mass: Any, loop: Any, theta: list["Lanes"]) -> None:
+        """Record a loss; keep the parameters of the lowest; leave the loop where it ran away."""
+        builder = self.builder
+        loss = builder.fdiv(builder.fmul(mass, lost), mass)
+        count = builder.load(self.count)
+        builder.store(loss, builder.gep(self.recorded, [count]))
+        builder.store(builder.add(count, INT64(1)), self.count)
+        with builder.if_then(builder.fcmp_ordered("<", loss, builder.load(self.lowest))):
+            builder.store(loss, self.lowest)
+            builder.store(builder.add(self.first_epoch, self.index), self.lowest_epoch)
+            for p, w in enumerate(theta):
+                self.write.store(self.best, p, w)
+        with builder.if_then(builder.fcmp_unordered(">=", loss, self.limit), likely=False):
+            loop.do_break()
+
+    def end(self) -> None:
+        """The lowest loss, its epoch, and how many losses were recorded."""
+        builder = self.builder
+        with builder.if_then(builder.not_(self.none)):
+            whole = [builder.load(place) for place in (self.lowest_epoch, self.count)]
+            numbers = [builder.sitofp(each, ir.DoubleType()) for each in whole]
+            for i, number in enumerate([builder.load(self.lowest), *numbers]):
+                builder.store(number, builder.gep(self.result, [INT64(i)]))
 
 
 def gradient(
     write: "Writer", shape: Any, theta: list["Lanes"], x: list["Lanes"], y: list["Lanes"],
     share: "Lanes",
-) -> list["Lanes"]:  # fmt: skip
-    """dLoss/dtheta by backpropagation, in the layout of theta: W (n_in, n_out), then b."""
+) -> tuple[list["Lanes"], list["Lanes"]]:  # fmt: skip
+    """The logits, and dLoss/dtheta by backpropagation, in the layout of theta: W over b."""
     sizes, codes, loss = shape
     A, layers, start = [x], [], 0
     for l, (n_in, n_out) in enumerate(pairwise(sizes)):
@@ -91,7 +173,7 @@ def gradient(
             code = codes[l - 1]
             below = [dot(D, row) for row in W[:-1]]
             D = [write.times_slope(code, a, d) for a, d in zip(A[l], below, strict=True)]
-    return [g for part in reversed(parts) for g in part]
+    return A[-1], [g for part in reversed(parts) for g in part]
 
 
 def dot(u: list["Lanes"], v: list["Lanes"]) -> "Lanes":
@@ -176,6 +258,17 @@ class Writer:
         """dloss/dz."""
         return self.call(delta_of, code, z, y)
 
+    def loss(self, code: int, Z: list[Lanes], Y: list[Lanes], share: Lanes) -> Any:
+        """The mean loss of the rows, added up in float64 as kernels.losses does it."""
+        builder = self.builder
+        lost = self.lanes(ir.Constant(self.kind.llvm, [0.0] * self.kind.lanes))
+        for z, y in zip(Z, Y, strict=True):
+            lost = lost + self.call(loss_of, code, z, y)
+        vector = (lost * share).value
+        if self.kind.dtype == types.float32:
+            vector = builder.fpext(vector, ir.VectorType(ir.DoubleType(), self.kind.lanes))
+        return sum_of_lanes(builder, vector, self.kind.lanes)
+
     def times_slope(self, code: int, a: Lanes, d: Lanes) -> Lanes:
         """d f'(z), by a = f(z)."""
         return self.call(sloped_of, code, a, d)
@@ -192,6 +285,11 @@ def value_of(code: Any, z: Any) -> Any:
 def delta_of(code: Any, z: Any, y: Any) -> Any:
     """dloss/dz."""
     return delta(code, z, y)
+
+
+def loss_of(code: Any, z: Any, y: Any) -> Any:
+    """The loss of one output."""
+    return loss(code, z, y)
 
 
 def sloped_of(code: Any, a: Any, d: Any) -> Any:

@@ -1,0 +1,70 @@
+"""Epochs whose losses the engine records by itself, without a word from Python in between."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.engine.records import Record
+
+__all__ = ["Watch"]
+
+
+@dataclass
+class Watch:
+    """What is to be recorded in a stretch of epochs from ``epoch`` on, and what was.
+
+    ``losses`` are those of the epochs ``recorded``, whose number ``every`` divides; the engine ends
+    at one that is not below ``limit``. ``best`` are the parameters before the epoch ``best_epoch``,
+    where a loss was below ``lowest``; else None. ``epoch`` moves on to the first that is not done.
+    """
+
+    epoch: int
+    every: int
+    limit: float
+    lowest: float
+    recorded: range = range(0)
+    losses: list[float] = field(default_factory=list)
+    best: Array | None = None
+    best_epoch: int = -1
+    steps_per_epoch: int = 1
+
+    def __post_init__(self) -> None:
+        self.first = self.epoch
+
+    def numbers(self, count: int) -> range:
+        """Which of the next ``count`` epochs are recorded."""
+        first = -(-self.epoch // self.every) * self.every
+        return range(first, self.epoch + count, self.every)
+
+    def last_steps(self, step: int) -> range:
+        """The number of the last step of each recorded epoch; the stretch began at ``step``."""
+        per_epoch, numbers = self.steps_per_epoch, self.recorded
+        first = step + (numbers.start - self.first + 1) * per_epoch - 1
+        apart = self.every * per_epoch
+        return range(first, first + len(numbers) * apart, apart)
+
+    def into(self, record: Record, count: int) -> None:
+        """Ask for it in the next call, of so many epochs."""
+        record.set(
+            every=self.every, first_epoch=self.epoch, limit=self.limit,
+            recorded=np.empty(len(self.numbers(count)) + 1),
+            lowest=np.array([self.lowest, -1.0, 0.0]),
+        )  # fmt: skip
+
+    def out_of(self, record: Record, count: int, best: Array) -> int:
+        """Take what the call has recorded; how many of its epochs were run."""
+        recorded: Any = record.arrays["recorded"]
+        lowest, best_epoch, n_recorded = record.arrays["lowest"].tolist()  # type: ignore[union-attr]
+        self.losses = recorded[: int(n_recorded)].tolist()
+        self.recorded = self.numbers(count)[: len(self.losses)]
+        if lowest < self.lowest:
+            self.lowest, self.best_epoch, self.best = lowest, int(best_epoch), best.copy()
+        done = self.recorded[-1] + 1 - self.epoch if self.ran_away() else count
+        self.epoch += done
+        return done
+
+    def ran_away(self) -> bool:
+        """Whether the last recorded loss is not below the limit."""
+        return bool(self.losses) and not self.losses[-1] < self.limit
