@@ -22,6 +22,7 @@ ENGINE = Path(__file__).parent
 ENTRIES = (
     "driver.train",
     "interleaved.interleave",
+    "lay_out.lay_out",
     "predict.predict",
     "shuffle.shuffle",
     "unrolled.descend",

@@ -7,7 +7,6 @@ The kernels read it from one vector of whole numbers: the fields of HEAD, then t
 each layer.
 """
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,14 @@ from fallline.engine.config import VECTOR_BYTES
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.records import address_of
 
-__all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded", "part_length"]
+__all__ = ["BLOCK", "Layout", "aligned", "lanes", "padded", "part_length", "write_plan"]
 
 BLOCK = 128  # samples that pass through the layers at once, so that their numbers stay in the cache
 MAX_PARTS, MIN_ROWS = 8, 64  # a batch is cut into at most 8 parts of at least 64 rows
 
 HEAD = N_LAYERS, LOSS, ROW, N_INPUTS, N_OUTPUTS, TARGETS, SHARES, TRANSPOSED = range(8)
 LAYER = N_IN, N_OUT, START, CODE, BELOW, ABOVE, SLOPES, DELTA = range(8)
+LAYERS_BEGIN, LAYER_LENGTH = len(HEAD), len(LAYER)
 
 
 def lanes(dtype: Any) -> int:
@@ -51,39 +51,56 @@ def part_length(n: int) -> int:
     return (length + MIN_ROWS - 1) // MIN_ROWS * MIN_ROWS
 
 
+def write_plan(
+    plan: Any, sizes: Any, codes: Any, n_layers: Any, loss: Any, samples: Any, L: Any
+) -> Any:
+    """Divide a workspace for a network and blocks of up to ``samples``; how long it has to be.
+
+    ``sizes`` are those of the layers, inputs first, ``codes`` the numbers of the hidden activations
+    and ``L`` the numbers of a vector. It is Python here and compiled code in the library.
+    """
+    row, end, widest = (samples + L - 1) // L * L, 0, 0
+    plan[N_LAYERS], plan[LOSS], plan[ROW] = n_layers, loss, row
+    plan[N_INPUTS], plan[N_OUTPUTS] = sizes[0], sizes[n_layers]
+    for l in range(n_layers + 1):  # [A 1] of each layer
+        if l < n_layers:
+            plan[LAYERS_BEGIN + l * LAYER_LENGTH + BELOW] = end
+        if l > 0:
+            plan[LAYERS_BEGIN + (l - 1) * LAYER_LENGTH + ABOVE] = end
+            widest = max(widest, (sizes[l] + L - 1) // L * L)
+        end += (sizes[l] + 1) * row
+    plan[TARGETS], plan[SHARES] = end, end + sizes[n_layers] * row
+    plan[TRANSPOSED] = plan[SHARES] + row
+    end = plan[TRANSPOSED] + widest * row
+    start = 0
+    for l in range(n_layers):
+        now, n_in, n_out = LAYERS_BEGIN + l * LAYER_LENGTH, sizes[l], sizes[l + 1]
+        plan[now + N_IN], plan[now + N_OUT], plan[now + START] = n_in, n_out, start
+        plan[now + CODE] = codes[l] if l < n_layers - 1 else 0
+        plan[now + SLOPES], plan[now + DELTA] = end, end + n_out * row
+        end += n_out * row + (n_out + L - 1) // L * L * row
+        start += (n_in + 1) * n_out
+    return end
+
+
 class Layout:
     """The workspace of a network and blocks of up to ``samples``; kernels read ``plan``."""
 
     def __init__(self, network: Network, samples: int) -> None:
         self.dtype, self.samples = network.dtype, samples
-        self.end = 0
-        sizes = network.sizes
-        row = padded(samples, self.dtype)
-        wide = [padded(size, self.dtype) for size in sizes]
-        A = [self.take((size + 1) * row) for size in sizes]
-        self.ones = [
-            slice(place + size * row, place + (size + 1) * row)
-            for place, size in zip(A[:-1], sizes[:-1], strict=True)
-        ]
-        head = [len(sizes) - 1, loss_code(network.loss, self.dtype), row, sizes[0], sizes[-1]]
-        head += [self.take(sizes[-1] * row), self.take(row)]
-        head.append(self.take(max(wide[1:]) * row))
-        codes = [*activation_codes(network), 0]
-        plan, start = head, 0
-        for l, (n_in, n_out) in enumerate(pairwise(sizes)):
-            S, D = self.take(n_out * row), self.take(wide[l + 1] * row)
-            plan += [n_in, n_out, start, codes[l], A[l], A[l + 1], S, D]
-            start += (n_in + 1) * n_out
-        self.plan = np.array(plan, np.int64)
-
-    def take(self, count: int) -> int:
-        """The place of ``count`` numbers more."""
-        self.end += count
-        return self.end - count
+        n_layers, loss = len(network.sizes) - 1, loss_code(network.loss, self.dtype)
+        self.plan = np.zeros(LAYERS_BEGIN + n_layers * LAYER_LENGTH, np.int64)
+        self.end = int(
+            write_plan(
+                self.plan, network.sizes, activation_codes(network), n_layers, loss, samples,
+                lanes(self.dtype),
+            )
+        )  # fmt: skip
 
     def workspace(self) -> Array:
         """A workspace, with the rows of ones in it."""
-        workspace = aligned(self.end, self.dtype)
-        for row in self.ones:
-            workspace[row] = 1.0
+        workspace, row = aligned(self.end, self.dtype), int(self.plan[ROW])
+        for layer in self.plan[LAYERS_BEGIN:].reshape(-1, LAYER_LENGTH):
+            ones = layer[BELOW] + layer[N_IN] * row
+            workspace[ones : ones + row] = 1.0
         return workspace

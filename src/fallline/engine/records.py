@@ -17,6 +17,7 @@ from fallline.arrays import Array
 __all__ = [
     "DESCEND",
     "INTERLEAVE",
+    "LAY_OUT",
     "PREDICT",
     "SHUFFLE",
     "STRUCTURES",
@@ -102,6 +103,20 @@ results | float* | (n_runs, 3) | takes the last epoch's sum of losses times mass
 """,
 )
 
+LAY_OUT = Structure(
+    "lay_out",
+    """
+sizes | int* | (n_layers + 1,) | neurons of each layer, inputs first
+codes | int* | (n_layers - 1,) | numbers of the hidden activations
+n_layers | int | | layers with weights
+loss | int | | number of the loss
+samples | int | rows | rows of a block: the batch size, at most 128
+plan | int* | (8 + 8 n_layers,) | takes what train reads as its plan
+length | int* | (1,) | takes how many numbers the workspace has
+workspace | real* | (length,) | zeros, which are prepared; 0: only plan and length are wanted
+""",
+)
+
 INTERLEAVE = Structure(
     "interleave",
     """
@@ -182,7 +197,7 @@ best | real* | (n_parameters, lanes) | takes the parameters before the epoch of 
 """,
 )
 
-STRUCTURES = {each.name: each for each in (TRAIN, INTERLEAVE, PREDICT, SHUFFLE, DESCEND)}
+STRUCTURES = {each.name: each for each in (TRAIN, LAY_OUT, INTERLEAVE, PREDICT, SHUFFLE, DESCEND)}
 
 
 class Record:

@@ -32,7 +32,9 @@ MAX_INPUTS, MAX_HIDDEN = 3, 4  # of the tiny networks whose code is made for the
 def keys() -> list[tuple[Any, ...]]:
     """The functions of the library, those that take longest to compile first."""
     dtypes = ("float64", "float32")
-    common = [(name, dtype) for name in ("train", "interleave", "predict") for dtype in dtypes]
+    common = [
+        (name, dtype) for name in ("train", "interleave", "predict", "lay_out") for dtype in dtypes
+    ]
     tiny = [
         ("descend", dtype, (n_inputs, n_hidden, 1), (activation,), loss)
         for dtype, n_inputs, n_hidden, activation, loss in product(

@@ -1,5 +1,6 @@
 """``fallline.h``: the records of ``engine.records`` as C structures."""
 
+from fallline.engine.codes import ACTIVATIONS, LOSSES, OPTIMIZERS, OUTPUTS
 from fallline.engine.records import STRUCTURES, Structure
 
 __all__ = ["header"]
@@ -17,13 +18,23 @@ HEAD = """/* Fallline's engine as a C library; made by fallline.engine.build fro
 typedef uint64_t fallline_address;
 #define FALLLINE_ADDRESS(pointer) ((fallline_address)(uintptr_t)(pointer))
 """
+ENUMS = {
+    "activation": ACTIVATIONS, "loss": LOSSES, "optimizer": OPTIMIZERS, "output": OUTPUTS,
+}  # fmt: skip
 TYPES = {"int": "int64_t", "float": "double"}
 NUMBERS = {"int*": "int64_t", "uint*": "uint64_t", "float*": "double", "real*": "real"}
 
 
 def header() -> str:
     """The text of the header."""
-    return "\n".join([HEAD, *map(declared, STRUCTURES.values()), "#endif\n"])
+    enums = [enum(kind, names) for kind, names in ENUMS.items()]
+    return "\n".join([HEAD, *enums, *map(declared, STRUCTURES.values()), "#endif\n"])
+
+
+def enum(kind: str, names: tuple[str, ...]) -> str:
+    """The numbers of the functions of one kind."""
+    values = ",\n    ".join(f"FALLLINE_{kind.upper()}_{name.upper()}" for name in names)
+    return f"enum fallline_{kind} {{\n    {values}\n}};\n"
 
 
 def declared(structure: Structure) -> str:

@@ -13,8 +13,8 @@ from fallline.engine.layout import (
     BELOW,
     CODE,
     DELTA,
-    HEAD,
-    LAYER,
+    LAYER_LENGTH,
+    LAYERS_BEGIN,
     LOSS,
     N_IN,
     N_INPUTS,
@@ -28,8 +28,6 @@ from fallline.engine.layout import (
     TARGETS,
     TRANSPOSED,
 )
-
-LAYERS_BEGIN, LAYER_LENGTH = len(HEAD), len(LAYER)
 
 
 @inlined_by_numba
