@@ -1,8 +1,10 @@
 """The shared library made ahead of time: no Numba at run time, and the bits that Numba gives."""
 
 import os
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -64,15 +66,140 @@ def test_a_forced_level_that_is_not_there_is_told_of(monkeypatch: pytest.MonkeyP
         library.shared.__wrapped__()
 
 
-def test_a_library_of_other_sources_is_not_taken(tmp_path: Path, monkeypatch) -> None:
+def test_a_library_that_does_not_fit_is_told_of(tmp_path: Path, monkeypatch) -> None:
     assert library.opened(tmp_path / "nothing.so") is None
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
-    assert library.opened(broken) is None
+    with pytest.warns(RuntimeWarning, match="cannot be loaded: .*broken"):
+        assert library.opened(broken) is None
+
+    def refused(path: str) -> None:
+        raise OSError(f"{path}: failed to map segment from shared object")  # a noexec mount
+
     own = library.FOLDER / processor.file_name((*processor.levels(), "none")[0])
-    if library.opened(own) is not None:
+    if library.shared() is not None:
         monkeypatch.setattr(library, "sources", lambda: 1)
-        assert library.opened(own) is None
+        with pytest.warns(RuntimeWarning, match="another version"):
+            assert library.opened(own) is None
+        monkeypatch.setattr(library.ctypes, "CDLL", refused)
+        with pytest.warns(RuntimeWarning, match="failed to map"):
+            assert library.opened(own) is None
+
+
+def test_an_unknown_processor_has_the_reference(monkeypatch) -> None:
+    monkeypatch.setattr(library, "levels", lambda: ())
+    assert library.shared.__wrapped__() is None
+
+
+PROCESSORS = {
+    ("linux", "x86_64", "avx512f avx512bw avx512cd avx512dq avx512vl avx2 fma bmi1 bmi2 f16c movbe "
+     "sse4_2 ssse3 popcnt"): ("x86-64-v4", "x86-64-v3", "x86-64-v2"),
+    ("linux", "AMD64", "avx2 fma bmi1 bmi2 f16c movbe sse4_2 ssse3 popcnt"): (
+        "x86-64-v3", "x86-64-v2"
+    ),
+    ("linux", "x86_64", "sse2"): (),
+    ("linux", "x86_64", ""): ("x86-64-v2",),
+    ("linux", "aarch64", ""): ("aarch64",),
+    ("darwin", "arm64", ""): ("aarch64",),
+    ("linux", "riscv64", ""): (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("machine", "found"), PROCESSORS.items(), ids=str)
+def test_the_levels_of_a_processor(machine, found, monkeypatch) -> None:
+    system, name, flags = machine
+    monkeypatch.setattr(processor.sys, "platform", system)
+    monkeypatch.setattr(processor.platform, "machine", lambda: name)
+    monkeypatch.setattr(processor, "linux_flags", lambda: frozenset(flags.split()))
+    assert processor.levels.__wrapped__() == found
+
+
+FORKED = """
+import os, warnings
+import numpy as np
+import fallline as fl
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of threads and forks
+X = np.random.default_rng(0).normal(size=(4000, 20))
+
+def trained():
+    net = fl.Network([20, 64, 64, 1], loss="huber", seed=0)
+    fl.train(net, X, X[:, 0], epochs=3, batch_size=2000, threads=2)
+    return net.parameters.tobytes()
+
+before = trained()
+child = os.fork()
+if child == 0:
+    os._exit(0 if trained() == before else 1)
+print(os.waitpid(child, 0)[1], trained() == before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_trains_on_after_threads() -> None:
+    environment = os.environ | {"FALLLINE_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", FORKED]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert out.stdout.split() == ["0", "True"]
+
+
+TWICE = """
+import sys
+import numpy as np
+
+def version(folder):
+    for name in [each for each in sys.modules if each.split(".")[0] == "fallline"]:
+        del sys.modules[name]
+    sys.path.insert(0, folder)
+    import fallline as fl
+    from fallline.engine.library import shared
+    assert fl.__file__.startswith(folder), fl.__file__
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    def trained():
+        net = fl.Network([3, 5, 1], loss="huber", seed=0)
+        fl.train(net, X, X[:, 0], epochs=3)
+        return net.parameters.tobytes()
+    return trained, shared()._name
+
+(one, its), (other, others) = map(version, sys.argv[1:])
+assert its != others
+print(one() == other() == one())
+"""
+
+
+@needed
+def test_two_installations_in_one_process(tmp_path: Path) -> None:
+    package = Path(library.__file__).parents[1]
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package, tmp_path / "fallline", ignore=ignored)
+    command = [sys.executable, "-c", TWICE, str(package.parent), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+READ_ONLY = """
+import sys
+from pathlib import Path
+import numpy as np
+import fallline as fl
+
+package = Path(fl.__file__).parent
+
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        assert package not in Path(arguments[0]).resolve().parents, arguments
+
+sys.addaudithook(hook)
+X = np.random.default_rng(0).normal(size=(200, 3))
+net = fl.Network([3, 5, 1], loss="huber", seed=0)
+fl.train(net, X, X[:, 0], epochs=3)
+fl.sweep(X, X[:, 0], {"hidden": [2, 3], "epochs": 2}, seeds=3)
+print(fl.Predictor(net).predict(X[0]).shape)
+"""
+
+
+@needed
+def test_nothing_is_written_where_it_is_installed() -> None:
+    command = [sys.executable, "-B", "-c", READ_ONLY]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "()\n"
 
 
 def test_names_of_functions() -> None:
@@ -126,7 +253,11 @@ def test_without_numba_the_reference_serves_what_the_library_has_not(level: str)
 
 def test_processors_with_fused_multiplication_give_the_same_bits() -> None:
     fused = [each for each in processor.levels() if each != "x86-64-v2"]
-    there = [each for each in fused if library.opened(library.FOLDER / processor.file_name(each))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a library that is older
+        there = [
+            each for each in fused if library.opened(library.FOLDER / processor.file_name(each))
+        ]
     if len(there) < 2:
         pytest.skip(
             "it takes the libraries of two levels: python -m fallline.engine.build LEVEL ..."

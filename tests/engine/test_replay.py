@@ -85,7 +85,7 @@ def test_arm_leaves_the_same_bits_and_webassembly_agrees(tmp_path: Path, monkeyp
         assert different == "0"
     node = shutil.which("node")
     if node:
-        result = run(node, REPLAY / "replay.mjs", tmp_path / "fallline-wasm.so", tmp_path / "calls")
+        result = run(node, REPLAY / "replay.mjs", tmp_path / "fallline.wasm", tmp_path / "calls")
         _, arrays, _, worst = result.split()
         assert int(arrays) > 2000
         assert float(worst) < 1e-5

@@ -2,7 +2,7 @@
 
 They come from a shared library that ``engine.build`` has made for this processor, or where there is
 none, from Numba. The environment variable FALLLINE_ENGINE forces a choice: a processor level such
-as x86-64-v3, or "jit".
+as x86-64-v3, or "jit". Nothing is written, so a read-only installation serves as well.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ import numpy as np
 
 from fallline.engine.config import ENGINE, cached_files, compiled, drop_stale
 from fallline.engine.processor import file_name, levels
-from fallline.errors import ParameterError
+from fallline.errors import ParameterError, warn
 
 __all__ = [
     "Function",
@@ -38,6 +38,10 @@ FOLDER = ENGINE / "lib"
 # what the kernels import
 SOURCES = ("codes.py", "config.py", "layout.py", "processor.py", "records.py")
 CORE = ("activations.py", "dropout.py")
+INSTEAD = (
+    "Numba compiles the engine instead where it is installed, else the slower NumPy reference "
+    "serves: install fallline again, or run make in a checkout"
+)
 made: dict[tuple[Any, ...], Function] = {}
 
 
@@ -116,15 +120,19 @@ def shared() -> Any:
 
 
 def opened(path: Path) -> Any:
-    """A library that was made from these sources; None for others."""
+    """A library that was made from these sources; None for others, told once in a process."""
     if not path.exists():
         return None
     try:
         library = ctypes.CDLL(str(path))
         made_from = ctypes.c_longlong.in_dll(library, "fallline_sources").value
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:  # broken, for another system, or on a noexec mount
+        warn(f"the engine's machine code cannot be loaded: {error}. {INSTEAD}", RuntimeWarning)
         return None
-    return library if made_from == sources() else None
+    if made_from == sources():
+        return library
+    warn(f"{path} belongs to another version of Fallline. {INSTEAD}", RuntimeWarning)
+    return None
 
 
 def from_library(*key: Any) -> Function:

@@ -20,13 +20,13 @@ class Target(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How the command line names it, such as linux-aarch64 or win32-x86-64-v3."""
-        return f"{self.system}-{self.level}"
+        """How the command line names it: linux-aarch64, win32-x86-64-v3, wasm."""
+        return self.level if self is WASM else f"{self.system}-{self.level}"
 
     @property
     def file(self) -> str:
         """The file's name."""
-        return file_name(self.level, self.system)
+        return "fallline.wasm" if self is WASM else file_name(self.level, self.system)
 
 
 def x86(system: str, triple: str, linker: str, *levels: str) -> list[Target]:
