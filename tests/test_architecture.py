@@ -48,7 +48,7 @@ LIBRARIES = {
     "websockets": {"playground"},
     "anywidget": {"playground"},
     "safetensors": {"saving"},
-    "typer": {"cli"},
+    "click": {"cli"},
     "rich": {"cli"},
     "plotille": {"cli"},
     "vl_convert": {"report"},
@@ -150,7 +150,7 @@ def loaded_by(*command: str) -> set[str]:
 
 def test_import_loads_nothing_heavy() -> None:
     loaded = loaded_by("import fallline")
-    assert not loaded & {"numpy", "scipy", "polars", "typer", "rich", "safetensors", "matplotlib"}
+    assert not loaded & {"numpy", "scipy", "polars", "click", "rich", "safetensors", "matplotlib"}
 
 
 def test_help_loads_no_numbers() -> None:
@@ -159,7 +159,7 @@ def test_help_loads_no_numbers() -> None:
         "try: runpy.run_module('fallline', run_name='__main__')",
         "except SystemExit: pass",
     )
-    assert "typer" in loaded
+    assert "click" in loaded
     assert not loaded & {"numpy", "scipy", "polars", "safetensors", "plotille"}
 
 
