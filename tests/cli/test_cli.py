@@ -89,8 +89,7 @@ def test_demo_options_reach_the_training(cli) -> None:
 
 def test_words_and_options_are_completed(monkeypatch, cli) -> None:
     """What the shell's completion asks, as docs/commands.md turns it on."""
-    program = "PYTHON__M_FALLLINE"  # `python -m fallline`; of `fallline` it is FALLLINE
-    monkeypatch.setenv(f"_{program}_COMPLETE", "bash_complete")
+    monkeypatch.setenv("_FALLLINE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", "fallline tr")
     monkeypatch.setenv("COMP_CWORD", "1")
     assert cli().stdout.split() == ["plain,train", "plain,trace"]

@@ -405,7 +405,7 @@ def main() -> None:
     """Run the command line; every error is one or two lines on standard error and an exit code."""
     code = FAILED
     try:
-        result: Any = app(standalone_mode=False)
+        result: Any = app(standalone_mode=False, complete_var="_FALLLINE_COMPLETE")
         code = result if isinstance(result, int) else DONE
     except ParameterError as error:
         code = complain(str(error), WRONG_USAGE)
