@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import click
 
 from fallline import __version__
-from fallline.cli.declaring import Argument, Commands, Option, command
+from fallline.cli.declaring import Argument, Commands, Option
 from fallline.cli.groups import (
     Checkpoints,
     Columns,
@@ -49,19 +49,16 @@ Hidden = Annotated[str, Option(help="Neurons of each hidden layer: 64,64; 0 for 
 Activation = Annotated[str, Option(help="Of the hidden layers.")]
 
 
-@click.group(
+app = Commands(
     name="fallline",
-    cls=Commands,
+    help="Train small neural networks by gradient descent, with every step visible and checked.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, message="%(version)s", help="Print the version.")
-def app() -> None:
-    """Train small neural networks by gradient descent, with every step visible and checked."""
+click.version_option(__version__, message="%(version)s", help="Print the version.")(app)
 
 
-@app.add_command
-@command
+@app.declare
 def demo(
     epochs: Epochs = 20_000,
     learning_rate: Annotated[float, Option(help="The size of a step.")] = 1.6,
@@ -92,8 +89,7 @@ def demo(
     )
 
 
-@app.add_command
-@command
+@app.declare
 def train(
     *,
     tables: Tables,
@@ -128,8 +124,7 @@ def train(
     run(tables, target, output, options, checkpoints, place, report, reading, display)
 
 
-@app.add_command
-@command
+@app.declare
 def cv(
     *,
     tables: Tables,
@@ -163,8 +158,7 @@ def cv(
     run(tables, target, output, folds, options, reading, display)
 
 
-@app.add_command
-@command
+@app.declare
 def sweep(
     *,
     tables: Tables,
@@ -191,8 +185,7 @@ def sweep(
     run(tables, target, grid, runs, files, cluster, problem, reading, display)
 
 
-@app.add_command
-@command
+@app.declare
 def predict(
     *,
     model: ModelPath,
@@ -231,8 +224,7 @@ def predict(
     )
 
 
-@app.add_command
-@command
+@app.declare
 def evaluate(
     *,
     model: ModelPath,
@@ -251,8 +243,7 @@ def evaluate(
     run(model, tables, reading, seed=seed, quiet=quiet, json=json)
 
 
-@app.add_command
-@command
+@app.declare
 def trace(
     *,
     table: OptionalTable = None,
@@ -294,8 +285,7 @@ def trace(
     )
 
 
-@app.add_command
-@command
+@app.declare
 def check(
     *,
     table: OptionalTable = None,
@@ -337,8 +327,7 @@ def check(
     )
 
 
-@app.add_command
-@command
+@app.declare
 def play(
     *,
     table: OptionalTable = None,
@@ -370,8 +359,7 @@ def play(
     )
 
 
-@app.add_command
-@command
+@app.declare
 def export(
     *,
     model: ModelPath,
@@ -389,8 +377,7 @@ def export(
     run(model, output, quiet=display.quiet, json=display.json)
 
 
-@app.add_command
-@command
+@app.declare
 def info(model: ModelPath, json: Json = False) -> None:
     """Show what a model file holds.
 

@@ -11,14 +11,31 @@ from typing import Any, dataclass_transform, get_args, get_origin
 
 import click
 
-__all__ = ["Argument", "Commands", "Group", "Option", "command"]
+__all__ = ["Argument", "Commands", "Group", "Option"]
 
 
 class Commands(click.Group):
-    """Commands, which the help lists in the order of their making."""
+    """Commands in the order of their functions; the options of one are made when it is asked for.
+
+    ``commands`` holds their bare names, by which Click tells what a misspelled one could be.
+    """
+
+    def __init__(self, *given: Any, **settings: Any) -> None:
+        super().__init__(*given, **settings)
+        self.functions: dict[str, Callable[..., None]] = {}
+
+    def declare(self, function: Callable[..., None]) -> Callable[..., None]:
+        """Let a function be a command; as a decorator."""
+        self.functions[function.__name__] = function
+        self.add_command(click.Command(function.__name__))
+        return function
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return list(self.functions)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        function = self.functions.get(cmd_name)
+        return None if function is None else command(function)
 
 
 class Option:
