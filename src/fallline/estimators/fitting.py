@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from fallline.arrays import Array
 from fallline.core.network import Network
@@ -124,6 +123,8 @@ def validation_rows(model: Any, validation_data: Any, network: Network) -> Valid
 
 def split(model: Any, network: Network, data: Data) -> tuple[Data, ValidationRows]:
     """Training and validation rows, by scikit-learn's own split of the same generator."""
+    from sklearn.model_selection import train_test_split  # the base classes do not load it
+
     stratify = data.Y if network.loss.task == "binary" and model.n_outputs_ == 1 else None
     train, test = train_test_split(
         np.arange(len(data.Y)),
