@@ -41,7 +41,6 @@ __all__ = [
 LEAK = 0.01
 NEGLIGIBLE = -120.0  # e^-120 is 1e-52: it changes none of 50 digits
 MAX_EXPONENT = 709.7  # e^x is finite in float64 up to here
-LARGEST_EXPONENT = {np.dtype(np.float64): MAX_EXPONENT, np.dtype(np.float32): 88.7}
 SQRT_HALF = math.sqrt(0.5)
 SQRT_2_PI = math.sqrt(2.0 * math.pi)  # a Python float: it leaves float32 as it is
 
@@ -75,14 +74,12 @@ def special() -> Any:
 
 
 def sigmoid(Z: Array, out: Array | None = None) -> Array:
-    """1 / (1 + e^-z); below z = -709.7 (float32: -88.7), where e^-z overflows, its value there."""
+    """1 / (1 + e^-z) as e^z / (1 + e^z), which is 1 for all z from 40 on: nothing overflows."""
     if Z.dtype.kind == "c":
         return np.divide(1.0, 1.0 + np.exp(-Z), out=out)
-    A = np.negative(Z, out=np.empty_like(Z) if out is None else out)
-    np.minimum(A, LARGEST_EXPONENT[Z.dtype], out=A)
+    A = np.minimum(Z, 40.0, out=np.empty_like(Z) if out is None else out)
     np.exp(A, out=A)
-    np.add(A, 1.0, out=A)
-    return np.reciprocal(A, out=A)
+    return np.divide(A, A + 1.0, out=A)
 
 
 def sigmoid_slope(Z: Array, A: Array, out: Array | None = None) -> Array:
