@@ -96,7 +96,7 @@ def table(heading: str, medians: dict[str, float]) -> list[str]:
     return ["", f"| {heading} | median ms |", "|---|---|", *rows]
 
 
-def run(rounds: int = 11) -> str:
+def run(rounds: int = 7) -> str:
     """Time each, after one round to warm the disk; the result as Markdown."""
     with tempfile.TemporaryDirectory() as name:
         processes = {name_: whole(words, Path(name)) for name_, words in WHOLE.items()}

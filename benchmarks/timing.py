@@ -70,6 +70,7 @@ class Apart:
         self.serves = self.answer() == "ready"
 
     def answer(self) -> str:
+        """A line that the process says."""
         return self.process.stdout.readline().strip()
 
     def seconds(self) -> float:
@@ -78,6 +79,7 @@ class Apart:
         return float(self.answer())
 
     def end(self) -> None:
+        """Let it go."""
         self.process.stdin.close()
         self.process.wait()
 
