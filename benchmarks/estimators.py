@@ -1,12 +1,13 @@
 """Fallline's estimators against scikit-learn's: fit, predict of one row, of 100,000 rows."""
 
+import os
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn import datasets, neural_network
-from timing import alternate
+from timing import apart, serve
 
 import fallline as fl
 
@@ -32,7 +33,13 @@ FITS = (  # name, data, parameters; epochs are few, so that a round stays short
         {"hidden_layer_sizes": (64, 64), "max_iter": 5, "solver": "lbfgs"},
     ),
 )
-NAMES = ("scikit-learn", "Fallline, auto", "Fallline, compiled")
+PREDICTIONS = (  # name, method, rows, seconds of the unit
+    ("predict_proba, 1 row, us", "predict_proba", 1, 500e-6),
+    ("predict_proba, 100,000 rows, ms", "predict_proba", 100_000, 1e-3),
+    ("predict, 1 row, us", "predict", 1, 500e-6),
+    ("predict, 100,000 rows, ms", "predict", 100_000, 1e-3),
+)
+PACKAGES = {"scikit-learn": neural_network, "Fallline": fl}
 
 
 def data(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -43,71 +50,56 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
     return X / X.max(), y
 
 
-def fits(rounds: int) -> list[str]:
-    """One line for each fit: milliseconds, and how many times as fast as scikit-learn."""
-    lines = [f"| fit | {' ms | '.join(NAMES)} ms | auto | compiled |", "|---|---|---|---|---|---|"]
-    for title, name, given in FITS:
-        X, y = data(name)
-        settings = {"random_state": 0, "n_iter_no_change": 10**6, **given}
-        candidates = {
-            NAMES[0]: fit_of(neural_network.MLPClassifier(**settings), X, y),
-            NAMES[1]: fit_of(fl.MLPClassifier(**settings), X, y),
-            NAMES[2]: fit_of(fl.MLPClassifier(**settings, engine="compiled"), X, y),
-        }
-        lines.append(line(title, [1000 * t for t in alternate(candidates, rounds).values()]))
-    return lines
-
-
-def fit_of(model: Any, X: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+def fit_of(package: Any, name: str, given: dict[str, Any]) -> Callable[[], object]:
     """A fit, to be timed."""
+    X, y = data(name)
+    model = package.MLPClassifier(**{"random_state": 0, "n_iter_no_change": 10**6, **given})
     return lambda: model.fit(X, y)
 
 
-def line(title: str, values: list[float]) -> str:
-    """Times, and the first over each of the others."""
-    ratios = [f"{values[0] / value:.1f}x" for value in values[1:]]
-    cells = [title, *(f"{value:.1f}" for value in values), *ratios]
-    return f"| {' | '.join(cells)} |"
-
-
-def predictions(rounds: int) -> list[str]:
-    """One row in microseconds (the mean of 500 calls), 100,000 rows in milliseconds."""
+def prediction_of(package: Any, method: str, n_rows: int) -> Callable[[], object]:
+    """500 predictions of a row, or one of many rows, to be timed."""
     X, y = data("large")
     settings = {"hidden_layer_sizes": (64, 64), "max_iter": 1, "random_state": 0}
-    models = [
-        package.MLPClassifier(**settings).fit(X[:2000], y[:2000])
-        for package in (neural_network, fl)
-    ]
-    row, rows = X[:1].copy(), np.tile(X, (2, 1))
-    lines = ["| 20-64-64-1 | scikit-learn | Fallline | |", "|---|---|---|---|"]
-    for method in ("predict_proba", "predict"):
-        calls = [repeated(getattr(model, method), row) for model in models]
-        times = alternate(dict(zip(("theirs", "ours"), calls, strict=True)), rounds)
-        lines.append(line(f"{method}, 1 row, us", [1e6 * t / 500 for t in times.values()]))
-        calls = [once(getattr(model, method), rows) for model in models]
-        times = alternate(dict(zip(("theirs", "ours"), calls, strict=True)), rounds)
-        lines.append(line(f"{method}, 100,000 rows, ms", [1e3 * t for t in times.values()]))
-    return lines
+    model = package.MLPClassifier(**settings).fit(X[:2000], y[:2000])
+    call, rows = getattr(model, method), np.resize(X, (n_rows, X.shape[1]))
+    return lambda: [call(rows) for _ in range(500 if n_rows == 1 else 1)]
 
 
-def repeated(method: Callable[[Any], Any], row: np.ndarray) -> Callable[[], object]:
-    """500 predictions, to be timed."""
-    return lambda: [method(row) for _ in range(500)]
+def candidates() -> dict[str, Callable[[int], Callable[[], object]]]:
+    """Every work by both packages, as "work: package"."""
+    made = {
+        f"{title}: {package}": lambda threads, m=module, n=name, g=given: fit_of(m, n, g)
+        for title, name, given in FITS
+        for package, module in PACKAGES.items()
+    }
+    return made | {
+        f"{title}: {package}": lambda threads, m=module, c=call, n=n_rows: prediction_of(m, c, n)
+        for title, call, n_rows, _ in PREDICTIONS
+        for package, module in PACKAGES.items()
+    }
 
 
-def once(method: Callable[[Any], Any], rows: np.ndarray) -> Callable[[], object]:
-    """One prediction, to be timed."""
-    return lambda: method(rows)
+def line(title: str, rounds: int, threads: int, unit: float) -> str:
+    """The times of both, and how many times as fast Fallline is."""
+    medians = apart([f"{title}: {package}" for package in PACKAGES], rounds, threads)
+    theirs, ours = (seconds / unit for seconds in medians.values())
+    return f"| {title} | {theirs:.1f} | {ours:.1f} | {theirs / ours:.1f}x |"
 
 
-def run(rounds: int = 5) -> str:
-    """Time all; the result as Markdown."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fit_lines, predict_lines = fits(rounds), predictions(rounds)
-    title = "### Estimators against scikit-learn's\n"
-    return "\n".join([title, *fit_lines, "", *predict_lines])
+def main(rounds: int = 7) -> None:
+    """Time all on all cores, each in a process of its own; print Markdown."""
+    warnings.simplefilter("ignore")
+    serve(candidates())
+    threads = os.cpu_count() or 1
+    heads = f"| {' | '.join(PACKAGES)} | |\n|---|---|---|---|"
+    print(f"### Estimators against scikit-learn's, {threads} threads\n\n| fit, ms {heads}")
+    for title, _, _ in FITS:
+        print(line(title, rounds, threads, 1e-3), flush=True)
+    print(f"\n| 20-64-64-1 {heads}")
+    for title, _, _, unit in PREDICTIONS:
+        print(line(title, rounds, threads, unit), flush=True)
 
 
 if __name__ == "__main__":
-    print(run())
+    main()

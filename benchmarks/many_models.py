@@ -1,8 +1,9 @@
 """200 networks 8-16-1, 1,000 rows, batch 32, momentum, 20 epochs; 100 truth tables."""
 
+import os
+
 import numpy as np
-from timing import alternate, as_table
-from work import threads_here
+from timing import apart, as_table, serve
 
 import fallline as fl
 from fallline import lesson
@@ -100,22 +101,28 @@ def truth_tables(threads: int):
 
 
 def main() -> None:
-    """Time all on one thread, then on two, and print the result as Markdown."""
-    threads = threads_here(2)
-    if threads is None:
-        return
-    ending = f"{threads} thread{'s' * (threads > 1)}"
-    for dtype in ("float32", "float64"):
-        found = {OURS: ours(dtype, threads)}
-        try:
-            found["JAX, jit(vmap), an order for each network"] = by_jax(dtype, own_orders=True)
-            found["JAX, jit(vmap), one order for all"] = by_jax(dtype, own_orders=False)
-        except ImportError:
-            print("(JAX is not installed: left out)\n")
-        print(f"### 200 networks 8-16-1, 1,000 rows, batch 32, 20 epochs, {dtype}, {ending}\n")
-        print(as_table(alternate(found, 7), OURS) + "\n")
-    print(f"### 100 seeds of the truth table, 20,000 epochs, {ending}\n")
-    print(as_table(alternate({OURS: truth_tables(threads)}, 5), OURS) + "\n")
+    """Time all on one thread, then on two, each in a process of its own; print Markdown."""
+    each_own, one = "JAX, jit(vmap), an order for each network", "JAX, jit(vmap), one order for all"
+    makers = {
+        OURS: ours,
+        each_own: lambda dtype, threads: by_jax(dtype, own_orders=True),
+        one: lambda dtype, threads: by_jax(dtype, own_orders=False),
+    }
+    tables = "100 seeds of the truth table, 20,000 epochs"
+    candidates = {
+        f"{name}, {dtype}": lambda threads, make=make, dtype=dtype: make(dtype, threads)
+        for dtype in ("float32", "float64")
+        for name, make in makers.items()
+    }
+    serve(candidates | {tables: truth_tables})
+    for threads in range(1, min(2, os.cpu_count() or 1) + 1):
+        ending = f"{threads} thread{'s' * (threads > 1)}"
+        for dtype in ("float32", "float64"):
+            medians = apart([f"{name}, {dtype}" for name in makers], 7, threads)
+            print(f"### 200 networks 8-16-1, 1,000 rows, batch 32, 20 epochs, {dtype}, {ending}\n")
+            print(as_table(medians, f"{OURS}, {dtype}") + "\n", flush=True)
+        print(f"### {tables}, {ending}\n")
+        print(as_table(apart([tables], 5, threads), tables) + "\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,13 @@ BENCHMARKS = (
     "estimators.py",
     "predicting.py",
     "startup.py",
+    "size.py",
 )
 HEAD = """# Benchmark results
 
 Written by `make bench`. Each figure is a median; candidates of one table ran in turn, round after
-round, in one process held to the cores that the title names (start-up: in fresh ones). Machines
-are noisy: read the ratios.
+round, in a process of its own each, held to the cores that the title names (start-up: in fresh
+ones). Machines are noisy: read the ratios.
 """
 
 

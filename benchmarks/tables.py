@@ -8,10 +8,10 @@ of the task's own loss on the rows held out; the seeds draw other splits and oth
 """
 
 import argparse
-import contextlib
-import io
 import json
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from fallline.cli.train import run
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better
 from fallline.text import table as text_table
@@ -29,8 +28,6 @@ ADULT_NAMES = (
     "age,workclass,fnlwgt,education,education-num,marital-status,occupation,relationship,race,sex,"
     "capital-gain,capital-loss,hours-per-week,native-country,income"
 )
-UNSET = ("task", "hidden", "activation", "optimizer", "learning_rate", "schedule", "epochs")
-UNSET += ("batch_size", "l2", "patience", "weights", "class_weight", "ignore", "types", "threads")
 
 
 @dataclass(frozen=True)
@@ -78,32 +75,18 @@ class Result:
         return sum(better(self.score, network, linear) for network, linear in pairs)
 
 
-def train(job: Job, data: Path, seed: int, extra: dict[str, Any]) -> dict[str, Any]:
+def train(job: Job, data: Path, seed: int, extra: dict[str, str]) -> dict[str, Any]:
     """What `fallline train --json` says."""
-    settings: dict[str, Any] = dict.fromkeys(UNSET)
-    settings |= {"preset": "standard", "validation": "0.15", "baseline": True, "seed": seed} | extra
-    settings["test"] = "0.2" if job.test is None else str(data / job.test)
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        run(
-            [str(data / job.file)],
-            job.target,
-            "/tmp/fallline-results.safetensors",
-            reading={
-                "no_header": not job.header,
-                "names": job.names,
-                "missing": None,
-                "encoding": None,
-            },
-            settings=settings,
-            checkpoint_every=None,
-            resume=False,
-            large=None,
-            report=None,
-            quiet=True,
-            json=True,
-        )
-    result: dict[str, Any] = json.loads(output.getvalue())
+    command = [sys.executable, "-m", "fallline", "train", str(data / job.file), "--json"]
+    command += ["--target", job.target, "--seed", str(seed)]
+    command += [] if job.header else ["--no-header"]
+    command += ["--names", job.names] if job.names else []
+    command += ["--test", "0.2" if job.test is None else str(data / job.test)]
+    for name, value in extra.items():
+        command += [f"--{name.replace('_', '-')}", value]
+    with tempfile.TemporaryDirectory() as folder:
+        said = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    result: dict[str, Any] = json.loads(said.stdout)
     return result
 
 
@@ -199,9 +182,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", type=Path)
     parser.add_argument("--only", default="")
-    parser.add_argument("--set", action="append", default=[], help="SETTING=VALUE, as in Python")
+    parser.add_argument("--set", action="append", default=[], help="epochs=30, for --epochs 30")
     options = parser.parse_args()
-    extra = {k: json.loads(v) for k, v in (text.split("=") for text in options.set)}
+    extra = dict(text.split("=", 1) for text in options.set)
+    data = options.data.resolve()
     results = []
     for job in JOBS:
         if options.only not in job.file:
@@ -209,7 +193,7 @@ def main() -> None:
         result = Result(job)
         for seed in range(options.seeds):
             began = time.perf_counter()
-            result.runs.append(train(job, options.data, seed, extra))
+            result.runs.append(train(job, data, seed, extra))
             print(f"{job.file} {seed}: {time.perf_counter() - began:.1f} s", file=sys.stderr)
         results.append(result)
     print(text_table(HEADS, [line(r) for r in results]))

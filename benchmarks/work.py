@@ -1,16 +1,15 @@
 """A piece of training that Fallline and its peers are timed on, and how Fallline does it."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from timing import LIMITS
 
 import fallline as fl
 
-OURS = "Fallline, compiled"
+OURS = "Fallline"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Work:
         return np.stack([generator.permutation(len(self.X)) for _ in range(self.epochs)])
 
 
-def by_fallline(work: Work, threads: int, engine: str = "compiled") -> Callable[[], float]:
+def by_fallline(work: Work, **more: str) -> Callable[[], float]:
     """A run by ``fl.train``, as a user calls it; it returns the last loss recorded."""
     optimizer = (
         fl.Adam(work.learning_rate)
@@ -54,8 +53,7 @@ def by_fallline(work: Work, threads: int, engine: str = "compiled") -> Callable[
             epochs=work.epochs,
             batch_size=work.batch_size,
             record_every=max(1, work.epochs - 1),
-            engine=engine,
-            threads=threads,
+            **more,
         )
         return history.loss[-1]
 
@@ -65,21 +63,6 @@ def by_fallline(work: Work, threads: int, engine: str = "compiled") -> Callable[
 def pin(threads: int) -> None:
     """Hold this process, and the libraries it will load, to so many cores."""
     if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))[:threads]
-        os.sched_setaffinity(0, cores)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    for name in LIMITS:
         os.environ[name] = str(threads)
-
-
-def threads_here(max_threads: int) -> int | None:
-    """The number of threads that this process is held to, before any library is loaded.
-
-    Without an argument the script is run again, in a process for each number; then None.
-    """
-    if len(sys.argv) == 1 and max_threads > 1:
-        for threads in range(1, max_threads + 1):
-            subprocess.run([sys.executable, sys.argv[0], str(threads)], check=True)
-        return None
-    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    pin(threads)
-    return threads

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fallline.engine import library
+
 SOURCE = Path(__file__).parents[1] / "src" / "fallline"
 
 # The folders of src/fallline in their order: each may import those before it. The files beside
@@ -48,7 +50,7 @@ LIBRARIES = {
     "websockets": {"playground"},
     "anywidget": {"playground"},
     "safetensors": {"saving"},
-    "typer": {"cli"},
+    "click": {"cli"},
     "rich": {"cli"},
     "plotille": {"cli"},
     "vl_convert": {"report"},
@@ -137,30 +139,70 @@ def test_type_checkers_see_the_same_names() -> None:
         assert names[name] == f"fallline.{module}"
 
 
-def loaded_by(*command: str) -> set[str]:
-    code = "import sys, runpy\n{}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+# What a process must not import, since nobody waits for it: a library costs 10 to 300 ms
+HEAVY = {
+    *("numpy", "scipy", "polars", "click", "rich", "plotille", "safetensors", "threadpoolctl"),
+    *("numba", "llvmlite", "sklearn", "joblib", "pandas", "pyarrow", "matplotlib", "pydantic"),
+    *("distributed", "dask", "starlette", "asyncio", "difflib", "vl_convert"),
+    *("fallline.report", "fallline.distributed", "fallline.playground", "fallline.sweeps"),
+    *("fallline.plots", "fallline.tabular.large", "fallline.explaining", "fallline.exporting"),
+}
+COMMAND = """
+import runpy
+try: runpy.run_module("fallline", run_name="__main__")
+except SystemExit as end: assert not end.code, end.code
+"""
+TRAIN = """
+import fallline as fl
+from fallline.lesson import TRAIN_X, TRAIN_Y
+net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.GradientDescent(1.6), epochs=200)
+net.predict_proba(TRAIN_X)
+"""
+SWEEP = """
+import fallline as fl
+from fallline.lesson import TRAIN_X, TRAIN_Y
+fl.sweep(TRAIN_X, TRAIN_Y, {"hidden": [2, 3], "epochs": [20]}, seeds=2, validation=0.4)
+"""
+CSV = ["train", str(SOURCE.parents[1] / "examples" / "housing.csv"), "--epochs", "2"]
+CSV += ["--target", "median_house_value"]
+
+
+def loaded_by(code: str, *words: str, folder: Path | None = None) -> set[str]:
+    """The modules of a process of its own that ran ``code``, with ``words`` as its command line."""
+    whole = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     result = subprocess.run(
-        [sys.executable, "-c", code.format("\n".join(command))],
+        [sys.executable, "-c", whole, *words],
         capture_output=True,
         text=True,
         check=True,
+        cwd=folder,
     )
-    return {name.split(".")[0] for name in result.stderr.split()}
+    return set(result.stderr.split())
 
 
-def test_import_loads_nothing_heavy() -> None:
-    loaded = loaded_by("import fallline")
-    assert not loaded & {"numpy", "scipy", "polars", "typer", "rich", "safetensors", "matplotlib"}
-
-
-def test_help_loads_no_numbers() -> None:
-    loaded = loaded_by(
-        "sys.argv = ['fallline', '--help']",
-        "try: runpy.run_module('fallline', run_name='__main__')",
-        "except SystemExit: pass",
-    )
-    assert "typer" in loaded
-    assert not loaded & {"numpy", "scipy", "polars", "safetensors", "plotille"}
+@pytest.mark.parametrize(
+    ("code", "words", "needed"),
+    [
+        ("import fallline", [], set()),
+        (COMMAND, ["--version"], {"click"}),
+        (COMMAND, ["--help"], {"click"}),
+        (COMMAND, ["train", "--help"], {"click"}),
+        (COMMAND, ["demo"], {"click", "numpy", "plotille"}),
+        (COMMAND, CSV, {"click", "numpy", "polars", "plotille", "safetensors"}),
+        (TRAIN, [], {"numpy"}),
+        (SWEEP, [], {"numpy", "fallline.sweeps"}),
+    ],
+    ids=["import", "version", "help", "train help", "demo", "train csv", "train", "sweep"],
+)
+def test_a_process_imports_what_it_needs(
+    code: str, words: list[str], needed: set[str], tmp_path: Path
+) -> None:
+    if library.shared() is None and "numpy" in needed:
+        pytest.skip("without its library the engine is compiled by Numba")
+    loaded = loaded_by(code, *words, folder=tmp_path)
+    assert needed <= loaded
+    assert loaded & HEAVY == needed
 
 
 def test_every_public_name_is_there() -> None:

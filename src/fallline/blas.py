@@ -1,4 +1,4 @@
-"""BLAS on one thread: while L-BFGS runs, an estimator is fitted, or predicts many rows."""
+"""BLAS on one thread: while L-BFGS or an estimator's reference runs, or many rows are predicted."""
 
 from contextlib import AbstractContextManager
 from functools import cache

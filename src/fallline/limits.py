@@ -3,7 +3,6 @@
 import math
 import numbers
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from fallline.errors import ParameterError
@@ -130,6 +129,8 @@ def check_choice(name: str, value: Any, choices: list[str] | tuple[str, ...]) ->
     """
     if isinstance(value, str) and value in choices:
         return value
+    from difflib import get_close_matches
+
     near = get_close_matches(str(value), choices, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise ParameterError(f"{name} must be one of {', '.join(choices)}; not {value!r}{hint}")

@@ -1,6 +1,5 @@
 """Plain text for numbers: aligned tables and matrices, for terminals and notebooks alike."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +38,8 @@ def is_number(cell: str) -> bool:
 
 def remark(label: str, text: str, width: int = 80) -> str:
     """ "note: ..." in lines of at most ``width``, indented behind the label; no word is cut."""
+    import textwrap
+
     return textwrap.fill(
         f"{label}: {text}",
         width,

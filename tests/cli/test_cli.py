@@ -84,6 +84,45 @@ def test_demo_options_reach_the_training(cli) -> None:
     assert "3-1 network" in cli("demo", "--epochs", 10, "--hidden", 0).stdout
 
 
+# ---- the command line itself
+
+
+def test_words_and_options_are_completed(monkeypatch, cli) -> None:
+    """What the shell's completion asks, as docs/commands.md turns it on."""
+    monkeypatch.setenv("_FALLLINE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "fallline tr")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert cli().stdout.split() == ["plain,train", "plain,trace"]
+    monkeypatch.setenv("COMP_WORDS", "fallline demo --see")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert cli().stdout.split() == ["plain,--seed"]
+
+
+def test_wrong_calls_say_what_is_meant(cli) -> None:
+    for words, said in (
+        (["demos"], "No such command 'demos'. Did you mean 'demo'?"),
+        (["demo", "--sed", "1"], "No such option '--sed'. Did you mean '--seed'?"),
+        (["demo", "--epochs", "abc"], "Invalid value for '--epochs': 'abc' is not a valid integer"),
+        (["train", HOUSING], "Missing option '--target'"),
+        (["train", "--target", "x"], "Missing argument 'TABLE...'"),
+        (["demo", "3"], "Got unexpected extra argument (3)"),
+    ):
+        result = cli(*words)
+        assert result.returncode == 2
+        assert said in result.stderr
+        assert result.stdout == ""
+
+
+def test_help_shows_defaults_and_what_is_required(cli) -> None:
+    words = " ".join(cli("train", "--help").stdout.split())
+    assert "--target TEXT The column to predict. [required]" in words
+    assert "[default: model.safetensors]" in words
+    assert "--baseline / --no-baseline Compare with a linear model. [default: baseline]" in words
+    assert "TABLE... CSV, TSV, JSON lines, Parquet or Excel" in words
+    commands = cli("--help").stdout.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in commands[:3]] == ["demo", "train", "cv"]
+
+
 # ---- trace, check, info
 
 

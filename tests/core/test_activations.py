@@ -42,6 +42,18 @@ def test_within_two_and_a_half_ulp_of_mpmath(name: str, rng: np.random.Generator
     assert worst <= 2.5
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sigmoid_goes_to_0_and_to_1(dtype: type) -> None:
+    """Through the smallest numbers to 0, where 1 / (1 + e^-z) would overflow on the way."""
+    lowest = -745.0 if dtype is np.float64 else -103.0
+    z = np.array([-1e30, 2 * lowest, lowest, 40.0, 41.0, 1e30], dtype)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        a = activations.sigmoid(z)
+    assert a[:2].tolist() == [0.0, 0.0]
+    assert a[2] == np.finfo(dtype).smallest_subnormal
+    assert a[3:].tolist() == [1.0, 1.0, 1.0]
+
+
 @pytest.mark.parametrize("k", [2, 3, 10])
 def test_softmax_and_logsumexp_against_mpmath(k: int, rng: np.random.Generator) -> None:
     Z = np.concatenate(

@@ -4,8 +4,10 @@ import os
 import sys
 from typing import Annotated, Any
 
-import typer
+import click
 
+from fallline import __version__
+from fallline.cli.declaring import Argument, Commands, Option
 from fallline.cli.groups import (
     Checkpoints,
     Columns,
@@ -21,7 +23,6 @@ from fallline.cli.groups import (
     SweepFiles,
     SweepProblem,
     SweepRuns,
-    grouped,
 )
 from fallline.errors import FalllineError, ParameterError
 
@@ -29,57 +30,45 @@ __all__ = ["app", "main"]
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
-app = typer.Typer(
-    name="fallline",
-    help="Train small neural networks by gradient descent, with every step visible and checked.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Epochs = Annotated[int, typer.Option(help="Passes over the rows.")]
+Json = Annotated[bool, Option("--json", help="Print one JSON object instead of text.")]
+Epochs = Annotated[int, Option(help="Passes over the rows.")]
 Tables = Annotated[
     list[str],
-    typer.Argument(
+    Argument(
         metavar="TABLE",
         help="CSV, TSV, JSON lines, Parquet or Excel; packed too; - for standard input.",
     ),
 ]
 OptionalTable = Annotated[
-    str | None, typer.Argument(metavar="[TABLE]", help="A table; without one, the truth table.")
+    str | None, Argument(metavar="[TABLE]", help="A table; without one, the truth table.")
 ]
-ModelPath = Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors model file.")]
-Target = Annotated[str, typer.Option(help="The column to predict.")]
-OptionalTarget = Annotated[str | None, typer.Option(help="The column to predict.")]
-Hidden = Annotated[str, typer.Option(help="Neurons of each hidden layer: 64,64; 0 for none.")]
-Activation = Annotated[str, typer.Option(help="Of the hidden layers.")]
+ModelPath = Annotated[str, Argument(metavar="MODEL", help="A .safetensors model file.")]
+Target = Annotated[str, Option(help="The column to predict.")]
+OptionalTarget = Annotated[str | None, Option(help="The column to predict.")]
+Hidden = Annotated[str, Option(help="Neurons of each hidden layer: 64,64; 0 for none.")]
+Activation = Annotated[str, Option(help="Of the hidden layers.")]
 
 
-@app.callback(invoke_without_command=True)
-def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Train small neural networks by gradient descent, with every step visible and checked."""
-    if version:
-        from fallline import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit
+app = Commands(
+    name="fallline",
+    help="Train small neural networks by gradient descent, with every step visible and checked.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+click.version_option(__version__, message="%(version)s", help="Print the version.")(app)
 
 
-@app.command()
+@app.declare
 def demo(
     epochs: Epochs = 20_000,
-    learning_rate: Annotated[float, typer.Option(help="The size of a step.")] = 1.6,
+    learning_rate: Annotated[float, Option(help="The size of a step.")] = 1.6,
     hidden: Hidden = "2",
     seed: Seed = 0,
     as_published: Annotated[
-        bool, typer.Option("--as-published", help="The notebook's own update, both slips kept.")
+        bool, Option("--as-published", help="The notebook's own update, both slips kept.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the last predictions only.")
+        bool, Option("--quiet", "-q", help="Print the last predictions only.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -100,14 +89,13 @@ def demo(
     )
 
 
-@app.command()
-@grouped
+@app.declare
 def train(
     *,
     tables: Tables,
     target: Target,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="Where the model goes.")
+        str, Option("--output", "-o", help="Where the model goes.")
     ] = "model.safetensors",
     recipe: RecipeChoices,
     held_out: HeldOut,
@@ -116,7 +104,7 @@ def train(
     checkpoints: Checkpoints,
     place: Place,
     report: Annotated[
-        str | None, typer.Option(help="Write a page about the model to this .html file.")
+        str | None, Option(help="Write a page about the model to this .html file.")
     ] = None,
     reading: ReadingOptions,
     display: Display,
@@ -136,20 +124,19 @@ def train(
     run(tables, target, output, options, checkpoints, place, report, reading, display)
 
 
-@app.command()
-@grouped
+@app.declare
 def cv(
     *,
     tables: Tables,
     target: Target,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
+        Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
     ] = None,
     folds: Folds,
     recipe: RecipeChoices,
     validation: Annotated[
-        float, typer.Option(help="Share of each fold's training rows, to choose the epoch by.")
+        float, Option(help="Share of each fold's training rows, to choose the epoch by.")
     ] = 0.15,
     columns: Columns,
     run_options: FitChoices,
@@ -171,20 +158,19 @@ def cv(
     run(tables, target, output, folds, options, reading, display)
 
 
-@app.command()
-@grouped
+@app.declare
 def sweep(
     *,
     tables: Tables,
     target: Target,
     grid: Annotated[
         str,
-        typer.Option(help="Settings and their values: name=value|value, a..b:n, a..b:logn."),
+        Option(help="Settings and their values: name=value|value, a..b:n, a..b:logn."),
     ],
     runs: SweepRuns,
     files: SweepFiles,
     cluster: Annotated[
-        str | None, typer.Option(help="A Dask scheduler's address, such as tcp://10.0.0.1:8786.")
+        str | None, Option(help="A Dask scheduler's address, such as tcp://10.0.0.1:8786.")
     ] = None,
     problem: SweepProblem,
     reading: ReadingOptions,
@@ -199,24 +185,23 @@ def sweep(
     run(tables, target, grid, runs, files, cluster, problem, reading, display)
 
 
-@app.command()
-@grouped
+@app.declare
 def predict(
     *,
     model: ModelPath,
     tables: Tables,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="A .csv, .parquet or .jsonl file; else the screen."),
+        Option("--output", "-o", help="A .csv, .parquet or .jsonl file; else the screen."),
     ] = None,
     columns: Annotated[
-        str | None, typer.Option(help="Columns of the table to carry over: id,name.")
+        str | None, Option(help="Columns of the table to carry over: id,name.")
     ] = None,
-    part: Annotated[str, typer.Option("--write", help="labels, probabilities or all.")] = "all",
+    part: Annotated[str, Option("--write", help="labels, probabilities or all.")] = "all",
     reading: ReadingOptions,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Print the result only.")] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="A JSON object a row; with -o, one that sums up.")
+        bool, Option("--json", help="A JSON object a row; with -o, one that sums up.")
     ] = False,
 ) -> None:
     """Predict every row of a table, one line each, in order.
@@ -239,15 +224,14 @@ def predict(
     )
 
 
-@app.command()
-@grouped
+@app.declare
 def evaluate(
     *,
     model: ModelPath,
     tables: Tables,
-    seed: Annotated[int, typer.Option(help="Of the resamples that the intervals are from.")] = 0,
+    seed: Annotated[int, Option(help="Of the resamples that the intervals are from.")] = 0,
     reading: ReadingOptions,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Without the notes.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Without the notes.")] = False,
     json: Json = False,
 ) -> None:
     """Score a model on a table that has the target column.
@@ -259,22 +243,19 @@ def evaluate(
     run(model, tables, reading, seed=seed, quiet=quiet, json=json)
 
 
-@app.command()
-@grouped
+@app.declare
 def trace(
     *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
-    rows: Annotated[int, typer.Option(help="How many rows, from the first.")] = 2,
+    rows: Annotated[int, Option(help="How many rows, from the first.")] = 2,
     model: Annotated[
-        str | None, typer.Option(help="A trained model: show one row's way through it.")
+        str | None, Option(help="A trained model: show one row's way through it.")
     ] = None,
-    row: Annotated[
-        int | None, typer.Option(help="Which row of the table, from 1; with --model.")
-    ] = None,
+    row: Annotated[int | None, Option(help="Which row of the table, from 1; with --model.")] = None,
     hidden: Hidden = "2",
     activation: Activation = "sigmoid",
-    learning_rate: Annotated[float, typer.Option(help="The size of the step.")] = 1.6,
+    learning_rate: Annotated[float, Option(help="The size of the step.")] = 1.6,
     seed: Seed = 0,
     reading: ReadingOptions,
     columns: RowColumns,
@@ -304,24 +285,23 @@ def trace(
     )
 
 
-@app.command()
-@grouped
+@app.declare
 def check(
     *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
-    rows: Annotated[int, typer.Option(help="How many rows, from the first.")] = 5,
+    rows: Annotated[int, Option(help="How many rows, from the first.")] = 5,
     hidden: Hidden = "2",
     activation: Activation = "sigmoid",
     as_published: Annotated[
-        bool, typer.Option("--as-published", help="Check the notebook's gradient, slips and all.")
+        bool, Option("--as-published", help="Check the notebook's gradient, slips and all.")
     ] = False,
-    method: Annotated[str, typer.Option(help="complex_step, central or auto.")] = "auto",
+    method: Annotated[str, Option(help="complex_step, central or auto.")] = "auto",
     seed: Seed = 0,
     reading: ReadingOptions,
     columns: RowColumns,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing where the gradient is right.")
+        bool, Option("--quiet", "-q", help="Print nothing where the gradient is right.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -347,20 +327,19 @@ def check(
     )
 
 
-@app.command()
-@grouped
+@app.declare
 def play(
     *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    port: Annotated[int, Option(help="0 takes a free one.")] = 0,
     host: Annotated[
-        str, typer.Option(help="The address to listen on; beyond this machine see --allow-others.")
+        str, Option(help="The address to listen on; beyond this machine see --allow-others.")
     ] = "127.0.0.1",
     allow_others: Annotated[
-        bool, typer.Option("--allow-others", help="Let other machines in, without encryption.")
+        bool, Option("--allow-others", help="Let other machines in, without encryption.")
     ] = False,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+    browser: Annotated[bool, Option("--browser/--no-browser", help="Open the page.")] = True,
     reading: ReadingOptions,
 ) -> None:
     """Open the playground: a page on which a network descends, with every number.
@@ -380,13 +359,12 @@ def play(
     )
 
 
-@app.command()
-@grouped
+@app.declare
 def export(
     *,
     model: ModelPath,
     output: Annotated[
-        str, typer.Argument(metavar="OUT", help="A .py or .json file: its ending says the form.")
+        str, Argument(metavar="OUT", help="A .py or .json file: its ending says the form.")
     ],
     display: Display,
 ) -> None:
@@ -399,7 +377,7 @@ def export(
     run(model, output, quiet=display.quiet, json=display.json)
 
 
-@app.command()
+@app.declare
 def info(model: ModelPath, json: Json = False) -> None:
     """Show what a model file holds.
 
@@ -414,7 +392,7 @@ def main() -> None:
     """Run the command line; every error is one or two lines on standard error and an exit code."""
     code = FAILED
     try:
-        result: Any = app(standalone_mode=False)
+        result: Any = app(standalone_mode=False, complete_var="_FALLLINE_COMPLETE")
         code = result if isinstance(result, int) else DONE
     except ParameterError as error:
         code = complain(str(error), WRONG_USAGE)

@@ -1,17 +1,11 @@
-"""Groups of options that several commands share: dataclasses, whose fields are options of Typer.
+"""Groups of options that several commands share; a command's function takes one as one parameter.
 
-A command's function takes a group as one parameter; :func:`grouped` shows Typer the fields. Numbers
-and files are loaded where a group is turned into values, not when the command line starts.
+Numbers and files are loaded where a group is turned into values, not when the command line starts.
 """
 
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from fallline.cli.declaring import Group, Option
 from fallline.cli.options import layer_sizes, share_or_table, task_name, types_by_column
 
 if TYPE_CHECKING:
@@ -34,69 +28,35 @@ __all__ = [
     "SweepFiles",
     "SweepProblem",
     "SweepRuns",
-    "grouped",
 ]
 
-Seed = Annotated[int, typer.Option(help="Of every random draw: weights, split, shuffling.")]
+Seed = Annotated[int, Option(help="Of every random draw: weights, split, shuffling.")]
 Threads = Annotated[
-    int | None, typer.Option(help="At most so many; the result is the same.  [default: all free]")
+    int | None, Option(help="At most so many; the result is the same.  [default: all free]")
 ]
 Task = Annotated[
-    str | None, typer.Option(help="binary, classes, numbers or counts; recognised by default.")
+    str | None, Option(help="binary, classes, numbers or counts; recognised by default.")
 ]
-Ignore = Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")]
+Ignore = Annotated[list[str] | None, Option(help="A column to leave out; may be repeated.")]
 Types = Annotated[
     list[str] | None,
-    typer.Option(help="COLUMN=number, text, date or skip, as not recognised; may be repeated."),
+    Option(help="COLUMN=number, text, date or skip, as not recognised; may be repeated."),
 ]
-Weights = Annotated[str | None, typer.Option(help="The column with each row's weight.")]
+Weights = Annotated[str | None, Option(help="The column with each row's weight.")]
 
 
-def grouped(function: Callable[..., None]) -> Callable[..., None]:
-    """Let each parameter whose type is a dataclass appear as the options that it holds.
-
-    All parameters of ``function`` are keywords.
-    """
-    groups: dict[str, type] = {}
-    flat: list[inspect.Parameter] = []
-    hints = get_type_hints(function, include_extras=True)
-    for name, parameter in inspect.signature(function).parameters.items():
-        if not is_dataclass(hints[name]):
-            flat.append(parameter.replace(annotation=hints[name]))
-            continue
-        groups[name] = hints[name]
-        own = get_type_hints(hints[name], include_extras=True)
-        flat += [
-            parameter.replace(name=field.name, annotation=own[field.name], default=field.default)
-            for field in fields(hints[name])
-        ]
-
-    @functools.wraps(function)
-    def with_groups(**given: Any) -> None:
-        for name, group in groups.items():
-            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
-        function(**given)
-
-    with_groups.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
-    with_groups.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
-    return with_groups
-
-
-@dataclass(frozen=True)
-class ReadingOptions:
+class ReadingOptions(Group):
     """How tables are read."""
 
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="The file has no line of names.")
-    ] = False
-    names: Annotated[
-        str | None, typer.Option(help="Column names for --no-header: age,sex,income.")
-    ] = None
+    no_header: Annotated[bool, Option("--no-header", help="The file has no line of names.")] = False
+    names: Annotated[str | None, Option(help="Column names for --no-header: age,sex,income.")] = (
+        None
+    )
     missing: Annotated[
-        list[str] | None, typer.Option(help="One more text that means missing; may be repeated.")
+        list[str] | None, Option(help="One more text that means missing; may be repeated.")
     ] = None
     encoding: Annotated[
-        str | None, typer.Option(help="Of a text file that is not UTF-8: latin-1, cp1252, ...")
+        str | None, Option(help="Of a text file that is not UTF-8: latin-1, cp1252, ...")
     ] = None
 
     def reading(self, only: Any = None) -> "Reading":
@@ -115,63 +75,55 @@ class ReadingOptions:
         return read_whole(paths, self.reading())
 
 
-@dataclass(frozen=True)
-class Display:
+class Display(Group):
     """What is printed."""
 
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = (
-        False
-    )
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Print the result only.")] = False
+    json: Annotated[bool, Option("--json", help="Print one JSON object instead of text.")] = False
 
 
-@dataclass(frozen=True)
-class RecipeChoices:
+class RecipeChoices(Group):
     """The task, the preset, and what stands in place of the preset's settings."""
 
     task: Task = None
-    preset: Annotated[str, typer.Option(help="quick, standard or best (several networks).")] = (
-        "standard"
-    )
+    preset: Annotated[str, Option(help="quick, standard or best (several networks).")] = "standard"
     hidden: Annotated[
         str | None,
-        typer.Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 64,64]"),
+        Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 64,64]"),
     ] = None
-    activation: Annotated[str | None, typer.Option(help="Of hidden layers.  [preset: relu]")] = None
+    activation: Annotated[str | None, Option(help="Of hidden layers.  [preset: relu]")] = None
     optimizer: Annotated[
         str | None,
-        typer.Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adam]"),
+        Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adam]"),
     ] = None
-    learning_rate: Annotated[
-        float | None, typer.Option(help="The size of a step.  [preset: 0.001]")
-    ] = None
+    learning_rate: Annotated[float | None, Option(help="The size of a step.  [preset: 0.001]")] = (
+        None
+    )
     schedule: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Of the rate: constant, step, exponential, cosine, inverse_scaling, warm_up or "
             "one_cycle  [preset: constant]"
         ),
     ] = None
-    epochs: Annotated[int | None, typer.Option(help="Passes over the rows.  [preset: 100]")] = None
+    epochs: Annotated[int | None, Option(help="Passes over the rows.  [preset: 100]")] = None
     batch_size: Annotated[
-        int | None, typer.Option(help="Rows per step.  [default: 128; 32 below 2,000 rows]")
+        int | None, Option(help="Rows per step.  [default: 128; 32 below 2,000 rows]")
     ] = None
     l2: Annotated[
         float | None,
-        typer.Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
+        Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
     ] = None
-    l1: Annotated[
-        float | None, typer.Option("--l1", help="Penalty on the weights' absolute values.")
-    ] = None
+    l1: Annotated[float | None, Option("--l1", help="Penalty on the weights' absolute values.")] = (
+        None
+    )
     dropout: Annotated[
         float | None,
-        typer.Option(help="Share of hidden neurons that each step silences.  [preset: 0]"),
+        Option(help="Share of hidden neurons that each step silences.  [preset: 0]"),
     ] = None
     patience: Annotated[
         int | None,
-        typer.Option(
-            help="Stop after so many epochs without a better validation loss.  [preset: 20]"
-        ),
+        Option(help="Stop after so many epochs without a better validation loss.  [preset: 20]"),
     ] = None
 
     def options(self) -> "TableOptions":
@@ -183,15 +135,14 @@ class RecipeChoices:
         return given  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
-class HeldOut:
+class HeldOut(Group):
     """The rows to validate and to test by."""
 
     validation: Annotated[
-        str, typer.Option(help="To choose the best epoch by: a share of the rows, or a file.")
+        str, Option(help="To choose the best epoch by: a share of the rows, or a file.")
     ] = "0.15"
     test: Annotated[
-        str | None, typer.Option(help="To score at the end: a share of the rows, or a file.")
+        str | None, Option(help="To score at the end: a share of the rows, or a file.")
     ] = None
 
     def options(self, reading: ReadingOptions) -> "PreparationOptions":
@@ -202,13 +153,12 @@ class HeldOut:
         }
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(Group):
     """What columns are taken for, and what a row weighs."""
 
     weights: Weights = None
     class_weight: Annotated[
-        str | None, typer.Option(help="balanced: every class weighs the same in all.")
+        str | None, Option(help="balanced: every class weighs the same in all.")
     ] = None
     ignore: Ignore = None
     types: Types = None
@@ -223,8 +173,7 @@ class Columns:
         }
 
 
-@dataclass(frozen=True)
-class RowColumns:
+class RowColumns(Group):
     """Columns of a table of which some rows are looked at."""
 
     types: Types = None
@@ -233,17 +182,16 @@ class RowColumns:
 
     def options(self) -> "PreparationOptions":
         """The same as options of ``prepare``."""
-        return Columns(self.weights, None, self.ignore, self.types).options()
+        return Columns(weights=self.weights, ignore=self.ignore, types=self.types).options()
 
 
-@dataclass(frozen=True)
-class FitChoices:
+class FitChoices(Group):
     """The seed, the threads, and whether a linear model is fitted as well."""
 
     seed: Seed = 0
     threads: Threads = None
     baseline: Annotated[
-        bool, typer.Option("--baseline/--no-baseline", help="Compare with a linear model.")
+        bool, Option("--baseline/--no-baseline", help="Compare with a linear model.")
     ] = True
 
     def options(self) -> "TableOptions":
@@ -251,84 +199,76 @@ class FitChoices:
         return {"seed": self.seed, "threads": self.threads, "baseline": self.baseline}
 
 
-@dataclass(frozen=True)
-class Checkpoints:
+class Checkpoints(Group):
     """How a long run is kept."""
 
     checkpoint_every: Annotated[
-        int | None, typer.Option(help="Epochs between two checkpoints.  [default: by time, 10 s]")
+        int | None, Option(help="Epochs between two checkpoints.  [default: by time, 10 s]")
     ] = None
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint of a run cut short.")
+        bool, Option("--resume", help="Go on from the checkpoint of a run cut short.")
     ] = False
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Group):
     """Where the rows are while a network trains."""
 
     large: Annotated[
         bool | None,
-        typer.Option(
+        Option(
             "--large/--no-large", help="Train block by block.  [default: from 1 GiB of table on]"
         ),
     ] = None
     cluster: Annotated[
         str | None,
-        typer.Option(help="A Dask scheduler, tcp://HOST:PORT: its workers read the files."),
+        Option(help="A Dask scheduler, tcp://HOST:PORT: its workers read the files."),
     ] = None
 
 
-@dataclass(frozen=True)
-class Folds:
+class Folds(Group):
     """The folds of a cross-validation."""
 
-    folds: Annotated[int, typer.Option(help="How many parts.")] = 5
-    repeats: Annotated[int, typer.Option(help="How often, the folds drawn anew.")] = 1
-    groups: Annotated[
-        str | None, typer.Option(help="A column whose equal cells stay in one fold.")
-    ] = None
-
-
-@dataclass(frozen=True)
-class SweepRuns:
-    """Which runs a sweep makes."""
-
-    seeds: Annotated[int, typer.Option(help="Runs of each setting, with other seeds.")] = 5
-    folds: Annotated[
-        int | None, typer.Option(help="Score by so many folds instead of a part held out.")
-    ] = None
-    draws: Annotated[int | None, typer.Option(help="Try so many settings at random, not all.")] = (
+    folds: Annotated[int, Option(help="How many parts.")] = 5
+    repeats: Annotated[int, Option(help="How often, the folds drawn anew.")] = 1
+    groups: Annotated[str | None, Option(help="A column whose equal cells stay in one fold.")] = (
         None
     )
+
+
+class SweepRuns(Group):
+    """Which runs a sweep makes."""
+
+    seeds: Annotated[int, Option(help="Runs of each setting, with other seeds.")] = 5
+    folds: Annotated[
+        int | None, Option(help="Score by so many folds instead of a part held out.")
+    ] = None
+    draws: Annotated[int | None, Option(help="Try so many settings at random, not all.")] = None
     halving: Annotated[
         int | None,
-        typer.Option(help="All settings for few epochs, then one in so many for more, and so on."),
+        Option(help="All settings for few epochs, then one in so many for more, and so on."),
     ] = None
 
 
-@dataclass(frozen=True)
-class SweepFiles:
+class SweepFiles(Group):
     """What a sweep writes."""
 
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Where every run goes: .csv, .parquet")
+        str | None, Option("--output", "-o", help="Where every run goes: .csv, .parquet")
     ] = None
-    model: Annotated[str | None, typer.Option(help="Where the best network goes.")] = None
+    model: Annotated[str | None, Option(help="Where the best network goes.")] = None
     report: Annotated[
-        str | None, typer.Option(help="Write a page about the sweep to this .html file.")
+        str | None, Option(help="Write a page about the sweep to this .html file.")
     ] = None
     log: Annotated[
         str | None,
-        typer.Option(help="Keep each run as it ends; with the same file a sweep goes on."),
+        Option(help="Keep each run as it ends; with the same file a sweep goes on."),
     ] = None
 
 
-@dataclass(frozen=True)
-class SweepProblem:
+class SweepProblem(Group):
     """The rows of a sweep, and its threads."""
 
-    validation: Annotated[float, typer.Option(help="Share of the rows to score by.")] = 0.2
+    validation: Annotated[float, Option(help="Share of the rows to score by.")] = 0.2
     task: Task = None
     ignore: Ignore = None
     types: Types = None
@@ -338,7 +278,7 @@ class SweepProblem:
     def options(self) -> "PreparationOptions":
         """The same as options of ``prepare``."""
         return {
-            **Columns(None, None, self.ignore, self.types).options(),
+            **Columns(ignore=self.ignore, types=self.types).options(),
             "task": task_name(self.task),
             "validation": self.validation or 0.2,
         }

@@ -18,24 +18,27 @@ class ProgressDisplay:
     """A bar on standard error while the work lasts; nothing where that is no terminal."""
 
     def __init__(self, count: str, *, shown: bool) -> None:
+        self.bar: Any = None
+        self.job: Any = None
+        if not (shown and sys.stderr.isatty()):
+            return
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichBar
 
-        console = Console(file=sys.stderr)
         self.bar = RichBar(
             TextColumn(f"{count} {{task.completed:.0f}}/{{task.total:.0f}}"),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
-            console=console,
+            console=Console(file=sys.stderr),
             transient=True,
-            disable=not (shown and console.is_terminal),
         )
 
     def __enter__(self) -> Self:
-        self.bar.start()
+        if self.bar is not None:
+            self.bar.start()
         return self
 
     def __exit__(
@@ -44,12 +47,21 @@ class ProgressDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.bar.stop()
+        if self.bar is not None:
+            self.bar.stop()
 
-    def add(self, which: str, total: int) -> Any:
-        """Begin one line."""
-        waiting = "" if compiled_before() else "compiling (once per machine)"
-        return self.bar.add_task(which, total=total, numbers=waiting)
+    def add(self, which: str, total: int) -> None:
+        """Begin the line, or another in its place."""
+        if self.bar is not None:
+            if self.job is not None:
+                self.bar.remove_task(self.job)
+            waiting = "" if compiled_before() else "compiling (once per machine)"
+            self.job = self.bar.add_task(which, total=total, numbers=waiting)
+
+    def update(self, done: int, numbers: str, total: int | None = None) -> None:
+        """Show how much is done."""
+        if self.bar is not None:
+            self.bar.update(self.job, completed=done, total=total, numbers=numbers)
 
 
 class Bar(ProgressDisplay):
@@ -57,14 +69,11 @@ class Bar(ProgressDisplay):
 
     def __init__(self, *, shown: bool) -> None:
         super().__init__("{task.description}epoch", shown=shown)
-        self.job: Any = None
 
     def on_run(self, run: RecipeStart, label: str = "run") -> None:
         """Begin the bar of one run."""
-        if self.job is not None:
-            self.bar.remove_task(self.job)
         which = f"{label} {run.number}/{run.of} " if run.of > 1 else ""
-        self.job = self.add(which, run.recipe.epochs)
+        self.add(which, run.recipe.epochs)
 
     def after_epoch(self, progress: Progress) -> None:
         """Show where the run stands."""
@@ -73,7 +82,7 @@ class Bar(ProgressDisplay):
         numbers = (
             f"loss {history.loss[-1]:.4f}, validation {name} {history.validation_score[-1]:.4f}"
         )
-        self.bar.update(self.job, completed=progress.epoch + 1, numbers=numbers)
+        self.update(progress.epoch + 1, numbers)
 
 
 class Counter(ProgressDisplay):
@@ -81,11 +90,11 @@ class Counter(ProgressDisplay):
 
     def __init__(self, what: str, *, shown: bool) -> None:
         super().__init__(what, shown=shown)
-        self.job = self.add("", 1)
+        self.add("", 1)
 
     def at(self, done: int, of: int) -> None:
         """So many are done."""
-        self.bar.update(self.job, completed=done, total=of, numbers="")
+        self.update(done, "", of)
 
 
 @contextlib.contextmanager

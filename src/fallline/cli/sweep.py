@@ -15,10 +15,7 @@ from fallline.cli.groups import Display, ReadingOptions, SweepFiles, SweepProble
 from fallline.cli.options import check_output, layer_sizes
 from fallline.cli.plots import heat_map, strip
 from fallline.cli.progress import Counter
-from fallline.data.writing import write_blocks
 from fallline.errors import FalllineError, ParameterError
-from fallline.report import check_available
-from fallline.report.sweep import write_sweep_report
 from fallline.sweeps.result import Sweep
 from fallline.sweeps.search import sweep
 from fallline.sweeps.settings import DEFAULTS, as_key
@@ -51,6 +48,8 @@ def run(
         if path is not None:
             check_output(path, option)
     if report is not None:
+        from fallline.report import check_available
+
         check_available()
     values = grid_of(grid)
     data = prepare(reading.table(paths), target, seed=problem.seed, **problem.options())
@@ -78,11 +77,15 @@ def run(
     if not result.runs:
         raise FalllineError("interrupted before the first run was done")
     if output is not None:
+        from fallline.data.writing import write_blocks
+
         write_blocks(output, [result.frame.to_dict()])
     if model is not None and result.network is not None:
         facts = {"sweep": plain(result.best or {}), "runs": len(result.runs)}
         TableModel(result.network, data.encoding, History(), facts).save(model)
     if report is not None:
+        from fallline.report.sweep import write_sweep_report
+
         title = f"{target} in {data_name(paths)}"
         command = shlex.join(["fallline", *sys.argv[1:]])
         write_sweep_report(result, report, title=title, command=command)

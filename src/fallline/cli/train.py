@@ -8,7 +8,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from fallline.cli.cluster import train_on_cluster
 from fallline.cli.groups import Checkpoints, Display, Place, ReadingOptions
 from fallline.cli.options import check_output
 from fallline.cli.plots import loss_curve
@@ -21,11 +20,9 @@ from fallline.errors import (
     ParameterError,
 )
 from fallline.limits import check_integer
-from fallline.report import check_available, write_report
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
-from fallline.tabular.large import train_large
 from fallline.tabular.model import TableModel
 from fallline.tabular.scoring import SCORE_NAMES
 from fallline.tabular.train import train_table
@@ -52,6 +49,8 @@ def run(
     began = time.perf_counter()
     check_output(output)
     if report is not None:
+        from fallline.report import check_available, write_report
+
         check_output(report, "--report")
         check_available()
     if place.cluster is not None and place.large:
@@ -82,8 +81,12 @@ def trained(
 ) -> TableModel:
     """The model, trained on a cluster, block by block, or in memory."""
     if place.cluster is not None:
+        from fallline.cli.cluster import train_on_cluster
+
         return train_on_cluster(place.cluster, paths, target, reading.reading(), options)
     if in_blocks(paths, place.large):
+        from fallline.tabular.large import train_large
+
         return train_large(paths, target, how=reading.reading(), **options)
     return train_table(reading.table(paths), target, **options)
 

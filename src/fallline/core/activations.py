@@ -67,17 +67,19 @@ def largest(dtype: np.dtype) -> float:
 
 @cache
 def special() -> Any:
-    """scipy.special, imported at first use: it takes longer than NumPy itself."""
+    """scipy.special, imported at first use, by GELU alone: it takes longer than NumPy itself."""
     import scipy.special
 
     return scipy.special
 
 
 def sigmoid(Z: Array, out: Array | None = None) -> Array:
-    """1 / (1 + e^-z)."""
+    """1 / (1 + e^-z) as e^z / (1 + e^z), which is 1 for all z from 40 on: nothing overflows."""
     if Z.dtype.kind == "c":
         return np.divide(1.0, 1.0 + np.exp(-Z), out=out)
-    return special().expit(Z, out=out)  # type: ignore[no-any-return]
+    A = np.minimum(Z, 40.0, out=np.empty_like(Z) if out is None else out)
+    np.exp(A, out=A)
+    return np.divide(A, A + 1.0, out=A)
 
 
 def sigmoid_slope(Z: Array, A: Array, out: Array | None = None) -> Array:

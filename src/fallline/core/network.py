@@ -6,6 +6,7 @@ layer after layer, W before b: so W over b is one (n_in + 1, n_out) block of it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -235,15 +236,10 @@ class Network:
         >>> bool(abs(small.parameters - net.parameters).max() < 1e-7)
         True
         """
-        twin = Network(
-            self.sizes,
-            hidden=self.hidden,
-            loss=self.loss.name,
-            init=self.init,
-            seed=self.seed,
-            dtype=self.dtype if dtype is None else dtype,
-        )
-        twin.parameters = self.parameters
+        twin = copy(self)
+        twin.dtype = self.dtype if dtype is None else check_dtype(dtype)
+        twin._theta = self._theta.astype(twin.dtype)
+        twin.layers = twin.views(twin._theta)
         return twin
 
     def __repr__(self) -> str:

@@ -6,7 +6,6 @@ encoding asks (numbers, counts, codes, what is missing) has one answer for both.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import numpy as np
 import polars as pl
@@ -117,6 +116,8 @@ class Table:
 
 def nearest(name: str, names: Sequence[str]) -> str:
     """A hint at the name that was perhaps meant, or nothing."""
+    from difflib import get_close_matches
+
     folded = {other.casefold(): other for other in names}
     near = get_close_matches(name.casefold(), folded, n=1)
     return f" (did you mean {folded[near[0]]!r}?)" if near else ""

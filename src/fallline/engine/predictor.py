@@ -69,19 +69,22 @@ class Predictor:
         )  # fmt: skip
         self._run = function("predict", self.dtype)
         # a single row is copied here, since to tell an array's address takes longer
-        self.row = np.zeros((1, network.sizes[0]), self.dtype)
-        self.row_out: Array = np.zeros((1, self.n_outputs), self.dtype)
-        self.single = self.record.copy(X=self.row, n_rows=1, out=self.row_out)
+        row: Array = np.zeros((1, network.sizes[0]), self.dtype)
+        out: Array = np.zeros((1, self.n_outputs), self.dtype)
+        self.row: Array = row[0]
+        self.row_out: Array = out[0]
+        self.single = self.record.copy(X=row, n_rows=1, out=out)
+        self.single_address = self.single.address
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """The output in its own terms: (n_outputs,) for one row, (n, n_outputs) for several.
 
         Raises ShapeError and DataError as :meth:`fallline.Network.predict_proba` does.
         """
-        if isinstance(X, np.ndarray) and X.dtype == self.dtype and X.shape == self.row_shape:
-            self.row[0] = X
-            if self._run(self.single.address):
-                return np.array(self.row_out[0])
+        if isinstance(X, np.ndarray) and X.dtype is self.dtype and X.shape == self.row_shape:
+            self.row[:] = X
+            if self._run(self.single_address):
+                return self.row_out.copy()
         given = np.asarray(X)
         one_row = given.ndim == 1
         rows = check_X([given] if one_row else given, self.row_shape[0], self.dtype)

@@ -13,7 +13,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fallline.arrays import Array
-from fallline.blas import one_blas_thread
 from fallline.core.network import Network
 from fallline.core.samples import Samples
 from fallline.engine import threads_allowed
@@ -124,8 +123,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
         watchers = Watchers(self, network, *given, weight)
-        with one_blas_thread():
-            solve(self, network, Data(X, y, Y, weight), watchers, incremental, validation_data)
+        solve(self, network, Data(X, y, Y, weight), watchers, incremental, validation_data)
         if not np.isfinite(network.parameters).all():
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "

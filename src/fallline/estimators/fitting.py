@@ -1,11 +1,12 @@
 """One fit by the estimator's solver: its rows, its validation rows, and who computes the steps."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from fallline.arrays import Array
+from fallline.blas import one_blas_thread
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
 from fallline.core.penalties import Penalty
@@ -91,12 +92,12 @@ def descend(
         source=order,
     )
     max_epochs = 1 if incremental else model.max_iter
-    epochs = Epochs(
-        setup,
-        compiled=compiled(model, network, rows, setup.optimizer, size, max_epochs),
-        loss_scale=loss_scale_of(model, network),
-    )
-    StochasticFit(model, network, epochs, validation, watchers).run(incremental=incremental)
+    by_engine = compiled(model, network, rows, setup.optimizer, size, max_epochs)
+    loss_scale = loss_scale_of(model, network)
+    epochs = Epochs(setup, compiled=by_engine, loss_scale=loss_scale)
+    without_blas = by_engine and loss_scale == 1.0
+    with nullcontext() if without_blas else one_blas_thread():  # to find BLAS takes 15 ms
+        StochasticFit(model, network, epochs, validation, watchers).run(incremental=incremental)
 
 
 def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -> None:
@@ -109,7 +110,8 @@ def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -
     objective = objective_in_memory(
         wide, rows, float(model.alpha), compiled=by_engine, threads=model._threads()
     )
-    minimise(model, objective, loss_scale_of(model, network), watchers)
+    with one_blas_thread():
+        minimise(model, objective, loss_scale_of(model, network), watchers)
     network.parameters = wide.parameters
 
 
@@ -124,6 +126,8 @@ def validation_rows(model: Any, validation_data: Any, network: Network) -> Valid
 
 def split(model: Any, network: Network, data: Data) -> tuple[Data, ValidationRows]:
     """Training and validation rows, by scikit-learn's own split of the same generator."""
+    from sklearn.model_selection import train_test_split  # the base classes do not load it
+
     stratify = data.Y if network.loss.task == "binary" and model.n_outputs_ == 1 else None
     train, test = train_test_split(
         np.arange(len(data.Y)),

@@ -33,7 +33,7 @@ class Objective:
     def __init__(self, steps: Steps, network: Network, penalty: Penalty) -> None:
         self.network, self.penalty = network, penalty
         self.evaluate = steps.loss_and_gradient
-        self.order = pack_order(network.sizes)
+        self.order, self.is_weight = pack_order(network.sizes), network.is_weight
 
     def packed(self) -> Array:
         return self.network.parameters[self.order]
@@ -48,7 +48,7 @@ class Objective:
 
     def reported(self, loss: float, scale: float) -> float:
         """The loss with its data part times ``scale``, at the network's parameters."""
-        penalty = self.penalty.value(self.network.parameters * self.network.is_weight)
+        penalty = self.penalty.value(self.network.parameters * self.is_weight)
         return float(scale * (loss - penalty) + penalty)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import get_scorer
 
 from fallline.core import metrics
 from fallline.core.samples import Samples
@@ -38,6 +37,8 @@ class ValidationRows:
         return loss, metrics.score(network.loss.task, rows.Y, output, rows.weight)
 
     def by_scorer(self, model: Any, metric: Any) -> float:
+        from sklearn.metrics import get_scorer  # scikit-learn's base classes do not load it
+
         scorer = get_scorer(metric) if isinstance(metric, str) else metric
         weight = self.rows.weight
         extra = {} if weight is None else {"sample_weight": weight}

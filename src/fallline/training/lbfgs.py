@@ -34,9 +34,18 @@ def minimize(
 
     minimize_by_scipy: Any = optimize.minimize
 
-    def in_float64(theta: Array) -> tuple[float, Array]:
+    at, slope = np.empty(0), np.empty(0)
+
+    def loss_at(theta: Array) -> float:
+        nonlocal at, slope
         loss, gradient = loss_and_gradient(theta)
-        return loss, gradient.astype(float)
+        at, slope = theta.copy(), gradient.astype(float)
+        return loss
+
+    def slope_at(theta: Array) -> Array:  # asked for where the loss was; jac=True compares twice
+        if not np.array_equal(theta, at):
+            loss_at(theta)
+        return slope
 
     def callback(intermediate_result: Any) -> None:
         if after_iteration is not None and after_iteration(
@@ -47,9 +56,9 @@ def minimize(
     limits = {"maxfun": max_evaluations, "ftol": loss_tolerance}
     options = {"maxiter": max_iterations, "gtol": gradient_tolerance, "maxcor": memory}
     return minimize_by_scipy(
-        in_float64,
+        loss_at,
         np.asarray(start, float),
-        jac=True,
+        jac=slope_at,
         method="L-BFGS-B",
         callback=callback,
         options=options | {name: value for name, value in limits.items() if value is not None},
