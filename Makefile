@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 ENGINE := $(VENV)/.engine
 KERNELS := $(wildcard src/fallline/engine/kernels/*.py src/fallline/engine/build/*.py) \
 	$(addprefix src/fallline/engine/,codes.py config.py layout.py processor.py records.py) \
-	$(addprefix src/fallline/core/,activations.py dropout.py)
+	src/fallline/core/constants.py
 DOCS := $(VENV)/.docs
 ZIG := $(VENV)/.zig
 

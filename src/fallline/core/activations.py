@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.constants import LEAK, SQRT_2_PI
 from fallline.limits import check_choice
 
 __all__ = [
@@ -38,11 +39,8 @@ __all__ = [
     "softmax",
 ]
 
-LEAK = 0.01
 NEGLIGIBLE = -120.0  # e^-120 is 1e-52: it changes none of 50 digits
-MAX_EXPONENT = 709.7  # e^x is finite in float64 up to here
 SQRT_HALF = math.sqrt(0.5)
-SQRT_2_PI = math.sqrt(2.0 * math.pi)  # a Python float: it leaves float32 as it is
 
 
 @dataclass(frozen=True)

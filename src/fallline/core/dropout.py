@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.constants import BITS, NEURON, ROUNDS, ROW
 
-__all__ = ["BITS", "NEURON", "ROUNDS", "ROW", "keys_of", "mask"]
+__all__ = ["keys_of", "mask"]
 
-ROW, NEURON = 0x9E3779B9, 0x85EBCA6B  # odd: places that differ start from different numbers
-ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1))  # shift and multiplier
-BITS = 24
 LOW = 0xFFFFFFFF
 
 

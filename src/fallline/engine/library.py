@@ -37,7 +37,6 @@ Function = Callable[[int], int]
 FOLDER = ENGINE / "lib"
 # what the kernels import
 SOURCES = ("codes.py", "config.py", "layout.py", "processor.py", "records.py")
-CORE = ("activations.py", "dropout.py")
 INSTEAD = (
     "Numba compiles the engine instead where it is installed, else the slower NumPy reference "
     "serves: install fallline again, or run make in a checkout"
@@ -92,7 +91,7 @@ def sources() -> int:
     paths = [
         *sorted((ENGINE / "kernels").glob("*.py")),
         *(ENGINE / name for name in SOURCES),
-        *(ENGINE.parent / "core" / name for name in CORE),
+        ENGINE.parent / "core" / "constants.py",
     ]
     text = b"".join(path.read_bytes() for path in paths)
     return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "little")

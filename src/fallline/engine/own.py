@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.activations import MAX_EXPONENT, OUTPUTS
+from fallline.core.activations import OUTPUTS
+from fallline.core.constants import MAX_EXPONENT
 from fallline.core.losses import Loss
 from fallline.core.network import Layer
 from fallline.engine.config import FLAGS

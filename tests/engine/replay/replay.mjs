@@ -9,7 +9,7 @@ let place = 0;
 const word = () => words.getBigInt64((place += 8) - 8, true);
 const NUMBERS = { 8: Float64Array, 4: Float32Array, 1: BigInt64Array };
 const numbers = (kind, bytes) => {
-  const whole = new NUMBERS[kind](bytes.slice().buffer);
+  const whole = new NUMBERS[kind](new Uint8Array(bytes).buffer); // a copy, aligned
   return kind === 1 ? Array.from(whole, Number) : whole;
 };
 

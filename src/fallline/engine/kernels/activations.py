@@ -5,7 +5,7 @@ slopes follow from the activation A alone, so A is written over Z; the slopes of
 Z and are taken on the way forward.
 """
 
-from fallline.core.activations import LEAK
+from fallline.core.constants import LEAK
 from fallline.engine.codes import (
     ELU,
     GELU,

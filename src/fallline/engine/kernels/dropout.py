@@ -1,6 +1,6 @@
 """The masks of fallline.core.dropout in compiled code: the same hash, a vector at a time."""
 
-from fallline.core.dropout import BITS, NEURON, ROUNDS, ROW
+from fallline.core.constants import BITS, NEURON, ROUNDS, ROW
 from fallline.engine.config import kernel
 from fallline.engine.kernels.vectors import at, count_up, lanes, load, number, select, store
 

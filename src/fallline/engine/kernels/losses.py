@@ -2,7 +2,7 @@
 of several rows, and a row's outputs lie ``row`` numbers apart.
 """
 
-from fallline.core.activations import MAX_EXPONENT
+from fallline.core.constants import MAX_EXPONENT
 from fallline.engine.codes import (
     ABSOLUTE_ERROR,
     BINARY_CROSS_ENTROPY,

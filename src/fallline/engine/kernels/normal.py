@@ -13,7 +13,7 @@ from typing import Any
 from numba import types
 from numba.extending import overload
 
-from fallline.core.activations import SQRT_2_PI
+from fallline.core.constants import SQRT_2_PI
 from fallline.engine.kernels.exponential import exp, minimum
 from fallline.engine.kernels.polynomial import polynomial
 from fallline.engine.kernels.vectors import Vector, absolute, fma, select

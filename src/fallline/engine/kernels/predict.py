@@ -1,6 +1,6 @@
 """Prediction of single rows in compiled code: one row's numbers never leave the first cache."""
 
-from fallline.core.activations import MAX_EXPONENT
+from fallline.core.constants import MAX_EXPONENT
 from fallline.engine.codes import EXP_OUTPUT, SIGMOID_OUTPUT, SOFTMAX_OUTPUT
 from fallline.engine.kernels.activations import activate
 from fallline.engine.kernels.exponential import exp, minimum, sigmoid
