@@ -34,6 +34,7 @@ _NAMES = {
         "Exponential",
         "InverseScaling",
         "OneCycle",
+        "Plateau",
         "StepDecay",
         "WarmUp",
     ),

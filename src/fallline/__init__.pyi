@@ -23,6 +23,7 @@ from fallline.core.schedules import Cosine as Cosine
 from fallline.core.schedules import Exponential as Exponential
 from fallline.core.schedules import InverseScaling as InverseScaling
 from fallline.core.schedules import OneCycle as OneCycle
+from fallline.core.schedules import Plateau as Plateau
 from fallline.core.schedules import StepDecay as StepDecay
 from fallline.core.schedules import WarmUp as WarmUp
 from fallline.data.reading import read_table as read_table

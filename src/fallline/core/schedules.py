@@ -7,8 +7,9 @@ section 2).
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from fallline.errors import ParameterError
@@ -21,6 +22,7 @@ __all__ = [
     "Exponential",
     "InverseScaling",
     "OneCycle",
+    "Plateau",
     "Schedule",
     "StepDecay",
     "WarmUp",
@@ -210,6 +212,60 @@ def half_cosine(start: float, end: float, done: float) -> float:
     return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
+@dataclass(frozen=True)
+class Plateau:
+    """The rate of another schedule, lower by ``factor`` after each plateau of the validation loss.
+
+    After ``patience`` recorded epochs without a lower validation loss the run puts the best
+    parameters so far back and goes on at ``factor`` times the rate. It stops instead where that
+    would be less than ``until`` times the rate it began with:
+
+        rate(t) = learning_rate(t) * factor^k, after k falls
+
+    ``learning_rate`` is a number or a schedule. A run copies the schedule and notes its falls in
+    ``falls``, as pairs of the first step at the lower rate and the number of records before it;
+    outside a run there are none. Training without validation rows refuses it.
+
+    Raises ParameterError for a value out of range.
+
+    >>> import fallline as fl
+    >>> from fallline.lesson import TRAIN_X, TRAIN_Y
+    >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
+    >>> adam = fl.Adam(fl.Plateau(0.1, patience=3))
+    >>> test = ([[1, 1, 1], [0, 1, 1]], [1, 0])
+    >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=adam, epochs=2_000, validation=test)
+    >>> [round(rate, 4) for rate in sorted(set(history.learning_rate), reverse=True)]
+    [0.1]
+    """
+
+    learning_rate: "float | Schedule"
+    patience: int = 4
+    factor: float = 0.3
+    until: float = 0.05
+    falls: list[tuple[int, int]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        check_integer("patience", self.patience)
+        check_number("factor", self.factor)
+        check_number("until", self.until)
+
+    def __call__(self, step: int) -> float:
+        fallen = bisect_right(self.falls, step, key=first_step) if self.falls else 0
+        return as_schedule(self.learning_rate)(step) * self.factor**fallen
+
+    @property
+    def max_falls(self) -> int:
+        """How often the rate may fall: as long as factor^k is at least ``until``."""
+        return math.floor(math.log(self.until) / math.log(self.factor) + 1e-9)
+
+
+def first_step(fall: tuple[int, int]) -> int:
+    return fall[0]
+
+
 SCHEDULES: dict[str, type] = {
     "constant": Constant,
     "step": StepDecay,
@@ -218,6 +274,7 @@ SCHEDULES: dict[str, type] = {
     "inverse_scaling": InverseScaling,
     "warm_up": WarmUp,
     "one_cycle": OneCycle,
+    "plateau": Plateau,
 }
 """The schedules, by name."""
 

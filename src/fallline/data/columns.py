@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite
 from typing import Any, Literal, TypeVar
 
@@ -12,14 +13,17 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.data.dates import CYCLES, FORMS, column_seconds
+from fallline.data.piecewise import components, smooth_clip, smooth_unclip
 from fallline.data.table import ABSENT, UNKNOWN, Table, show
 from fallline.data.targets import column_numbers
 from fallline.errors import TableError
 
 __all__ = [
+    "BinnedColumn",
     "Column",
     "DateColumn",
     "NumberColumn",
+    "PairColumn",
     "SkippedColumn",
     "TextColumn",
     "as_",
@@ -71,6 +75,80 @@ class NumberColumn:
 
 
 @dataclass(frozen=True)
+class BinnedColumn(NumberColumn):
+    """A column of numbers in the piecewise-linear encoding (:mod:`fallline.data.piecewise`).
+
+    Its features are the number, scaled by ``median`` and ``spread`` and clipped smoothly; whether
+    it is one of the ``levels``, each by itself; its component in each bin between the ``edges``,
+    less the training rows' mean of it, which is in ``centers``; and whether it is missing. All
+    but the last are 0 where it is missing.
+    """
+
+    median: float = 0.0
+    spread: float = 1.0
+    levels: tuple[float, ...] = ()
+    edges: tuple[float, ...] = ()
+    centers: tuple[float, ...] = ()
+
+    @property
+    def features(self) -> list[str]:
+        levels = [f"{self.name} = {text}" for text in distinct_texts(self.levels)]
+        ends = distinct_texts(self.edges)
+        bins = [f"{self.name} from {low} to {high}" for low, high in pairwise(ends)]
+        missing = [f"{self.name} is missing"] if self.has_missing else []
+        return [self.name, *levels, *bins, *missing]
+
+    @property
+    def starts_at_zero(self) -> slice:
+        """Which of the features begin training with weights of zero: the bins."""
+        first = 1 + len(self.levels)
+        return slice(first, first + len(self.centers))
+
+    def describe(self) -> str:
+        parts = [f"(x - {self.median:.6g}) / {self.spread:.6g}, clipped smoothly to -3 ... 3"]
+        if self.edges:
+            n = len(self.centers)
+            ends = f"from {self.edges[0]:.6g} to {self.edges[-1]:.6g}"
+            parts.append(f"piecewise linear in {n} bin{'s' * (n > 1)} {ends}")
+        if self.levels:
+            parts.append(f"one-hot, {len(self.levels)} recurring values")
+        return " + ".join(parts) + ("; missing: 0, and marked" if self.has_missing else "")
+
+    def fill(self, table: Table, out: Array) -> None:
+        """Write the features into ``out`` (n, features); no number is too far out."""
+        self.fill_values(column_numbers(table, self.name), out)
+
+    def fill_values(self, values: Array, out: Array) -> None:
+        """The features of (n,) numbers, NaN where one is missing."""
+        missing = np.isnan(values)
+        known = np.where(missing, self.median, values)
+        with np.errstate(over="ignore"):
+            out[:, 0] = smooth_clip((known - self.median) / self.spread)
+        for i, level in enumerate(self.levels, start=1):
+            out[:, i] = known == level
+        bins = out[:, self.starts_at_zero]
+        if self.edges:
+            components(known, np.array(self.edges), bins)
+            bins -= np.array(self.centers, dtype=out.dtype)
+        if missing.any():
+            out[missing] = 0.0
+        if self.has_missing:
+            out[:, -1] = missing
+
+    def values(self, features: Array) -> Array:
+        """The numbers (n,) that have these features (n, n_features), none of them missing."""
+        scaled: Array = features[:, 0].astype(np.float64)
+        numbers: Array = smooth_unclip(scaled) * self.spread + self.median
+        return numbers
+
+
+def distinct_texts(numbers: tuple[float, ...]) -> list[str]:
+    """The numbers in six digits, or in as many as tell them apart."""
+    texts = [f"{number:.6g}" for number in numbers]
+    return texts if len(set(texts)) == len(texts) else [repr(number) for number in numbers]
+
+
+@dataclass(frozen=True)
 class TextColumn:
     """A column of texts: its common categories, and whether there were others, or missing ones."""
 
@@ -100,6 +178,29 @@ class TextColumn:
         codes = np.where(codes == UNKNOWN, other, np.where(codes == ABSENT, absent, codes))
         rows = np.flatnonzero(codes >= 0)
         out[rows, codes[rows]] = 1.0
+
+
+@dataclass(frozen=True)
+class PairColumn(TextColumn):
+    """A column of two texts and no others: -1 for the first, +1 for the second, 0 for neither."""
+
+    @property
+    def features(self) -> list[str]:
+        first, second = self.categories
+        missing = [f"{self.name} is missing"] if self.has_missing else []
+        return [f"{self.name}: {first} or {second}", *missing]
+
+    def describe(self) -> str:
+        first, second = (show(text) for text in self.categories)
+        return f"-1 for {first}, 1 for {second}" + ("; missing: marked" * self.has_missing)
+
+    def fill(self, table: Table, out: Array) -> None:
+        """Write the features into ``out`` (n, 1 or 2), which is zeros."""
+        wide = np.zeros((len(table), 2 + self.has_missing), dtype=out.dtype)
+        super().fill(table, wide)
+        out[:, 0] = wide[:, 1] - wide[:, 0]
+        if self.has_missing:
+            out[:, 1] = wide[:, 2]
 
 
 @dataclass(frozen=True)
@@ -164,6 +265,11 @@ Column = NumberColumn | TextColumn | DateColumn | SkippedColumn
 
 def column_to_dict(column: Column) -> dict[str, Any]:
     data: dict[str, Any] = {"kind": column.kind, "name": column.name}
+    if isinstance(column, BinnedColumn):
+        names = ("median", "spread", "levels", "edges", "centers")
+        data |= {"binned": {name: plain(getattr(column, name)) for name in names}}
+    if isinstance(column, PairColumn):
+        data |= {"pair": True}
     if isinstance(column, NumberColumn):
         return data | {
             "mean": column.mean,
@@ -191,13 +297,18 @@ def column_from_dict(data: Mapping[str, Any]) -> Column:
     kind, name = as_(data["kind"], str), as_(data["name"], str)
     if kind == "number":
         mean, scale = as_number(data["mean"]), as_scale(data["scale"])
-        return NumberColumn(name, mean, scale, as_(data["has_missing"], bool))
+        number = NumberColumn(name, mean, scale, as_(data["has_missing"], bool))
+        return binned(number, as_(data["binned"], dict)) if "binned" in data else number
     if kind == "text":
         categories = tuple(as_list(data["categories"], str))
         if not categories or len(set(categories)) < len(categories):
             raise ValueError(f"the categories of column {name!r} are not distinct")
         flags = as_(data["has_other"], bool), as_(data["has_missing"], bool)
-        return TextColumn(name, categories, *flags)
+        if not data.get("pair", False):
+            return TextColumn(name, categories, *flags)
+        if len(categories) != 2 or flags[0]:
+            raise ValueError(f"column {name!r} is a pair of {len(categories)} categories")
+        return PairColumn(name, categories, *flags)
     if kind == "date":
         mean, scale = as_number(data["mean"]), as_scale(data["scale"])
         cycles, form = tuple(as_list(data["cycles"], str)), as_(data["form"], str)
@@ -207,6 +318,29 @@ def column_from_dict(data: Mapping[str, Any]) -> Column:
     if kind == "skip":
         return SkippedColumn(name, as_(data["reason"], str))
     raise ValueError(f"column {name!r} is of an unknown kind, {kind!r}")
+
+
+def plain(value: Any) -> Any:
+    """A tuple as a list."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def binned(number: NumberColumn, data: Mapping[str, Any]) -> BinnedColumn:
+    """The column with its bins. Raises ValueError, KeyError or TypeError for what are none."""
+    levels, edges, centers = (
+        tuple(map(as_number, as_(data[name], list))) for name in ("levels", "edges", "centers")
+    )
+    rising = all(low < high for ends in (levels, edges) for low, high in pairwise(ends))
+    if not rising or len(centers) != max(len(edges) - 1, 0) or len(edges) == 1:
+        raise ValueError(f"the bins of column {number.name!r} are none")
+    return BinnedColumn(
+        **vars(number),
+        median=as_number(data["median"]),
+        spread=as_scale(data["spread"]),
+        levels=levels,
+        edges=edges,
+        centers=centers,
+    )
 
 
 def as_(value: Any, kind: type[T]) -> T:

@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fallline.arrays import Array, ArrayLike
 from fallline.data.columns import (
+    BinnedColumn,
     Column,
     DateColumn,
     NumberColumn,
@@ -123,6 +124,15 @@ class Encoding:
     @property
     def n_features(self) -> int:
         return len(self.feature_names)
+
+    @property
+    def starts_at_zero(self) -> NDArray[np.bool_]:
+        """(n_features,) whether the weights of a feature begin training at zero: those of bins."""
+        parts = [np.zeros(len(column.features), dtype=bool) for column in self.columns]
+        for column, part in zip(self.columns, parts, strict=True):
+            if isinstance(column, BinnedColumn):
+                part[column.starts_at_zero] = True
+        return np.concatenate(parts)
 
     def describe(self) -> list[tuple[str, str, str]]:
         """(column, kind, how it is encoded) for every column but the target."""

@@ -109,7 +109,7 @@ def train_files(
     found = surveyed(client, files, target, shares, seed)
     blocks = merged(found, target, shares, seed).blocks(())
     recipe = for_cluster(recipe, blocks.n_rows)
-    data = prepare_samples(blocks, given)
+    data = prepare_samples(blocks, given, recipe)
     weigh = Weigher(data, given["weights"], given["class_weight"])
 
     def fit(network: Network, options: TrainOptions) -> History:

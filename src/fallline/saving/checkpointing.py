@@ -44,6 +44,7 @@ class Snapshot:
             state={name: array.copy() for name, array in position.state.items()},
             best=None if position.best is None else position.best.copy(),
             history=replace(position.history),
+            falls=list(position.falls),
         )
         records = {name: len(getattr(position.history, name)) for name in HISTORY_LISTS}
         return Snapshot(network.copy(), copied, settings, records)

@@ -384,6 +384,7 @@ class Checkpoint:
                 "first_loss": finite_or_none(position.first_loss),
                 "best_loss": finite_or_none(position.best_loss),
                 "best_epoch": position.best_epoch,
+                "falls": position.falls,
             },
         )
 
@@ -414,6 +415,7 @@ class Checkpoint:
                 best=model.tensors.get("best"),
                 best_loss=or_else(facts["best_loss"], math.inf),
                 best_epoch=facts["best_epoch"],
+                falls=[(int(step), int(records)) for step, records in facts.get("falls", [])],
             )
         except (KeyError, TypeError, ValueError) as reason:
             raise ModelFileError(f"{self.path}: its state cannot be read ({reason})") from None

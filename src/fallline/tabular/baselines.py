@@ -42,15 +42,25 @@ def new_network(
     seed: int = 0,
     dtype: Any = "float64",
 ) -> Network:
-    """A network with the inputs, outputs and loss that the encoding asks for."""
+    """A network with the inputs, outputs and loss that the encoding asks for.
+
+    The weights of its bins begin at zero; those of its other inputs are scaled up, to the variance
+    that they would have if they were the only ones. So a network begins as one without bins.
+    """
     n_outputs = len(encoding.classes) if encoding.task == "classes" else 1
-    return Network(
+    network = Network(
         [encoding.n_features, *hidden, n_outputs],
         hidden=activation,
         loss=LOSS_FOR[encoding.task],
         seed=seed,
         dtype=dtype,
     )
+    bins = encoding.starts_at_zero
+    if bins.any():
+        W = network.layers[0].W
+        W[bins] = 0.0
+        W[~bins] *= np.sqrt(len(bins) / (~bins).sum())
+    return network
 
 
 def fit_linear(

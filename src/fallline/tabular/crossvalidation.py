@@ -138,6 +138,8 @@ def cross_validate(
                 types=types,
                 weights=given["weights"],
                 class_weight=given["class_weight"],
+                dtype=chosen[0].dtype,
+                bins=chosen[0].bins,
             )
             if on_run is not None:
                 at = (repeat - 1) * n_folds + number + 1
@@ -196,9 +198,10 @@ def split_for(
 def scored(model: TableModel, data: Prepared, repeat: int, number: int, *, baseline: bool) -> Fold:
     X, y, _ = data.part(data.test)
     scores = {"network": model.scores(X, y)}
-    linear = fit_linear(data.encoding, *data.part(data.train)) if baseline else None
+    linear = fit_linear(data.linear_encoding, *data.linear_part(data.train)) if baseline else None
     if linear is not None:
-        scores["linear"] = network_scores(linear, data.encoding, X, y)
+        X_test = data.linear_X[data.test]
+        scores["linear"] = network_scores(linear, data.linear_encoding, X_test, y)
     scores["trivial"] = model.trivial_scores(y)
     predictions = model.decode(model.network.predict_proba(X)).columns()
     return Fold(repeat, number, data.test, scores, predictions)

@@ -46,7 +46,7 @@ def train_large(
     seed = check_integer("seed", given["seed"])
     blocks = survey(paths, how or Reading(), target, shares_of_rows(given), seed)
     recipe = recipe_for(given, blocks.n_rows)
-    data = prepare_samples(blocks, given)
+    data = prepare_samples(blocks, given, recipe)
     weigh = Weigher(data, given["weights"], given["class_weight"])
     facts = {"rows": blocks.n_rows, "blocks": len(blocks.readers)}
 

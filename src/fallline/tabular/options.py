@@ -44,6 +44,7 @@ class RecipeOptions(TypedDict, total=False):
     l1: float | None
     dropout: float | None
     patience: int | None
+    bins: int | None
 
 
 class TableOptions(PreparationOptions, RecipeOptions, total=False):
@@ -77,6 +78,7 @@ DEFAULTS: TableOptions = {
     "l1": None,
     "dropout": None,
     "patience": None,
+    "bins": None,
     "seed": 0,
     "threads": None,
     "baseline": True,

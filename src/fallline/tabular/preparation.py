@@ -8,6 +8,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.splits import holdout
+from fallline.data.binning import bins_for, with_bins
 from fallline.data.encoding import Encoding
 from fallline.data.table import Table, show
 from fallline.data.targets import QUANTITIES, column_numbers, guess_task, rows_with_target, strata
@@ -35,7 +36,8 @@ class Prepared:
     """A table's usable rows, encoded: X (n, n_features), y (n,), ``weight`` (n,) or None.
 
     ``train``, ``validation`` and ``test`` are the positions of those rows; ``test`` may be empty.
-    ``set_aside`` counts the rows whose target is missing.
+    ``set_aside`` counts the rows whose target is missing. ``linear_encoding`` and ``linear_X`` are
+    what the linear model goes by: the columns without bins.
     """
 
     encoding: Encoding
@@ -46,10 +48,16 @@ class Prepared:
     validation: Array
     test: Array
     set_aside: int
+    linear_encoding: Encoding
+    linear_X: Array
 
     def part(self, rows: Array) -> tuple[Array, Array, Array | None]:
         """X, y and the weight of these rows."""
         return self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows]
+
+    def linear_part(self, rows: Array) -> tuple[Array, Array, Array | None]:
+        """The same for the linear model."""
+        return self.linear_X[rows], *self.part(rows)[1:]
 
 
 def prepare(
@@ -58,12 +66,14 @@ def prepare(
     *,
     seed: int = 0,
     dtype: Any = "float64",
+    bins: int | None = 0,
     **options: Unpack[PreparationOptions],
 ) -> Prepared:
     """Split the rows that have a target, fit the encoding on the training part, and encode all.
 
     ``validation`` and ``test`` are shares of the rows, drawn class by class where there are
-    classes, or tables of their own; the other parameters are those of
+    classes, or tables of their own; ``bins`` are the most that a column of numbers gets, 0 for the
+    number alone, None for as many as suit the rows; the other parameters are those of
     :func:`fallline.train_table`. Raises TableError for a table that cannot be used,
     ParameterError for a value out of range.
     """
@@ -101,6 +111,7 @@ def prepare(
         class_weight=given["class_weight"],
         set_aside=set_aside,
         dtype=dtype,
+        bins=bins,
     )
 
 
@@ -124,19 +135,38 @@ def encode(
     class_weight: str | None = None,
     set_aside: int = 0,
     dtype: Any = "float64",
+    bins: int | None = 0,
 ) -> Prepared:
     """Fit the encoding on the rows kept of the first table, and encode all tables, stacked.
 
     Every row has a target. Raises as ``prepare`` does.
     """
-    encoding = Encoding.fit(tables[0], target, rows=split.train, task=task, types=types)
-    X = [encoding.transform(table, np.dtype(dtype)) for table in tables]
+    plain = Encoding.fit(tables[0], target, rows=split.train, task=task, types=types)
+    encoding = plain
+    if bins != 0:
+        most = bins_for(len(split.train)) if bins is None else check_integer("bins", bins)
+        encoding = with_bins(plain, tables[0].take(split.train), most)
+    X = transformed(encoding, tables, dtype)
     y = np.concatenate([encoding.encode_target(table)[0] for table in tables])
     weight = row_weights(tables, encoding, y, split.train, weights, class_weight)
-    stacked = X[0] if len(X) == 1 else np.concatenate(X)
     return Prepared(
-        encoding, stacked, y, weight, split.train, split.validation, split.test, set_aside
+        encoding,
+        X,
+        y,
+        weight,
+        split.train,
+        split.validation,
+        split.test,
+        set_aside,
+        plain,
+        X if encoding is plain else transformed(plain, tables, "float64"),
     )
+
+
+def transformed(encoding: Encoding, tables: Sequence[Table], dtype: Any) -> Array:
+    """The tables' rows, encoded and stacked."""
+    X = [encoding.transform(table, np.dtype(dtype)) for table in tables]
+    return X[0] if len(X) == 1 else np.concatenate(X)
 
 
 def column_types(

@@ -6,60 +6,108 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from fallline.core.optimizers import LBFGS, Optimizer, by_name
+from fallline.core.schedules import SPANS, Plateau, WarmUp
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
-from fallline.training.choice import DEFAULT_BATCH
+from fallline.training.stopping import Patience, StopRule
 
-__all__ = ["PRESETS", "Recipe", "RecipeStart", "recipes"]
+__all__ = ["PRESETS", "TABLE_SCHEDULES", "Recipe", "RecipeStart", "recipes"]
 
-SMALL_TABLE, SMALL_BATCH = 2_000, 32
+MIN_BATCH, MAX_BATCH = 32, 256
+BATCHES_OF_ROWS = 32
+LEARNING_RATE = 4e-3  # for batches of 256
 MIN_L2, MAX_L2 = 1e-4, 1e-2
+PLATEAU = "plateau"
+TABLE_SCHEDULES = (*SPANS, PLATEAU)
+"""The schedules for training on a table, where there are validation rows to go by."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of one network and its training.
+    """The settings of one network and its training; the defaults are those of "standard".
 
-    ``optimizer`` is a name or an optimiser; a name is given ``learning_rate`` by ``schedule``.
-    Where ``batch_size`` or ``l2`` is None it follows from the number of rows n: batches of 32
-    below 2,000 rows, so that a small table gets enough steps, else 128; l2 = 5 / n within
-    [1e-4, 1e-2], about the penalty that the linear model has. Both were chosen on the tables of
-    docs/results.md.
+    ``optimizer`` is a name or an optimiser; a name is given ``learning_rate`` by ``schedule``, and
+    ``weight_decay`` and ``beta_2`` where it is "adamw". With the schedule "plateau" the rate climbs
+    for ``warm_up_epochs``, and falls to ``factor`` of itself after ``patience`` epochs without a
+    better validation loss; with another schedule training stops there. ``bins`` are the most bins
+    of a column of numbers (:mod:`fallline.data.binning`); 0 for none.
+
+    What is None follows from the number of rows n and the other settings (``for_rows``):
+    ``batch_size`` is the power of two next to n / 32, within 32 and 256; ``learning_rate``
+    0.004 sqrt(batch_size / 256), at most 0.004; ``dropout`` 0.15; ``patience`` 4, or 20 without a
+    plateau; ``l2`` 0 beside weight decay, else 5 / n within [1e-4, 1e-2], about the penalty that
+    the linear model has. They were chosen on the tables of docs/results.md.
     """
 
-    hidden: tuple[int, ...] = (64, 64)
-    activation: str = "relu"
-    optimizer: str | Optimizer | LBFGS = "adam"
-    learning_rate: float = 0.001
-    schedule: str = "constant"
-    epochs: int = 100
+    hidden: tuple[int, ...] = (128, 128)
+    activation: str = "silu"
+    optimizer: str | Optimizer | LBFGS = "adamw"
+    learning_rate: float | None = None
+    schedule: str = PLATEAU
+    epochs: int = 200
     batch_size: int | None = None
     l2: float | None = None
     l1: float = 0.0
-    dropout: float = 0.0
-    patience: int = 20
+    dropout: float | None = None
+    patience: int | None = None
+    bins: int | None = None
+    weight_decay: float = 0.3
+    beta_2: float = 0.95
+    factor: float = 0.3
+    warm_up_epochs: int = 2
 
     def for_rows(self, n_rows: int) -> "Recipe":
-        """The same with the batch size and the l2 that ``n_rows`` training rows ask for."""
-        batch, l2 = self.batch_size, self.l2
+        """The same with the settings that are None as ``n_rows`` training rows ask for."""
+        batch = self.batch_size
         if batch is None and not self.by_lbfgs:
-            batch = SMALL_BATCH if n_rows < SMALL_TABLE else DEFAULT_BATCH
-        if l2 is None:
-            l2 = min(max(5.0 / n_rows, MIN_L2), MAX_L2)
-        return replace(self, batch_size=batch, l2=l2)
+            batch = 2 ** round(math.log2(max(n_rows / BATCHES_OF_ROWS, 1)))
+            batch = min(max(batch, MIN_BATCH), MAX_BATCH)
+        rate = LEARNING_RATE * math.sqrt(min(batch or MAX_BATCH, MAX_BATCH) / MAX_BATCH)
+        l2 = 0.0 if self.optimizer == "adamw" else min(max(5.0 / n_rows, MIN_L2), MAX_L2)
+        return replace(
+            self,
+            batch_size=batch,
+            learning_rate=rate if self.learning_rate is None else self.learning_rate,
+            l2=l2 if self.l2 is None else self.l2,
+            dropout=(0.0 if self.by_lbfgs else 0.15) if self.dropout is None else self.dropout,
+            patience=(4 if self.falls else 20) if self.patience is None else self.patience,
+        )
 
     @property
     def by_lbfgs(self) -> bool:
         """Whether its optimiser takes all rows at once."""
         return self.optimizer == "lbfgs" or isinstance(self.optimizer, LBFGS)
 
+    @property
+    def falls(self) -> bool:
+        """Whether its learning rate falls at plateaus of the validation loss."""
+        named = isinstance(self.optimizer, str) and not self.by_lbfgs
+        return named and self.schedule == PLATEAU
+
+    @property
+    def dtype(self) -> str:
+        """That of the network: float32, but L-BFGS needs more digits."""
+        return "float64" if self.by_lbfgs else "float32"
+
     def build(self, n_rows: int) -> Any:
         """The optimiser for a run over ``n_rows``. Raises ParameterError for an unknown name."""
         if not isinstance(self.optimizer, str):
             return self.optimizer
-        batch = self.batch_size or DEFAULT_BATCH
-        steps = self.epochs * math.ceil(n_rows / batch)
-        return by_name(self.optimizer, self.learning_rate, self.schedule, steps)
+        recipe = self.for_rows(n_rows)
+        rate: Any = recipe.learning_rate
+        steps = math.ceil(n_rows / (recipe.batch_size or n_rows))
+        more = {"beta_2": self.beta_2, "weight_decay": self.weight_decay}
+        more = more if self.optimizer == "adamw" else {}
+        if not self.falls:
+            return by_name(self.optimizer, rate, self.schedule, self.epochs * steps, **more)
+        optimizer = by_name(self.optimizer, rate, "constant", 1, **more)
+        climb = WarmUp(rate, self.warm_up_epochs * steps)
+        plateau = Plateau(climb, patience=recipe.patience or 1, factor=self.factor)
+        return replace(optimizer, learning_rate=plateau)
+
+    def stops(self) -> tuple[StopRule, ...]:
+        """When to stop before the last epoch: a plateau knows by itself."""
+        return () if self.falls or self.patience is None else (Patience(self.patience),)
 
 
 @dataclass(frozen=True)
@@ -72,19 +120,12 @@ class RecipeStart:
 
 
 PRESETS: dict[str, tuple[Recipe, ...]] = {
-    "quick": (Recipe(hidden=(32,), learning_rate=0.005, epochs=30, patience=5),),
+    "quick": (Recipe(hidden=(64,), patience=2, factor=0.2, epochs=60),),
     "standard": (Recipe(),),
-    "best": tuple(
-        Recipe(
-            hidden=hidden,
-            epochs=200,
-            patience=40,
-            l2=l2,
-            learning_rate=0.003,
-            schedule="one_cycle",
-        )
-        for hidden in ((64, 64), (128, 128))
-        for l2 in (1e-4, 1e-3, 1e-2)
+    "best": (
+        Recipe(),
+        Recipe(hidden=(256, 256), dropout=0.25),
+        Recipe(hidden=(64, 64), patience=6),
     ),
 }
 """One recipe, or several of which the best by validation loss is kept."""
@@ -97,7 +138,7 @@ def recipes(options: Mapping[str, Any]) -> tuple[Recipe, ...]:
     are taken once. Raises ParameterError for an unknown preset.
     """
     names = [field.name for field in fields(Recipe)]
-    given = {name: options[name] for name in names if options[name] is not None}
+    given = {name: options[name] for name in names if options.get(name) is not None}
     if "hidden" in given:
         given["hidden"] = tuple(given["hidden"])
     named = isinstance(given.get("optimizer", ""), str)
@@ -106,5 +147,7 @@ def recipes(options: Mapping[str, Any]) -> tuple[Recipe, ...]:
             "learning_rate and schedule belong to an optimizer given by name; "
             "set them in the optimiser itself"
         )
+    if "schedule" in given:
+        check_choice("schedule", given["schedule"], TABLE_SCHEDULES)
     base = PRESETS[check_choice("preset", options["preset"], list(PRESETS))]
     return tuple(dict.fromkeys(replace(recipe, **given) for recipe in base))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.data.binning import bins_for
 from fallline.data.columns import NumberColumn
 from fallline.data.table import Table
 from fallline.data.targets import guess_task
@@ -24,6 +25,7 @@ from fallline.tabular.preparation import (
     encode,
     with_target,
 )
+from fallline.tabular.recipes import Recipe
 from fallline.tabular.survey import Blocks
 
 __all__ = ["Weigher", "prepare_samples", "shares_of_rows"]
@@ -40,10 +42,10 @@ def share_of(name: str, part: float | Table | None) -> float:
     return check_number(name, part)
 
 
-def prepare_samples(blocks: Blocks, options: TableOptions) -> Prepared:
+def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Prepared:
     """The samples, or the tables given in their place: encoding, X, y.
 
-    A column of the sample that counts the rows of the file is left out. Raises TableError.
+    ``recipe`` says in how many bins the numbers come. A column of the sample that counts the rows of the file is left out. Raises TableError.
     """
     samples = dict(blocks.samples)
     for name, part in (("validation", options["validation"]), ("test", options["test"])):
@@ -65,6 +67,8 @@ def prepare_samples(blocks: Blocks, options: TableOptions) -> Prepared:
         "weights": options["weights"],
         "class_weight": options["class_weight"],
         "set_aside": blocks.set_aside,
+        "dtype": recipe.dtype,
+        "bins": bins_for(blocks.n_rows) if recipe.bins is None else recipe.bins,
     }
     data = encode(tables, blocks.target, split, types=types, **how)
     counters = [c.name for c in data.encoding.columns if counts_rows(train, c)]

@@ -26,7 +26,6 @@ from fallline.tabular.survey import Blocks
 from fallline.training.history import History
 from fallline.training.run import train
 from fallline.training.settings import TrainOptions
-from fallline.training.stopping import Patience
 
 __all__ = ["complete", "train_prepared", "train_recipe", "train_table"]
 
@@ -72,7 +71,14 @@ def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> T
     """
     given = with_defaults(options)
     chosen = recipes(given)
-    data = prepare(table, target, seed=given["seed"], **preparation_options(given))
+    data = prepare(
+        table,
+        target,
+        seed=given["seed"],
+        dtype=chosen[0].dtype,
+        bins=chosen[0].bins,
+        **preparation_options(given),
+    )
     model = train_prepared(data, chosen, given)
     model.notes[:0] = table.notes
     complete(model, data, given, source=Path(table.source).name)
@@ -112,7 +118,9 @@ def train_recipe(
 ) -> TableModel:
     """One network by one recipe. ``fit`` trains it on ``n_rows`` rows, with the options given."""
     recipe, checkpoint = start.recipe, options["checkpoint"]
-    network = new_network(data.encoding, recipe.hidden, recipe.activation, options["seed"])
+    network = new_network(
+        data.encoding, recipe.hidden, recipe.activation, options["seed"], recipe.dtype
+    )
     if options["on_run"] is not None:
         options["on_run"](start)
     keeper = None if checkpoint is None else checkpoint.numbered(start.number - 1)
@@ -123,8 +131,8 @@ def train_recipe(
         "seed": options["seed"],
         "l2": recipe.l2 or 0.0,
         "l1": recipe.l1,
-        "dropout": recipe.dropout,
-        "stop": Patience(recipe.patience),
+        "dropout": recipe.dropout or 0.0,
+        "stop": recipe.stops(),
         "callbacks": options["callbacks"],
         "threads": options["threads"],
         "checkpoint": None if recipe.by_lbfgs else keeper,
@@ -210,7 +218,7 @@ def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
     """Score the network, the trivial guess and the linear model on validation and test rows."""
     linear = None
     if baseline and model.history.stopped != "interrupted":
-        linear = fit_linear(model.encoding, *data.part(data.train))
+        linear = fit_linear(data.linear_encoding, *data.linear_part(data.train))
     scores: dict[str, dict[str, dict[str, float]]] = {}
     for name, rows in (("validation", data.validation), ("test", data.test)):
         if len(rows) == 0:
@@ -218,6 +226,7 @@ def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
         X, y, _ = data.part(rows)
         scores[name] = {"network": model.scores(X, y), "trivial": model.trivial_scores(y)}
         if linear is not None:
-            scores[name]["linear"] = network_scores(linear, model.encoding, X, y)
+            X = data.linear_X[rows]
+            scores[name]["linear"] = network_scores(linear, data.linear_encoding, X, y)
     model.facts["scores"] = scores
     model.data, model.linear = data, linear

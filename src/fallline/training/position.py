@@ -16,7 +16,7 @@ class Position:
 
     ``generator`` draws the batches, ``state`` is the optimiser's, ``first_loss`` the loss before
     the first step, ``best`` the parameters of the best epoch so far (before any, the first ones)
-    with its ``best_loss``.
+    with its ``best_loss``. ``falls`` are those of a :class:`fallline.Plateau`.
     """
 
     epoch: int = 0
@@ -28,3 +28,4 @@ class Position:
     best: Array | None = None
     best_loss: float = float("inf")
     best_epoch: int | None = None
+    falls: list[tuple[int, int]] = field(default_factory=list)

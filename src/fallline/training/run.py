@@ -135,6 +135,9 @@ class Run:
         self.network, self.settings, self.held_out = network, settings, held_out
         self.began = time.perf_counter()
         self.position = self.start()
+        if settings.plateau is not None:
+            settings.plateau.falls[:] = self.position.falls
+            self.position.falls = settings.plateau.falls
         self.seconds_before = self.position.history.seconds
         with ignoring_overflow():
             self.steps = make_steps(self.position)
@@ -286,7 +289,27 @@ class Run:
         if loss < self.position.best_loss:
             self.position.best, self.position.best_loss = before, loss
             self.position.best_epoch = epoch
-        return self.asked_to_stop(epoch)
+        return self.asked_to_stop(epoch) or self.plateaued()
+
+    def plateaued(self) -> bool:
+        """Go back to the best parameters at a plateau, and on at a lower rate; True to stop."""
+        plateau, position, history = self.settings.plateau, self.position, self.history
+        if plateau is None:
+            return False
+        best = 0 if position.best_epoch is None else history.epoch.index(position.best_epoch) + 1
+        began = position.falls[-1][1] if position.falls else 0
+        records = len(history.epoch)
+        if records - max(best, began) < plateau.patience:
+            return False
+        if len(position.falls) >= plateau.max_falls:
+            rate = f"{self.last_rate():.3g}"
+            waited = f"for {plateau.patience} records at the lowest rate, {rate}"
+            self.end("rule", f"validation loss has not improved {waited}")
+            return True
+        position.falls.append((position.step, records))
+        if position.best is not None:
+            self.network.parameters = position.best
+        return False
 
     def note(self, epoch: int, loss: float) -> None:
         """A row of the history, the rate of the last step beside it."""

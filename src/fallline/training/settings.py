@@ -1,7 +1,7 @@
 """The settings of a run, checked before the first step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any, Protocol, TypedDict
 
 from fallline.arrays import ArrayLike
@@ -9,6 +9,7 @@ from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Adam, Optimizer
 from fallline.core.penalties import Penalty, check_penalty
 from fallline.core.samples import Samples
+from fallline.core.schedules import Plateau
 from fallline.engine import obstacles
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_integer, check_number
@@ -116,7 +117,7 @@ class Settings:
         ``validated`` tells whether there are validation rows.
         """
         given = DEFAULTS | options
-        optimizer = Adam() if given["optimizer"] is None else given["optimizer"]
+        optimizer = of_one_run(Adam() if given["optimizer"] is None else given["optimizer"])
         batch_size, threads, stop = given["batch_size"], given["threads"], given["stop"]
         settings = cls(
             optimizer=optimizer,
@@ -146,6 +147,11 @@ class Settings:
             )
         if self.keep == "best" and not validated:
             raise ParameterError("keep='best' needs validation=(X, y) to tell which epoch is best")
+        if self.plateau is not None and not validated:
+            raise ParameterError(
+                "Plateau watches the validation loss: give validation=(X, y), or use a schedule of "
+                "the step alone, such as Cosine"
+            )
         if self.by_lbfgs and self.dropout > 0:
             raise ParameterError("LBFGS trains without dropout: leave it out, or use Adam")
 
@@ -153,6 +159,12 @@ class Settings:
     def by_lbfgs(self) -> bool:
         """Whether SciPy minimises the loss, instead of an optimiser that takes steps."""
         return isinstance(self.optimizer, LBFGS)
+
+    @property
+    def plateau(self) -> Plateau | None:
+        """The schedule, where it goes by the validation loss."""
+        rate = getattr(self.optimizer, "learning_rate", None)
+        return rate if isinstance(rate, Plateau) else None
 
     def batch_size_for(self, n_rows: int) -> int:
         """Rows per step. Raises ParameterError where L-BFGS is not given the full batch."""
@@ -183,6 +195,19 @@ class Settings:
             "record_every": self.record_every,
             **self.rows,
         }
+
+
+def of_one_run(optimizer: Any) -> Any:
+    """The optimiser, with a Plateau of its own where it has one: a run notes the falls in it."""
+    rate = getattr(optimizer, "learning_rate", None)
+    if not isinstance(rate, Plateau):
+        return optimizer
+    if not is_dataclass(optimizer):
+        raise ParameterError(
+            f"a Plateau belongs to one run, so {optimizer!r} has to be a dataclass, of which "
+            "training can make a copy with a schedule of its own"
+        )
+    return replace(optimizer, learning_rate=replace(rate))  # type: ignore[type-var]
 
 
 def check_optimizer(optimizer: Any) -> None:

@@ -1,0 +1,87 @@
+"""An encoding's columns of numbers in bins, and its columns of two values as one feature each.
+
+The encoding says what the columns are; this looks at the training rows once more, and gives numbers
+the piecewise-linear encoding, which is what makes a network on a table accurate.
+"""
+
+from dataclasses import replace
+from math import isqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fallline.data.columns import (
+    BinnedColumn,
+    Column,
+    NumberColumn,
+    PairColumn,
+    TextColumn,
+)
+from fallline.data.encoding import Encoding
+from fallline.data.piecewise import bin_edges, components, recurring_levels, robust_moments
+from fallline.data.table import Table
+from fallline.data.targets import column_numbers
+
+__all__ = ["binned_column", "bins_for", "paired", "with_bins"]
+
+MIN_BINS, MAX_BINS = 8, 48
+MAX_BINNED = 1_024  # bins of all columns
+MANY_ROWS = 50_000  # from here on the time an epoch takes counts for more than another bin
+
+
+def bins_for(n_rows: int) -> int:
+    """The most bins a column gets: half the root of the rows, within 8 and 48, fewer for many rows.
+
+    >>> bins_for(300), bins_for(2_000), bins_for(20_000), bins_for(1_000_000)
+    (8, 22, 48, 10)
+    """
+    most = max(MIN_BINS, min(MAX_BINS, isqrt(n_rows) // 2))
+    return most if n_rows <= MANY_ROWS else max(MIN_BINS, MAX_BINS * isqrt(MANY_ROWS) // isqrt(n_rows))
+
+
+def with_bins(encoding: Encoding, part: Table, bins: int) -> Encoding:
+    """The encoding in bins, from the training rows ``part``; at most so many a column.
+
+    Many columns get fewer bins each: 1,024 in all, about.
+    """
+    numbers = [c for c in encoding.columns if isinstance(c, NumberColumn)]
+    each = min(bins, max(MAX_BINNED // max(len(numbers), 1), 1))
+    columns = tuple(refined(column, part, each) for column in encoding.columns)
+    return replace(encoding, columns=columns)
+
+
+def refined(column: Column, part: Table, bins: int) -> Column:
+    """A column of numbers, or of two texts, as it is encoded for accuracy; others as they are."""
+    if isinstance(column, NumberColumn):
+        return binned_column(column, column_numbers(part, column.name), bins)
+    if isinstance(column, TextColumn):
+        return paired(column)
+    return column
+
+
+def paired(column: TextColumn) -> TextColumn:
+    """A column of two texts, and no others, as one feature."""
+    return column if len(column.categories) != 2 or column.has_other else PairColumn(**vars(column))
+
+
+def binned_column(column: NumberColumn, values: NDArray[np.float64], bins: int) -> NumberColumn:
+    """A column of numbers with bins for the training rows' ``values`` (n,), NaN where missing.
+
+    Two values become -1 and 1.
+    """
+    known = values[~np.isnan(values)]
+    low, high = float(known.min()), float(known.max())
+    if bool(((known == low) | (known == high)).all()):
+        return replace(column, mean=low / 2 + high / 2, scale=high / 2 - low / 2)
+    median, spread = robust_moments(known)
+    edges = bin_edges(known, bins)
+    inside = np.empty((len(known), len(edges) - 1))
+    components(known, edges, inside)
+    return BinnedColumn(
+        **vars(column),
+        median=median,
+        spread=spread,
+        levels=tuple(recurring_levels(known).tolist()),
+        edges=tuple(edges.tolist()),
+        centers=tuple(inside.mean(axis=0).tolist()),
+    )
