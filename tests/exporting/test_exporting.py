@@ -35,15 +35,6 @@ def exported(model: Any, folder: Path) -> Any:
     return imported(folder / "model.py")
 
 
-def in_float32(model: fl.TableModel) -> fl.TableModel:
-    old = model.network
-    model.network = fl.Network(
-        old.sizes, hidden=old.hidden, loss=old.loss.name, seed=0, dtype="float32"
-    )
-    model.network.parameters = old.parameters
-    return model
-
-
 @pytest.fixture(scope="module")
 def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Numbers, texts, dates with and without a time of day, and gaps in each."""
@@ -88,8 +79,7 @@ def test_it_agrees_on_dates_texts_and_gaps(
 def compare(path: Path, target: str, dtype: str, folder: Path) -> None:
     table = fl.read_table(str(path))
     model = fl.train_table(table, target, preset="quick", hidden=[9, 5], epochs=3, baseline=False)
-    if dtype == "float32":
-        model = in_float32(model)
+    model.network = model.network.copy(dtype)
     close = {"rtol": 1e-12, "atol": 1e-12} if dtype == "float64" else {"rtol": 1e-6, "atol": 1e-6}
     expected = model.predict(table)
     module = exported(model, folder)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fallline.data.columns import BinnedColumn
 from fallline.data.table import Table
 from fallline.errors import FalllineError, FileWriteError, ParameterError
 from fallline.report import charts, write_report
@@ -120,9 +121,11 @@ def test_partial_dependence_is_the_mean_over_rows() -> None:
     found = partial_dependence(model.network, model.encoding, X, HOSTILE)
     assert found is not None
     column = model.encoding.columns[0]
+    assert isinstance(column, BinnedColumn)
     moved = X.copy()
-    moved[:, 0] = (found.values[3] - column.mean) / column.scale  # type: ignore[union-attr]
-    assert found.predicted[3, 0] == pytest.approx(model.network.predict_proba(moved).mean())
+    column.fill_values(np.full(len(X), found.values[3]), moved[:, : len(column.features)])
+    expected = model.network.predict_proba(moved).mean()
+    assert found.predicted[3, 0] == pytest.approx(expected, rel=1e-5)
     assert np.all(np.diff(found.predicted[:, 0]) > 0)
     text = partial_dependence(model.network, model.encoding, X, "text")
     assert text is not None

@@ -185,11 +185,12 @@ def loss_and_gradient(
     Y: Array,
     weight: Array | None = None,
     penalty: Penalty = NO_PENALTY,
+    masks: list[Array] | None = None,
 ) -> tuple[float, Array]:
-    """The loss of checked samples and its gradient (n_parameters,)."""
+    """The loss of checked samples and its gradient (n_parameters,); ``masks`` are dropout's."""
     step = Backprop(network, len(X), penalty)
     step.load(X, weight)
-    step.forward()
+    step.forward(masks)
     loss = step.loss(Y)
     step.backward(Y)
     return loss, step.gradient

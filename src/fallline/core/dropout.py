@@ -11,6 +11,8 @@ and a resumed run draw the same masks. The hash is the 32-bit "lowbias32" of Wel
 (nullprogram.com/blog/2018/07/31), whose top 24 bits are compared with p.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.constants import BITS, NEURON, ROUNDS, ROW
 
-__all__ = ["keys_of", "mask"]
+__all__ = ["NO_DROPOUT", "Dropout", "keys_of", "mask"]
 
 LOW = 0xFFFFFFFF
 
@@ -45,3 +47,23 @@ def mask(key: Any, n_rows: int, n_neurons: int, rate: float) -> Array:
     kept = (x >> np.uint64(32 - BITS)) >= np.uint64(round(rate * 2**BITS))
     scaled: Array = kept / (1.0 - rate)
     return scaled
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """The share ``rate`` of the hidden neurons that is silenced, by masks drawn from ``seed``."""
+
+    rate: float = 0.0
+    seed: int = 0
+
+    def masks(self, hidden: Sequence[int], n_rows: int, step: int) -> list[Array] | None:
+        """The mask of each hidden layer, of so many neurons, at a step; None without dropout."""
+        if self.rate == 0.0:
+            return None
+        keys = keys_of(self.seed, step, 1, len(hidden))[0]
+        return [
+            mask(key, n_rows, size, self.rate) for key, size in zip(keys, hidden, strict=True)
+        ]
+
+
+NO_DROPOUT = Dropout()

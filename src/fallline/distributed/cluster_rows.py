@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.dropout import NO_DROPOUT, Dropout
 from fallline.core.network import Network
 from fallline.distributed.client import check_versions
 from fallline.distributed.parts import (
@@ -61,7 +62,7 @@ class ClusterRows:
         ]
         if not self.sources:
             raise ShapeError("there are no parts, so no rows to train on")
-        self.compiled = False
+        self.compiled, self.dropout = False, NO_DROPOUT
         self.places: list[str | None] = [None] * len(self.sources)
         self.parts: list[Any] = [None] * len(self.sources)
         self.actors: list[Any] = []
@@ -95,6 +96,10 @@ class ClusterRows:
             )
         self.compiled = serves if engine == "auto" else engine == "compiled"
 
+    def use_dropout(self, rate: float, seed: int) -> None:
+        """Silence the share ``rate`` of the hidden neurons in the steps to come."""
+        self.dropout = Dropout(rate, seed)
+
     def facts(self) -> list[tuple[int, float, tuple[str, ...] | None]]:
         """What each part is like."""
         self.place()
@@ -103,11 +108,16 @@ class ClusterRows:
 
     # ---- a step
 
-    def gradient(self, batch: Array | None) -> tuple[float, Array, float]:
-        """The mean loss over the rows of ``batch`` (None: all), its gradient, and their mass."""
+    def gradient(
+        self, batch: Array | None, step: int | None = None
+    ) -> tuple[float, Array, float]:
+        """The mean loss over the rows of ``batch`` (None: all), its gradient, and their mass.
+
+        With the dropout of ``step``, where there is one.
+        """
         rows = None if batch is None else self.by_part(batch)
         theta = np.array(self.network.parameters)
-        losses, nodes = self.with_retries(lambda: self.ask(theta, rows))
+        losses, nodes = self.with_retries(lambda: self.ask(theta, rows, step))
         (gradient,) = nodes.values()
         mass = math.fsum(mass for mass, _ in losses.values())
         loss = math.fsum(loss for _, loss in losses.values())
@@ -121,13 +131,15 @@ class ClusterRows:
         cuts = np.searchsorted(part[order], np.arange(len(self.ends) + 1))
         return {p: local[low:high] for p, (low, high) in enumerate(pairwise(cuts))}
 
-    def ask(self, theta: Array, rows: Mapping[int, Array] | None) -> tuple[Losses, Nodes]:
+    def ask(
+        self, theta: Array, rows: Mapping[int, Array] | None, step: int | None
+    ) -> tuple[Losses, Nodes]:
         """Losses by part, and the one sum of the gradients, from the actors."""
         if not self.roots:
             self.settle()
         with self.as_current():
             answers = [
-                actor.gradient(theta, rows if rows is None else {p: rows[p] for p in parts})
+                actor.gradient(theta, rows if rows is None else {p: rows[p] for p in parts}, step)
                 for actor, parts in self.roots
             ]
             losses: Losses = {}
@@ -227,7 +239,7 @@ class ClusterRows:
         futures = [
             self.client.submit(
                 WorkerActor, self.architecture, self.compiled, len(self.parts),
-                {number: self.parts[number] for number in numbers},
+                {number: self.parts[number] for number in numbers}, self.dropout,
                 actor=True, workers=[worker], allow_other_workers=True, pure=False,
             )
             for worker, numbers in shares.items()

@@ -27,10 +27,13 @@ class ClusterSteps(ReferenceSteps):
     def mass(self, batch: Array | None) -> float:
         return max(self.mass_of_last, np.finfo(float).tiny)
 
-    def gradient_of(self, batch: Array | None) -> tuple[float, Array]:
-        """The penalised mean loss of these rows (None: all), and its gradient."""
+    def gradient_of(self, batch: Array | None, step: int | None = None) -> tuple[float, Array]:
+        """The penalised mean loss of these rows (None: all), and its gradient.
+
+        With the dropout of ``step``, where there is one.
+        """
         setup, network = self.setup, self.setup.network
-        loss, gradient, self.mass_of_last = self.cluster.gradient(batch)
+        loss, gradient, self.mass_of_last = self.cluster.gradient(batch, step)
         penalty = setup.penalty
         if setup.penalty_per_mass:
             penalty = penalty.over(self.mass_of_last or 1.0)
@@ -42,7 +45,7 @@ class ClusterSteps(ReferenceSteps):
         return self.gradient_of(None)
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
-        loss, gradient = self.gradient_of(batch)
+        loss, gradient = self.gradient_of(batch, self.position.step)
         self.update(gradient.astype(self.setup.network.dtype, copy=False))
         return loss
 

@@ -105,7 +105,7 @@ def train_files(
     seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())
     recipe = recipes(given)[0]
-    refuse(recipe.dropout, given["threads"])
+    refuse(given["threads"])
     found = surveyed(client, files, target, shares, seed)
     blocks = merged(found, target, shares, seed).blocks(())
     recipe = for_cluster(recipe, blocks.n_rows)

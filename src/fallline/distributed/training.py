@@ -49,10 +49,10 @@ def train(
     client : a Dask ``distributed.Client``; by default the one that is current.
     sample_weight : as y.
     validation : (X, y), measured in this process.
-    options : optimizer, epochs, batch_size, seed, l2, l1, keep, stop, callbacks, record_every,
-        checkpoint and engine, as in :func:`fallline.train`. ``batch_size`` is drawn over all
-        parts, by default all rows; ``engine`` is what the workers compute with. Dropout and
-        ``threads`` are refused.
+    options : optimizer, epochs, batch_size, seed, l2, l1, dropout, keep, stop, callbacks,
+        record_every, checkpoint and engine, as in :func:`fallline.train`. ``batch_size`` is drawn
+        over all parts, by default all rows; ``engine`` is what the workers compute with.
+        ``threads`` is refused.
 
     The stopping and the warnings are those of :func:`fallline.train`. A step
     costs the cluster some milliseconds beside the work, so batches should be large
@@ -63,10 +63,11 @@ def train(
     Raises ParameterError, ShapeError, DataError or ClusterError.
     """
     settings = Settings.checked(network, options, validated=validation is not None)
-    refuse(settings.dropout, settings.threads)
+    refuse(settings.threads)
     held_out = None if validation is None else network.samples(*check_pair(validation))
     rows: Any = ClusterRows(current_client(client), network, X, y, sample_weight)
     rows.use_engine(settings.engine)
+    rows.use_dropout(settings.dropout, settings.seed)
     settings = replace(
         settings,
         batch_size=settings.batch_size or len(rows),
@@ -86,10 +87,8 @@ def train(
         raise ClusterError(f"{error}; {os.fspath(path)} keeps an epoch to go on from") from error
 
 
-def refuse(dropout: float, threads: int | None) -> None:
+def refuse(threads: int | None) -> None:
     """Raise ParameterError for what a cluster does not do."""
-    if dropout > 0:
-        raise ParameterError("a cluster trains without dropout; leave it out, or use l2")
     if threads is not None:
         raise ParameterError(
             "the workers of a cluster set their own threads: dask worker --nthreads N; "

@@ -8,6 +8,7 @@ so the bits do not depend on which worker has which part.
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.backprop import loss_and_gradient
+from fallline.core.dropout import NO_DROPOUT, Dropout
 from fallline.core.samples import Samples
 from fallline.distributed.parts import Architecture, Part
 from fallline.engine.layout import part_length
@@ -68,9 +70,10 @@ class WorkerActor:
         compiled: bool,
         n_parts: int,
         parts: Mapping[int, Part],
+        dropout: Dropout = NO_DROPOUT,
     ) -> None:
         self.network = architecture.network()
-        self.n_parts = n_parts
+        self.n_parts, self.dropout = n_parts, dropout
         self.parts = {number: part.samples for number, part in parts.items()}
         self.below: list[tuple[Place, frozenset[int]]] = []
         self.busy = 0.0
@@ -87,29 +90,32 @@ class WorkerActor:
         self.below = list(below)
 
     async def gradient(
-        self, theta: Array, rows: Mapping[int, Array] | None
+        self, theta: Array, rows: Mapping[int, Array] | None, step: int | None = None
     ) -> tuple[Losses, Nodes]:
         """Losses and sums of gradients at ``theta``, of this actor and those below it.
 
-        ``rows`` are the row numbers of the batch within each part, or None for all rows. Raises
-        OSError where a actor below is gone.
+        ``rows`` are the row numbers of the batch within each part, or None for all rows; ``step``
+        is what dropout's masks are drawn for, None for no dropout. Raises OSError where a actor
+        below is gone.
         """
         answers = [
             asyncio.ensure_future(
-                ask(place, theta, rows if rows is None else {p: rows[p] for p in parts})
+                ask(place, theta, rows if rows is None else {p: rows[p] for p in parts}, step)
             )
             for place, parts in self.below
         ]
         loop = asyncio.get_running_loop()
-        losses, nodes = await loop.run_in_executor(None, self.own, theta, rows)
+        losses, nodes = await loop.run_in_executor(None, self.own, theta, rows, step)
         for more_losses, more in await asyncio.gather(*answers):
             losses |= more_losses
             for node, vector in more.items():
                 add(nodes, node, vector, self.n_parts)
         return losses, nodes
 
-    def own(self, theta: Array, rows: Mapping[int, Array] | None) -> tuple[Losses, Nodes]:
-        """Those of the parts here."""
+    def own(
+        self, theta: Array, rows: Mapping[int, Array] | None, step: int | None
+    ) -> tuple[Losses, Nodes]:
+        """Those of the parts here. Each part draws masks of its own, wherever it is."""
         began = time.perf_counter()
         self.network.parameters = theta
         losses: Losses = {}
@@ -120,7 +126,10 @@ class WorkerActor:
                 total = samples.mass_of(chosen)
                 loss, gradient = 0.0, np.zeros_like(theta)
                 if total > 0:
-                    loss, gradient = self.compute(samples, chosen)
+                    masks = NO_DROPOUT
+                    if step is not None:
+                        masks = replace(self.dropout, seed=self.dropout.seed + number)
+                    loss, gradient = self.compute(samples, chosen, masks, step or 0)
                 losses[number] = total, total * loss
                 np.multiply(gradient, total, out=gradient)
                 add(nodes, (number, number + 1), gradient, self.n_parts)
@@ -131,16 +140,21 @@ class WorkerActor:
         """How long it has computed gradients so far."""
         return self.busy
 
-    def by_reference(self, samples: Samples, rows: Array | None) -> tuple[float, Array]:
+    def by_reference(
+        self, samples: Samples, rows: Array | None, dropout: Dropout, step: int
+    ) -> tuple[float, Array]:
         """Mean loss and gradient by the readable reference."""
         X, Y, weight = samples.X, samples.Y, samples.weight
         if rows is not None:
             X, Y = X[rows], Y[rows]
             weight = None if weight is None else weight[rows]
-        return loss_and_gradient(self.network, X, Y, weight)
+        masks = dropout.masks(self.network.sizes[1:-1], len(X), step)
+        return loss_and_gradient(self.network, X, Y, weight, masks=masks)
 
 
-async def ask(place: Place, theta: Array, rows: Mapping[int, Array] | None) -> Any:
+async def ask(
+    place: Place, theta: Array, rows: Mapping[int, Array] | None, step: int | None
+) -> Any:
     """What the actor at another worker answers.
 
     As Dask's own Actor does it, which would wait for a worker that is gone to come back.
@@ -149,7 +163,7 @@ async def ask(place: Place, theta: Array, rows: Mapping[int, Array] | None) -> A
 
     wire: Any = protocol
     address, key = place
-    sent = [wire.to_serialize(theta), wire.to_serialize(rows)]
+    sent = [wire.to_serialize(theta), wire.to_serialize(rows), step]
     worker = get_worker().rpc(address)
     answer = await worker.actor_execute(function="gradient", actor=key, args=sent, kwargs={})
     if answer["status"] != "OK":
@@ -182,7 +196,10 @@ class Compiled:
 
         return min(part_length(len(samples)), BLOCK)
 
-    def __call__(self, samples: Samples, rows: Array | None) -> tuple[float, Array]:
+    def __call__(
+        self, samples: Samples, rows: Array | None, dropout: Dropout, step: int
+    ) -> tuple[float, Array]:
         gradient = self.gradients[self.kind(samples)]
         gradient.loop.rows = samples
-        return gradient(self.every_row[: len(samples)] if rows is None else rows)
+        gradient.loop.drop(dropout.rate, dropout.seed)
+        return gradient(self.every_row[: len(samples)] if rows is None else rows, step)

@@ -312,6 +312,11 @@ class Loop:
         total, mass, done = self.results.tolist()
         return total, mass, int(done)
 
+    def drop(self, rate: float, seed: int) -> None:
+        """From now on silence the share ``rate`` of the hidden neurons, by masks from ``seed``."""
+        self.dropout, self.seed = rate, seed
+        self.record.set(dropout=rate)
+
     def keys(self, step: int, steps: int) -> Array | None:
         """What dropout's masks are drawn from, for every step of a call."""
         if self.dropout == 0.0:

@@ -137,14 +137,34 @@ def isnan(value: Any) -> bool:
 
 
 def as_number(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
-    if value is None:
-        return [0.0, 1.0] if column["has_missing"] else [0.0]
     if isinstance(value, str) and not NUMBER.fullmatch(value):
         raise ValueError(f"{place}: {value!r} is not a number")
+    if "binned" in column:
+        features = in_bins(column["binned"], None if value is None else float(value), place)
+        return features + [float(value is None)] * column["has_missing"]
+    if value is None:
+        return [0.0, 1.0] if column["has_missing"] else [0.0]
     scaled = (float(value) - column["mean"]) / column["scale"]
     if not math.isfinite(scaled):
         raise ValueError(f"{place}: {value!r} is too large")
     return [scaled, 0.0] if column["has_missing"] else [scaled]
+
+
+def in_bins(bins: Mapping[str, Any], value: float | None, place: str) -> list[float]:
+    """A number scaled and clipped, as one of its recurring values, and by its part of each bin."""
+    levels, edges, centers = bins["levels"], bins["edges"], bins["centers"]
+    if value is None:
+        return [0.0] * (1 + len(levels) + len(centers))
+    if not math.isfinite(value):
+        raise ValueError(f"{place}: {value!r} is too large")
+    scaled = (value - bins["median"]) / bins["spread"]
+    scaled = min(max(scaled, -1e150), 1e150)
+    clipped = scaled / math.hypot(1.0, scaled / 3.0)
+    parts = [
+        min(max((value - low) / (high - low), 0.0), 1.0) - center
+        for low, high, center in zip(edges[:-1], edges[1:], centers, strict=True)
+    ]
+    return [clipped, *(float(value == level) for level in levels), *parts]
 
 
 def as_text(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
@@ -156,6 +176,8 @@ def as_text(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
         features[column["categories"].index(str(value))] = 1.0
     elif column["has_other"]:
         features[len(names) - 1] = 1.0
+    if column.get("pair", False):  # -1 for the first, 1 for the second
+        return [features[1] - features[0], *features[2:]]
     return features
 
 

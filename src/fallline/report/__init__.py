@@ -92,8 +92,9 @@ def scores(
 ) -> list[str]:
     found = model.facts["scores"]["test" if has_test else "validation"]
     ends = {"network": intervals(model.encoding, y, output)}
-    if model.linear is not None:
-        ends["linear"] = intervals(model.encoding, y, model.linear.predict_proba(X))
+    if model.linear is not None and model.data is not None:
+        linear_X = model.data.linear_X[model.data.test if has_test else model.data.validation]
+        ends["linear"] = intervals(model.encoding, y, model.linear.predict_proba(linear_X))
     heads = {"network": "this network", "linear": LINEAR_NAMES[model.encoding.task]}
     heads["trivial"] = "trivial guess"
     models = [name for name in heads if name in found]

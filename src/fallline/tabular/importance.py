@@ -14,7 +14,14 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Network
-from fallline.data.columns import Column, DateColumn, NumberColumn, TextColumn
+from fallline.data.columns import (
+    BinnedColumn,
+    Column,
+    DateColumn,
+    NumberColumn,
+    PairColumn,
+    TextColumn,
+)
 from fallline.data.encoding import Encoding
 
 __all__ = ["Dependence", "Importance", "importances", "partial_dependence"]
@@ -108,6 +115,16 @@ def partial_dependence(
 
 def settings_of(column: Column, X: Array) -> tuple[Array, Array, tuple[str, ...]]:
     """The features (m, n_features) at each value shown, the values, and the labels."""
+    if isinstance(column, PairColumn):
+        blocks = np.zeros((2, X.shape[1]))
+        blocks[:, 0] = -1.0, 1.0
+        return blocks, np.arange(2.0), column.categories
+    if isinstance(column, BinnedColumn):
+        known = column.values(X[X[:, -1] == 0] if column.has_missing else X)
+        grid = np.unique(np.quantile(known, np.linspace(0.05, 0.95, GRID)))
+        blocks = np.zeros((len(grid), X.shape[1]))
+        column.fill_values(grid, blocks)
+        return blocks, grid, ()
     if isinstance(column, TextColumn):
         order = np.argsort(-X.mean(axis=0), kind="stable")[:MAX_CATEGORIES]
         blocks = np.eye(X.shape[1])[order]

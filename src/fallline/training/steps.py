@@ -13,7 +13,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.backprop import Backprop, mean_loss, shares_of
-from fallline.core.dropout import keys_of, mask
+from fallline.core.dropout import Dropout
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import Samples
@@ -187,14 +187,8 @@ class ReferenceSteps:
 
     def masks(self, batch: Backprop, step: int) -> list[Array] | None:
         """Dropout's mask of each hidden layer; None without dropout."""
-        setup, hidden = self.setup, batch.network.sizes[1:-1]
-        if setup.dropout == 0.0:
-            return None
-        keys = keys_of(setup.seed, step, 1, len(hidden))[0]
-        return [
-            mask(key, len(batch.shares), size, setup.dropout)
-            for key, size in zip(keys, hidden, strict=True)
-        ]
+        dropout = Dropout(self.setup.dropout, self.setup.seed)
+        return dropout.masks(batch.network.sizes[1:-1], len(batch.shares), step)
 
     def all_rows(self) -> Backprop:
         """Buffers that hold all rows, loaded once."""
