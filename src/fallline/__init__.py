@@ -53,7 +53,14 @@ _NAMES = {
     "exporting.export": ("export",),
     "sweeps.search": ("sweep",),
     "engine": ("Predictor",),
-    "estimators": ("from_sklearn", "MLPClassifier", "MLPRegressor", "to_sklearn"),
+    "estimators": (
+        "from_sklearn",
+        "MLPClassifier",
+        "MLPRegressor",
+        "PiecewiseLinear",
+        "TableEncoder",
+        "to_sklearn",
+    ),
     "playground": ("play",),
     "playground.notebook": ("widget",),
 }

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import fallline as fl
-from fallline.errors import ParameterError, TableError
+from fallline.errors import TableError
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.large import train_large
 

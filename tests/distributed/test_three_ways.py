@@ -96,9 +96,7 @@ def test_every_setting_reaches_the_steps(setting: dict, train_by: Any) -> None:
         assert np.abs(here.network.parameters - base.network.parameters).max() > 1e-4
     for way in ("blocks", "cluster"):
         there = train_by(way)(**setting)
-        np.testing.assert_allclose(
-            there.network.parameters, here.network.parameters, **CLOSE
-        )
+        np.testing.assert_allclose(there.network.parameters, here.network.parameters, **CLOSE)
         np.testing.assert_allclose(there.history.loss, here.history.loss, rtol=1e-5)
         assert there.history.stopped == here.history.stopped
         assert there.history.best_epoch == here.history.best_epoch

@@ -25,9 +25,7 @@ TRAIN, VALIDATION = (X[:350], Y[:350]), (X[350:], Y[350:])
 
 
 def network(dtype: str = "float64") -> fl.Network:
-    return fl.Network(
-        [4, 24, 1], hidden="silu", loss="binary_cross_entropy", seed=1, dtype=dtype
-    )
+    return fl.Network([4, 24, 1], hidden="silu", loss="binary_cross_entropy", seed=1, dtype=dtype)
 
 
 def adamw(**settings: Any) -> fl.AdamW:

@@ -89,41 +89,50 @@ class RecipeChoices(Group):
     preset: Annotated[str, Option(help="quick, standard or best (several networks).")] = "standard"
     hidden: Annotated[
         str | None,
-        Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 64,64]"),
+        Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 128,128]"),
     ] = None
-    activation: Annotated[str | None, Option(help="Of hidden layers.  [preset: relu]")] = None
+    activation: Annotated[str | None, Option(help="Of hidden layers.  [preset: silu]")] = None
     optimizer: Annotated[
         str | None,
-        Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adam]"),
+        Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adamw]"),
     ] = None
-    learning_rate: Annotated[float | None, Option(help="The size of a step.  [preset: 0.001]")] = (
-        None
-    )
+    learning_rate: Annotated[
+        float | None, Option(help="The size of a step.  [preset: 0.001 to 0.004, by batch size]")
+    ] = None
     schedule: Annotated[
         str | None,
         Option(
-            help="Of the rate: constant, step, exponential, cosine, inverse_scaling, warm_up or "
-            "one_cycle  [preset: constant]"
+            help="Of the rate: plateau, constant, step, exponential, cosine, inverse_scaling, "
+            "warm_up or one_cycle  [preset: plateau]"
         ),
     ] = None
-    epochs: Annotated[int | None, Option(help="Passes over the rows.  [preset: 100]")] = None
+    epochs: Annotated[int | None, Option(help="Passes over the rows, at most.  [preset: 200]")] = (
+        None
+    )
     batch_size: Annotated[
-        int | None, Option(help="Rows per step.  [default: 128; 32 below 2,000 rows]")
+        int | None, Option(help="Rows per step.  [preset: rows / 32, from 32 to 256]")
     ] = None
     l2: Annotated[
         float | None,
-        Option(help="Weight of the squared weights in the loss.  [preset: 5 / rows]"),
+        Option(help="Weight of the squared weights in the loss.  [preset: 0]"),
     ] = None
     l1: Annotated[float | None, Option("--l1", help="Penalty on the weights' absolute values.")] = (
         None
     )
     dropout: Annotated[
         float | None,
-        Option(help="Share of hidden neurons that each step silences.  [preset: 0]"),
+        Option(help="Share of hidden neurons that each step silences.  [preset: 0.15]"),
     ] = None
     patience: Annotated[
         int | None,
-        Option(help="Stop after so many epochs without a better validation loss.  [preset: 20]"),
+        Option(
+            help="Epochs without a better validation loss until the rate falls, or with another "
+            "schedule than plateau training stops.  [preset: 4, or 20]"
+        ),
+    ] = None
+    bins: Annotated[
+        int | None,
+        Option(help="Most bins of a number's encoding; 0 for none.  [preset: 8 to 48, by rows]"),
     ] = None
 
     def options(self) -> "TableOptions":

@@ -61,9 +61,7 @@ class Dropout:
         if self.rate == 0.0:
             return None
         keys = keys_of(self.seed, step, 1, len(hidden))[0]
-        return [
-            mask(key, n_rows, size, self.rate) for key, size in zip(keys, hidden, strict=True)
-        ]
+        return [mask(key, n_rows, size, self.rate) for key, size in zip(keys, hidden, strict=True)]
 
 
 NO_DROPOUT = Dropout()

@@ -235,7 +235,7 @@ class Plateau:
     >>> test = ([[1, 1, 1], [0, 1, 1]], [1, 0])
     >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=adam, epochs=2_000, validation=test)
     >>> [round(rate, 4) for rate in sorted(set(history.learning_rate), reverse=True)]
-    [0.1]
+    [0.1, 0.03, 0.009]
     """
 
     learning_rate: "float | Schedule"

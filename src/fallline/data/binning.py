@@ -18,11 +18,17 @@ from fallline.data.columns import (
     TextColumn,
 )
 from fallline.data.encoding import Encoding
-from fallline.data.piecewise import bin_edges, components, recurring_levels, robust_moments
+from fallline.data.piecewise import (
+    bin_edges,
+    components,
+    recurring_levels,
+    robust_moments,
+    smooth_unclip,
+)
 from fallline.data.table import Table
 from fallline.data.targets import column_numbers
 
-__all__ = ["binned_column", "bins_for", "paired", "with_bins"]
+__all__ = ["binned_column", "bins_each", "bins_for", "refined", "with_bins"]
 
 MIN_BINS, MAX_BINS = 8, 48
 MAX_BINNED = 1_024  # bins of all columns
@@ -36,7 +42,14 @@ def bins_for(n_rows: int) -> int:
     (8, 22, 48, 10)
     """
     most = max(MIN_BINS, min(MAX_BINS, isqrt(n_rows) // 2))
-    return most if n_rows <= MANY_ROWS else max(MIN_BINS, MAX_BINS * isqrt(MANY_ROWS) // isqrt(n_rows))
+    return (
+        most if n_rows <= MANY_ROWS else max(MIN_BINS, MAX_BINS * isqrt(MANY_ROWS) // isqrt(n_rows))
+    )
+
+
+def bins_each(bins: int, n_columns: int) -> int:
+    """The most bins of each of so many columns of numbers."""
+    return min(bins, max(MAX_BINNED // max(n_columns, 1), 1))
 
 
 def with_bins(encoding: Encoding, part: Table, bins: int) -> Encoding:
@@ -44,8 +57,7 @@ def with_bins(encoding: Encoding, part: Table, bins: int) -> Encoding:
 
     Many columns get fewer bins each: 1,024 in all, about.
     """
-    numbers = [c for c in encoding.columns if isinstance(c, NumberColumn)]
-    each = min(bins, max(MAX_BINNED // max(len(numbers), 1), 1))
+    each = bins_each(bins, sum(isinstance(c, NumberColumn) for c in encoding.columns))
     columns = tuple(refined(column, part, each) for column in encoding.columns)
     return replace(encoding, columns=columns)
 
@@ -64,15 +76,16 @@ def paired(column: TextColumn) -> TextColumn:
     return column if len(column.categories) != 2 or column.has_other else PairColumn(**vars(column))
 
 
-def binned_column(column: NumberColumn, values: NDArray[np.float64], bins: int) -> NumberColumn:
+def binned_column(column: NumberColumn, values: NDArray[np.float64], bins: int) -> BinnedColumn:
     """A column of numbers with bins for the training rows' ``values`` (n,), NaN where missing.
 
-    Two values become -1 and 1.
+    Two values become -1 and 1, without bins.
     """
     known = values[~np.isnan(values)]
     low, high = float(known.min()), float(known.max())
     if bool(((known == low) | (known == high)).all()):
-        return replace(column, mean=low / 2 + high / 2, scale=high / 2 - low / 2)
+        spread = (high / 2 - low / 2) / float(smooth_unclip(np.ones(1))[0])
+        return BinnedColumn(**vars(column), median=low / 2 + high / 2, spread=spread)
     median, spread = robust_moments(known)
     edges = bin_edges(known, bins)
     inside = np.empty((len(known), len(edges) - 1))

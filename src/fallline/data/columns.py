@@ -105,11 +105,17 @@ class BinnedColumn(NumberColumn):
         return slice(first, first + len(self.centers))
 
     def describe(self) -> str:
+        if not self.edges:  # two values
+            ends = self.values(np.array([[-1.0], [1.0]]))
+            return f"-1 for {ends[0]:.6g}, 1 for {ends[1]:.6g}" + "; missing: 0, and marked" * (
+                self.has_missing
+            )
         parts = [f"(x - {self.median:.6g}) / {self.spread:.6g}, clipped smoothly to -3 ... 3"]
-        if self.edges:
-            n = len(self.centers)
-            ends = f"from {self.edges[0]:.6g} to {self.edges[-1]:.6g}"
-            parts.append(f"piecewise linear in {n} bin{'s' * (n > 1)} {ends}")
+        n = len(self.centers)
+        parts.append(
+            f"piecewise linear in {n} bin{'s' * (n > 1)} "
+            f"from {self.edges[0]:.6g} to {self.edges[-1]:.6g}"
+        )
         if self.levels:
             parts.append(f"one-hot, {len(self.levels)} recurring values")
         return " + ".join(parts) + ("; missing: 0, and marked" if self.has_missing else "")

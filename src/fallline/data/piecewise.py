@@ -54,13 +54,15 @@ def smooth_clip(scaled: Array) -> Array:
     >>> smooth_clip(np.array([0.1, 3.0, 1e300])).round(3).tolist()
     [0.1, 2.121, 3.0]
     """
-    x = np.clip(scaled, -FARTHEST, FARTHEST)
-    return x / np.hypot(1.0, x / BOUND)
+    x: Array = np.clip(scaled, -FARTHEST, FARTHEST)
+    clipped: Array = x / np.hypot(1.0, x / BOUND)
+    return clipped
 
 
 def smooth_unclip(clipped: Array) -> Array:
     """The inverse of ``smooth_clip``, for values inside -3 to 3."""
-    return clipped / np.sqrt(1.0 - np.square(clipped / BOUND))
+    scaled: Array = clipped / np.sqrt(1.0 - np.square(clipped / BOUND))
+    return scaled
 
 
 def bin_edges(values: Floats, bins: int) -> Floats:
@@ -74,7 +76,7 @@ def bin_edges(values: Floats, bins: int) -> Floats:
     >>> bin_edges(np.arange(101.0), 4).tolist()
     [0.0, 25.0, 50.0, 75.0, 100.0]
     >>> bin_edges(np.array([0.0] * 90 + [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), 4).tolist()
-    [0.0, 1.0, 5.0, 10.0]
+    [0.0, 1.0, 6.0, 10.0]
     """
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= bins + 1:
@@ -83,7 +85,8 @@ def bin_edges(values: Floats, bins: int) -> Floats:
         return np.unique(np.quantile(values, np.linspace(0.0, 1.0, bins + 1)))
     reached = np.cumsum(np.sqrt(counts))
     at = np.searchsorted(reached, np.linspace(0.0, reached[-1], bins + 1) * (1 - 1e-12))
-    return distinct[np.unique(np.append(at, len(distinct) - 1))]
+    edges: Floats = distinct[np.unique(np.append(at, len(distinct) - 1))]
+    return edges
 
 
 def recurring_levels(values: Floats) -> Floats:
@@ -103,6 +106,7 @@ def components(values: Array, edges: Floats, out: Array) -> None:
     widths = np.diff(edges)
     for start in range(0, len(values), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        part = np.subtract.outer(values[rows], edges[:-1])
-        part /= widths
+        with np.errstate(over="ignore"):  # of a number far out
+            part = np.subtract.outer(values[rows], edges[:-1])
+            part /= widths
         out[rows] = np.clip(part, 0.0, 1.0, out=part)

@@ -108,9 +108,7 @@ class ClusterRows:
 
     # ---- a step
 
-    def gradient(
-        self, batch: Array | None, step: int | None = None
-    ) -> tuple[float, Array, float]:
+    def gradient(self, batch: Array | None, step: int | None = None) -> tuple[float, Array, float]:
         """The mean loss over the rows of ``batch`` (None: all), its gradient, and their mass.
 
         With the dropout of ``step``, where there is one.

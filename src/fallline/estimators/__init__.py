@@ -31,6 +31,14 @@ check_installed()
 
 from fallline.estimators.classifier import MLPClassifier  # noqa: E402
 from fallline.estimators.convert import from_sklearn, to_sklearn  # noqa: E402
+from fallline.estimators.encoders import PiecewiseLinear, TableEncoder  # noqa: E402
 from fallline.estimators.regressor import MLPRegressor  # noqa: E402
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn", "to_sklearn"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "PiecewiseLinear",
+    "TableEncoder",
+    "from_sklearn",
+    "to_sklearn",
+]

@@ -30,6 +30,12 @@ from fallline.estimators.networks import (
     start,
 )
 from fallline.estimators.on_cluster import fit_collection, is_collection
+from fallline.estimators.presets import (
+    check_parameters,
+    encoded,
+    fit_by_preset,
+    forget_preset,
+)
 from fallline.estimators.rows import Data, dense
 from fallline.estimators.solver import is_stochastic
 
@@ -38,6 +44,10 @@ __all__ = ["BaseMLP"]
 
 def can_fit_partially(model: Any) -> bool:
     """True, or AttributeError with the reason."""
+    if model.preset is not None:
+        raise AttributeError(
+            "partial_fit does not go with a preset, which has to see all rows at once."
+        )
     if not is_stochastic(model):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
@@ -107,7 +117,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if is_collection(X):
             fit_collection(self, X, y, sample_weight, validation_data, incremental=incremental)
             return self
+        forget_preset(self)
         hidden = hidden_sizes(self.hidden_layer_sizes)
+        if self.preset is not None:
+            check_parameters(self)
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         given = X, y
         X, y = self._validate_input(X, y, incremental, reset=first)
@@ -115,6 +128,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         Y = self._targets(y)
         self.n_outputs_ = Y.shape[1]
         self._random_state = check_random_state(self.random_state)
+        if self.preset is not None:
+            step_weight = self._step_weight(y, weight, incremental)
+            fit_by_preset(
+                self, X, self._smoothed(Y * 1.0), step_weight, self._pair(validation_data)
+            )
+            return self
         sizes = [X.shape[1], *hidden, self.n_outputs_]
         network = new_network(self, sizes, X.dtype) if first else network_to_go_on(self, sizes)
         if first:
@@ -129,9 +148,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )
-        self._functions = (self.activation, self.out_activation_, self._layer_functions())
+        self._functions = (self._activation, self.out_activation_, self._layer_functions())
         watchers.end()
         return self
+
+    def _pair(self, validation_data: Any) -> Any:
+        """Validation rows as an array, with the network's targets."""
+        if validation_data is None:
+            return None
+        X, y = validation_data
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        return X, self._targets(np.asarray(y)) * 1.0
 
     @property
     def _best_coefs(self) -> list[Array]:
@@ -155,6 +182,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if (
             coefs is None
             or "feature_names_in_" in self.__dict__
+            or "encoder_" in self.__dict__
             or not is_plain(X, coefs[0].dtype, self.n_features_in_)
         ):
             check_is_fitted(self)
@@ -163,6 +191,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self._forward(X, coefs, self.intercepts_)
 
     def _output_of(self, X: Any) -> Array:
+        if "encoder_" in self.__dict__:
+            X = encoded(self, X)
         if X.dtype.kind != "f":
             X = X.astype(self.coefs_[0].dtype)
         if hasattr(X, "tocsr"):
@@ -184,12 +214,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """The network's output, under the name that programs for scikit-learn know."""
         return self._output(X) if check_input else self._output_of(X)
 
+    @property
+    def _activation(self) -> Any:
+        """Of the hidden layers: as given, or the preset's."""
+        return self.__dict__.get("_preset_activation", self.activation)
+
     def _layer_functions(self) -> Any:
         """The function of every layer, looked up anew only where a name has changed."""
         known = self.__dict__.get("_functions")
-        if known and known[0] is self.activation and known[1] is self.out_activation_:
+        if known and known[0] is self._activation and known[1] is self.out_activation_:
             return known[2]
-        names = hidden_names(self.activation, len(self.coefs_) - 1)
+        names = hidden_names(self._activation, len(self.coefs_) - 1)
         output = "sigmoid" if self.out_activation_ == "logistic" else self.out_activation_
         return values(names, output)
 
@@ -222,7 +257,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.preset is None
         return tags
 
     def _html_repr(self) -> str:

@@ -63,6 +63,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     n_jobs : threads of the compiled engine and of large predictions; by default the cores that
         may be used. The result has the same bits with any number.
     engine : "auto", "numpy" or "compiled".
+    preset : "quick", "standard" or "best": encode X by :class:`fallline.PiecewiseLinear` and train
+        as ``fallline train`` does. The preset sets everything else but ``random_state``,
+        ``validation_fraction``, ``class_weight``, ``label_smoothing``, ``callbacks``, ``n_jobs``
+        and ``engine``. None for scikit-learn's ways.
 
     Attributes
     ----------
@@ -71,6 +75,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     feature_names_in_ : as in scikit-learn.
     validation_loss_curve_ : the loss of the validation rows after each epoch.
     history_ : a ``fallline.History`` with all of them, the learning rate, and why training ended.
+    encoder_ : the encoding of X, with a preset.
     kept_weights_ : (epoch, coefs, intercepts) of the epochs that ``keep_every`` names.
 
     >>> import fallline as fl
@@ -121,6 +126,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         keep_every: int | None = None,
         n_jobs: int | None = None,
         engine: str = "auto",
+        preset: str | None = None,
     ) -> None:
         self._keep_parameters(locals())
 

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 
 from fallline.core.activations import ACTIVATIONS, Activation
 from fallline.core.optimizers import LBFGS
+from fallline.tabular.recipes import PRESETS
 
 __all__ = ["CLASSIFIER", "REGRESSOR"]
 
@@ -58,6 +59,7 @@ COMMON: dict[str, Any] = {
     "keep_every": [at_least(1, Integral), None],
     "n_jobs": [Integral, None],
     "engine": [StrOptions({"auto", "numpy", "compiled"})],
+    "preset": [StrOptions(set(PRESETS)), None],
 }
 CLASSIFIER = COMMON | {
     "class_weight": [dict, list, StrOptions({"balanced"}), None],

@@ -78,6 +78,11 @@ def to_sklearn(model: Any) -> Any:
         MLPClassifier: neural_network.MLPClassifier,
         MLPRegressor: neural_network.MLPRegressor,
     }
+    if "encoder_" in getattr(model, "__dict__", {}):
+        raise ValueError(
+            "scikit-learn's estimator has no word for the encoding of a preset; put "
+            "fallline.PiecewiseLinear and an estimator without preset into a Pipeline"
+        )
     parameters = model_parameters(model)
     known = set(neural_network.MLPRegressor().get_params())
     parameters = {name: value for name, value in parameters.items() if name in known}

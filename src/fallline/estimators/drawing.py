@@ -14,11 +14,15 @@ STEP, GAP, RADIUS, LEFT = 22, 150, 7, 60
 def of_estimator(model: Any) -> str:
     """An SVG with a column of circles per layer; nothing where the sizes cannot be read."""
     try:
-        hidden = hidden_sizes(model.hidden_layer_sizes)
+        hidden = hidden_sizes(
+            [W.shape[1] for W in model.coefs_[:-1]]
+            if "encoder_" in model.__dict__  # a preset has sizes of its own
+            else model.hidden_layer_sizes
+        )
     except (TypeError, ValueError):
         return ""
     fitted = hasattr(model, "coefs_")
-    first = model.n_features_in_ if fitted else None
+    first = len(model.coefs_[0]) if fitted else None
     last = model.n_outputs_ if fitted else None
     names = activations(model, len(hidden))
     labels = [
@@ -30,7 +34,7 @@ def of_estimator(model: Any) -> str:
 
 
 def activations(model: Any, n_hidden: int) -> list[str]:
-    given = model.activation
+    given = model._activation
     each = given if isinstance(given, list | tuple) else [given] * n_hidden
     return ([str(getattr(item, "name", item)) for item in each] + ["?"] * n_hidden)[:n_hidden]
 

@@ -15,7 +15,7 @@ __all__ = ["complete_records", "network_of", "network_to_go_on", "new_network", 
 
 def new_network(model: Any, sizes: list[int], dtype: Any) -> Network:
     """A network with weights drawn from the estimator's generator."""
-    names = hidden_names(model.activation, len(sizes) - 2)
+    names = hidden_names(model._activation, len(sizes) - 2)
     network = Network(sizes, hidden=names, loss=model._core_loss(), dtype=dtype)
     draw(network, model._random_state)
     return network
@@ -38,7 +38,7 @@ def network_of(model: Any) -> Network:
     network: Network | None = getattr(model, "_network", None)
     if network is None or not holds(model, network):
         sizes = [len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_)]
-        names = hidden_names(model.activation, len(sizes) - 2)
+        names = hidden_names(model._activation, len(sizes) - 2)
         dtype = model.coefs_[0].dtype
         network = Network(sizes, hidden=names, loss=model._core_loss(), dtype=dtype)
         for layer, W, b in zip(network.layers, model.coefs_, model.intercepts_, strict=True):
@@ -48,7 +48,7 @@ def network_of(model: Any) -> Network:
 
 def holds(model: Any, network: Network) -> bool:
     """Whether ``coefs_`` and ``intercepts_`` are still the views of this network."""
-    names = hidden_names(model.activation, len(network.hidden))
+    names = hidden_names(model._activation, len(network.hidden))
     if tuple(names) != network.hidden or network.loss.name != model._core_loss():
         return False
     shared = zip(network.layers, model.coefs_, model.intercepts_, strict=False)

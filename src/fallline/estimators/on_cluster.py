@@ -75,7 +75,7 @@ def fit_collection(
             "Solver produced non-finite parameter weights. The input data may contain large "
             "values and need to be preprocessed."
         )
-    model._functions = (model.activation, model.out_activation_, model._layer_functions())
+    model._functions = (model._activation, model.out_activation_, model._layer_functions())
     watchers.end()
 
 
@@ -85,6 +85,8 @@ def refuse(model: Any, validation_data: Any, *, incremental: bool) -> None:
         raise ValueError("partial_fit takes rows in memory; use fit for a Dask collection")
     if model.warm_start and hasattr(model, "coefs_"):
         raise ValueError("warm_start takes rows in memory, not a Dask collection")
+    if model.preset is not None:
+        raise ValueError("preset does not go with a Dask collection; use fallline train --cluster")
     if model.dropout > 0:
         raise ValueError("dropout does not go with a Dask collection; use alpha")
     if model.early_stopping and validation_data is None:

@@ -87,6 +87,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         keep_every: int | None = None,
         n_jobs: int | None = None,
         engine: str = "auto",
+        preset: str | None = None,
     ) -> None:
         self._keep_parameters(locals())
 

@@ -16,7 +16,7 @@ from fallline.core.network import Network
 from fallline.data.encoding import Encoding
 from fallline.training import lbfgs
 
-__all__ = ["LINEAR_NAMES", "LOSS_FOR", "fit_linear", "new_network"]
+__all__ = ["LINEAR_NAMES", "LOSS_FOR", "fit_linear", "new_network", "start_bins_at_zero"]
 
 LOSS_FOR = {
     "binary": "binary_cross_entropy",
@@ -42,11 +42,7 @@ def new_network(
     seed: int = 0,
     dtype: Any = "float64",
 ) -> Network:
-    """A network with the inputs, outputs and loss that the encoding asks for.
-
-    The weights of its bins begin at zero; those of its other inputs are scaled up, to the variance
-    that they would have if they were the only ones. So a network begins as one without bins.
-    """
+    """A network with the inputs, outputs and loss that the encoding asks for."""
     n_outputs = len(encoding.classes) if encoding.task == "classes" else 1
     network = Network(
         [encoding.n_features, *hidden, n_outputs],
@@ -55,12 +51,20 @@ def new_network(
         seed=seed,
         dtype=dtype,
     )
-    bins = encoding.starts_at_zero
-    if bins.any():
+    start_bins_at_zero(network, encoding.starts_at_zero)
+    return network
+
+
+def start_bins_at_zero(network: Network, bins: Array) -> None:
+    """Let the first weights of the inputs that are bins (n_inputs,) be zero.
+
+    Those of the other inputs are scaled up, to the variance that they would have if they were the
+    only ones: so a network begins as one without bins.
+    """
+    if bins.any() and not bins.all():
         W = network.layers[0].W
         W[bins] = 0.0
         W[~bins] *= np.sqrt(len(bins) / (~bins).sum())
-    return network
 
 
 def fit_linear(

@@ -45,7 +45,8 @@ def share_of(name: str, part: float | Table | None) -> float:
 def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Prepared:
     """The samples, or the tables given in their place: encoding, X, y.
 
-    ``recipe`` says in how many bins the numbers come. A column of the sample that counts the rows of the file is left out. Raises TableError.
+    ``recipe`` says in how many bins the numbers come. A column of the sample that counts the rows
+    of the file is left out. Raises TableError.
     """
     samples = dict(blocks.samples)
     for name, part in (("validation", options["validation"]), ("test", options["test"])):

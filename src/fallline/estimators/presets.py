@@ -1,0 +1,153 @@
+"""Fitting an estimator by a preset of tables: its encoding, its network, its training."""
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.core.network import Network
+from fallline.core.splits import holdout
+from fallline.estimators.encoders import PiecewiseLinear
+from fallline.estimators.layers import cut
+from fallline.estimators.networks import start
+from fallline.tabular.baselines import start_bins_at_zero
+from fallline.tabular.recipes import PRESETS, Recipe
+from fallline.training.history import History
+from fallline.training.run import train
+
+__all__ = ["check_parameters", "encoded", "fit_by_preset", "forget_preset"]
+
+# What a preset leaves to the user; everything else is its own.
+OPEN = {
+    "preset", "random_state", "validation_fraction", "class_weight", "label_smoothing", "loss",
+    "quantile", "verbose", "callbacks", "n_jobs", "engine",
+}  # fmt: skip
+SCALED = ("squared_error", "absolute_error", "quantile")  # that follow the unit of the target
+
+
+def forget_preset(model: Any) -> None:
+    """Take from the estimator what an earlier fit by a preset has left."""
+    for name in ("encoder_", "_preset_activation"):
+        model.__dict__.pop(name, None)
+
+
+def check_parameters(model: Any) -> None:
+    """Raise ValueError for a parameter that a preset sets itself."""
+    defaults = inspect.signature(type(model).__init__).parameters
+    for name, value in model.get_params(deep=False).items():
+        default = defaults[name].default
+        if name not in OPEN and value is not default and value != default:
+            raise ValueError(
+                f"{name} is the preset's own to choose: leave it out with preset="
+                f"{model.preset!r}, or set preset=None"
+            )
+
+
+def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation: Any) -> None:
+    """Fit the estimator to X (n, n_features) and the network's targets Y (n, n_outputs).
+
+    ``validation`` is a pair (X, Y), or None to hold ``validation_fraction`` of the rows out.
+    """
+    if hasattr(X, "tocsr"):
+        raise ValueError("a preset needs X as a dense array; leave preset out for a sparse matrix")
+    if len(X) < 2:
+        raise ValueError(f"a preset holds rows out to go by; n_samples={len(X)} is too few")
+    seed = int(model._random_state.randint(2**31))
+    if validation is None:
+        classes = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
+        classes = classes if model._core_loss().endswith("cross_entropy") else None
+        draw = np.random.default_rng(seed)
+        rest, out = holdout(len(X), model.validation_fraction, draw, classes)
+        validation = X[out], Y[out]
+        X, Y, weight = X[rest], Y[rest], None if weight is None else weight[rest]
+    encoder = PiecewiseLinear().set_output(transform="default").fit(np.asarray(X, np.float64))
+    if len(encoder.get_feature_names_out()) == 0:
+        raise ValueError(
+            "every column of X is the same in all rows; there is nothing to learn from"
+        )
+    shift, scale = unit_of(model, Y)
+    rows = encode(encoder, X), (Y - shift) / scale, weight
+    held = encode(encoder, validation[0]), (validation[1] - shift) / scale
+    best: tuple[float, Network, History, Recipe] | None = None
+    for recipe in PRESETS[model.preset]:
+        chosen = recipe.for_rows(len(X))
+        network, history = trained(model, encoder, chosen, rows, held, seed)
+        loss = min(history.validation_loss, default=np.inf)
+        if best is None or loss < best[0]:
+            best = loss, network, history, chosen
+    if best is not None:
+        _, network, history, chosen = best
+        last = network.layers[-1]
+        last.W[:] = last.W * scale
+        last.b[:] = last.b * scale + shift
+        keep(model, network, history, encoder, chosen)
+
+
+def trained(
+    model: Any,
+    encoder: PiecewiseLinear,
+    recipe: Recipe,
+    rows: tuple[Array, Array, Array | None],
+    held: tuple[Array, Array],
+    seed: int,
+) -> tuple[Network, History]:
+    """One network by one recipe."""
+    X, Y, weight = rows
+    sizes = [X.shape[1], *recipe.hidden, Y.shape[1]]
+    network = Network(
+        sizes, hidden=recipe.activation, loss=model._core_loss(), seed=seed, dtype=recipe.dtype
+    )
+    start_bins_at_zero(network, encoder.starts_at_zero_)
+    history = train(
+        network,
+        X,
+        Y,
+        sample_weight=weight,
+        validation=held,
+        optimizer=recipe.build(len(X)),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        seed=seed,
+        l2=recipe.l2 or 0.0,
+        dropout=recipe.dropout or 0.0,
+        stop=recipe.stops(),
+        callbacks=model.callbacks or (),
+        engine=model.engine,
+        threads=model._threads(),
+    )
+    return network, history
+
+
+def unit_of(model: Any, Y: Array) -> tuple[Array, Array]:
+    """What targets are shifted and scaled by, (n_outputs,) each, for training."""
+    if model._core_loss().split("(")[0] not in SCALED:
+        return np.zeros(Y.shape[1]), np.ones(Y.shape[1])
+    spread = Y.std(axis=0)
+    return Y.mean(axis=0), np.where(spread > 0, spread, 1.0)
+
+
+def encode(encoder: PiecewiseLinear, X: Array) -> Array:
+    features: Array = encoder.transform(np.asarray(X, np.float64)).astype(np.float32)
+    return features
+
+
+def encoded(model: Any, X: Any) -> Array:
+    """X as the network of a preset takes it."""
+    return encode(model.encoder_, X.toarray() if hasattr(X, "toarray") else X)
+
+
+def keep(
+    model: Any, network: Network, history: History, encoder: PiecewiseLinear, recipe: Recipe
+) -> None:
+    """The fitted attributes."""
+    start(model, network)
+    model.encoder_, model._preset_activation = encoder, recipe.activation
+    model._network, model.history_ = network, replace(history)
+    model.coefs_, model.intercepts_ = cut(network.parameters, network.sizes)
+    model.n_iter_ = history.epochs_done
+    model.loss_curve_ = list(history.loss)
+    model.validation_loss_curve_ = list(history.validation_loss)
+    model.loss_ = history.loss[-1] if history.loss else np.nan
+    model.best_loss_ = min(history.loss, default=np.nan)
