@@ -3,8 +3,11 @@
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["helpers", "threads_allowed"]
 
@@ -23,7 +26,7 @@ def threads_allowed() -> int:
 
 
 @contextmanager
-def helpers(wanted: int) -> Iterator[tuple[ThreadPoolExecutor | None, int]]:
+def helpers(wanted: int) -> Iterator[tuple["ThreadPoolExecutor | None", int]]:
     """Up to ``wanted`` threads, as many as there are cores that no other run is using.
 
     So runs that are started side by side, in threads of joblib or Dask, share the cores.
@@ -36,6 +39,8 @@ def helpers(wanted: int) -> Iterator[tuple[ThreadPoolExecutor | None, int]]:
         if count == 0:
             yield None, 0
         else:
+            from concurrent.futures import ThreadPoolExecutor  # 8 ms, with logging
+
             with ThreadPoolExecutor(count) as pool:
                 yield pool, count
     finally:
