@@ -21,6 +21,7 @@ from fallline.cli.groups import (
     SweepFiles,
     SweepProblem,
     SweepRuns,
+    Types,
     grouped,
 )
 from fallline.errors import FalllineError, ParameterError
@@ -257,6 +258,25 @@ def evaluate(
     from fallline.cli.evaluate import run
 
     run(model, tables, reading, seed=seed, quiet=quiet, json=json)
+
+
+@app.command()
+@grouped
+def look(
+    *,
+    tables: Tables,
+    target: OptionalTarget = None,
+    types: Types = None,
+    reading: ReadingOptions,
+    json: Json = False,
+) -> None:
+    """Show what would be made of each column of a table, without training.
+
+    Example: fallline look housing.csv --target median_house_value
+    """
+    from fallline.cli.look import run
+
+    run(tables, target, types, reading, json=json)
 
 
 @app.command()

@@ -23,7 +23,7 @@ def run(
 ) -> None:
     """Score and tell."""
     model = TableModel.load(model_path)
-    table = reading.table(paths)
+    table = reading.table(paths, before=model.reading)
     result = model.evaluate(table, seed=seed)
     if json:
         print(json_.dumps(result))

@@ -6,7 +6,7 @@ and files are loaded where a group is turned into values, not when the command l
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -34,9 +34,11 @@ __all__ = [
     "SweepFiles",
     "SweepProblem",
     "SweepRuns",
+    "Types",
     "grouped",
 ]
 
+LAYOUT = ("decimal", "thousands", "separator", "skip_lines", "comment", "sheet")
 Seed = Annotated[int, typer.Option(help="Of every random draw: weights, split, shuffling.")]
 Threads = Annotated[
     int | None, typer.Option(help="At most so many; the result is the same.  [default: all free]")
@@ -47,7 +49,9 @@ Task = Annotated[
 Ignore = Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")]
 Types = Annotated[
     list[str] | None,
-    typer.Option(help="COLUMN=number, text, date or skip, as not recognised; may be repeated."),
+    typer.Option(
+        help="COLUMN=number, text, date, date:%d/%m/%Y or skip, as not recognised; may be repeated."
+    ),
 ]
 Weights = Annotated[str | None, typer.Option(help="The column with each row's weight.")]
 
@@ -98,21 +102,50 @@ class ReadingOptions:
     encoding: Annotated[
         str | None, typer.Option(help="Of a text file that is not UTF-8: latin-1, cp1252, ...")
     ] = None
+    decimal: Annotated[
+        str | None, typer.Option(help=". or , in numbers; recognised where that is certain.")
+    ] = None
+    thousands: Annotated[
+        str | None, typer.Option(help="Between thousands: , . ' or a blank; recognised as well.")
+    ] = None
+    separator: Annotated[
+        str | None, typer.Option(help="Between two fields: ; | tab, space (any number of blanks).")
+    ] = None
+    skip_lines: Annotated[
+        int | None, typer.Option(help="So many title lines stand above the names.")
+    ] = None
+    comment: Annotated[
+        str | None, typer.Option(help="Leave out lines that begin with this text: #.")
+    ] = None
+    sheet: Annotated[
+        str | None, typer.Option(help="Of an Excel file: its name, or its number from 1.")
+    ] = None
 
-    def reading(self, only: Any = None) -> "Reading":
-        """The same as the readers of files take it; ``only`` are the columns wanted."""
+    def reading(self, only: Any = None, before: Mapping[str, Any] | None = None) -> "Reading":
+        """The same as the readers of files take it; ``only`` are the columns wanted.
+
+        ``before``: the options that a model was trained with; what is given here goes before them.
+        """
         from fallline.data.cells import MISSING, Reading
 
         names = None if self.names is None else [name.strip() for name in self.names.split(",")]
+        known = dict(before or {})
+        more = [*known.pop("missing", []), *(self.missing or [])]
+        given = {name: value for name in LAYOUT if (value := getattr(self, name)) is not None}
         return Reading(
-            not self.no_header, names, [*MISSING, *(self.missing or [])], self.encoding, only
+            header=not self.no_header,
+            names=names,
+            missing=[*MISSING, *more],
+            encoding=self.encoding,
+            only=only,
+            **(known | given),
         )
 
-    def table(self, paths: Any) -> "Table":
+    def table(self, paths: Any, before: Mapping[str, Any] | None = None) -> "Table":
         """The table at these paths."""
         from fallline.data.reading import read_whole
 
-        return read_whole(paths, self.reading())
+        return read_whole(paths, self.reading(before=before))
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,13 @@ def types_by_column(texts: list[str] | None) -> dict[str, str]:
     pairs = {}
     for text in texts or []:
         column, equals, kind = text.rpartition("=")
+        if "=date:" in text:  # a form may have an = of its own
+            column, form = text.split("=date:", 1)
+            kind = f"date:{form}"
         if not equals:
-            raise ParameterError(f"--types must be COLUMN=number, text, date or skip, not {text!r}")
+            raise ParameterError(
+                f"--types must be COLUMN=number, text, date, date:%d/%m/%Y or skip, not {text!r}"
+            )
         pairs[column] = kind
     return pairs
 

@@ -31,7 +31,7 @@ def run(
     began = time.perf_counter()
     model = TableModel.load(model_path)
     carried = [name.strip() for name in columns.split(",")] if columns else []
-    how = reading.reading(only=columns_needed(model, carried))
+    how = reading.reading(only=columns_needed(model, carried), before=model.reading)
     blocks = Counted(read_blocks(paths, how))
     write_blocks(output, predict_blocks(model, blocks, carried, part), json=json)
     seconds = time.perf_counter() - began

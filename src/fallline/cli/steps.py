@@ -58,7 +58,8 @@ def run_row(
 
     if path is None:
         raise ParameterError("with --model, a TABLE is needed: the one that holds the row")
-    model, table = TableModel.load(model_path), reading.table(path)
+    model = TableModel.load(model_path)
+    table = model.encoding.read(reading.table(path, before=model.reading))
     check_integer("row", row, limit="every")
     if row > len(table):
         raise ParameterError(f"--row {row}: {path} has {len(table):,} rows")

@@ -81,6 +81,7 @@ def run(
         write_blocks(output, [result.frame.to_dict()])
     if model is not None and result.network is not None:
         facts = {"sweep": plain(result.best or {}), "runs": len(result.runs)}
+        facts["reading"] = reading.reading().kept()
         TableModel(result.network, data.encoding, History(), facts).save(model)
     if report is not None:
         title = f"{target} in {data_name(paths)}"

@@ -11,9 +11,10 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.data.dates import CYCLES, FORMS, column_seconds
+from fallline.data.dates import CYCLES, check_form, column_seconds
 from fallline.data.table import ABSENT, UNKNOWN, Table, show
 from fallline.data.targets import column_numbers
+from fallline.data.values import by_value
 from fallline.errors import TableError
 
 __all__ = [
@@ -92,8 +93,8 @@ class TextColumn:
 
     def fill(self, table: Table, out: Array) -> None:
         """Write the features into ``out`` (n, features), which is zeros."""
-        mapping = {text: number for number, text in enumerate(self.categories)}
-        codes = table.codes(self.name, mapping)
+        texts = [text for text, _ in table.counts(self.name)]
+        codes = table.codes(self.name, by_value(texts, self.categories))
         n = len(self.categories)
         other = n if self.has_other else UNKNOWN
         absent = n + self.has_other if self.has_missing else other
@@ -201,8 +202,9 @@ def column_from_dict(data: Mapping[str, Any]) -> Column:
     if kind == "date":
         mean, scale = as_number(data["mean"]), as_scale(data["scale"])
         cycles, form = tuple(as_list(data["cycles"], str)), as_(data["form"], str)
-        if not set(cycles) <= set(CYCLES) or form not in FORMS:
-            raise ValueError(f"the form or the cycles of column {name!r} are unknown")
+        if not set(cycles) <= set(CYCLES):
+            raise ValueError(f"the cycles of column {name!r} are unknown")
+        check_form(form, name)
         return DateColumn(name, form, mean, scale, cycles, as_(data["has_missing"], bool))
     if kind == "skip":
         return SkippedColumn(name, as_(data["reason"], str))

@@ -9,7 +9,7 @@ A feature exists only if some training row has it: one that is 0 in all of them 
 random starting weight, and add noise where it first occurs. Unseen texts are then all zeros.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -31,8 +31,18 @@ from fallline.data.columns import (
     column_from_dict,
     column_to_dict,
 )
-from fallline.data.dates import AMBIGUOUS, column_seconds, find_form, varying_cycles
-from fallline.data.table import Table, parse_numbers, show
+from fallline.data.dates import (
+    COMPACT,
+    FORMS,
+    check_form,
+    column_seconds,
+    find_form,
+    is_date_kind,
+    varying_cycles,
+)
+from fallline.data.recognition import read_as_before
+from fallline.data.spelling import Spelling
+from fallline.data.table import Table, show
 from fallline.data.targets import (
     QUANTITIES,
     TASKS,
@@ -61,7 +71,8 @@ class Encoding:
     ``task`` is "binary", "classes", "numbers" or "counts". ``classes`` are the labels in the order
     of their indices (none for numbers and counts); ``target_mean`` and ``target_scale``
     standardise a target of numbers; counts are divided by their mean, which is then the scale.
-    ``notes`` are for a person to read.
+    ``spellings`` say how the numbers of columns, the target among them, were written where that was
+    not plainly. ``notes`` are for a person to read.
     """
 
     target: str
@@ -71,6 +82,7 @@ class Encoding:
     target_mean: float = 0.0
     target_scale: float = 1.0
     notes: tuple[str, ...] = field(default=())
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
 
     @staticmethod
     def fit(
@@ -80,21 +92,25 @@ class Encoding:
         rows: ArrayLike,
         task: str | None = None,
         types: Mapping[str, str] | None = None,
+        classes: tuple[str, ...] | None = None,
     ) -> "Encoding":
         """Decide on kinds, means, scales and categories from the training rows ``rows`` (m,).
 
         Only the question whether a column numbers the rows looks at the whole table. ``task`` and
-        ``types`` ({column: "number", "text", "date" or
-        "skip"}) override what would be recognised.
+        ``types`` ({column: "number", "text", "date", "date:FORM" or "skip"}) override what would be
+        recognised; FORM is that of strftime, "%d/%m/%Y". ``classes`` are those of the whole table,
+        where the training rows may lack one.
         Raises TableError where a column or the target cannot be used, ParameterError for an
         unknown task or kind.
         """
-        types = dict(types or {})
+        index = [name for name in table.index if name != target]
+        types = dict.fromkeys(index, "index") | dict(types or {})
         table.require([target, *types])
         if target in types:
             raise TableError(f"{target!r} is the target: set the task, not its type")
         for name, kind in types.items():
-            check_choice(f"the type of column {name!r}", kind, KINDS)
+            if kind != "index":
+                check_kind(name, kind)
         part = table.take(rows)
         if len(part) == 0:
             raise TableError(f"{table.source}: there are no training rows")
@@ -108,13 +124,17 @@ class Encoding:
             notes += [f"column {name!r} {note}"] if note else []
         if not any(column.features for column in columns):
             raise TableError(f"{table.source}: no column is left to learn from; {'; '.join(notes)}")
-        classes = () if task in QUANTITIES else find_classes(part, target, task)
+        if task in QUANTITIES:
+            classes = ()
+        elif classes is None:
+            classes = find_classes(part, target, task)
         mean, scale = (0.0, 1.0)
         if task == "numbers":
             mean, scale = target_moments(part, target)
         elif task == "counts":
             scale = count_mean(part, target)
-        return Encoding(target, task, tuple(columns), classes, mean, scale, tuple(notes))
+        spellings = {name: how for name, how in table.spellings.items() if how != Spelling()}
+        return Encoding(target, task, tuple(columns), classes, mean, scale, tuple(notes), spellings)
 
     @property
     def feature_names(self) -> list[str]:
@@ -128,6 +148,16 @@ class Encoding:
         """(column, kind, how it is encoded) for every column but the target."""
         return [(column.name, column.kind, column.describe()) for column in self.columns]
 
+    def read(self, table: Table) -> Table:
+        """A table of texts with its numbers read as those of the training rows were.
+
+        Raises TableError, naming line and column, for a cell that is written otherwise.
+        """
+        numbers = {c.name for c in self.columns if isinstance(c, NumberColumn)}
+        numbers |= {self.target} if self.task in QUANTITIES else set()
+        names = [*self.spellings, *sorted(numbers - self.spellings.keys())]
+        return read_as_before(table, {n: self.spellings.get(n, Spelling()) for n in names})
+
     def transform(self, table: Table, dtype: DTypeLike = np.float64) -> Array:
         """X (n_rows, n_features), finite. Columns that were set aside, or are new, are ignored.
 
@@ -135,6 +165,7 @@ class Encoding:
         """
         used = [c for c in self.columns if not isinstance(c, SkippedColumn)]
         table.require([column.name for column in used])
+        table = self.read(table)
         X = np.zeros((len(table), self.n_features), dtype=dtype)
         start = 0
         for column in used:
@@ -149,6 +180,7 @@ class Encoding:
         Raises TableError, naming the line, for a class that is unknown, no number, or missing.
         """
         table.require([self.target])
+        table = self.read(table)
         if self.task not in QUANTITIES:
             codes, notes = class_codes(table, self.target, self.classes)
             return codes.astype(np.float64), notes
@@ -183,6 +215,7 @@ class Encoding:
             "target_mean": self.target_mean,
             "target_scale": self.target_scale,
             "notes": list(self.notes),
+            "spellings": {name: how.to_dict() for name, how in self.spellings.items()},
         }
 
     @staticmethod
@@ -205,7 +238,9 @@ class Encoding:
             raise ValueError("the columns are not distinct, or none has a feature")
         mean, scale = as_number(data["target_mean"]), as_scale(data["target_scale"])
         notes = tuple(as_list(data["notes"], str))
-        return Encoding(target, task, columns, classes, mean, scale, notes)
+        written = as_(data.get("spellings", {}), dict)  # none in files of the first version
+        spellings = {as_(name, str): Spelling.from_dict(how) for name, how in written.items()}
+        return Encoding(target, task, columns, classes, mean, scale, notes, spellings)
 
 
 # ---- fitting
@@ -215,18 +250,45 @@ def fit_column(table: Table, part: Table, name: str, kind: str | None) -> tuple[
     """How to encode a column, from the training rows ``part``; and a note, if one is due."""
     if kind == "skip":
         return SkippedColumn(name, "as asked"), None
-    if part.missing(name).all():
-        return set_aside(name, "it is empty in every training row")
+    if kind == "index" or part.missing(name).all():
+        index = f"it is the index of the frame (--types {name!r}=number to use it)"
+        return set_aside(name, index if kind == "index" else "it is empty in every training row")
     if kind == "text":
         return fit_text(part, name)
     if kind == "number":
         return fit_number(part, name, column_numbers(part, name, remedy_for(name)))
-    form = find_form(part, name)
+    form = date_form(part, name, kind)
     if form is not None:
         return fit_date(part, name, form)
-    if kind == "date":
-        raise TableError(f"{table.source}, column {name!r}: holds no dates in a known form")
     return fit_recognised(table, part, name)
+
+
+def date_form(part: Table, name: str, kind: str | None) -> str | None:
+    """The form of the column's dates, as asked or as found; None where they are no dates."""
+    if kind is not None and ":" in kind:
+        return kind.split(":", 1)[1]
+    form = find_form(part, name)
+    if form is None and kind == "date":
+        raise no_dates(part, name)
+    return form
+
+
+def check_kind(name: str, kind: str) -> None:
+    """Raise ParameterError unless ``kind`` is one of KINDS or "date:FORM"."""
+    if is_date_kind(kind) and ":" in kind:
+        check_form(kind.split(":", 1)[1], name)
+    else:
+        check_choice(f"the type of column {name!r}", kind, KINDS)
+
+
+def no_dates(part: Table, name: str) -> TableError:
+    row = int(np.argmin(part.missing(name)))
+    days = ", ".join(form for form in FORMS if "H" not in form and "I" not in form)
+    return TableError(
+        f"{part.place(row, name)}: {show(part.cell(row, name))} is no date in a known form "
+        f"({days}, {COMPACT}, with or without a time); say which it is: --types "
+        f"{name!r}=date:%d/%m/%y"
+    )
 
 
 def fit_recognised(table: Table, part: Table, name: str) -> tuple[Column, str | None]:
@@ -266,15 +328,16 @@ def fit_number(part: Table, name: str, values: NDArray[np.float64]) -> tuple[Col
 
 
 def fit_date(part: Table, name: str, form: str) -> tuple[Column, str | None]:
-    if form == AMBIGUOUS:
-        return set_aside(name, AMBIGUOUS)
     seconds = column_seconds(part, name, form)
     known = seconds[~np.isnan(seconds)]
     mean, scale = moments(part, name, known)
     has_missing = known.size < seconds.size
     if scale == 0.0:
         return fit_text(part, name)  # one date, or one and nothing
-    return DateColumn(name, form, mean, scale, varying_cycles(known), has_missing), None
+    column = DateColumn(name, form, mean, scale, varying_cycles(known), has_missing)
+    if form != COMPACT:
+        return column, None
+    return column, f"is read as days, such as {part.cell(0, name)} (--types {name!r}=number)"
 
 
 def moments(table: Table, name: str, values: NDArray[np.float64]) -> tuple[float, float]:
@@ -304,24 +367,12 @@ def fit_text(part: Table, name: str) -> tuple[Column, str | None]:
         return set_aside(
             name, f"none of its {len(counts):,} texts occurs in {enough} training rows"
         )
-    column = TextColumn(name, tuple(sorted(common)), len(common) < len(counts), has_missing)
-    return column, comma_note([text for text, _ in counts])
+    return TextColumn(name, tuple(sorted(common)), len(common) < len(counts), has_missing), None
 
 
 def fewest_rows(n_rows: int) -> int:
     """The training rows a category needs: 2 in a small table, 10 from 1,000 rows, then 0.1 %."""
     return max(2, min(10, n_rows // 100), n_rows // 1000)
-
-
-def comma_note(texts: Sequence[str]) -> str | None:
-    """A note on a column that would be numbers if they were not written with commas."""
-    example = next((text for text in texts if "," in text), None)
-    if example is None or np.isnan(parse_numbers([t.replace(",", "") for t in texts])).any():
-        return None
-    return (
-        f"is read as text, since its numbers have commas (such as {show(example)}); "
-        "write them as 1234.5"
-    )
 
 
 def target_numbers(table: Table, target: str) -> NDArray[np.float64]:

@@ -5,14 +5,16 @@ encoding asks (numbers, counts, codes, what is missing) has one answer for both.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from fallline.arrays import ArrayLike
+from fallline.data.spelling import Spelling
 from fallline.errors import TableError
 from fallline.text import is_number
 
@@ -28,7 +30,10 @@ class Table:
     ``frame`` has columns of String (whitespace stripped) and of numbers, missing cells null and
     no NaN; ``source`` is the file's name, for messages; ``lines`` (n,) is the line of the file on
     which each row begins, or the ``unit`` "row" counted from 1. Rows of several ``files`` carry
-    the number of theirs in ``origin`` (n,). ``notes`` are for a person to read.
+    the number of theirs in ``origin`` (n,). ``notes`` are for a person to read. ``reading`` are the
+    options that the files were read by, less those at their defaults; ``spellings`` say how the
+    numbers of some columns were written, which are numbers by now; ``index`` are the columns that
+    only number or name the rows, as a pandas index does.
     """
 
     frame: pl.DataFrame
@@ -38,6 +43,9 @@ class Table:
     files: tuple[str, ...] = ()
     origin: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
+    index: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -76,11 +84,6 @@ class Table:
     def numbers(self, column: str) -> NDArray[np.float64]:
         """(n,) the cells as numbers; NaN where one is missing or no number. May hold infinities."""
         return to_numbers(self.frame[column])
-
-    def seconds(self, column: str, form: str) -> NDArray[np.float64]:
-        """(n,) dates written in ``form`` (strftime) as seconds since 1970; NaN for other cells."""
-        dates = self.texts(column).str.to_datetime(form, strict=False, exact=True, time_unit="ms")
-        return to_numbers(dates.dt.epoch("ms")) / 1e3
 
     def texts(self, column: str) -> pl.Series:
         """The cells as texts."""

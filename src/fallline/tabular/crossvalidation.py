@@ -12,14 +12,23 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.splits import folds, holdout
+from fallline.data.reading import as_table
+from fallline.data.recognition import resolved
 from fallline.data.table import Table
-from fallline.data.targets import guess_task, strata
+from fallline.data.targets import find_classes, guess_task, strata
 from fallline.errors import ParameterError, TableError
 from fallline.limits import check_integer, check_number
 from fallline.tabular.baselines import fit_linear
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, with_defaults
-from fallline.tabular.preparation import Prepared, Split, column_types, encode, with_target
+from fallline.tabular.preparation import (
+    Prepared,
+    Split,
+    column_types,
+    encode,
+    kept_types,
+    with_target,
+)
 from fallline.tabular.recipes import RecipeStart, recipes
 from fallline.tabular.scoring import network_scores
 from fallline.tabular.train import train_prepared
@@ -96,7 +105,7 @@ def mean_and_error(values: Array) -> tuple[float, float]:
 
 
 def cross_validate(
-    table: Table,
+    table: Any,
     target: str,
     *,
     n_folds: int = 5,
@@ -116,10 +125,12 @@ def cross_validate(
     check_integer("repeats", repeats)
     validation = check_number("validation", given["validation"])
     chosen, on_run = recipes(given), given["on_run"]
+    table = resolved(as_table(table), kept_types(options), target=target, task=given["task"])
     usable, set_aside = with_target(table, target)
     everything = np.arange(len(usable))
     task = given["task"] or guess_task(usable, target, everything)
     classes = strata(usable, target, everything, task)
+    all_classes = None if classes is None else find_classes(usable, target, task)
     group_of = None if groups is None else group_numbers(usable, groups)
     check_enough(usable, n_folds, group_of)
     ignored = [*given["ignore"], *([groups] if groups is not None else [])]
@@ -138,6 +149,7 @@ def cross_validate(
                 types=types,
                 weights=given["weights"],
                 class_weight=given["class_weight"],
+                classes=all_classes,
             )
             if on_run is not None:
                 at = (repeat - 1) * n_folds + number + 1

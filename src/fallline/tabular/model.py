@@ -1,7 +1,7 @@
 """From a table to a trained network and back: training, prediction, scores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.data.encoding import Encoding
-from fallline.data.table import Table
+from fallline.data.frames import as_kind_of
+from fallline.data.reading import as_table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ModelFileError
 from fallline.limits import check_integer
@@ -26,12 +27,14 @@ __all__ = ["Predictions", "TableModel"]
 class Predictions:
     """``values`` (n,): numbers in the target's own units, or class labels.
 
-    ``probabilities`` (n, n_classes), in the order of ``classes``; None for numbers.
+    ``probabilities`` (n, n_classes), in the order of ``classes``; None for numbers. ``given`` is
+    what was predicted from.
     """
 
     values: Array
     classes: list[str]
     probabilities: Array | None
+    given: Any = field(default=None, repr=False, compare=False)
 
     def columns(self) -> dict[str, Array]:
         """The columns of a table of predictions."""
@@ -40,6 +43,31 @@ class Predictions:
             for i, label in enumerate(self.classes):
                 result[f"probability of {label}"] = self.probabilities[:, i]
         return result
+
+    def to_frame(self) -> Any:
+        """The columns as a frame of the kind that was predicted from; Polars' for a file.
+
+        A pandas frame has the index of the one given. Labels that are whole numbers or truth
+        values are those in it, not texts.
+
+        >>> import polars as pl
+        >>> from fallline.tabular.model import Predictions
+        >>> Predictions(np.array(["1", "0"], dtype=object), ["0", "1"], None).to_frame().rows()
+        [(1,), (0,)]
+        """
+        columns = self.columns()
+        if self.classes:
+            columns["prediction"] = as_values(self.values, self.classes)
+        return as_kind_of(columns, self.given)
+
+
+def as_values(labels: Array, classes: list[str]) -> Array:
+    """Labels as whole numbers or truth values, where all classes are; else as they are."""
+    if all(text.lstrip("-").isdigit() and str(int(text)) == text for text in classes):
+        return np.array([int(text) for text in labels], dtype=np.int64)
+    if {text.lower() for text in classes} <= {"true", "false"}:
+        return np.array([text.lower() == "true" for text in labels])
+    return labels
 
 
 @dataclass
@@ -69,10 +97,21 @@ class TableModel:
     data: Prepared | None = field(default=None, repr=False)
     linear: Network | None = field(default=None, repr=False)
 
-    def predict(self, table: Table) -> Predictions:
-        """Predict every row, in order. Raises TableError for a table that does not fit."""
-        X = self.encoding.transform(table, self.network.dtype)
-        return self.decode(self.network.predict_proba(X))
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The options by which the files were read that it was trained on, less the defaults."""
+        found: dict[str, Any] = self.facts.get("reading", {})
+        return found
+
+    def predict(self, table: Any) -> Predictions:
+        """Predict every row, in order.
+
+        ``table`` is from :func:`fallline.read_table`, a DataFrame of pandas or Polars, an Arrow
+        table, or the path of a file, which is read as the training rows' were. Raises TableError
+        for a table that does not fit.
+        """
+        X = self.encoding.transform(as_table(table, self.reading), self.network.dtype)
+        return replace(self.decode(self.network.predict_proba(X)), given=table)
 
     def decode(self, output: Array) -> Predictions:
         """The network's output in the terms of the table's target."""
@@ -83,17 +122,20 @@ class TableModel:
         labels = encoding.decode_classes(shares.argmax(axis=1))
         return Predictions(labels, list(encoding.classes), shares)
 
-    def evaluate(self, table: Table, *, seed: int = 0) -> dict[str, Any]:
+    def evaluate(self, table: Any, *, seed: int = 0) -> dict[str, Any]:
         """Scores on the rows that have a target, with 95 % intervals, beside the trivial guess.
 
-        ``seed`` is that of the resamples which the intervals come from.
+        ``table`` is what ``predict`` takes; ``seed`` is that of the resamples which the intervals
+        come from.
 
         Plain data: ``rows``, ``set_aside``, ``scores``, ``intervals``, ``trivial_guess``,
         ``notes``; for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and,
         for two, ``roc``; else ``residuals``. Raises TableError for a table that does not fit or
         has no target.
         """
-        usable, set_aside = with_target(table, self.encoding.target)
+        usable, set_aside = with_target(
+            self.encoding.read(as_table(table, self.reading)), self.encoding.target
+        )
         y, notes = self.encoding.encode_target(usable)
         X = self.encoding.transform(usable, self.network.dtype)
         output = self.network.predict_proba(X)

@@ -9,6 +9,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.splits import holdout
 from fallline.data.encoding import Encoding
+from fallline.data.recognition import read_as_before, resolved
 from fallline.data.table import Table, show
 from fallline.data.targets import QUANTITIES, column_numbers, guess_task, rows_with_target, strata
 from fallline.errors import DataError, TableError
@@ -23,7 +24,9 @@ __all__ = [
     "column_types",
     "column_weights",
     "encode",
+    "kept_types",
     "prepare",
+    "read_alike",
     "with_target",
 ]
 
@@ -35,7 +38,7 @@ class Prepared:
     """A table's usable rows, encoded: X (n, n_features), y (n,), ``weight`` (n,) or None.
 
     ``train``, ``validation`` and ``test`` are the positions of those rows; ``test`` may be empty.
-    ``set_aside`` counts the rows whose target is missing.
+    ``set_aside`` counts the rows whose target is missing; ``notes`` tell how the table was read.
     """
 
     encoding: Encoding
@@ -46,6 +49,7 @@ class Prepared:
     validation: Array
     test: Array
     set_aside: int
+    notes: tuple[str, ...] = ()
 
     def part(self, rows: Array) -> tuple[Array, Array, Array | None]:
         """X, y and the weight of these rows."""
@@ -68,6 +72,7 @@ def prepare(
     ParameterError for a value out of range.
     """
     given = with_defaults(options)
+    table = resolved(table, kept_types(given), target=target, task=given["task"])
     usable, set_aside = with_target(table, target)
     everything = np.arange(len(usable))
     task = given["task"] or guess_task(usable, target, everything)
@@ -76,7 +81,7 @@ def prepare(
     rest, test = hold_out("test", given["test"], everything, classes, generator)
     train, validation = hold_out("validation", given["validation"], rest, classes, generator)
     extra = {
-        name: with_target(part, target)[0]
+        name: with_target(read_alike(part, table), target)[0]
         for name, part in (("validation", given["validation"]), ("test", given["test"]))
         if isinstance(part, Table)
     }
@@ -122,21 +127,45 @@ def encode(
     types: Mapping[str, str],
     weights: str | None = None,
     class_weight: str | None = None,
+    classes: tuple[str, ...] | None = None,
     set_aside: int = 0,
     dtype: Any = "float64",
 ) -> Prepared:
     """Fit the encoding on the rows kept of the first table, and encode all tables, stacked.
 
-    Every row has a target. Raises as ``prepare`` does.
+    Every row has a target. ``classes`` are all of the table, where a split may leave one out.
+    Raises as ``prepare`` does.
     """
-    encoding = Encoding.fit(tables[0], target, rows=split.train, task=task, types=types)
+    tables = [tables[0], *(read_alike(table, tables[0]) for table in tables[1:])]
+    encoding = Encoding.fit(
+        tables[0], target, rows=split.train, task=task, types=types, classes=classes
+    )
     X = [encoding.transform(table, np.dtype(dtype)) for table in tables]
     y = np.concatenate([encoding.encode_target(table)[0] for table in tables])
     weight = row_weights(tables, encoding, y, split.train, weights, class_weight)
     stacked = X[0] if len(X) == 1 else np.concatenate(X)
     return Prepared(
-        encoding, stacked, y, weight, split.train, split.validation, split.test, set_aside
+        encoding,
+        stacked,
+        y,
+        weight,
+        split.train,
+        split.validation,
+        split.test,
+        set_aside,
+        tables[0].notes,
     )
+
+
+def read_alike(table: Table, first: Table) -> Table:
+    """Another table, its numbers read as those of the first were."""
+    return read_as_before(table, first.spellings)
+
+
+def kept_types(options: PreparationOptions) -> dict[str, str]:
+    """The kinds set by hand, as reading needs them: the columns that are ignored are not read."""
+    given = with_defaults(options)
+    return dict(given["types"] or {}) | dict.fromkeys(given["ignore"], "skip")
 
 
 def column_types(

@@ -4,13 +4,14 @@
 what differs is the function that fits the network.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
 from fallline.core.network import Network
+from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
@@ -33,18 +34,19 @@ __all__ = ["complete", "train_prepared", "train_recipe", "train_table"]
 Fit = Callable[[Network, TrainOptions], History]
 
 
-def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> TableModel:
+def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> TableModel:
     r"""Train a network on a table; the best epoch's parameters, by validation loss, are kept.
 
     Parameters
     ----------
-    table : from :func:`fallline.read_table`; target : the column to predict.
+    table : from :func:`fallline.read_table`, a DataFrame of pandas or Polars, an Arrow table, or
+        the path of a file. target : the column to predict.
     task : "binary", "classes", "numbers" or "counts"; recognised by default.
     types : {column: "number", "text", "date" or "skip"} against the recognition.
     ignore : columns to leave out.
     weights : a column with each row's weight in the loss. class_weight : "balanced" gives every
         class the same weight in all. Scores count every row once.
-    validation, test : shares of the rows, held out class by class, or tables of their own. The
+    validation, test : shares of the rows, held out class by class, or tables (or frames). The
         encoding is fitted on the training rows alone.
     preset : "quick", "standard" or "best" (several networks, the best by validation loss kept);
         what else is given stands in place of the preset's own:
@@ -71,11 +73,14 @@ def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> T
     True
     """
     given = with_defaults(options)
+    table = as_table(table)
+    for name in ("validation", "test"):
+        if not isinstance(given[name], float | int | None):
+            given[name] = as_table(given[name], table.reading)
     chosen = recipes(given)
     data = prepare(table, target, seed=given["seed"], **preparation_options(given))
     model = train_prepared(data, chosen, given)
-    model.notes[:0] = table.notes
-    complete(model, data, given, source=Path(table.source).name)
+    complete(model, data, given, source=Path(table.source).name, reading=table.reading)
     return model
 
 
@@ -135,7 +140,8 @@ def train_recipe(
             keeper.write()
         checkpoint.failure = checkpoint.failure or keeper.failure
     facts = facts_of(data, start, settings, history)
-    return TableModel(network, data.encoding, history, facts, list(data.encoding.notes))
+    notes = [*data.notes, *data.encoding.notes]
+    return TableModel(network, data.encoding, history, facts, notes)
 
 
 def best_loss(history: History) -> float:
@@ -177,11 +183,13 @@ def complete(
     options: TableOptions,
     *,
     source: str,
+    reading: Mapping[str, Any],
     surveyed: Blocks | None = None,
 ) -> None:
     """Add the facts about the table, the scores, and a note where no checkpoint could be kept.
 
-    ``surveyed`` is the whole of the table where ``data`` are samples of it.
+    ``reading`` are the options by which the files were read. ``surveyed`` is the whole of the table
+    where ``data`` are samples of it.
     """
     validation, checkpoint = options["validation"], options["checkpoint"]
     model.facts |= {
@@ -190,6 +198,7 @@ def complete(
         "validation": validation if isinstance(validation, float) else "a table",
         "weights": options["weights"],
         "class_weight": options["class_weight"],
+        "reading": dict(reading),
     }
     if surveyed is not None:
         parts = ((data.validation, validation), (data.test, options["test"]))
