@@ -213,6 +213,13 @@ def test_row_numbers() -> None:
     assert kinds(fit(data, types={"id": "number"}))["id"] == "number"
     gap = table(id=[*range(39), 40], x=NUMBERS, y=YES_NO)
     assert kinds(fit(gap, 30))["id"] == "number"
+    any_order = table(id=np.random.default_rng(0).permutation(40), x=NUMBERS, y=YES_NO)
+    assert kinds(fit(any_order, 30))["id"] == "skip"
+    years = table(year=range(1980, 2020), x=NUMBERS, y=YES_NO)
+    assert kinds(fit(years, 30))["year"] == "number"
+    alone = fit(table(id=range(40), y=YES_NO))
+    assert kinds(alone)["id"] == "number"
+    assert alone.notes == ("column 'id' numbers the rows; it is used, being the only one left",)
     few = table(id=range(19), x=NUMBERS[:19], y=YES_NO[:19])
     assert kinds(fit(few))["id"] == "number"
 

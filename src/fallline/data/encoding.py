@@ -9,12 +9,13 @@ A feature exists only if some training row has it: one that is 0 in all of them 
 random starting weight, and add noise where it first occurs. Unseen texts are then all zeros.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import DTypeLike, NDArray
 
 from fallline.arrays import Array, ArrayLike
@@ -31,6 +32,7 @@ from fallline.data.columns import (
     column_from_dict,
     column_to_dict,
 )
+from fallline.data.counters import counts_up
 from fallline.data.dates import (
     COMPACT,
     FORMS,
@@ -60,8 +62,8 @@ __all__ = ["KINDS", "Encoding"]
 
 KINDS = ("number", "text", "date", "skip")
 MAX_CATEGORIES = 100
+TINY = 1e-150
 FARTHEST = 1e100  # standard deviations of a target, whose square must not overflow
-MIN_TO_COUNT = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,13 @@ class Encoding:
             columns.append(column)
             notes += [f"column {name!r} {note}"] if note else []
         if not any(column.features for column in columns):
-            raise TableError(f"{table.source}: no column is left to learn from; {'; '.join(notes)}")
+            columns, notes = only_counters(part, columns, types, notes)
         if task in QUANTITIES:
             classes = ()
         elif classes is None:
             classes = find_classes(part, target, task)
+        note = case_note(classes)
+        notes += [f"the target {target!r} {note}"] if note else []
         mean, scale = (0.0, 1.0)
         if task == "numbers":
             mean, scale = target_moments(part, target)
@@ -298,7 +302,43 @@ def fit_recognised(table: Table, part: Table, name: str) -> tuple[Column, str | 
         return fit_text(part, name)
     if numbers_rows(table, name):
         return set_aside(name, f"it looks like a row number (--types {name!r}=number to use it)")
-    return fit_number(part, name, values)
+    column, note = fit_number(part, name, values)
+    return column, note or zeros_note(part, name)
+
+
+def zeros_note(part: Table, name: str) -> str | None:
+    """A note on codes with leading zeros, which numbers lose."""
+    cells = part.frame[name]
+    if cells.dtype != pl.String:
+        return None
+    zeros = cells.str.contains(r"^0\d+$").fill_null(value=False)
+    if not zeros.any():
+        return None
+    example = show(str(cells[int(zeros.arg_max() or 0)]))
+    return (
+        f"is read as numbers, without the leading zeros of {example}; {remedy_for(name)} keeps them"
+    )
+
+
+def only_counters(
+    part: Table, columns: list[Column], types: Mapping[str, str], notes: list[str]
+) -> tuple[list[Column], list[str]]:
+    """The columns, those that count the rows used after all, since nothing else is left.
+
+    Raises TableError where there are none.
+    """
+    again: list[Column] = []
+    told = []
+    for column in columns:
+        if column.name in types or "row number" not in column.describe():
+            again.append(column)
+            continue
+        again.append(fit_number(part, column.name, part.numbers(column.name))[0])
+        told.append(f"column {column.name!r} numbers the rows; it is used, being the only one left")
+    if not any(column.features for column in again):
+        why = "".join(f"; {note}" for note in notes)
+        raise TableError(f"{part.source}: no column is left to learn from{why}")
+    return again, told
 
 
 def remedy_for(name: str) -> str:
@@ -310,11 +350,14 @@ def set_aside(name: str, reason: str) -> tuple[SkippedColumn, str]:
 
 
 def numbers_rows(table: Table, name: str) -> bool:
-    """Whether every cell of the whole table is a whole number, one more than the cell above."""
-    values = table.numbers(name)
-    if len(values) < MIN_TO_COUNT or not np.isfinite(values).all():
-        return False
-    return bool(values[0] == np.round(values[0]) and np.all(np.diff(values) == 1))
+    """Whether a column counts the rows: different whole numbers without a gap, in any order.
+
+    All rows of the table are looked at, those without a target too (``Table.counters``). Years are
+    no counters.
+    """
+    if name in table.counters:
+        return True
+    return counts_up(table.frame[name])
 
 
 def fit_number(part: Table, name: str, values: NDArray[np.float64]) -> tuple[Column, str | None]:
@@ -344,6 +387,9 @@ def moments(table: Table, name: str, values: NDArray[np.float64]) -> tuple[float
     """Mean and standard deviation, 0 where all are the same. Raises TableError if they overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = float(values.mean()), float(values.std())
+        largest = float(np.abs(values).max())
+        if 0.0 < largest < TINY:  # whose squares would be 0
+            scale = float((values / largest).std()) * largest
     if not (isfinite(mean) and isfinite(scale)):
         raise TableError(
             f"{table.source}, column {name!r}: its numbers, up to {np.abs(values).max():g}, are "
@@ -367,7 +413,20 @@ def fit_text(part: Table, name: str) -> tuple[Column, str | None]:
         return set_aside(
             name, f"none of its {len(counts):,} texts occurs in {enough} training rows"
         )
-    return TextColumn(name, tuple(sorted(common)), len(common) < len(counts), has_missing), None
+    column = TextColumn(name, tuple(sorted(common)), len(common) < len(counts), has_missing)
+    return column, case_note(common)
+
+
+def case_note(texts: Sequence[str]) -> str | None:
+    """A note on texts that differ in case or blanks alone."""
+    alike: dict[str, list[str]] = {}
+    for text in texts:
+        alike.setdefault(" ".join(text.casefold().split()), []).append(text)
+    twins = [names for names in alike.values() if len(names) > 1]
+    if not twins:
+        return None
+    listed = " and ".join(", ".join(show(name) for name in names) for names in twins[:3])
+    return f"has categories that differ in case or blanks alone, and are taken apart: {listed}"
 
 
 def fewest_rows(n_rows: int) -> int:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from fallline.data.counters import with_counters
 from fallline.data.dates import like_dates
 from fallline.data.spelling import (
     Recognised,
@@ -20,6 +21,7 @@ from fallline.data.spelling import (
     recognise,
 )
 from fallline.data.table import Table, show
+from fallline.data.totals import TOTAL
 from fallline.errors import TableError
 
 __all__ = ["read_as_before", "refuse_cell", "resolved"]
@@ -65,7 +67,8 @@ def resolved(
         found[name], marks[name] = seen.spelling, seen.marks
         examples[name] = example_of(cells, values)
     notes += [*spelling_notes(found, examples), *mark_notes(marks)]
-    return replace(table, frame=frame, spellings=found, notes=(*table.notes, *notes))
+    read = replace(table, frame=frame, spellings=found, notes=(*table.notes, *notes))
+    return with_counters(read) if only is None else read
 
 
 def undecided(
@@ -100,12 +103,10 @@ def look_at(table: Table, name: str) -> Recognised | None:
     ):
         return None
     seen = recognise(cells, decimal, thousands)
-    if seen.doubt is not None and decimal is None and thousands is None:
-        known = decimal_of(table)
-        if known is not None and recognise(cells, known).spelling is not None:
-            return recognise(cells, known)
-    if plain and seen.doubt is None:
-        return recognise(cells, ",", ".") if decimal is None else seen
+    if decimal is None and thousands is None and (seen.doubt is not None or seen.is_open or plain):
+        known = decimal_of(table) or ("." if seen.by_currency else None)
+        again = None if known is None else recognise(cells, known)
+        return seen if again is None or again.spelling is None else again
     return seen
 
 
@@ -159,6 +160,16 @@ def no_number(
 ) -> str | None:
     """A note on a column that stays text though it is like numbers. Raises TableError in doubt."""
     remedy = "--task classes" if is_target else f"--types {name!r}=text"
+    last = table.cell(len(table) - 1, name)
+    if (
+        seen.doubt is not None
+        and last is not None
+        and seen.example == last
+        and TOTAL.fullmatch(last)
+    ):
+        raise refuse_cell(
+            table, name, last, f"stands below the rows: --comment {show(last)} leaves its line out"
+        )
     if seen.doubt is not None and seen.example is not None:
         raise refuse_cell(
             table, name, seen.example, f"{seen.doubt}; or {remedy} takes all as texts"

@@ -89,7 +89,7 @@ def find_separator(data: bytes, starts: Array, ends: Array) -> int:
     """The separator that occurs equally often, outside quotes, in the first lines with any text.
 
     Of several the one that occurs most; where none does, the one that occurs most often in the
-    first line.
+    first line. Where the first line has none, as a title, the one that most other lines agree on.
     """
     lines: list[bytes] = []
     for start, end in zip(starts, ends, strict=True):
@@ -100,7 +100,16 @@ def find_separator(data: bytes, starts: Array, ends: Array) -> int:
             break
     counts = {separator: [line.count(separator) for line in lines] for separator in SEPARATORS}
     steady = [s for s in SEPARATORS if counts[s][0] > 0 and len(set(counts[s])) == 1]
-    return max(steady or SEPARATORS, key=lambda separator: counts[separator][0])
+    if steady or any(counts[s][0] for s in SEPARATORS):
+        return max(steady or SEPARATORS, key=lambda separator: counts[separator][0])
+    return max(SEPARATORS, key=lambda separator: agreement(counts[separator]))
+
+
+def agreement(counts: list[int]) -> tuple[int, int]:
+    """How many lines have the same number of separators, and how many those are."""
+    found = [count for count in counts if count]
+    usual = max(set(found), key=found.count, default=0)
+    return found.count(usual), usual
 
 
 def surrounding_blanks(

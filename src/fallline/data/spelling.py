@@ -130,9 +130,10 @@ class Recognised:
     """What the cells of a column are, taken for numbers.
 
     ``spelling`` reads all but ``marks`` (text, cells), which stand for missing; it is None where
-    the column is no numbers. ``odd`` (text, cells) are then the texts that are none, and
-    ``share`` the share of the others. ``doubt`` says why numbers cannot be read, and which option
-    decides; ``example`` is the cell that shows it.
+    the column is no numbers. ``odd`` (text, cells) are then the texts that are none, and ``share``
+    the share of the others. ``doubt`` says why numbers cannot be read, and which option decides;
+    ``example`` is the cell that shows it. ``is_open``: no cell shows whether a point is the decimal
+    sign; ``by_currency``: only the unit does, being one with decimal points.
     """
 
     spelling: Spelling | None
@@ -141,6 +142,8 @@ class Recognised:
     share: float = 1.0
     doubt: str | None = None
     example: str | None = None
+    is_open: bool = False
+    by_currency: bool = False
 
 
 def is_mark(cells: pl.Series) -> pl.Series:
@@ -236,10 +239,16 @@ def recognise(
         why = None if few else doubt.why
         return Recognised(None, marks, ((doubt.example, 1),), 1.0, why, doubt.example)
     try:
-        return Recognised(spelling_of(texts, cores, unit, decimal, thousands), marks)
+        spelling = spelling_of(texts, cores, unit, decimal, thousands)
     except DoubtError as doubt:
         odd = ((doubt.example, 1),)
-        return Recognised(None, marks, odd, 1.0, doubt.why, doubt.example)
+        shown = unit in POINT_CURRENCIES
+        return Recognised(None, marks, odd, 1.0, doubt.why, doubt.example, by_currency=shown)
+    shown = decimal is not None or any(
+        cores.str.contains(definite(sign)).any() for sign in DECIMALS
+    )
+    groups = bool(cores.str.contains(ambiguous(".")).any())
+    return Recognised(spelling, marks, is_open=groups and not shown)
 
 
 def with_odd(
@@ -282,7 +291,7 @@ def spelling_of(
     thousands: str | None,
 ) -> Spelling:
     """The spelling of texts that are all like numbers in one unit. Raises DoubtError."""
-    decimal = decimal or decimal_sign(texts, cores, unit)
+    decimal = decimal or decimal_sign(texts, cores)
     if thousands is None:
         thousands = thousands_sign(cores, decimal)
     if thousands == decimal:
@@ -301,7 +310,7 @@ def spelling_of(
     return spelling
 
 
-def decimal_sign(texts: pl.Series, cores: pl.Series, unit: str) -> str:
+def decimal_sign(texts: pl.Series, cores: pl.Series) -> str:
     """The decimal sign that the cores show. Raises DoubtError where they show none, or two."""
     points, commas = (cores.str.contains(definite(sign)) for sign in DECIMALS)
     if points.any() and commas.any():
@@ -312,7 +321,7 @@ def decimal_sign(texts: pl.Series, cores: pl.Series, unit: str) -> str:
         )
     if commas.any():
         return ","
-    if points.any() or not cores.str.contains(",").any() or unit in POINT_CURRENCIES:
+    if points.any() or not cores.str.contains(",").any():
         return "."
     raise DoubtError(
         first_where(texts, cores.str.contains(ambiguous(","))),

@@ -18,7 +18,7 @@ from fallline.data.spelling import Spelling
 from fallline.errors import TableError
 from fallline.text import is_number
 
-__all__ = ["ABSENT", "UNKNOWN", "Table", "nearest", "parse_numbers", "show"]
+__all__ = ["ABSENT", "UNKNOWN", "Table", "nearest", "parse_numbers", "show", "to_numbers"]
 
 UNKNOWN, ABSENT = -1, -2  # the codes of a text that is not in the mapping, and of a missing cell
 
@@ -32,8 +32,8 @@ class Table:
     which each row begins, or the ``unit`` "row" counted from 1. Rows of several ``files`` carry
     the number of theirs in ``origin`` (n,). ``notes`` are for a person to read. ``reading`` are the
     options that the files were read by, less those at their defaults; ``spellings`` say how the
-    numbers of some columns were written, which are numbers by now; ``index`` are the columns that
-    only number or name the rows, as a pandas index does.
+    numbers of some columns were written, which are numbers by now; ``index`` are the columns of a
+    pandas index, ``counters`` those that count the rows of the whole file.
     """
 
     frame: pl.DataFrame
@@ -46,6 +46,7 @@ class Table:
     reading: Mapping[str, Any] = field(default_factory=dict)
     spellings: Mapping[str, Spelling] = field(default_factory=dict)
     index: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:

@@ -9,7 +9,7 @@ import polars as pl
 from fallline.data.spelling import Spelling, read_numbers, recognise
 from fallline.data.table import Table, show
 
-__all__ = ["without_total"]
+__all__ = ["TOTAL", "without_total"]
 
 TOTAL = re.compile(
     r"(?:grand |sub)?(?:totals?|sums?|summe|gesamt|insgesamt|somme|suma|averages?|means?)\s*:?",

@@ -1,0 +1,67 @@
+"""Columns that count the rows, and rows that stand in the order of time."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from fallline.data.dates import find_form, like_dates, seconds_of
+from fallline.data.table import Table, to_numbers
+from fallline.errors import TableError
+
+__all__ = ["counts_up", "time_column", "with_counters"]
+
+MIN_ROWS = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
+YEARS = (1500, 2200)
+
+
+def counts_up(cells: pl.Series) -> bool:
+    """Whether a column has different whole numbers without a gap, in any order, and no years."""
+    n = len(cells)
+    if n < MIN_ROWS or cells.null_count() > 0:
+        return False
+    ends = to_numbers(cells.gather([0, n // 2, n - 1]))
+    if not np.all(ends == np.round(ends)):  # most columns of numbers end here
+        return False
+    values = to_numbers(cells)
+    if not np.isfinite(values).all() or np.ptp(values) != n - 1:
+        return False
+    if values.min() >= YEARS[0] and values.max() <= YEARS[1]:
+        return False
+    return bool(np.all(values == np.round(values)) and len(np.unique(values)) == n)
+
+
+def with_counters(table: Table) -> Table:
+    """The table, knowing which of its columns count its rows, before any row is left out."""
+    found = tuple(name for name in table.columns if counts_up(table.frame[name]))
+    return replace(table, counters=found) if found else table
+
+
+def time_column(table: Table) -> str | None:
+    """A column by which the rows stand in the order of time: a date, or a counter, that rises.
+
+    None where there is none. Equal times may follow one another, but some must differ.
+    """
+    if len(table) < MIN_ROWS:
+        return None
+    for name in table.columns:
+        cells = table.frame[name]
+        if cells.null_count() or not like_dates(table.texts(name)):
+            continue
+        try:
+            form = find_form(table, name)
+        except TableError:
+            continue
+        seconds = None if form is None else seconds_of(table.texts(name), form)
+        if seconds is not None and rises(seconds.to_numpy()):
+            return name
+    for name in table.counters:
+        if rises(table.numbers(name)):
+            return name
+    return None
+
+
+def rises(values: np.ndarray) -> bool:
+    """Whether the values never fall, and rise somewhere."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.all(np.diff(values) >= 0) and values[-1] > values[0])
