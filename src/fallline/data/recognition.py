@@ -273,9 +273,10 @@ def read_as_before(table: Table, columns: Mapping[str, Spelling]) -> Table:
             words = cells.str.to_lowercase().replace_strict(
                 TRUE_FALSE, default=None, return_dtype=pl.Float64
             )
-            values = pl.select(
-                pl.coalesce(values, words, cells.cast(pl.Float64, strict=False))
-            ).to_series()
+            plain = cells.cast(pl.Float64, strict=False)
+            if spelling != Spelling():
+                plain = plain.set(~plain.is_infinite().fill_null(value=False), None)
+            values = pl.select(pl.coalesce(values, words, plain)).to_series()
         stray = values.is_null() & cells.is_not_null() & ~is_mark(cells)
         if stray.any():
             row = int(stray.arg_max() or 0)

@@ -217,7 +217,8 @@ def recognise(
 
     ``decimal`` and ``thousands`` are those of the whole table, where they are known.
     """
-    counts = cells.drop_nulls().alias("text").value_counts(name="rows")
+    known = cells.drop_nulls().alias("text").to_frame()
+    counts = known.group_by("text", maintain_order=True).len("rows")
     texts, rows = counts["text"], counts["rows"]
     mark = is_mark(texts)
     marks = tuple(sorted(counts.filter(mark).iter_rows()))
