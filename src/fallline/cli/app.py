@@ -54,6 +54,10 @@ OptionalTable = Annotated[
 ModelPath = Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors model file.")]
 Target = Annotated[str, typer.Option(help="The column to predict.")]
 OptionalTarget = Annotated[str | None, typer.Option(help="The column to predict.")]
+Extrapolate = Annotated[
+    bool,
+    typer.Option("--extrapolate", help="Let numbers leave the training targets' range for good."),
+]
 Hidden = Annotated[str, typer.Option(help="Neurons of each hidden layer: 64,64; 0 for none.")]
 Activation = Annotated[str, typer.Option(help="Of the hidden layers.")]
 
@@ -166,6 +170,7 @@ def cv(
     options = {
         **recipe.options(),
         "validation": validation,
+        "split": folds.split,
         **columns.options(),
         **run_options.options(),
     }
@@ -214,6 +219,7 @@ def predict(
         str | None, typer.Option(help="Columns of the table to carry over: id,name.")
     ] = None,
     part: Annotated[str, typer.Option("--write", help="labels, probabilities or all.")] = "all",
+    extrapolate: Extrapolate = False,
     reading: ReadingOptions,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
     json: Annotated[
@@ -235,6 +241,7 @@ def predict(
         reading=reading,
         columns=columns,
         part=check_choice("--write", part, PARTS),
+        extrapolate=extrapolate,
         quiet=quiet,
         json=json,
     )
@@ -247,6 +254,7 @@ def evaluate(
     model: ModelPath,
     tables: Tables,
     seed: Annotated[int, typer.Option(help="Of the resamples that the intervals are from.")] = 0,
+    extrapolate: Extrapolate = False,
     reading: ReadingOptions,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Without the notes.")] = False,
     json: Json = False,
@@ -257,7 +265,7 @@ def evaluate(
     """
     from fallline.cli.evaluate import run
 
-    run(model, tables, reading, seed=seed, quiet=quiet, json=json)
+    run(model, tables, reading, seed=seed, extrapolate=extrapolate, quiet=quiet, json=json)
 
 
 @app.command()

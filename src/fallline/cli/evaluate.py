@@ -4,8 +4,9 @@ import json as json_
 from typing import Any
 
 from fallline.cli.groups import ReadingOptions
+from fallline.cli.novelty import tell_new
+from fallline.cli.train import score_name
 from fallline.tabular.model import TableModel
-from fallline.tabular.scoring import SCORE_NAMES
 from fallline.text import figure, remark
 from fallline.text import table as text_table
 
@@ -18,13 +19,16 @@ def run(
     reading: ReadingOptions,
     *,
     seed: int,
+    extrapolate: bool,
     quiet: bool,
     json: bool,
 ) -> None:
-    """Score and tell."""
+    """Score and tell; what is new to the model on standard error."""
     model = TableModel.load(model_path)
     table = reading.table(paths, before=model.reading)
-    result = model.evaluate(table, seed=seed)
+    result = model.evaluate(table, seed=seed, extrapolate=extrapolate)
+    if not (quiet or json):
+        tell_new(model.new_cells(table), model.encoding)
     if json:
         print(json_.dumps(result))
         return
@@ -41,7 +45,7 @@ def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:
     ]
     if "confusion" in result:
         parts.append(f"\n{confusion_text(result['confusion'], model.encoding.classes)}")
-        parts.append(f"\n{calibration_text(result['calibration'], model.encoding.task)}")
+        parts.append(f"\n{calibration_text(result['calibration'], result.get('positive'))}")
     else:
         parts.append(f"\n{residuals_text(result['residuals'])}")
     return "\n".join(parts)
@@ -51,7 +55,7 @@ def scores_text(result: dict[str, Any], target: str) -> str:
     trivial = result["trivial_guess"]
     rows = [
         (
-            SCORE_NAMES[name],
+            score_name(name, result.get("positive")),
             figure(value),
             interval_text(result["intervals"].get(name)),
             figure(trivial[name]) if name in trivial else "",
@@ -81,8 +85,8 @@ def confusion_text(counts: list[list[int]], classes: tuple[str, ...]) -> str:
     return text_table(("actual", "predicted", "rows (the commonest mistakes)"), rows)
 
 
-def calibration_text(found: dict[str, Any], task: str) -> str:
-    what = "probability" if task == "binary" else "probability of the class predicted"
+def calibration_text(found: dict[str, Any], positive: str | None) -> str:
+    what = f"probability of {positive}" if positive else "probability of the class predicted"
     bins = zip(found["predicted"], found["observed"], found["rows"], strict=True)
     rows = [(f"{p:.3f}", f"{o:.3f}", f"{n:,}") for p, o, n in bins]
     table = text_table((what, "came true", "rows"), rows)

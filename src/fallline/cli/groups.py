@@ -53,6 +53,9 @@ Types = Annotated[
         help="COLUMN=number, text, date, date:%d/%m/%Y or skip, as not recognised; may be repeated."
     ),
 ]
+Split = Annotated[
+    str, typer.Option(help="random, or time: the rows are in its order, the last are held out.")
+]
 Weights = Annotated[str | None, typer.Option(help="The column with each row's weight.")]
 
 
@@ -227,9 +230,12 @@ class HeldOut:
         str | None, typer.Option(help="To score at the end: a share of the rows, or a file.")
     ] = None
 
+    split: Split = "random"
+
     def options(self, reading: ReadingOptions) -> "PreparationOptions":
         """Shares, or tables read as the other is."""
         return {
+            "split": self.split,
             "validation": share_or_table("validation", self.validation, reading.table),
             "test": share_or_table("test", self.test, reading.table),
         }
@@ -245,10 +251,14 @@ class Columns:
     ] = None
     ignore: Ignore = None
     types: Types = None
+    positive: Annotated[
+        str | None, typer.Option(help="Of two classes, the one that AUC and calibration are of.")
+    ] = None
 
     def options(self) -> "PreparationOptions":
         """The same as options of ``train_table``."""
         return {
+            "positive": self.positive,
             "weights": self.weights,
             "class_weight": self.class_weight,
             "ignore": self.ignore or (),
@@ -321,6 +331,7 @@ class Folds:
     groups: Annotated[
         str | None, typer.Option(help="A column whose equal cells stay in one fold.")
     ] = None
+    split: Split = "random"
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ place in the year, in the week and in the day, each as sine and cosine, so that 
 January.
 """
 
+import re
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fallline.data.spelling import is_mark
+from fallline.data.spelling import MARKS, is_mark
 from fallline.data.table import Table, show
 from fallline.errors import ParameterError, TableError
 
@@ -35,7 +37,7 @@ DAY_OR_MONTH_FIRST = (
     *("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d. %b %Y", "%d %B %Y"),
 )
 FORMS = (*YEAR_FIRST, *(day + time for day in DAY_OR_MONTH_FIRST for time in TIMES))
-LIKE_A_DATE = (
+LIKE_A_DATE = re.compile(
     r"^(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[-. ]{1,2}[A-Z][a-z]{2,8}[- ]\d{4}"
     r"|[A-Z][a-z]{2,8} \d{1,2}, \d{4})(?:$|[ T]\d)"
 )
@@ -72,10 +74,10 @@ def like_dates(cells: pl.Series, kind: str | None = None) -> bool:
     """Whether the first texts that are no marks for missing look like dates."""
     if is_date_kind(kind):
         return True
-    known = cells.drop_nulls()
-    head = known.head(1000)
-    head = head.filter(~is_mark(head))
-    return head.len() > 0 and bool(head.head(1).str.contains(LIKE_A_DATE)[0])
+    for cell in cells.drop_nulls().head(1000):
+        if cell not in MARKS:
+            return LIKE_A_DATE.match(cell) is not None
+    return False
 
 
 def find_form(table: Table, column: str) -> str | None:
@@ -89,7 +91,7 @@ def find_form(table: Table, column: str) -> str | None:
         return None
     if is_compact(cells):
         return COMPACT
-    if not cells.head(1).str.contains(LIKE_A_DATE)[0]:
+    if LIKE_A_DATE.match(cells[0]) is None:
         return None
     few = cells.unique(maintain_order=True).head(200)
     likely = [form for form in FORMS if seconds_of(few, form).is_not_null().any()]
@@ -110,7 +112,7 @@ def find_form(table: Table, column: str) -> str | None:
 
 def is_compact(cells: pl.Series) -> bool:
     """Whether all cells are days written as 20210315, and too many different ones for chance."""
-    if not cells.head(100).str.contains(LIKE_COMPACT).all():
+    if re.match(LIKE_COMPACT, cells[0]) is None:
         return False
     distinct = cells.unique()
     good = distinct.str.contains(LIKE_COMPACT).all()

@@ -9,6 +9,7 @@ A feature exists only if some training row has it: one that is 0 in all of them 
 random starting weight, and add noise where it first occurs. Unseen texts are then all zeros.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
@@ -31,6 +32,7 @@ from fallline.data.columns import (
     as_scale,
     column_from_dict,
     column_to_dict,
+    first_letters,
 )
 from fallline.data.counters import counts_up
 from fallline.data.dates import (
@@ -62,6 +64,8 @@ __all__ = ["KINDS", "Encoding"]
 
 KINDS = ("number", "text", "date", "skip")
 MAX_CATEGORIES = 100
+NEARLY_ALL = 0.9
+LIKE_A_CODE = r"^[A-Za-z]{1,3}[-. /]?\d+"
 TINY = 1e-150
 FARTHEST = 1e100  # standard deviations of a target, whose square must not overflow
 
@@ -117,13 +121,16 @@ class Encoding:
         if len(part) == 0:
             raise TableError(f"{table.source}: there are no training rows")
         task = check_choice("task", task or guess_task(table, target, rows), TASKS)
-        columns, notes = [], []
+        columns: list[Column] = []
+        said: dict[str, list[str]] = {}
         for name in table.columns:
             if name == target:
                 continue
             column, note = fit_column(table, part, name, types.get(name))
             columns.append(column)
-            notes += [f"column {name!r} {note}"] if note else []
+            if note:
+                said.setdefault(note.replace(repr(name), "COLUMN"), []).append(name)
+        notes = [together(note, names) for note, names in said.items()]
         if not any(column.features for column in columns):
             columns, notes = only_counters(part, columns, types, notes)
         if task in QUANTITIES:
@@ -152,14 +159,17 @@ class Encoding:
         """(column, kind, how it is encoded) for every column but the target."""
         return [(column.name, column.kind, column.describe()) for column in self.columns]
 
-    def read(self, table: Table) -> Table:
+    def read(self, table: Table, only: Sequence[str] | None = None) -> Table:
         """A table of texts with its numbers read as those of the training rows were.
+
+        ``only``: these columns, and no others.
 
         Raises TableError, naming line and column, for a cell that is written otherwise.
         """
         numbers = {c.name for c in self.columns if isinstance(c, NumberColumn)}
         numbers |= {self.target} if self.task in QUANTITIES else set()
         names = [*self.spellings, *sorted(numbers - self.spellings.keys())]
+        names = names if only is None else [name for name in only if name in names]
         return read_as_before(table, {n: self.spellings.get(n, Spelling()) for n in names})
 
     def transform(self, table: Table, dtype: DTypeLike = np.float64) -> Array:
@@ -184,7 +194,7 @@ class Encoding:
         Raises TableError, naming the line, for a class that is unknown, no number, or missing.
         """
         table.require([self.target])
-        table = self.read(table)
+        table = self.read(table, [self.target])
         if self.task not in QUANTITIES:
             codes, notes = class_codes(table, self.target, self.classes)
             return codes.astype(np.float64), notes
@@ -277,6 +287,15 @@ def date_form(part: Table, name: str, kind: str | None) -> str | None:
     return form
 
 
+def together(note: str, names: Sequence[str]) -> str:
+    """One note about all columns of which it is true."""
+    if len(names) == 1:
+        return f"column {names[0]!r} {note.replace('COLUMN', repr(names[0]))}"
+    listed = ", ".join(repr(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
+    each = re.sub(r"^is ", "are each ", re.sub(r"^has ", "have each ", note))
+    return f"{len(names)} columns {each}: {listed}"
+
+
 def check_kind(name: str, kind: str) -> None:
     """Raise ParameterError unless ``kind`` is one of KINDS or "date:FORM"."""
     if is_date_kind(kind) and ":" in kind:
@@ -367,7 +386,8 @@ def fit_number(part: Table, name: str, values: NDArray[np.float64]) -> tuple[Col
         return fit_text(part, name)  # one number or nothing: a yes or no
     if scale == 0.0:
         return set_aside(name, f"it is {known[0]:g} in every training row")
-    return NumberColumn(name, mean, scale, known.size < values.size), None
+    ends = float(known.min()), float(known.max())
+    return NumberColumn(name, mean, scale, known.size < values.size, "number", *ends), None
 
 
 def fit_date(part: Table, name: str, form: str) -> tuple[Column, str | None]:
@@ -377,7 +397,9 @@ def fit_date(part: Table, name: str, form: str) -> tuple[Column, str | None]:
     has_missing = known.size < seconds.size
     if scale == 0.0:
         return fit_text(part, name)  # one date, or one and nothing
-    column = DateColumn(name, form, mean, scale, varying_cycles(known), has_missing)
+    ends = float(known.min()), float(known.max())
+    cycles = varying_cycles(known)
+    column = DateColumn(name, form, mean, scale, cycles, has_missing, "date", *ends)
     if form != COMPACT:
         return column, None
     return column, f"is read as days, such as {part.cell(0, name)} (--types {name!r}=number)"
@@ -405,16 +427,32 @@ def fit_text(part: Table, name: str) -> tuple[Column, str | None]:
     known = sum(count for _, count in counts)
     if len(counts) == 1 and not has_missing:
         return set_aside(name, f"it is {show(counts[0][0])} in every training row")
-    if len(counts) == known:
-        return set_aside(name, "its texts all differ")
     enough = fewest_rows(len(part))
     common = [text for text, count in counts if count >= enough][:MAX_CATEGORIES]
+    if len(counts) == known:
+        return fit_sparse(part, name, "its texts all differ")
     if not common:
-        return set_aside(
-            name, f"none of its {len(counts):,} texts occurs in {enough} training rows"
-        )
+        texts = f"none of its {len(counts):,} texts occurs in {enough} training rows"
+        return fit_sparse(part, name, texts)
     column = TextColumn(name, tuple(sorted(common)), len(common) < len(counts), has_missing)
-    return column, case_note(common)
+    return column, case_note(column.categories)
+
+
+def fit_sparse(part: Table, name: str, why: str) -> tuple[Column, str | None]:
+    """Texts of which none is common: their first letters, if they are codes, and their gaps."""
+    has_missing = bool(part.missing(name).any())
+    texts = part.texts(name).drop_nulls()
+    if texts.str.contains(LIKE_A_CODE).mean() >= NEARLY_ALL:  # type: ignore[operator]
+        counts = first_letters(part, name).drop_nulls().value_counts(name="rows")
+        letters = counts.filter(counts["rows"] >= fewest_rows(len(part)))[name].sort().to_list()
+        if len(letters) > 1 or (letters and has_missing):
+            column = TextColumn(
+                name, tuple(letters), len(letters) < len(counts), has_missing, by_letter=True
+            )
+            return column, f"is taken by the first letter of its codes: {why}"
+    if has_missing:
+        return TextColumn(name, (), False, True), f"serves by its gaps alone: {why}"
+    return set_aside(name, why)
 
 
 def case_note(texts: Sequence[str]) -> str | None:

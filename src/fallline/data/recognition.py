@@ -4,6 +4,7 @@ What is unambiguous is read, and a note says how; what may be two things is refu
 and the option that decides. :mod:`fallline.data.spelling` has the rules for one column.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -27,6 +28,8 @@ from fallline.errors import TableError
 __all__ = ["read_as_before", "refuse_cell", "resolved"]
 
 SAMPLE = 10_000
+SHORT = r"^[+-]?\d{1,3}$"
+GROUPS_OR_SHORT = re.compile(f"{ambiguous('.')}|{SHORT}")
 TRUE_FALSE = {"true": 1.0, "false": 0.0}
 
 
@@ -112,12 +115,11 @@ def look_at(table: Table, name: str) -> Recognised | None:
 
 def groups_only(cells: pl.Series) -> bool:
     """Whether every number could have a point between its thousands: 1.234 and 999, not 0.5."""
-    for part in (cells.head(100), cells):
-        known = part.drop_nulls()
-        grouped = known.str.contains(ambiguous("."))
-        if not (grouped | known.str.contains(r"^[+-]?\d{1,3}$")).all():
-            return False
-    return bool(grouped.any())
+    known = cells.drop_nulls()
+    if any(GROUPS_OR_SHORT.match(cell) is None for cell in known.head(10)):
+        return False  # as most columns
+    grouped = known.str.contains(ambiguous("."))
+    return bool(grouped.any() and (grouped | known.str.contains(SHORT)).all())
 
 
 def decimal_of(table: Table) -> str | None:
@@ -258,9 +260,9 @@ def read_as_before(table: Table, columns: Mapping[str, Spelling]) -> Table:
     --decimal and --thousands of this table go before. True and false are 1 and 0. Raises
     TableError, naming the cell, where one is written otherwise.
     """
-    changed = []
+    changed, there = [], set(table.columns)
     for name, usual in columns.items():
-        if name not in table.columns or table.frame[name].dtype != pl.String:
+        if name not in there or table.frame[name].dtype != pl.String:
             continue
         cells = table.frame[name]
         spelling = as_asked(usual, table.reading)

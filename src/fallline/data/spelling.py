@@ -15,6 +15,7 @@ from fallline.errors import ParameterError
 
 __all__ = [
     "DECIMALS",
+    "MARKS",
     "THOUSANDS",
     "Recognised",
     "Spelling",
@@ -27,14 +28,16 @@ __all__ = [
 DECIMALS = (".", ",")
 THOUSANDS = ("", ",", ".", " ", "'")
 # Among numbers and dates these stand for a missing value; among texts they are texts.
-MARKS = (
-    *("-", "--", "---", "–", "—", ".", "..", "...", "*", "**"),
-    *("None", "none", "NONE", "<NA>", "NaT", "nat", "-nan", "-NaN", "NAN", "<null>", "Null"),
-    *("n.a.", "N.A.", "na", "Na", "n.d.", "nd", "ND", "nil", "Nil", "NIL", "k.A.", "k. A."),
-    *("TBD", "tbd", "TBA", "tba", "t.b.d."),
-    *("unknown", "Unknown", "UNKNOWN", "missing", "Missing", "MISSING", "(blank)", "blank"),
-    *("undefined", "not available", "Not Available", "not applicable", "Not Applicable"),
-    *("#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "#N/A N/A", "#NA", "1.#QNAN"),
+MARKS = frozenset(
+    (
+        *("-", "--", "---", "–", "—", ".", "..", "...", "*", "**"),
+        *("None", "none", "NONE", "<NA>", "NaT", "nat", "-nan", "-NaN", "NAN", "<null>", "Null"),
+        *("n.a.", "N.A.", "na", "Na", "n.d.", "nd", "ND", "nil", "Nil", "NIL", "k.A.", "k. A."),
+        *("TBD", "tbd", "TBA", "tba", "t.b.d."),
+        *("unknown", "Unknown", "UNKNOWN", "missing", "Missing", "MISSING", "(blank)", "blank"),
+        *("undefined", "not available", "Not Available", "not applicable", "Not Applicable"),
+        *("#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "#N/A N/A", "#NA", "1.#QNAN"),
+    )
 )
 ISO_CURRENCIES = "USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR"
 CURRENCY = rf"(?:US|R|A|C|NZ|HK)?\p{{Sc}}|{ISO_CURRENCIES}|Rs\.?|kr\.?|zł|Kč"

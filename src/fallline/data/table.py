@@ -104,7 +104,8 @@ class Table:
 
     def require(self, columns: Sequence[str]) -> None:
         """Raise TableError, naming all that are missing, unless the table has the columns."""
-        lacking = [name for name in columns if name not in self.columns]
+        there = set(self.columns)  # Polars makes the list anew each time
+        lacking = [name for name in columns if name not in there]
         if not lacking:
             return
         named = ", ".join(f"{name!r}{nearest(name, self.columns)}" for name in lacking)

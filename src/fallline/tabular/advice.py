@@ -29,7 +29,7 @@ def advice(task: str, facts: dict[str, Any], history: History) -> list[str]:
 
 
 def about_linear(task: str, facts: dict[str, Any]) -> list[str]:
-    scores = facts["scores"].get("test") or facts["scores"]["validation"]
+    scores = list(facts["scores"].values())[-1]
     if "linear" not in scores or not facts["hidden"]:
         return []
     name = MAIN_SCORE[task]
@@ -71,12 +71,13 @@ def about_classes(facts: dict[str, Any]) -> list[str]:
         return []
     return [
         f"only {min(shares):.1%} of the rows are of the rarer class: if finding those matters more "
-        "than the share of right answers, try --class-weight balanced"
+        "than the share of right answers, try --class-weight balanced (probabilities, and so the "
+        "log loss, are then those of a table with as many rows of each class)"
     ]
 
 
 def about_rows(facts: dict[str, Any]) -> list[str]:
-    if facts["rows"] >= FEW_ROWS:
+    if facts["rows"] >= FEW_ROWS or not facts["validation_rows"]:
         return []
     return [
         f"{facts['validation_rows']} held-out rows give a rough score: `fallline cv` tells how "

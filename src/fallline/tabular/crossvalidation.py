@@ -11,22 +11,24 @@ from typing import Any, Unpack
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.splits import folds, holdout
+from fallline.core.splits import folds, holdout, holdout_size, time_folds
 from fallline.data.reading import as_table
 from fallline.data.recognition import resolved
 from fallline.data.table import Table
 from fallline.data.targets import find_classes, guess_task, strata
 from fallline.errors import ParameterError, TableError
-from fallline.limits import check_integer, check_number
+from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.baselines import fit_linear
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, with_defaults
 from fallline.tabular.preparation import (
+    SPLITS,
     Prepared,
     Split,
     column_types,
     encode,
     kept_types,
+    ordered_classes,
     with_target,
 )
 from fallline.tabular.recipes import RecipeStart, recipes
@@ -117,8 +119,9 @@ def cross_validate(
 
     ``n_folds`` and ``repeats``: so many folds, drawn anew so many times. Classes are spread
     evenly over the folds. ``groups`` is a column whose equal cells stay together; it is not
-    learned from. The options are those of :func:`fallline.train_table`; ``validation`` is a share
-    of each fold's training rows. Raises TableError or ParameterError.
+    learned from. ``split`` "time": the rows are in the order of time, and each fold is predicted
+    from those before it. The options are those of :func:`fallline.train_table`; ``validation`` is
+    a share of each fold's training rows. Raises TableError or ParameterError.
     """
     given = with_defaults(options)
     check_integer("folds", n_folds)
@@ -131,6 +134,10 @@ def cross_validate(
     task = given["task"] or guess_task(usable, target, everything)
     classes = strata(usable, target, everything, task)
     all_classes = None if classes is None else find_classes(usable, target, task)
+    all_classes = ordered_classes(usable, target, task, given["positive"]) or all_classes
+    in_time = check_choice("split", given["split"], SPLITS) == "time"
+    if in_time and (groups is not None or repeats > 1):
+        raise ParameterError("--split time has one order of the rows: leave --groups and --repeats")
     group_of = None if groups is None else group_numbers(usable, groups)
     check_enough(usable, n_folds, group_of)
     ignored = [*given["ignore"], *([groups] if groups is not None else [])]
@@ -138,9 +145,15 @@ def cross_validate(
     result = CrossValidation(task, target, usable, set_aside, n_folds, repeats, groups)
     generator = np.random.default_rng(check_integer("seed", given["seed"]))
     for repeat in range(1, repeats + 1):
-        fold_of = folds(len(usable), n_folds, generator, classes, group_of)
+        if in_time:
+            fold_of = time_folds(len(usable), n_folds)
+        else:
+            fold_of = folds(len(usable), n_folds, generator, classes, group_of)
         for number in range(n_folds):
-            split = split_for(fold_of == number, validation, classes, group_of, generator)
+            if in_time:
+                split = time_split(fold_of, number, validation)
+            else:
+                split = split_for(fold_of == number, validation, classes, group_of, generator)
             data = encode(
                 [usable],
                 target,
@@ -203,6 +216,16 @@ def split_for(
     if len(train) < 2 or len(held_out) < 1:
         raise TableError("a fold has too few rows to train on; use more rows or fewer folds")
     return Split(rest[train], rest[held_out], np.flatnonzero(test))
+
+
+def time_split(fold_of: Array, number: int, validation: float) -> Split:
+    """A fold in the order of time: the rows before it train, the last of those validate."""
+    before = np.flatnonzero(fold_of < number)
+    n_out = holdout_size(len(before), validation)
+    if len(before) - n_out < 2 or n_out < 1:
+        raise TableError("a fold has too few rows to train on; use more rows or fewer folds")
+    cut = len(before) - n_out
+    return Split(before[:cut], before[cut:], np.flatnonzero(fold_of == number))
 
 
 def scored(model: TableModel, data: Prepared, repeat: int, number: int, *, baseline: bool) -> Fold:

@@ -1,23 +1,33 @@
 """From a table to arrays: which rows train, validate and test, their encoding and weights."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.splits import holdout
+from fallline.core.splits import holdout, holdout_size
+from fallline.data.counters import time_column
 from fallline.data.encoding import Encoding
 from fallline.data.recognition import read_as_before, resolved
 from fallline.data.table import Table, show
-from fallline.data.targets import QUANTITIES, column_numbers, guess_task, rows_with_target, strata
-from fallline.errors import DataError, TableError
+from fallline.data.targets import (
+    QUANTITIES,
+    column_numbers,
+    find_classes,
+    guess_task,
+    rows_with_target,
+    strata,
+)
+from fallline.data.values import by_value
+from fallline.errors import DataError, ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.options import PreparationOptions, with_defaults
 
 __all__ = [
     "CLASS_WEIGHTS",
+    "SPLITS",
     "Prepared",
     "Split",
     "balanced_weights",
@@ -25,12 +35,14 @@ __all__ = [
     "column_weights",
     "encode",
     "kept_types",
+    "ordered_classes",
     "prepare",
     "read_alike",
     "with_target",
 ]
 
 CLASS_WEIGHTS = ("balanced",)
+SPLITS = ("random", "time")
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,8 @@ def prepare(
     """Split the rows that have a target, fit the encoding on the training part, and encode all.
 
     ``validation`` and ``test`` are shares of the rows, drawn class by class where there are
-    classes, or tables of their own; the other parameters are those of
-    :func:`fallline.train_table`. Raises TableError for a table that cannot be used,
+    classes (by ``split`` "time" the last rows), or tables of their own; the other parameters are
+    those of :func:`fallline.train_table`. Raises TableError for a table that cannot be used,
     ParameterError for a value out of range.
     """
     given = with_defaults(options)
@@ -78,18 +90,25 @@ def prepare(
     task = given["task"] or guess_task(usable, target, everything)
     generator = np.random.default_rng(check_integer("seed", seed))
     classes = strata(usable, target, everything, task)
-    rest, test = hold_out("test", given["test"], everything, classes, generator)
-    train, validation = hold_out("validation", given["validation"], rest, classes, generator)
+    check_choice("split", given["split"], SPLITS)
+    last = given["split"] == "time"
+    rest, test = hold_out("test", given["test"], everything, classes, generator, last=last)
+    train, validation = hold_out(
+        "validation", given["validation"], rest, classes, generator, last=last
+    )
     extra = {
         name: with_target(read_alike(part, table), target)[0]
         for name, part in (("validation", given["validation"]), ("test", given["test"]))
         if isinstance(part, Table)
     }
-    if len(train) < 2 or (len(validation) < 1 and "validation" not in extra):
+    without = given["validation"] == 0
+    if len(train) < 2 or (len(validation) < 1 and "validation" not in extra and not without):
         raise TableError(
             f"{table.source}: {len(usable)} rows with a value in {target!r} are too few to train "
-            "on and to hold some out"
+            "on and to hold some out (--validation 0 holds none out)"
         )
+    if not last:
+        usable = with_order_note(usable)
     ends = np.cumsum([len(usable), *(len(part) for part in extra.values())])
     for name, start, end in zip(extra, ends[:-1], ends[1:], strict=True):
         if name == "validation":
@@ -104,9 +123,40 @@ def prepare(
         types=column_types(given["types"], given["ignore"], given["weights"]),
         weights=given["weights"],
         class_weight=given["class_weight"],
+        classes=ordered_classes(usable, target, task, given["positive"]),
         set_aside=set_aside,
         dtype=dtype,
     )
+
+
+def ordered_classes(
+    table: Table, target: str, task: str, positive: str | None
+) -> tuple[str, ...] | None:
+    """The classes, the positive one last; None where they are to be found by themselves.
+
+    Raises ParameterError where there is no such class, or where there are not two.
+    """
+    if positive is None:
+        return None
+    if task != "binary":
+        raise ParameterError(f"positive is for a target of two classes; {target!r} is {task}")
+    classes = find_classes(table, target, task)
+    at = by_value([positive], classes).get(positive)
+    if at is None:
+        check_choice("positive", positive, list(classes))
+    return classes if at == 1 else classes[::-1]
+
+
+def with_order_note(table: Table) -> Table:
+    """The table, with a note where its rows stand in the order of time."""
+    column = time_column(table)
+    if column is None:
+        return table
+    note = (
+        f"the rows are in the order of {column!r}: rows held out at random tell less about later "
+        "ones than the last rows do (--split time)"
+    )
+    return replace(table, notes=(*table.notes, note))
 
 
 @dataclass(frozen=True)
@@ -187,11 +237,16 @@ def hold_out(
     rows: Array,
     classes: Array | None,
     generator: np.random.Generator,
+    *,
+    last: bool = False,
 ) -> tuple[Array, Array]:
-    """Those of ``rows`` that stay, and those held out where ``part`` is a share."""
-    if part is None or isinstance(part, Table):
+    """Those of ``rows`` that stay, and those held out where ``part`` is a share: the ``last``."""
+    if part is None or isinstance(part, Table) or (part == 0 and name == "validation"):
         return rows, rows[:0]
     check_number(name, part)
+    if last:
+        n_out = holdout_size(len(rows), part)
+        return rows[: len(rows) - n_out], rows[len(rows) - n_out :]
     strata = None if classes is None else classes[rows]
     rest, held_out = holdout(len(rows), part, generator, strata)
     return rows[rest], rows[held_out]

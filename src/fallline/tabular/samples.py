@@ -13,7 +13,7 @@ from fallline.data.columns import NumberColumn
 from fallline.data.recognition import resolved
 from fallline.data.table import Table
 from fallline.data.targets import guess_task
-from fallline.errors import TableError
+from fallline.errors import ParameterError, TableError
 from fallline.limits import check_number
 from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import (
@@ -24,6 +24,7 @@ from fallline.tabular.preparation import (
     column_weights,
     encode,
     kept_types,
+    ordered_classes,
     read_alike,
     with_target,
 )
@@ -73,6 +74,12 @@ def prepare_samples(blocks: Blocks, options: TableOptions) -> Prepared:
         "class_weight": options["class_weight"],
         "set_aside": blocks.set_aside,
     }
+    how["classes"] = ordered_classes(train, blocks.target, how["task"], options["positive"])
+    if options["split"] != "random":
+        raise ParameterError(
+            "a table in blocks, or on a cluster, holds out rows at random: give the last rows as "
+            "files of their own, --validation FILE and --test FILE"
+        )
     data = encode(tables, blocks.target, split, types=types, **how)
     counters = [c.name for c in data.encoding.columns if counts_rows(train, c)]
     if set(counters) <= types.keys():
