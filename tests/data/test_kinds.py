@@ -118,6 +118,9 @@ def test_all_odd_texts_are_told_at_once(tmp_path: Path, form: str) -> None:
     message = str(caught.value)
     assert "'later' is not a number, while 40 others are (2 such texts: 'later', 'soon')" in message
     assert "--missing 'later' --missing 'soon'" in message
+    two = write(tmp_path, form, x=cells, z=cells, y=[1, 2, 3] * 14 + [1])
+    with pytest.raises(TableError, match=r"\(1 more column has such cells: `fallline look`"):
+        resolved(read_table(two))
     read = read_table(path, missing=["soon", "later"])
     assert int(resolved(read).missing("x").sum()) == 3
 

@@ -3,6 +3,7 @@
 import json as json_
 from typing import Any
 
+from fallline.cli.colour import say
 from fallline.cli.groups import ReadingOptions
 from fallline.cli.novelty import tell_new
 from fallline.cli.train import score_name
@@ -33,7 +34,7 @@ def run(
         print(json_.dumps(result))
         return
     notes = [] if quiet else [remark("note", note) for note in result["notes"]]
-    print("\n".join([*notes, as_text(result, table.source, model)]))
+    say("\n".join([*notes, as_text(result, table.source, model)]))
 
 
 def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:

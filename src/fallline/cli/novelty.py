@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from fallline.cli.colour import say
 from fallline.data.columns import DateColumn
 from fallline.data.encoding import Encoding
 from fallline.tabular.novelty import New, value_text, warning
@@ -37,7 +38,7 @@ def tell_new(found: Sequence[New], encoding: Encoding) -> None:
         print(f"... and {len(ranked) - MOST:,} columns more", file=sys.stderr)
     said = warning(ranked, dates)
     if said is not None:
-        print(remark("warning", said), file=sys.stderr)
+        say(remark("warning", said), sys.stderr)
 
 
 def count(n: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fallline import lesson
+from fallline.cli.colour import say
 from fallline.cli.groups import ReadingOptions, RowColumns
 from fallline.cli.options import layer_sizes
 from fallline.core.network import Network
@@ -116,7 +117,7 @@ def run_check(
     gradient = lesson.published_gradient if as_published else None
     result = check_gradients(network, X, y, sample_weight=weight, gradient=gradient, method=method)
     if json or not (quiet and result.passed):
-        print(json_.dumps(result.as_dict()) if json else result)
+        say(json_.dumps(result.as_dict()) if json else result)
     if not result.passed:
         wrong = sorted({part.layer for part in result.parts if not part.passed})
         layers = " and ".join(str(layer) for layer in wrong)

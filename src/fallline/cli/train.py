@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fallline.cli.cluster import train_on_cluster
+from fallline.cli.colour import say
 from fallline.cli.groups import Checkpoints, Display, Place, ReadingOptions
 from fallline.cli.options import check_output
 from fallline.cli.plots import loss_curve
@@ -75,7 +76,7 @@ def run(
     elif display.quiet:
         print(result_line(model, output))
     else:
-        print(summary(model, output, report, seconds))
+        say(summary(model, output, report, seconds))
     end(model, output, keeper)
 
 
@@ -220,7 +221,9 @@ def columns_text(columns: list[tuple[str, str, str]], most: int = 40) -> str:
     if len(shown) > most:
         more = [(f"... {len(shown) - most + 1:,} more", "", "")]
         shown = shown[: most - 1]
-    rows = [(cut(name, 26), kind, cut(how, 44)) for name, kind, how in [*shown, *more]]
+    listed = [(cut(name, 26), kind, how) for name, kind, how in [*shown, *more]]
+    left = 80 - max((len(name) + len(kind) for name, kind, _ in listed), default=0) - 4
+    rows = [(name, kind, cut(how, left)) for name, kind, how in listed]
     return text_table(("column", "kind", "encoded as"), rows)
 
 

@@ -54,7 +54,7 @@ class NumberColumn:
         return [self.name, *([f"{self.name} is missing"] if self.has_missing else [])]
 
     def describe(self) -> str:
-        extra = "; missing: the mean, and marked" if self.has_missing else ""
+        extra = "; missing: the mean, marked" if self.has_missing else ""
         return f"(x - {self.mean:.6g}) / {self.scale:.6g}{extra}"
 
     def fill(self, table: Table, out: Array) -> None:

@@ -51,6 +51,7 @@ def resolved(
     frame, found, notes = table.frame, dict[str, Spelling](table.spellings), list[str]()
     marks: dict[str, tuple[tuple[str, int], ...]] = {}
     examples: dict[str, tuple[str, float]] = {}
+    refusals: list[str] = []
     for name in undecided(table, types, target, task, table.columns if only is None else only):
         cells = frame[name]
         if like_dates(cells, types.get(name)):
@@ -60,7 +61,11 @@ def resolved(
         if seen is None:
             continue
         if seen.spelling is None:
-            note = no_number(table, name, seen, types.get(name), is_target=name == target)
+            try:
+                note = no_number(table, name, seen, types.get(name), is_target=name == target)
+            except TableError as refusal:
+                refusals.append(str(refusal))
+                continue
             notes += [note] if note else []
             continue
         values = read_numbers(cells, seen.spelling)
@@ -69,6 +74,11 @@ def resolved(
         frame = frame.with_columns(values.alias(name))
         found[name], marks[name] = seen.spelling, seen.marks
         examples[name] = example_of(cells, values)
+    if refusals:
+        more = len(refusals) - 1
+        noun = "column has" if more == 1 else "columns have"
+        also = f" ({more} more {noun} such cells: `fallline look` shows all)" if more else ""
+        raise TableError(refusals[0] + also)
     notes += [*spelling_notes(found, examples), *mark_notes(marks)]
     read = replace(table, frame=frame, spellings=found, notes=(*table.notes, *notes))
     return with_counters(read) if only is None else read

@@ -145,7 +145,8 @@ def lead(
     difference = row_losses(encoding, y, output, None) - row_losses(
         encoding, y, output, class_shares or ()
     )
-    means = [W @ difference / len(y) for W in resamples(len(y), np.random.default_rng(0))]
+    draws = resamples(len(y), np.random.default_rng(0))
+    means = [(W * difference).sum(axis=1) / len(y) for W in draws]  # in a fixed order
     low, high = np.percentile(np.concatenate(means), LEVEL)
     return float(low), float(high)
 
