@@ -75,6 +75,11 @@ def test_the_options_that_are_named_read_the_table(cli: Run, path: Path) -> None
     done = cli("predict", "model.safetensors", path.name)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 37
+    wrong = cli("predict", "model.safetensors", path.name, "--types", "town=text")
+    assert wrong.returncode == 2
+    assert "only how dates are written can be said here" in wrong.stderr
+    wrong = cli("predict", "model.safetensors", path.name, "--types", "when=date:%m-%d")
+    assert "'01/02/2021' is not a date as the others are (%m-%d)" in wrong.stderr
 
 
 def test_a_layout_is_kept_and_can_be_overridden(cli: Run, tmp_path: Path) -> None:

@@ -211,10 +211,14 @@ def test_row_numbers() -> None:
     assert kinds(encoding) == {"id": "skip", "x": "number"}
     assert "looks like a row number (--types 'id'=number to use it)" in encoding.notes[0]
     assert kinds(fit(data, types={"id": "number"}))["id"] == "number"
-    gap = table(id=[*range(39), 40], x=NUMBERS, y=YES_NO)
-    assert kinds(fit(gap, 30))["id"] == "number"
+    gap = table(n=[*range(39), 40], x=NUMBERS, y=YES_NO)
+    assert kinds(fit(gap, 30))["n"] == "number"
     any_order = table(id=np.random.default_rng(0).permutation(40), x=NUMBERS, y=YES_NO)
     assert kinds(fit(any_order, 30))["id"] == "skip"
+    named = table(
+        **{"Unnamed: 0": [*range(39), 90], "CaseId": range(0, 400, 10)}, x=NUMBERS, y=YES_NO
+    )
+    assert set(kinds(fit(named, 30)).values()) == {"skip", "number"}
     years = table(year=range(1980, 2020), x=NUMBERS, y=YES_NO)
     assert kinds(fit(years, 30))["year"] == "number"
     alone = fit(table(id=range(40), y=YES_NO))

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 import fallline as fl
+from fallline.data.cells import Reading
 from fallline.data.dates import column_seconds, find_form
-from fallline.data.reading import read_table
+from fallline.data.reading import read_table, read_whole
 from fallline.data.recognition import resolved
 from fallline.errors import TableError
 
@@ -213,18 +214,31 @@ def test_typed_dates_and_texts_are_one(tmp_path: Path) -> None:
         texts = days.cast(pl.Datetime).dt.to_string(pattern)
         pl.DataFrame({"d": texts, "y": y}).write_csv(text)
         for old, new in ((typed, text), (text, typed)):
-            if old == typed and pattern == "%d/%m/%Y":
-                continue  # the model knows no day first; the next test
             model = fl.train_table(read_table(old), "y", preset="quick", epochs=2, baseline=False)
             X = model.encoding.transform(read_table(old))
             np.testing.assert_allclose(model.encoding.transform(read_table(new)), X)
 
 
+def test_dates_in_another_certain_form_are_read(tmp_path: Path) -> None:
+    days = pl.Series(DAYS).str.to_date().cast(pl.Datetime)
+    y = [float(i) for i in range(40)]
+    old = read_table(write(tmp_path, "csv", d=DAYS, y=y))
+    model = fl.train_table(old, "y", preset="quick", epochs=2, baseline=False)
+    X = model.encoding.transform(old)
+    new = read_table(write(tmp_path, "csv", d=days.dt.to_string("%d/%m/%Y").to_list()))
+    np.testing.assert_allclose(model.encoding.transform(new), X)
+    first = write(tmp_path, "csv", d=days.dt.to_string("%d/%m/%Y").to_list()[:12])
+    with pytest.raises(TableError, match=r"line 3, .*'02/01/2020' may be day/month or month/day"):
+        model.predict(read_table(first))
+    asked = read_whole(first, Reading(forms={"d": "%d/%m/%Y"}))
+    np.testing.assert_allclose(model.encoding.transform(asked), X[:12])
+
+
 def test_a_date_in_another_form_is_refused_with_its_cell(tmp_path: Path) -> None:
     old = write(tmp_path, "csv", d=DAYS, y=range(40))
     model = fl.train_table(read_table(old), "y", preset="quick", epochs=2, baseline=False)
-    new = write(tmp_path, "csv", d=["31/12/2020"])
-    with pytest.raises(TableError, match=r"line 2, column 'd': '31/12/2020' is not a date as"):
+    new = write(tmp_path, "csv", d=["31 of December"])
+    with pytest.raises(TableError, match=r"line 2, column 'd': '31 of December' is not a date as"):
         model.predict(read_table(new))
 
 

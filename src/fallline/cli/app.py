@@ -9,6 +9,7 @@ import typer
 from fallline.cli.groups import (
     Checkpoints,
     Columns,
+    DateForms,
     Display,
     FitChoices,
     Folds,
@@ -24,6 +25,7 @@ from fallline.cli.groups import (
     Types,
     grouped,
 )
+from fallline.cli.options import date_forms
 from fallline.errors import FalllineError, ParameterError
 
 __all__ = ["app", "main"]
@@ -220,6 +222,7 @@ def predict(
     ] = None,
     part: Annotated[str, typer.Option("--write", help="labels, probabilities or all.")] = "all",
     extrapolate: Extrapolate = False,
+    types: DateForms = None,
     reading: ReadingOptions,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
     json: Annotated[
@@ -242,6 +245,7 @@ def predict(
         columns=columns,
         part=check_choice("--write", part, PARTS),
         extrapolate=extrapolate,
+        forms=date_forms(types),
         quiet=quiet,
         json=json,
     )
@@ -255,6 +259,7 @@ def evaluate(
     tables: Tables,
     seed: Annotated[int, typer.Option(help="Of the resamples that the intervals are from.")] = 0,
     extrapolate: Extrapolate = False,
+    types: DateForms = None,
     reading: ReadingOptions,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Without the notes.")] = False,
     json: Json = False,
@@ -265,7 +270,16 @@ def evaluate(
     """
     from fallline.cli.evaluate import run
 
-    run(model, tables, reading, seed=seed, extrapolate=extrapolate, quiet=quiet, json=json)
+    run(
+        model,
+        tables,
+        reading,
+        seed=seed,
+        extrapolate=extrapolate,
+        forms=date_forms(types),
+        quiet=quiet,
+        json=json,
+    )
 
 
 @app.command()

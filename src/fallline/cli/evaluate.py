@@ -1,6 +1,7 @@
 """`fallline evaluate`: scores on a table that has the target, and how sure they are."""
 
 import json as json_
+from collections.abc import Mapping
 from typing import Any
 
 from fallline.cli.colour import say
@@ -21,12 +22,13 @@ def run(
     *,
     seed: int,
     extrapolate: bool,
+    forms: Mapping[str, str],
     quiet: bool,
     json: bool,
 ) -> None:
     """Score and tell; what is new to the model on standard error."""
     model = TableModel.load(model_path)
-    table = reading.table(paths, before=model.reading)
+    table = reading.table(paths, before=model.reading, forms=forms)
     result = model.evaluate(table, seed=seed, extrapolate=extrapolate)
     if not (quiet or json):
         tell_new(model.new_cells(table), model.encoding)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Checkpoints",
     "Columns",
+    "DateForms",
     "Display",
     "FitChoices",
     "Folds",
@@ -52,6 +53,10 @@ Types = Annotated[
     typer.Option(
         help="COLUMN=number, text, date, date:%d/%m/%Y or skip, as not recognised; may be repeated."
     ),
+]
+DateForms = Annotated[
+    list[str] | None,
+    typer.Option("--types", help="COLUMN=date:%d/%m/%Y, how dates are written here."),
 ]
 Split = Annotated[
     str, typer.Option(help="random, or time: the rows are in its order, the last are held out.")
@@ -124,7 +129,12 @@ class ReadingOptions:
         str | None, typer.Option(help="Of an Excel file: its name, or its number from 1.")
     ] = None
 
-    def reading(self, only: Any = None, before: Mapping[str, Any] | None = None) -> "Reading":
+    def reading(
+        self,
+        only: Any = None,
+        before: Mapping[str, Any] | None = None,
+        forms: Mapping[str, str] | None = None,
+    ) -> "Reading":
         """The same as the readers of files take it; ``only`` are the columns wanted.
 
         ``before``: the options that a model was trained with; what is given here goes before them.
@@ -141,14 +151,20 @@ class ReadingOptions:
             missing=[*MISSING, *more],
             encoding=self.encoding,
             only=only,
+            forms=forms,
             **(known | given),
         )
 
-    def table(self, paths: Any, before: Mapping[str, Any] | None = None) -> "Table":
+    def table(
+        self,
+        paths: Any,
+        before: Mapping[str, Any] | None = None,
+        forms: Mapping[str, str] | None = None,
+    ) -> "Table":
         """The table at these paths."""
         from fallline.data.reading import read_whole
 
-        return read_whole(paths, self.reading(before=before))
+        return read_whole(paths, self.reading(before=before, forms=forms))
 
 
 @dataclass(frozen=True)

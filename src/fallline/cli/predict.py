@@ -3,7 +3,7 @@
 import json as json_
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -27,6 +27,7 @@ def run(
     columns: str | None,
     part: str,
     extrapolate: bool,
+    forms: Mapping[str, str],
     quiet: bool,
     json: bool,
 ) -> None:
@@ -36,7 +37,8 @@ def run(
     began = time.perf_counter()
     model = TableModel.load(model_path)
     carried = [name.strip() for name in columns.split(",")] if columns else []
-    how = reading.reading(only=columns_needed(model, carried), before=model.reading)
+    needed = columns_needed(model, carried)
+    how = reading.reading(only=needed, before=model.reading, forms=forms)
     blocks = Counted(read_blocks(paths, how))
     new: list[list[New]] = []
     found = predict_blocks(model, blocks, carried, part, extrapolate=extrapolate, new=new)

@@ -1,6 +1,6 @@
 """How a file is read, and its cells: texts, numbers or missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fallline.data.dates import check_form
 from fallline.data.spelling import Spelling
 from fallline.data.table import Table, show
 from fallline.errors import ParameterError, TableError
@@ -41,7 +42,8 @@ class Reading:
     written, where that is not to be recognised. ``separator`` is the character between two fields
     of a text file; a blank means any number of blanks and tabs. The first ``skip_lines`` lines are
     left out, and lines that begin with ``comment``. ``sheet`` is that of an Excel file, by name or
-    counted from 1. Raises ParameterError for a value that is none of these.
+    counted from 1. ``forms`` say how the dates of columns are written, for a model that was trained
+    on others. Raises ParameterError for a value that is none of these.
     """
 
     header: bool = True
@@ -55,8 +57,11 @@ class Reading:
     skip_lines: int = 0
     comment: str | None = None
     sheet: str | None = None
+    forms: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
+        for column, form in (self.forms or {}).items():
+            check_form(form, column)
         other = "," if self.decimal == "." else "."
         Spelling(self.decimal or other, "" if self.thousands is None else self.thousands)
         check_integer("skip_lines", self.skip_lines)
@@ -185,7 +190,8 @@ def table_from(
     if not plain:
         raise TableError(f"{source}: has no columns of texts or numbers")
     frame = pl.DataFrame(plain)
-    return Table(frame, source, lines, unit, notes=tuple(notes), reading=how.kept())
+    reading = how.kept() | ({"forms": dict(how.forms)} if how.forms else {})
+    return Table(frame, source, lines, unit, notes=tuple(notes), reading=reading)
 
 
 def plain_cells(cells: pl.Series, missing: Sequence[str]) -> pl.Series | None:

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fallline.arrays import Array
-from fallline.data.dates import CYCLES, check_form, column_seconds
+from fallline.data.dates import CYCLES, check_form, later_seconds
 from fallline.data.table import ABSENT, UNKNOWN, Table, show
 from fallline.data.targets import column_numbers
 from fallline.data.values import by_value
@@ -156,7 +156,7 @@ class DateColumn:
 
     def fill(self, table: Table, out: Array) -> None:
         """Write the features into ``out`` (n, features). Raises TableError for no date."""
-        seconds = column_seconds(table, self.name, self.form)
+        seconds = later_seconds(table, self.name, self.form)
         missing = np.isnan(seconds)
         known = np.where(missing, self.mean, seconds)
         out[:, 0] = (known - self.mean) / self.scale

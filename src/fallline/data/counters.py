@@ -1,5 +1,6 @@
 """Columns that count the rows, and rows that stand in the order of time."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +14,18 @@ __all__ = ["counts_up", "time_column", "with_counters"]
 
 MIN_ROWS = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
 YEARS = (1500, 2200)
+ROW_NAME = re.compile(
+    r"(?i:unnamed: ?\d+|index|level_0|id|#|nr\.?|rownames?|row[ _]?(?:id|nr|num|number|no)?)"
+    r"|(?i:.+[ _.]id)"
+    r"|[A-Za-z]+(?:Id|ID)"
+)
 
 
 def counts_up(cells: pl.Series) -> bool:
-    """Whether a column has different whole numbers without a gap, in any order, and no years."""
+    """Whether a column has different whole numbers, in any order, that say which row it is.
+
+    They have no gap and are no years; or the column is called as such columns are.
+    """
     n = len(cells)
     if n < MIN_ROWS or cells.null_count() > 0:
         return False
@@ -24,11 +33,13 @@ def counts_up(cells: pl.Series) -> bool:
     if not np.all(ends == np.round(ends)):  # most columns of numbers end here
         return False
     values = to_numbers(cells)
-    if not np.isfinite(values).all() or np.ptp(values) != n - 1:
+    whole = np.isfinite(values).all() and np.all(values == np.round(values))
+    if not whole or len(np.unique(values)) < n:
         return False
-    if values.min() >= YEARS[0] and values.max() <= YEARS[1]:
-        return False
-    return bool(np.all(values == np.round(values)) and len(np.unique(values)) == n)
+    if ROW_NAME.fullmatch(cells.name):
+        return True
+    years = values.min() >= YEARS[0] and values.max() <= YEARS[1]
+    return bool(np.ptp(values) == n - 1 and not years)
 
 
 def with_counters(table: Table) -> Table:
@@ -56,7 +67,7 @@ def time_column(table: Table) -> str | None:
         if seconds is not None and rises(seconds.to_numpy()):
             return name
     for name in table.counters:
-        if rises(table.numbers(name)):
+        if name in table.columns and rises(table.numbers(name)):
             return name
     return None
 

@@ -21,6 +21,7 @@ __all__ = [
     "column_seconds",
     "find_form",
     "is_date_kind",
+    "later_seconds",
     "like_dates",
     "varying_cycles",
 ]
@@ -137,6 +138,22 @@ def seconds_of(cells: pl.Series, form: str) -> pl.Series:
     """Texts as seconds since 1970 by one form; null where one is no such date."""
     dates = cells.str.to_datetime(form, strict=False, exact=True, time_unit="ms")
     return dates.dt.replace_time_zone(None).dt.epoch("ms") / 1e3
+
+
+def later_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:
+    """The same for a later table, which may write its dates otherwise than the training rows.
+
+    Its own form is that of ``--types``, else ``form``, else the one that all its cells have. Raises
+    TableError for a cell that is no date, and where two forms fit.
+    """
+    asked = table.reading.get("forms", {}).get(column)
+    try:
+        return column_seconds(table, column, asked or form)
+    except TableError:
+        own = None if asked else find_form(table, column)
+        if own is None:
+            raise
+        return column_seconds(table, column, own)
 
 
 def column_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fallline.data.columns import Column, DateColumn, NumberColumn, SkippedColumn, TextColumn
-from fallline.data.dates import column_seconds
+from fallline.data.dates import later_seconds
 from fallline.data.encoding import Encoding
 from fallline.data.table import UNKNOWN, Table
 from fallline.data.targets import column_numbers
@@ -87,7 +87,7 @@ def of_column(column: Column, table: Table) -> New:
     if isinstance(column, NumberColumn):
         values = column_numbers(table, name)
     elif isinstance(column, DateColumn):
-        values = column_seconds(table, name, column.form)
+        values = later_seconds(table, name, column.form)
     else:
         return New(name, n)
     if column.low is None or column.high is None:

@@ -108,7 +108,7 @@ def prepare(
             "on and to hold some out (--validation 0 holds none out)"
         )
     if not last:
-        usable = with_order_note(usable)
+        usable = with_order_note(usable, target)
     ends = np.cumsum([len(usable), *(len(part) for part in extra.values())])
     for name, start, end in zip(extra, ends[:-1], ends[1:], strict=True):
         if name == "validation":
@@ -147,9 +147,9 @@ def ordered_classes(
     return classes if at == 1 else classes[::-1]
 
 
-def with_order_note(table: Table) -> Table:
+def with_order_note(table: Table, target: str) -> Table:
     """The table, with a note where its rows stand in the order of time."""
-    column = time_column(table)
+    column = time_column(table.without([target]))
     if column is None:
         return table
     note = (
