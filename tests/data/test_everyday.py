@@ -87,6 +87,7 @@ def test_a_row_of_totals(tmp_path: Path) -> None:
         path.write_text(f"name,a,b\n{rows}{label},{last}\n")
         table = read_table(path)
         assert len(table) == left
+        assert sum(len(block) for block in read_blocks(path, Reading())) == left
         assert label in table.notes[0]
         assert ("--comment" in table.notes[0]) == (left == 11)
     path.write_text(f"name,a,b\n{rows}Totals are,1,2\n")

@@ -380,3 +380,29 @@ def test_a_fold_may_lack_a_class() -> None:
     result = cross_validate(table(x=x, y=y), "y", n_folds=5, **QUICK)
     assert len(result.done) == 5
     assert result.complete
+
+
+def test_the_r2_of_one_row_is_not_told(priced: TableModel) -> None:
+    found = priced.evaluate(homes(seed=3).take([0]))
+    assert set(found["scores"]) == set(found["intervals"]) == {"rmse", "mae"}
+    assert "r2" in priced.evaluate(homes(seed=3).take([0, 1]))["scores"]
+
+
+def test_blocks_are_read_as_the_sample_is(tmp_path: Path) -> None:
+    """Decimal commas, units and marks, in a table that is trained on block by block."""
+    from fallline.tabular.large import train_large
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=400) * 1000, rng.normal(size=400)
+    lines = [
+        f"{a:.2f} kg;{'-' if i % 50 == 7 else f'{a / 500 + b:.3f}'}".replace(".", ",")
+        for i, (a, b) in enumerate(zip(x, y, strict=True))
+    ]
+    path = tmp_path / "t.csv"
+    path.write_text("x;y\n" + "\n".join(lines))
+    model = train_large(path, "y", epochs=3, **QUICK)
+    assert model.encoding.task == "numbers"
+    assert model.encoding.columns[0].kind == "number"
+    assert model.encoding.spellings["x"].unit == "kg"
+    assert "decimal comma" in " ".join(model.notes)
+    assert model.evaluate(path)["rows"] == 392

@@ -123,7 +123,18 @@ def read_blocks(paths: Paths, how: Reading) -> Iterator[Table]:
     """
     for path in expand(paths):
         with open_source(path, how.encoding) as source:
-            yield from blocks_of(source, how)
+            yield from less_total(blocks_of(source, how))
+
+
+def less_total(blocks: Iterator[Table]) -> Iterator[Table]:
+    """The blocks of a file; where there is but one, less its row of totals."""
+    first = next(blocks, None)
+    second = next(blocks, None)
+    if first is not None:
+        yield without_total(first) if second is None else first
+    if second is not None:
+        yield second
+        yield from blocks
 
 
 def whole(path: str, how: Reading) -> Table:

@@ -4,6 +4,7 @@ from typing import Any
 
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better
+from fallline.text import figure
 from fallline.training.history import History
 
 __all__ = ["advice"]
@@ -37,8 +38,8 @@ def about_linear(task: str, facts: dict[str, Any]) -> list[str]:
     if better(name, network, linear):
         return []
     return [
-        f"{LINEAR_NAMES[task]} has as good a {SCORE_NAMES[name]} ({linear:.4g} against "
-        f"{network:.4g}): it is the simpler model (--hidden 0)"
+        f"{LINEAR_NAMES[task]} has as good a {SCORE_NAMES[name]} ({figure(linear)} against "
+        f"{figure(network)}): it is the simpler model (--hidden 0)"
     ]
 
 

@@ -88,7 +88,7 @@ def number_scorers(encoding: Encoding, y: Array, predicted: Array) -> dict[str, 
         return np.where(total > 0, scores, 0.0)
 
     scorers: dict[str, Scorer] = {
-        "r2": r2,
+        **({"r2": r2} if len(y) > 1 else {}),
         "rmse": lambda W: np.sqrt(mean_of(error**2)(W)),
         "mae": mean_of(np.abs(error)),
     }
