@@ -24,7 +24,8 @@ from fallline.sweeps.search import sweep
 from fallline.sweeps.settings import DEFAULTS, as_key
 from fallline.tabular.baselines import LOSS_FOR
 from fallline.tabular.model import TableModel
-from fallline.tabular.preparation import prepare
+from fallline.tabular.preparation import Prepared, prepare
+from fallline.text import remark
 from fallline.text import table as text_table
 from fallline.training.history import History
 
@@ -54,6 +55,7 @@ def run(
         check_available()
     values = grid_of(grid)
     data = prepare(reading.table(paths), target, seed=problem.seed, **problem.options())
+    tell_notes(data, shown=not (quiet or json))
     client = None if cluster is None else client_at(cluster)
     loss = LOSS_FOR[data.encoding.task]
     began = time.perf_counter()
@@ -94,6 +96,12 @@ def run(
         print(text_of(result, (output, model, report), seconds))
     if result.interrupted:
         raise FalllineError("interrupted; with --log FILE the same command goes on from here")
+
+
+def tell_notes(data: Prepared, *, shown: bool) -> None:
+    """How the table was read, on standard error."""
+    for note in [*data.notes, *data.encoding.notes] if shown else []:
+        print(remark("note", note), file=sys.stderr)
 
 
 def grid_of(text: str) -> dict[str, list[Any]]:

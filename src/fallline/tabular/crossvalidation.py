@@ -5,6 +5,7 @@ a part of those is held out to choose the best epoch. The standard error of a me
 folds, s / sqrt(folds); folds share training rows, so it is somewhat too small.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
@@ -144,36 +145,51 @@ def cross_validate(
     types = column_types(given["types"], ignored, given["weights"])
     result = CrossValidation(task, target, usable, set_aside, n_folds, repeats, groups)
     generator = np.random.default_rng(check_integer("seed", given["seed"]))
-    for repeat in range(1, repeats + 1):
-        if in_time:
-            fold_of = time_folds(len(usable), n_folds)
-        else:
-            fold_of = folds(len(usable), n_folds, generator, classes, group_of)
-        for number in range(n_folds):
-            if in_time:
-                split = time_split(fold_of, number, validation)
-            else:
-                split = split_for(fold_of == number, validation, classes, group_of, generator)
-            data = encode(
-                [usable],
-                target,
-                split,
-                task=task,
-                types=types,
-                weights=given["weights"],
-                class_weight=given["class_weight"],
-                classes=all_classes,
-            )
-            if on_run is not None:
-                at = (repeat - 1) * n_folds + number + 1
-                on_run(RecipeStart(at, repeats * n_folds, chosen[0]))
-            model = train_prepared(data, chosen, {**given, "on_run": None})
-            if model.history.stopped == "interrupted":
-                result.complete = False
-                return result
-            fold = scored(model, data, repeat, number + 1, baseline=given["baseline"])
-            result.done.append(fold)
+    drawn = splits(len(usable), result, validation, classes, group_of, generator, in_time=in_time)
+    for at, (repeat, number, split) in enumerate(drawn, start=1):
+        data = encode(
+            [usable],
+            target,
+            split,
+            task=task,
+            types=types,
+            weights=given["weights"],
+            class_weight=given["class_weight"],
+            classes=all_classes,
+        )
+        if on_run is not None:
+            on_run(RecipeStart(at, repeats * n_folds, chosen[0]))
+        model = train_prepared(data, chosen, {**given, "on_run": None})
+        if model.history.stopped == "interrupted":
+            result.complete = False
+            break
+        result.done.append(scored(model, data, repeat, number, baseline=given["baseline"]))
     return result
+
+
+def splits(
+    n_rows: int,
+    of: CrossValidation,
+    validation: float,
+    classes: Array | None,
+    groups: Array | None,
+    generator: np.random.Generator,
+    *,
+    in_time: bool,
+) -> Iterator[tuple[int, int, Split]]:
+    """Each repeat and fold, both from 1, with its rows to train on, to validate and to test."""
+    for repeat in range(1, of.repeats + 1):
+        if in_time:
+            fold_of = time_folds(n_rows, of.n_folds)
+        else:
+            fold_of = folds(n_rows, of.n_folds, generator, classes, groups)
+        for number in range(of.n_folds):
+            if in_time:
+                yield repeat, number + 1, time_split(fold_of, number, validation)
+            else:
+                test = fold_of == number
+                split = split_for(test, validation, classes, groups, generator)
+                yield repeat, number + 1, split
 
 
 def group_numbers(table: Table, column: str) -> Array:
