@@ -232,9 +232,13 @@ def test_the_positive_class_is_named_and_chosen(cli: Callable[..., Any], tmp_pat
     assert list(folds.columns())[-1] == "probability of disease"
 
 
-def test_weighted_classes_are_told() -> None:
+def test_weighted_classes_are_told(cli: Callable[..., Any], tmp_path: Path) -> None:
     model = fl.train_table(noise(300, 0), "y", class_weight="balanced", **QUICK)
     assert "the classes were weighted" in model.evaluate(noise(300, 1))["notes"][0]
+    noise(300, 0).frame.write_csv(tmp_path / "n.csv")
+    command = ("train", "n.csv", "--target", "y", "--preset", "quick")
+    assert "the classes were weighted" in cli(*command, "--class-weight", "balanced").stdout
+    assert "the classes were weighted" not in cli(*command).stdout
 
 
 def test_the_curve_is_that_of_the_data_alone() -> None:

@@ -27,7 +27,7 @@ from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.large import train_large
-from fallline.tabular.model import TableModel
+from fallline.tabular.model import WEIGHTED, TableModel
 from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES
 from fallline.tabular.train import train_table
 from fallline.text import figure, remark
@@ -190,6 +190,8 @@ def honesty(part: str, facts: dict[str, Any]) -> list[str]:
         )
     elif part == "training":
         lines.append("these rows were trained on: the scores say nothing about others")
+    if facts.get("class_weight"):
+        lines.append(WEIGHTED)
     found = facts.get("against_trivial", {})
     low, high = found.get("interval", (-1.0, -1.0))
     if found.get("rows") == part and part != "training" and high >= 0:

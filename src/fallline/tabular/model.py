@@ -22,11 +22,15 @@ from fallline.tabular.preparation import Prepared, with_target
 from fallline.tabular.scoring import output_scores, trivial_scores
 from fallline.training.history import History
 
-__all__ = ["Predictions", "TableModel"]
+__all__ = ["WEIGHTED", "Predictions", "TableModel"]
 
 MARGIN = 0.5  # of the width of the training targets' range
 MIN_SEEN, MIN_SEEN_ROWS = 0.2, 5
 SEEN = "rows.seen"
+WEIGHTED = (
+    "the classes were weighted, so the probabilities are those of a table with as many rows of "
+    "each: log loss and calibration suffer, the order of the rows does not"
+)
 
 
 @dataclass(frozen=True)
@@ -225,10 +229,7 @@ class TableModel:
                 "scores say how well it remembers; score it on others"
             )
         if self.facts.get("class_weight"):
-            notes.append(
-                "the classes were weighted, so the probabilities are those of a table with as many "
-                "rows of each: log loss and calibration suffer, the order of the rows does not"
-            )
+            notes.append(WEIGHTED)
         return notes
 
     def scores(self, X: Array, y: Array) -> dict[str, float]:
