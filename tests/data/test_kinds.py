@@ -98,6 +98,37 @@ def test_what_is_doubtful_is_refused_with_cell_and_option(
     assert option in message
 
 
+OPEN = ["1.234", "2.500", "999"] * 10
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "xlsx"])
+def test_points_that_may_separate_thousands_are_asked_for(tmp_path: Path, form: str) -> None:
+    path = write(tmp_path, form, x=OPEN, y=["a", "b", "c"] * 10)
+    with pytest.raises(TableError) as caught:
+        resolved(read_table(path))
+    assert "column 'x': '1.234' may be thousands or have a decimal point" in str(caught.value)
+    for options, value in (
+        ({"thousands": "."}, 1234.0),
+        ({"decimal": ","}, 1234.0),
+        ({"decimal": "."}, 1.234),
+    ):
+        assert resolved(read_table(path, **options)).numbers("x")[0] == value  # type: ignore[arg-type]
+
+
+def test_other_columns_and_the_separator_tell_what_a_point_is(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    for text, value in (
+        ("x;z\n" + "1.234;0,5\n-999;1,25\n" * 10, 1234.0),
+        ("x;z\n" + "1.234;0.5\n-999;1.25\n" * 10, 1.234),
+        ("x,z\n" + "1.234,a\n-999,b\n" * 10, 1.234),
+    ):
+        path.write_text(text)
+        assert resolved(read_table(path)).numbers("x")[0] == value
+    path.write_text("x;z\n" + "-1.234;a\n999;b\n" * 10)
+    with pytest.raises(TableError, match=r"'-1.234' may be thousands or have a decimal point"):
+        resolved(read_table(path))
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_several_units_are_refused_where_they_are_no_categories(tmp_path: Path, form: str) -> None:
     cells = [f"{i} kg" if i % 2 else f"{i} g" for i in range(40)]

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fallline.data.dates import check_form
-from fallline.data.spelling import Spelling
+from fallline.data.spelling import Spelling, implied_decimal
 from fallline.data.table import Table, show
 from fallline.errors import ParameterError, TableError
 from fallline.limits import check_integer
@@ -62,8 +62,8 @@ class Reading:
     def __post_init__(self) -> None:
         for column, form in (self.forms or {}).items():
             check_form(form, column)
-        other = "," if self.decimal == "." else "."
-        Spelling(self.decimal or other, "" if self.thousands is None else self.thousands)
+        decimal = self.decimal or implied_decimal(self.thousands) or "."
+        Spelling(decimal, "" if self.thousands is None else self.thousands)
         check_integer("skip_lines", self.skip_lines)
         if self.separator is not None:
             separator = SEPARATOR_NAMES.get(self.separator, self.separator)

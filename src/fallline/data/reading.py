@@ -175,6 +175,7 @@ def joined(tables: Sequence[Table]) -> Table:
         notes=tuple(dict.fromkeys(note for table in tables for note in table.notes)),
         reading=first.reading,
         index=first.index,
+        separator=first.separator,
     )
 
 

@@ -15,8 +15,8 @@ from fallline.data.dates import like_dates
 from fallline.data.spelling import (
     Recognised,
     Spelling,
-    ambiguous,
     decimal_votes,
+    implied_decimal,
     is_mark,
     read_numbers,
     recognise,
@@ -28,8 +28,8 @@ from fallline.errors import TableError
 __all__ = ["read_as_before", "refuse_cell", "resolved"]
 
 SAMPLE = 10_000
-SHORT = r"^[+-]?\d{1,3}$"
-GROUPS_OR_SHORT = re.compile(f"{ambiguous('.')}|{SHORT}")
+GROUPS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+GROUPS_OR_SHORT = re.compile(rf"{GROUPS}|^[+-]?\d{{1,3}}$")
 TRUE_FALSE = {"true": 1.0, "false": 0.0}
 
 
@@ -109,18 +109,30 @@ def look_at(table: Table, name: str) -> Recognised | None:
     decimal, thousands = table.reading.get("decimal"), table.reading.get("thousands")
     plain = cells.cast(pl.Float64, strict=False).null_count() == cells.null_count()
     by_point = decimal in (None, ".") and thousands in (None, "", ",", " ", "'")
-    if (
-        plain
-        and by_point
-        and (decimal == "." or not groups_only(cells) or decimal_of(table) != ",")
-    ):
+    if plain and by_point and (decimal == "." or not groups_only(cells)):
         return None
     seen = recognise(cells, decimal, thousands)
-    if decimal is None and thousands is None and (seen.doubt is not None or seen.is_open or plain):
-        known = decimal_of(table) or ("." if seen.by_currency else None)
-        again = None if known is None else recognise(cells, known)
-        return seen if again is None or again.spelling is None else again
-    return seen
+    if decimal is not None or thousands is not None or not (seen.doubt or seen.is_open):
+        return seen
+    known = decimal_of(table) or ("." if seen.by_currency else None)
+    again = None if known is None else recognise(cells, known)
+    if again is not None and again.spelling is not None:
+        return None if plain and known == "." else again
+    return (
+        with_open_points(cells, seen)
+        if seen.is_open and table.separator != ","
+        else (None if plain else seen)
+    )
+
+
+def with_open_points(cells: pl.Series, seen: Recognised) -> Recognised:
+    """Points that may separate thousands, in a table where nothing shows it, are doubtful.
+
+    Where commas separate the fields, points are decimal signs.
+    """
+    example = str(cells.drop_nulls().filter(cells.drop_nulls().str.contains(r"\d\.\d{3}"))[0])
+    why = "may be thousands or have a decimal point; say which: --thousands . or --decimal ."
+    return replace(seen, spelling=None, doubt=why, example=example)
 
 
 def groups_only(cells: pl.Series) -> bool:
@@ -128,8 +140,9 @@ def groups_only(cells: pl.Series) -> bool:
     known = cells.drop_nulls()
     if any(GROUPS_OR_SHORT.match(cell) is None for cell in known.head(10)):
         return False  # as most columns
-    grouped = known.str.contains(ambiguous("."))
-    return bool(grouped.any() and (grouped | known.str.contains(SHORT)).all())
+    return bool(
+        known.str.contains(GROUPS).any() and known.str.contains(GROUPS_OR_SHORT.pattern).all()
+    )
 
 
 def decimal_of(table: Table) -> str | None:
@@ -304,7 +317,8 @@ def as_asked(spelling: Spelling, reading: Mapping[str, object]) -> Spelling:
     decimal, thousands = reading.get("decimal"), reading.get("thousands")
     if decimal is None and thousands is None:
         return spelling
-    decimal = spelling.decimal if decimal is None else str(decimal)
+    if decimal is None:
+        decimal = implied_decimal(str(thousands)) or spelling.decimal
     if thousands is None:
         same = spelling.thousands and spelling.thousands != decimal
         thousands = spelling.thousands if same else ("," if decimal == "." else ".")

@@ -20,6 +20,7 @@ __all__ = [
     "Recognised",
     "Spelling",
     "decimal_votes",
+    "implied_decimal",
     "is_mark",
     "read_numbers",
     "recognise",
@@ -204,6 +205,11 @@ def read_each(cells: pl.Series, spelling: Spelling) -> pl.Series:
     return values.set(~good.fill_null(value=False), None)
 
 
+def implied_decimal(thousands: str | None) -> str | None:
+    """The decimal sign that a separator of thousands leaves; None where it leaves both."""
+    return {".": ",", ",": "."}.get(thousands or "")
+
+
 def decimal_votes(cells: pl.Series) -> tuple[bool, bool]:
     """Whether some cell shows that the point, and that the comma, is the decimal sign."""
     parts = parts_of(cells.drop_nulls().unique())
@@ -222,6 +228,7 @@ def recognise(
     """
     known = cells.drop_nulls().alias("text").to_frame()
     counts = known.group_by("text", maintain_order=True).len("rows")
+    decimal = decimal or implied_decimal(thousands)
     texts, rows = counts["text"], counts["rows"]
     mark = is_mark(texts)
     marks = tuple(sorted(counts.filter(mark).iter_rows()))
@@ -264,7 +271,9 @@ def with_odd(
 ) -> Recognised:
     """Numbers with other texts among them: doubtful where those are few, else no numbers."""
     nearly = share >= NUMBER_SHARE
-    few = share >= 0.5 and len(odd) <= FEW_MARKS and len(numbers) > FEW_NUMBERS
+    # A few different numbers may be codes, but not those with a unit or a decimal comma.
+    many = len(numbers) > FEW_NUMBERS or numbers.cast(pl.Float64, strict=False).has_nulls()
+    few = share >= 0.5 and len(odd) <= FEW_MARKS and many
     doubt = None
     if n_known >= MIN_TO_JUDGE and (nearly or few):
         listed = ", ".join(repr(text) for text, _ in odd[:8]) + (", ..." if len(odd) > 8 else "")

@@ -33,7 +33,8 @@ class Table:
     the number of theirs in ``origin`` (n,). ``notes`` are for a person to read. ``reading`` are the
     options that the files were read by, less those at their defaults; ``spellings`` say how the
     numbers of some columns were written, which are numbers by now; ``index`` are the columns of a
-    pandas index, ``counters`` those that count the rows of the whole file.
+    pandas index, ``counters`` those that count the rows of the whole file; ``separator`` stands
+    between the fields of a text file.
     """
 
     frame: pl.DataFrame
@@ -47,6 +48,7 @@ class Table:
     spellings: Mapping[str, Spelling] = field(default_factory=dict)
     index: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
+    separator: str | None = None
 
     @property
     def columns(self) -> list[str]:

@@ -8,6 +8,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,8 @@ class CsvTables:
                 cells, lines = cells.slice(1), lines[1:]
             self.heads = named(self.source, cells, header, self.how)
             notes = self.heads.notes
-        return table_from(self.source, self.heads.of(cells), lines, self.how, "line", notes)
+        table = table_from(self.source, self.heads.of(cells), lines, self.how, "line", notes)
+        return replace(table, separator=chr(records.separator))
 
     def less_what_is_no_row(self, text: bytes) -> bytes:
         """The text with its title lines, comments and a line "sep=;" empty."""
