@@ -318,6 +318,8 @@ def test_a_block_table_takes_no_time_split(tmp_path: Path) -> None:
 
 def test_no_rows_need_be_held_out(tmp_path: Path) -> None:
     xor = table(a=[0, 0, 1, 1], b=[0, 1, 0, 1], y=[0, 1, 1, 0])
+    half = fl.train_table(xor, "y", **QUICK)
+    assert any("--validation 0" in line for line in advice("binary", half.facts, half.history))
     model = fl.train_table(xor, "y", validation=0.0, epochs=300, learning_rate=0.02)
     assert list(model.facts["scores"]) == ["training"]
     assert model.facts["scores"]["training"]["network"]["accuracy"] == 1.0

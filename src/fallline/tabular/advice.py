@@ -11,6 +11,7 @@ __all__ = ["advice"]
 
 MOST = 3
 FEW_ROWS = 2_000
+VERY_FEW_ROWS = 20
 RARE = 0.1
 STILL_FALLING = 0.9
 OVERFIT = 0.5
@@ -80,6 +81,9 @@ def about_classes(facts: dict[str, Any]) -> list[str]:
 def about_rows(facts: dict[str, Any]) -> list[str]:
     if facts["rows"] >= FEW_ROWS or not facts["validation_rows"]:
         return []
+    if facts["rows"] < VERY_FEW_ROWS:
+        held_out = facts["validation_rows"]
+        return [f"of so few rows {held_out} are held out: --validation 0 trains on all of them"]
     return [
         f"{facts['validation_rows']} held-out rows give a rough score: `fallline cv` tells how "
         "far it varies"
