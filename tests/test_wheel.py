@@ -1,8 +1,10 @@
 """The wheel brings the engine's machine code: no compiler, no Numba, no warm-up where it goes."""
 
+import os
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,7 @@ def test_the_wheel_needs_no_compiler(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT)
     (wheel,) = tmp_path.glob("fallline-*.whl")
-    assert wheel.name.endswith("-py3-none-linux_x86_64.whl")
+    assert wheel.name.endswith("-py3-none-manylinux_2_17_x86_64.musllinux_1_1_x86_64.whl")
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", f"{wheel}[sklearn]")
@@ -54,3 +56,42 @@ def test_the_wheel_needs_no_compiler(tmp_path: Path) -> None:
     predicted = run(python, "-m", "fallline", "predict", "m.safetensors", table, env=bare,
                     cwd=tmp_path)  # fmt: skip
     assert len(predicted.splitlines()) == len(table.read_text().splitlines())
+
+
+PLATFORMS = {
+    "linux-x86_64": ("manylinux_2_17_x86_64.musllinux_1_1_x86_64", 3),
+    "linux-aarch64": ("manylinux_2_17_aarch64.musllinux_1_1_aarch64", 1),
+    "macosx-x86_64": ("macosx_11_0_x86_64", 2),
+    "macosx-arm64": ("macosx_11_0_arm64", 1),
+    "win-amd64": ("win_amd64", 3),
+    "win-arm64": ("win_arm64", 1),
+    "pure": ("any", 0),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_each_platform_has_its_tag_and_its_libraries(platform: str, tmp_path: Path) -> None:
+    from fallline.engine.build.targets import TARGETS
+
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    for name in ["fallline.h", *(target.file for target in TARGETS.values())]:
+        (libraries / name).write_text(name)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps"]
+    names = {"FALLLINE_WHEEL": platform, "FALLLINE_LIBRARIES": str(libraries)}
+    run(*command, "--no-build-isolation", "-w", tmp_path, ROOT, env=os.environ | names)
+    (wheel,) = tmp_path.glob("fallline-*.whl")
+    tag, count = PLATFORMS[platform]
+    assert wheel.name.endswith(f"-py3-none-{tag}.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {Path(name).name for name in archive.namelist() if "/engine/lib/" in name}
+        (record,) = [name for name in archive.namelist() if name.endswith(".dist-info/WHEEL")]
+        tags = [line for line in archive.read(record).decode().splitlines() if "Tag: " in line]
+    assert len(inside) == (count + 1 if count else 0)  # and the header
+    assert tags == [f"Tag: py3-none-{part}" for part in tag.split(".")]
+    system = {"linux": "linux", "macosx": "darwin", "win": "win32"}.get(
+        platform.split("-", maxsplit=1)[0]
+    )
+    here = {each.file for each in TARGETS.values() if each.system == system}
+    assert inside <= here | {"fallline.h"}

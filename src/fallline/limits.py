@@ -87,6 +87,7 @@ LIMITS: dict[str, Limit] = {
     "checkpoint_every": COUNT,
     "max_parameters": COUNT,
     "rows": COUNT,
+    "skip_lines": Limit(low=0, integer=True),
     "limit": POSITIVE,
 }
 

@@ -197,7 +197,7 @@ def test_train_text(cli) -> None:
         "2,000 rows (",
         "4 classes: <1H OCEAN, INLAND, NEAR BAY, NEAR OCEAN",
         "median_income",
-        "missing: the mean, and marked",
+        "missing marked",
         "validation loss",
         "trivial guess",
         "softmax regression",
@@ -206,7 +206,9 @@ def test_train_text(cli) -> None:
     ):
         assert part in result.stdout
     assert max(map(len, result.stdout.split("\n"))) <= 100
-    assert cli("train", HOUSING, "--target", "ocean_proximity", "--epochs", 1, "-q").stdout == ""
+    quiet = cli("train", HOUSING, "--target", "ocean_proximity", "--epochs", 1, "-q").stdout
+    assert quiet.startswith("model.safetensors: validation log loss ")
+    assert quiet.count("\n") == 1
 
 
 def test_training_repeats_with_the_seed(cli, tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_predict_needs_no_target(cli, trained: Path, tmp_path: Path) -> None:
         for each in (result, cli("predict", trained, HOUSING))
     )
     # BLAS adds up in another order for another number of rows
-    np.testing.assert_allclose(alone, among_others, rtol=1e-12)
+    np.testing.assert_allclose(alone, among_others, rtol=1e-6)
 
 
 def test_predict_lacking_a_column(cli, trained: Path, tmp_path: Path) -> None:
@@ -299,7 +301,7 @@ def test_predict_as_json(cli, trained: Path, tmp_path: Path) -> None:
     assert [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().split()] == shown
     assert list(shown[0]) == ["prediction"]
     told = cli("predict", trained, HOUSING, "-o", "p.csv")
-    assert told.stderr.startswith("p.csv: 2,000 rows predicted, ")
+    assert "\np.csv: 2,000 rows predicted, " in told.stderr  # below what is new to the model
     assert cli("predict", trained, HOUSING, "-o", "p.csv", "-q").stderr == ""
 
 
@@ -321,7 +323,8 @@ def test_quiet_and_seed_where_nothing_is_trained(cli, trained: Path) -> None:
 def test_a_pipe_of_commands(tmp_path: Path) -> None:
     me = f"{sys.executable} -m fallline"
     command = (
-        f"gzip -c {HOUSING} | {me} train - --target ocean_proximity --preset quick -q -o m && "
+        f"gzip -c {HOUSING} | {me} train - --target ocean_proximity --preset quick -q -o m > told "
+        "&& "
         f"cat {HOUSING} | {me} predict m - --write labels | sort | uniq -c"
     )
     result = subprocess.run(
@@ -371,7 +374,7 @@ def test_info(cli, trained: Path) -> None:
     text = cli("info", trained).stdout
     assert "median_house_value" in text
     data = json.loads(cli("info", trained, "--json").stdout)
-    assert data["network"].endswith("-64-64-1")
+    assert data["network"].endswith("-128-128-1")
     assert data["kind"] == "model"
 
 
@@ -498,7 +501,7 @@ def test_a_rows_way_through_a_model(cli, trained: Path) -> None:
     text = result.stdout
     assert text.startswith("ROW 2  "), result.stderr
     assert "line 3\n" in text
-    assert "LAYER 1  a = relu(z)" in text
+    assert "LAYER 1  a = silu(z)" in text
     assert "PREDICTION  of median_house_value\nprediction: " in text
     data = json.loads(cli("trace", HOUSING, "--model", trained, "--row", 2, "--json").stdout)
     one = cli("predict", trained, HOUSING).stdout.splitlines()[2]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fallline.data.dates import column_seconds
 from fallline.data.encoding import Encoding
 from fallline.data.reading import read_table
 from fallline.data.table import Table
@@ -210,8 +211,19 @@ def test_row_numbers() -> None:
     assert kinds(encoding) == {"id": "skip", "x": "number"}
     assert "looks like a row number (--types 'id'=number to use it)" in encoding.notes[0]
     assert kinds(fit(data, types={"id": "number"}))["id"] == "number"
-    gap = table(id=[*range(39), 40], x=NUMBERS, y=YES_NO)
-    assert kinds(fit(gap, 30))["id"] == "number"
+    gap = table(n=[*range(39), 40], x=NUMBERS, y=YES_NO)
+    assert kinds(fit(gap, 30))["n"] == "number"
+    any_order = table(id=np.random.default_rng(0).permutation(40), x=NUMBERS, y=YES_NO)
+    assert kinds(fit(any_order, 30))["id"] == "skip"
+    named = table(
+        **{"Unnamed: 0": [*range(39), 90], "CaseId": range(0, 400, 10)}, x=NUMBERS, y=YES_NO
+    )
+    assert set(kinds(fit(named, 30)).values()) == {"skip", "number"}
+    years = table(year=range(1980, 2020), x=NUMBERS, y=YES_NO)
+    assert kinds(fit(years, 30))["year"] == "number"
+    alone = fit(table(id=range(40), y=YES_NO))
+    assert kinds(alone)["id"] == "number"
+    assert alone.notes == ("column 'id' numbers the rows; it is used, being the only one left",)
     few = table(id=range(19), x=NUMBERS[:19], y=YES_NO[:19])
     assert kinds(fit(few))["id"] == "number"
 
@@ -273,12 +285,6 @@ def test_texts_that_nearly_all_differ() -> None:
     assert fit(table(x=NUMBERS * 10, pair=pairs, y=YES_NO * 10)).notes == (
         "column 'pair' is set aside: none of its 200 texts occurs in 4 training rows",
     )
-
-
-def test_numbers_with_commas_are_noted() -> None:
-    encoding = fit(table(x=["1,5", "2", "1,5", "2"] * 10, y=YES_NO))
-    assert kinds(encoding) == {"x": "text"}
-    assert "numbers have commas (such as '1,5')" in encoding.notes[0]
 
 
 def test_types() -> None:
@@ -419,7 +425,7 @@ def test_malformed_data(change: dict[str, object]) -> None:
 def test_incomplete_data() -> None:
     _, encoding = small()
     whole = encoding.to_dict()
-    for key in whole:
+    for key in whole.keys() - {"spellings"}:  # which files of the first version lack
         with pytest.raises(KeyError):
             Encoding.from_dict({k: v for k, v in whole.items() if k != key})
 
@@ -491,7 +497,7 @@ def test_an_excerpt_of_adult(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "target", "task", "n_features"),
     [
-        ("titanic_train.csv", "Survived", "binary", 12),
+        ("titanic_train.csv", "Survived", "binary", 20),
         ("california_housing.csv", "median_house_value", "numbers", 14),
         ("letter-recognition.data", "Letter", "classes", 16),
         ("magic04.data", "10", "binary", 10),
@@ -551,7 +557,8 @@ def test_hours_and_missing_dates() -> None:
     [
         (["31.01.2020", "01.02.2020"], "date"),
         (["1/31/2020", "2/1/2020"], "date"),
-        (["1/3/2020", "2/1/2020"], "skip"),  # January or March?
+        (["15-Mar-2021", "16-Apr-2021"], "date"),
+        (["1/3/2020 5:30 PM", "14/3/2020 6:30 AM"], "date"),
         (["2/2/2020", "3/3/2020"], "date"),
         (["2020-01-31T10:00:00Z", "2020-02-01T10:00:00.5Z"], "date"),
         (["2020-01-31", "2020-01-31"], "skip"),
@@ -570,7 +577,25 @@ def test_a_text_among_dates_is_named() -> None:
     encoding = fit(table(d=cells[:-2] * 1, x=NUMBERS[:38], y=NUMBERS[:38]))
     with pytest.raises(TableError, match="'soon' is not a date"):
         encoding.transform(table(d=cells, x=NUMBERS))
-    assert "holds no dates" in refusal(table(d=YES_NO, y=NUMBERS), types={"d": "date"})
+    message = refusal(table(d=YES_NO, y=NUMBERS), types={"d": "date"})
+    assert "line 2, column 'd': 'yes' is no date in a known form (%Y-%m-%d, " in message
+    assert "--types 'd'=date:%d/%m/%y" in message
+
+
+def test_days_that_may_be_months_are_asked_for() -> None:
+    data = table(d=["2/2/2020", "1/3/2020", "2/1/2020", "5/4/2020"] * 10, x=NUMBERS, y=NUMBERS)
+    message = refusal(data)
+    assert "line 3, column 'd': '1/3/2020' may be day/month or month/day" in message
+    assert "--types 'd'=date:%d/%m/%Y or --types 'd'=date:%m/%d/%Y" in message
+    assert refusal(data, types={"d": "date"}) == message
+    by_day = fit(data, types={"d": "date:%d/%m/%Y"}).transform(table(d=["1/3/2020"], x=[1]))
+    by_month = fit(data, types={"d": "date:%m/%d/%Y"}).transform(table(d=["3/1/2020"], x=[1]))
+    assert by_day.shape == by_month.shape
+    day = column_seconds(table(d=["1/3/2020"]), "d", "%d/%m/%Y")
+    assert day.tolist() == column_seconds(table(d=["2020-03-01"]), "d", "%d/%m/%Y").tolist()
+    assert day.tolist() == [1583020800.0]
+    with pytest.raises(ParameterError, match="'%q' is no form of dates"):
+        fit(data, types={"d": "date:%q"})
 
 
 def test_counts_are_divided_by_their_mean() -> None:

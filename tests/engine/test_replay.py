@@ -39,8 +39,8 @@ def own_library() -> Path:
 @by_c
 def test_the_example_in_c_trains_and_predicts_as_python_does(tmp_path: Path) -> None:
     program = tmp_path / "truth_table"
-    run(CC, *STRICT, f"-I{library.FOLDER}", ROOT / "examples" / "c" / "truth_table.c",
-        own_library(), f"-Wl,-rpath,{library.FOLDER}", "-o", program)  # fmt: skip
+    flags = run(sys.executable, "-m", "fallline.engine", "--flags").split()
+    run(CC, *STRICT, ROOT / "examples" / "c" / "truth_table.c", *flags, "-o", program)
     name, loss, *probabilities = run(program).split()
     X = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], float)
     net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy")
@@ -61,6 +61,20 @@ def test_recorded_calls_leave_the_same_bits(tmp_path: Path, monkeypatch) -> None
     assert int(made) == calls > 100
     assert int(arrays) > 2000
     assert different == "0"
+
+
+@by_c
+@pytest.mark.long
+@pytest.mark.skipif(
+    not Path("/lib/ld-musl-x86_64.so.1").exists(), reason="it takes musl (Debian: musl)"
+)
+def test_the_library_serves_under_musl(tmp_path: Path, monkeypatch) -> None:
+    calls = record_calls(tmp_path / "calls", monkeypatch)
+    program = tmp_path / "replay"
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-dynamic"]
+    run(*zig, *GNU, REPLAY / "replay.c", "-o", program)
+    made, _, different, _ = run(program, own_library(), tmp_path / "calls").split()
+    assert (int(made), different) == (calls, "0")
 
 
 @pytest.mark.long

@@ -91,7 +91,8 @@ def test_piecewise_linear_in_a_pipeline() -> None:
     X[::7, 1] = np.nan
     X = np.hstack([X, np.ones((300, 1))])  # a column that says nothing
     pipeline = make_pipeline(
-        fl.PiecewiseLinear(bins=16), fl.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", max_iter=2_000)
+        fl.PiecewiseLinear(bins=16),
+        fl.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", max_iter=2_000),
     )
     assert pipeline.fit(X, y).score(X, y) > 0.95  # linear in the bins
     encoder = pipeline[0]

@@ -122,7 +122,7 @@ def test_numbers_and_dates_need_not_be_texts(strange: Path, tmp_path: Path) -> N
         ({"size": "big"}, "row 2, column 'size': 'big' is not a number"),
         ({"size": 1e400}, "row 2, column 'size': inf is too large"),
         ({"day": "31.02.2021"}, "row 2, column 'day': '31.02.2021' is not a date"),
-        ({"day": "2021-01-05"}, "row 2, column 'day': '2021-01-05' is not a date"),
+        ({"day": "05/01/2021"}, "row 2, column 'day': '05/01/2021' is not a date"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named(
@@ -225,3 +225,43 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
     with pytest.raises(fl.ModelFileError, match="checkpoint of a run under way"):
         fl.export(tmp_path / "c.safetensors", tmp_path / "m.py")
     assert list(exporting.FORMS) == [".py", ".json"]
+
+
+def test_values_letters_months_and_the_range_of_the_target(tmp_path: Path) -> None:
+    """What text files write in their own ways: True and true, 2 and 2.0, C85, 15-Mar-2021."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (
+            str(bool(i % 2)),
+            f"{'ABC'[i % 3]}{i}" if i % 4 else "",
+            (datetime.date(2021, 1, 1) + datetime.timedelta(days=i)).strftime("%d-%b-%Y"),
+            f"{1000 + rng.normal() * 300:,.2f}",
+            f"{i % 2 * 3 + i % 3 + rng.normal() / 10:.3f}",
+        )
+        for i in range(200)
+    ]
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("flag", "cabin", "day", "size", "y"), *rows])
+    table = fl.read_table(tmp_path / "t.csv")
+    model = fl.train_table(table, "y", preset="quick", baseline=False)
+    module = exported(model, tmp_path)
+    given = [
+        {"flag": flag, "cabin": cabin, "day": day, "size": float(size.replace(",", ""))}
+        for flag, cabin, day, size, _ in rows
+    ]
+    expected = model.predict(table).values
+    np.testing.assert_allclose(module.predict(given), expected, rtol=1e-4, atol=1e-6)
+    respelled = [
+        row
+        | {
+            "flag": row["flag"] == "True",
+            "day": datetime.datetime.strptime(row["day"], "%d-%b-%Y").date(),
+        }
+        for row in given
+    ]
+    np.testing.assert_allclose(module.predict(respelled), expected, rtol=1e-4, atol=1e-6)
+    low, high = model.ends()
+    wild = module.predict([given[0] | {"size": 1e9}, given[0] | {"size": -1e9}])
+    assert all(low <= value <= high for value in wild)
+    with pytest.raises(ValueError, match="row 1, column 'size': '1,234.5' is not a number"):
+        module.predict([given[0] | {"size": "1,234.5"}])

@@ -48,9 +48,7 @@ def test_it_goes_back_falls_and_stops(engine: str) -> None:
     rates = np.array(history.learning_rate)
     assert sorted({round(rate, 6) for rate in rates[1:]}) == [0.0018, 0.006, 0.02]
     assert history.stopped == "rule"
-    assert history.message == (
-        "validation loss has not improved for 4 records at the lowest rate, 0.0018"
-    )
+    assert history.message == "no better validation loss at the lowest rate, 0.0018"
     losses = np.array(history.validation_loss)
     for fall in np.flatnonzero(np.diff(rates) < 0):
         best = int(losses[: fall + 1].argmin())

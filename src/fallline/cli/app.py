@@ -11,6 +11,7 @@ from fallline.cli.declaring import Argument, Commands, Option
 from fallline.cli.groups import (
     Checkpoints,
     Columns,
+    DateForms,
     Display,
     FitChoices,
     Folds,
@@ -23,7 +24,9 @@ from fallline.cli.groups import (
     SweepFiles,
     SweepProblem,
     SweepRuns,
+    Types,
 )
+from fallline.cli.options import date_forms
 from fallline.errors import FalllineError, ParameterError
 
 __all__ = ["app", "main"]
@@ -45,6 +48,10 @@ OptionalTable = Annotated[
 ModelPath = Annotated[str, Argument(metavar="MODEL", help="A .safetensors model file.")]
 Target = Annotated[str, Option(help="The column to predict.")]
 OptionalTarget = Annotated[str | None, Option(help="The column to predict.")]
+Extrapolate = Annotated[
+    bool,
+    Option("--extrapolate", help="Let numbers leave the training targets' range for good."),
+]
 Hidden = Annotated[str, Option(help="Neurons of each hidden layer: 64,64; 0 for none.")]
 Activation = Annotated[str, Option(help="Of the hidden layers.")]
 
@@ -152,6 +159,7 @@ def cv(
     options = {
         **recipe.options(),
         "validation": validation,
+        "split": folds.split,
         **columns.options(),
         **run_options.options(),
     }
@@ -198,6 +206,8 @@ def predict(
         str | None, Option(help="Columns of the table to carry over: id,name.")
     ] = None,
     part: Annotated[str, Option("--write", help="labels, probabilities or all.")] = "all",
+    extrapolate: Extrapolate = False,
+    types: DateForms = None,
     reading: ReadingOptions,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print the result only.")] = False,
     json: Annotated[
@@ -219,6 +229,8 @@ def predict(
         reading=reading,
         columns=columns,
         part=check_choice("--write", part, PARTS),
+        extrapolate=extrapolate,
+        forms=date_forms(types),
         quiet=quiet,
         json=json,
     )
@@ -230,6 +242,8 @@ def evaluate(
     model: ModelPath,
     tables: Tables,
     seed: Annotated[int, Option(help="Of the resamples that the intervals are from.")] = 0,
+    extrapolate: Extrapolate = False,
+    types: DateForms = None,
     reading: ReadingOptions,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Without the notes.")] = False,
     json: Json = False,
@@ -240,7 +254,34 @@ def evaluate(
     """
     from fallline.cli.evaluate import run
 
-    run(model, tables, reading, seed=seed, quiet=quiet, json=json)
+    run(
+        model,
+        tables,
+        reading,
+        seed=seed,
+        extrapolate=extrapolate,
+        forms=date_forms(types),
+        quiet=quiet,
+        json=json,
+    )
+
+
+@app.declare
+def look(
+    *,
+    tables: Tables,
+    target: OptionalTarget = None,
+    types: Types = None,
+    reading: ReadingOptions,
+    json: Json = False,
+) -> None:
+    """Show what would be made of each column of a table, without training.
+
+    Example: fallline look housing.csv --target median_house_value
+    """
+    from fallline.cli.look import run
+
+    run(tables, target, types, reading, json=json)
 
 
 @app.declare

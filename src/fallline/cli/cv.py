@@ -14,6 +14,7 @@ from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.crossvalidation import CrossValidation, cross_validate
 from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better
+from fallline.text import remark
 from fallline.text import table as text_table
 
 
@@ -96,6 +97,7 @@ def summary(result: CrossValidation, output: str | None, seconds: float) -> str:
         f"{result.table.source}: {len(result.table):,} rows in {result.n_folds} folds{times}"
         f"{grouped}{aside}",
         f"target {result.target}: {result.task}",
+        *(remark("note", note) for note in result.table.notes),
         "",
         text_table(("mean +- standard error", *(heads[model] for model in models)), rows),
         *verdict(result),

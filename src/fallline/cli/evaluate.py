@@ -1,11 +1,14 @@
 """`fallline evaluate`: scores on a table that has the target, and how sure they are."""
 
 import json as json_
+from collections.abc import Mapping
 from typing import Any
 
+from fallline.cli.colour import say
 from fallline.cli.groups import ReadingOptions
+from fallline.cli.novelty import tell_new
+from fallline.cli.train import score_name
 from fallline.tabular.model import TableModel
-from fallline.tabular.scoring import SCORE_NAMES
 from fallline.text import figure, remark
 from fallline.text import table as text_table
 
@@ -18,18 +21,22 @@ def run(
     reading: ReadingOptions,
     *,
     seed: int,
+    extrapolate: bool,
+    forms: Mapping[str, str],
     quiet: bool,
     json: bool,
 ) -> None:
-    """Score and tell."""
+    """Score and tell; what is new to the model on standard error."""
     model = TableModel.load(model_path)
-    table = reading.table(paths)
-    result = model.evaluate(table, seed=seed)
+    table = reading.table(paths, before=model.reading, forms=forms)
+    result = model.evaluate(table, seed=seed, extrapolate=extrapolate)
+    if not (quiet or json):
+        tell_new(model.new_cells(table), model.encoding)
     if json:
         print(json_.dumps(result))
         return
     notes = [] if quiet else [remark("note", note) for note in result["notes"]]
-    print("\n".join([*notes, as_text(result, table.source, model)]))
+    say("\n".join([*notes, as_text(result, table.source, model)]))
 
 
 def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:
@@ -41,7 +48,7 @@ def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:
     ]
     if "confusion" in result:
         parts.append(f"\n{confusion_text(result['confusion'], model.encoding.classes)}")
-        parts.append(f"\n{calibration_text(result['calibration'], model.encoding.task)}")
+        parts.append(f"\n{calibration_text(result['calibration'], result.get('positive'))}")
     else:
         parts.append(f"\n{residuals_text(result['residuals'])}")
     return "\n".join(parts)
@@ -51,7 +58,7 @@ def scores_text(result: dict[str, Any], target: str) -> str:
     trivial = result["trivial_guess"]
     rows = [
         (
-            SCORE_NAMES[name],
+            score_name(name, result.get("positive")),
             figure(value),
             interval_text(result["intervals"].get(name)),
             figure(trivial[name]) if name in trivial else "",
@@ -81,8 +88,8 @@ def confusion_text(counts: list[list[int]], classes: tuple[str, ...]) -> str:
     return text_table(("actual", "predicted", "rows (the commonest mistakes)"), rows)
 
 
-def calibration_text(found: dict[str, Any], task: str) -> str:
-    what = "probability" if task == "binary" else "probability of the class predicted"
+def calibration_text(found: dict[str, Any], positive: str | None) -> str:
+    what = f"probability of {positive}" if positive else "probability of the class predicted"
     bins = zip(found["predicted"], found["observed"], found["rows"], strict=True)
     rows = [(f"{p:.3f}", f"{o:.3f}", f"{n:,}") for p, o, n in bins]
     table = text_table((what, "came true", "rows"), rows)

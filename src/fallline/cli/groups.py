@@ -3,6 +3,7 @@
 Numbers and files are loaded where a group is turned into values, not when the command line starts.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fallline.cli.declaring import Group, Option
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Checkpoints",
     "Columns",
+    "DateForms",
     "Display",
     "FitChoices",
     "Folds",
@@ -28,8 +30,10 @@ __all__ = [
     "SweepFiles",
     "SweepProblem",
     "SweepRuns",
+    "Types",
 ]
 
+LAYOUT = ("decimal", "thousands", "separator", "skip_lines", "comment", "sheet")
 Seed = Annotated[int, Option(help="Of every random draw: weights, split, shuffling.")]
 Threads = Annotated[
     int | None, Option(help="At most so many; the result is the same.  [default: all free]")
@@ -40,7 +44,16 @@ Task = Annotated[
 Ignore = Annotated[list[str] | None, Option(help="A column to leave out; may be repeated.")]
 Types = Annotated[
     list[str] | None,
-    Option(help="COLUMN=number, text, date or skip, as not recognised; may be repeated."),
+    Option(
+        help="COLUMN=number, text, date, date:%d/%m/%Y or skip, as not recognised; may be repeated."
+    ),
+]
+DateForms = Annotated[
+    list[str] | None,
+    Option("--types", help="COLUMN=date:%d/%m/%Y, how dates are written here."),
+]
+Split = Annotated[
+    str, Option(help="random, or time: the rows are in its order, the last are held out.")
 ]
 Weights = Annotated[str | None, Option(help="The column with each row's weight.")]
 
@@ -58,21 +71,61 @@ class ReadingOptions(Group):
     encoding: Annotated[
         str | None, Option(help="Of a text file that is not UTF-8: latin-1, cp1252, ...")
     ] = None
+    decimal: Annotated[
+        str | None, Option(help=". or , in numbers; recognised where that is certain.")
+    ] = None
+    thousands: Annotated[
+        str | None, Option(help="Between thousands: , . ' or a blank; recognised as well.")
+    ] = None
+    separator: Annotated[
+        str | None, Option(help="Between two fields: ; | tab, space (any number of blanks).")
+    ] = None
+    skip_lines: Annotated[int | None, Option(help="So many title lines stand above the names.")] = (
+        None
+    )
+    comment: Annotated[str | None, Option(help="Leave out lines that begin with this text: #.")] = (
+        None
+    )
+    sheet: Annotated[
+        str | None, Option(help="Of an Excel file: its name, or its number from 1.")
+    ] = None
 
-    def reading(self, only: Any = None) -> "Reading":
-        """The same as the readers of files take it; ``only`` are the columns wanted."""
+    def reading(
+        self,
+        only: Any = None,
+        before: Mapping[str, Any] | None = None,
+        forms: Mapping[str, str] | None = None,
+    ) -> "Reading":
+        """The same as the readers of files take it; ``only`` are the columns wanted.
+
+        ``before``: the options that a model was trained with; what is given here goes before them.
+        """
         from fallline.data.cells import MISSING, Reading
 
         names = None if self.names is None else [name.strip() for name in self.names.split(",")]
+        known = dict(before or {})
+        more = [*known.pop("missing", []), *(self.missing or [])]
+        given = {name: value for name in LAYOUT if (value := getattr(self, name)) is not None}
         return Reading(
-            not self.no_header, names, [*MISSING, *(self.missing or [])], self.encoding, only
+            header=not self.no_header,
+            names=names,
+            missing=[*MISSING, *more],
+            encoding=self.encoding,
+            only=only,
+            forms=forms,
+            **(known | given),
         )
 
-    def table(self, paths: Any) -> "Table":
+    def table(
+        self,
+        paths: Any,
+        before: Mapping[str, Any] | None = None,
+        forms: Mapping[str, str] | None = None,
+    ) -> "Table":
         """The table at these paths."""
         from fallline.data.reading import read_whole
 
-        return read_whole(paths, self.reading())
+        return read_whole(paths, self.reading(before=before, forms=forms))
 
 
 class Display(Group):
@@ -154,9 +207,12 @@ class HeldOut(Group):
         str | None, Option(help="To score at the end: a share of the rows, or a file.")
     ] = None
 
+    split: Split = "random"
+
     def options(self, reading: ReadingOptions) -> "PreparationOptions":
         """Shares, or tables read as the other is."""
         return {
+            "split": self.split,
             "validation": share_or_table("validation", self.validation, reading.table),
             "test": share_or_table("test", self.test, reading.table),
         }
@@ -171,10 +227,14 @@ class Columns(Group):
     ] = None
     ignore: Ignore = None
     types: Types = None
+    positive: Annotated[
+        str | None, Option(help="Of two classes, the one that AUC and calibration are of.")
+    ] = None
 
     def options(self) -> "PreparationOptions":
         """The same as options of ``train_table``."""
         return {
+            "positive": self.positive,
             "weights": self.weights,
             "class_weight": self.class_weight,
             "ignore": self.ignore or (),
@@ -242,6 +302,7 @@ class Folds(Group):
     groups: Annotated[str | None, Option(help="A column whose equal cells stay in one fold.")] = (
         None
     )
+    split: Split = "random"
 
 
 class SweepRuns(Group):

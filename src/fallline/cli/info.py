@@ -1,13 +1,13 @@
 """`fallline info`: what a model file holds."""
 
 import json as json_
+import textwrap
 from typing import Any
 
-from fallline.cli.train import scores_text
+from fallline.cli.train import columns_text, scores_text
 from fallline.data.encoding import Encoding
 from fallline.saving.modelfile import Model, read_model
 from fallline.tabular.baselines import LINEAR_NAMES
-from fallline.text import table
 
 
 def run(path: str, *, json: bool) -> None:
@@ -18,16 +18,29 @@ def run(path: str, *, json: bool) -> None:
         print(json_.dumps(facts))
         return
     scores = facts.pop("scores", {})
-    rows = [
-        (name.replace("_", " "), text(value)) for name, value in facts.items() if value is not None
-    ]
-    print(table(("", path), rows))
+    for name in ("class_shares", "against_trivial", "penalty"):
+        facts.pop(name, None)
+    print(f"{path}\n")
+    for name, value in facts.items():
+        if value is not None and value != {}:
+            print(entry(name.replace("_", " "), text(value)))
     if model.encoding is None:
         return
     for part, by_rival in scores.items():
         print(f"\n{scores_text(part, by_rival, LINEAR_NAMES[facts['task']])}")
     columns = Encoding.from_dict(model.encoding).describe()
-    print(f"\n{table(('column', 'kind', 'encoded as'), columns)}")
+    print(f"\n{columns_text(columns)}")
+
+
+def entry(name: str, value: str) -> str:
+    """A name and its value, in lines of 80 characters."""
+    return textwrap.fill(
+        f"{name:<22}{value}",
+        80,
+        subsequent_indent=" " * 22,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def as_dict(model: Model) -> dict[str, Any]:

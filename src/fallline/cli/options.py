@@ -9,6 +9,7 @@ from fallline.limits import check_integer
 
 __all__ = [
     "check_output",
+    "date_forms",
     "layer_sizes",
     "share_or_table",
     "task_name",
@@ -42,10 +43,28 @@ def types_by_column(texts: list[str] | None) -> dict[str, str]:
     pairs = {}
     for text in texts or []:
         column, equals, kind = text.rpartition("=")
+        if "=date:" in text:  # a form may have an = of its own
+            column, form = text.split("=date:", 1)
+            kind = f"date:{form}"
         if not equals:
-            raise ParameterError(f"--types must be COLUMN=number, text, date or skip, not {text!r}")
+            raise ParameterError(
+                f"--types must be COLUMN=number, text, date, date:%d/%m/%Y or skip, not {text!r}"
+            )
         pairs[column] = kind
     return pairs
+
+
+def date_forms(texts: list[str] | None) -> dict[str, str]:
+    """["day=date:%d/%m/%Y"] as {"day": "%d/%m/%Y"}. Raises ParameterError for other kinds."""
+    forms = {}
+    for column, kind in types_by_column(texts).items():
+        if not kind.startswith("date:"):
+            raise ParameterError(
+                f"--types {column}={kind}: the model knows what its columns are; only how dates "
+                "are written can be said here (COLUMN=date:%d/%m/%Y)"
+            )
+        forms[column] = kind.removeprefix("date:")
+    return forms
 
 
 def task_name(text: str | None) -> str | None:

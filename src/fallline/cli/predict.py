@@ -3,14 +3,18 @@
 import json as json_
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
 
 from fallline.cli.groups import ReadingOptions
+from fallline.cli.novelty import tell_new
 from fallline.cli.options import check_output
 from fallline.data.reading import read_blocks
 from fallline.data.table import Table
-from fallline.data.writing import write_blocks
+from fallline.data.writing import Columns, write_blocks
 from fallline.tabular.model import TableModel
+from fallline.tabular.novelty import New, added
 from fallline.tabular.predicting import columns_needed, predict_blocks
 
 
@@ -22,6 +26,8 @@ def run(
     reading: ReadingOptions,
     columns: str | None,
     part: str,
+    extrapolate: bool,
+    forms: Mapping[str, str],
     quiet: bool,
     json: bool,
 ) -> None:
@@ -31,16 +37,36 @@ def run(
     began = time.perf_counter()
     model = TableModel.load(model_path)
     carried = [name.strip() for name in columns.split(",")] if columns else []
-    how = reading.reading(only=columns_needed(model, carried))
+    needed = columns_needed(model, carried)
+    how = reading.reading(only=needed, before=model.reading, forms=forms)
     blocks = Counted(read_blocks(paths, how))
-    write_blocks(output, predict_blocks(model, blocks, carried, part), json=json)
+    new: list[list[New]] = []
+    found = predict_blocks(model, blocks, carried, part, extrapolate=extrapolate, new=new)
+    write_blocks(output, for_screen(found, model, output), json=json)
     seconds = time.perf_counter() - began
+    cells = added(new, blocks.rows)
+    if not (quiet or (json and output is not None)):
+        tell_new(cells, model.encoding)
     if output is None:
         return
     if json:
-        print(json_.dumps({"output": output, "rows": blocks.rows, "seconds": round(seconds, 3)}))
+        told = {"output": output, "rows": blocks.rows, "seconds": round(seconds, 3)}
+        print(json_.dumps(told | {"new_cells": [one.to_dict() for one in cells]}))
     elif not quiet:
         print(f"{output}: {blocks.rows:,} rows predicted, {seconds:.1f} s", file=sys.stderr)
+
+
+def for_screen(
+    blocks: Iterable[Columns], model: TableModel, output: str | None
+) -> Iterator[Columns]:
+    """Predicted numbers with as many decimals as the target's own on a screen, all in files."""
+    decimals = model.facts.get("target_decimals")
+    for block in blocks:
+        if output is None and decimals is not None and sys.stdout.isatty():
+            values = np.round(np.asarray(block["prediction"], dtype=float), decimals)
+            yield {**block, "prediction": values}
+        else:
+            yield block
 
 
 class Counted:

@@ -79,9 +79,9 @@ class Bar(ProgressDisplay):
         """Show where the run stands."""
         history = progress.history
         name = "R2" if progress.network.loss.task == "numbers" else "accuracy"
-        numbers = (
-            f"loss {history.loss[-1]:.4f}, validation {name} {history.validation_score[-1]:.4f}"
-        )
+        numbers = f"loss {history.loss[-1]:.4f}"
+        if history.validation_score:
+            numbers += f", validation {name} {history.validation_score[-1]:.4f}"
         self.update(progress.epoch + 1, numbers)
 
 

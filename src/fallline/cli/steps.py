@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fallline import lesson
+from fallline.cli.colour import say
 from fallline.cli.groups import ReadingOptions, RowColumns
 from fallline.cli.options import layer_sizes
 from fallline.core.network import Network
@@ -58,7 +59,8 @@ def run_row(
 
     if path is None:
         raise ParameterError("with --model, a TABLE is needed: the one that holds the row")
-    model, table = TableModel.load(model_path), reading.table(path)
+    model = TableModel.load(model_path)
+    table = model.encoding.read(reading.table(path, before=model.reading))
     check_integer("row", row, limit="every")
     if row > len(table):
         raise ParameterError(f"--row {row}: {path} has {len(table):,} rows")
@@ -115,7 +117,7 @@ def run_check(
     gradient = lesson.published_gradient if as_published else None
     result = check_gradients(network, X, y, sample_weight=weight, gradient=gradient, method=method)
     if json or not (quiet and result.passed):
-        print(json_.dumps(result.as_dict()) if json else result)
+        say(json_.dumps(result.as_dict()) if json else result)
     if not result.passed:
         wrong = sorted({part.layer for part in result.parts if not part.passed})
         layers = " and ".join(str(layer) for layer in wrong)

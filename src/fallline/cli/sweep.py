@@ -21,7 +21,8 @@ from fallline.sweeps.search import sweep
 from fallline.sweeps.settings import DEFAULTS, as_key
 from fallline.tabular.baselines import LOSS_FOR
 from fallline.tabular.model import TableModel
-from fallline.tabular.preparation import prepare
+from fallline.tabular.preparation import Prepared, prepare
+from fallline.text import remark
 from fallline.text import table as text_table
 from fallline.training.history import History
 
@@ -53,6 +54,7 @@ def run(
         check_available()
     values = grid_of(grid)
     data = prepare(reading.table(paths), target, seed=problem.seed, **problem.options())
+    tell_notes(data, shown=not (quiet or json))
     client = None if cluster is None else client_at(cluster)
     loss = LOSS_FOR[data.encoding.task]
     began = time.perf_counter()
@@ -82,6 +84,7 @@ def run(
         write_blocks(output, [result.frame.to_dict()])
     if model is not None and result.network is not None:
         facts = {"sweep": plain(result.best or {}), "runs": len(result.runs)}
+        facts["reading"] = reading.reading().kept()
         TableModel(result.network, data.encoding, History(), facts).save(model)
     if report is not None:
         from fallline.report.sweep import write_sweep_report
@@ -96,6 +99,12 @@ def run(
         print(text_of(result, (output, model, report), seconds))
     if result.interrupted:
         raise FalllineError("interrupted; with --log FILE the same command goes on from here")
+
+
+def tell_notes(data: Prepared, *, shown: bool) -> None:
+    """How the table was read, on standard error."""
+    for note in [*data.notes, *data.encoding.notes] if shown else []:
+        print(remark("note", note), file=sys.stderr)
 
 
 def grid_of(text: str) -> dict[str, list[Any]]:

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from fallline.cli.colour import say
 from fallline.cli.groups import Checkpoints, Display, Place, ReadingOptions
 from fallline.cli.options import check_output
 from fallline.cli.plots import loss_curve
@@ -23,15 +24,15 @@ from fallline.limits import check_integer
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
-from fallline.tabular.model import TableModel
-from fallline.tabular.scoring import SCORE_NAMES
+from fallline.tabular.model import WEIGHTED, TableModel
+from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES
 from fallline.tabular.train import train_table
 from fallline.text import figure, remark
 from fallline.text import table as text_table
 
 LARGE = 1 << 30
 
-__all__ = ["run", "scores_text"]
+__all__ = ["columns_text", "cut", "run", "score_name", "scores_text"]
 
 
 def run(
@@ -71,8 +72,10 @@ def run(
     seconds = time.perf_counter() - began
     if display.json:
         print(json_.dumps(as_dict(model, output, seconds)))
-    elif not display.quiet:
-        print(summary(model, output, report, seconds))
+    elif display.quiet:
+        print(result_line(model, output))
+    else:
+        say(summary(model, output, report, seconds))
     end(model, output, keeper)
 
 
@@ -140,7 +143,7 @@ def as_dict(model: TableModel, output: str, seconds: float) -> dict[str, Any]:
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
         "message": history.message,
-        "next": advice(model.encoding.task, model.facts, history),
+        "next": advice(model.encoding.task, model.facts, model.data_history),
         "seconds": seconds,
         **model.facts,
     }
@@ -156,20 +159,55 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
     parts = [
         rows_text(facts),
         f"target {encoding.target}: {task_text(model)}",
-        f"\n{text_table(('column', 'kind', 'encoded as'), used(encoding.describe()))}",
+        f"\n{columns_text(encoding.describe())}",
         *([""] if model.notes else []),
         *(remark("note", note) for note in model.notes),
         f"\nnetwork {shape}, {model.network.n_parameters:,} parameters",
         f"{of_runs}{history.epochs_done} epochs, best {best}: {history.message}",
-        f"\n{loss_curve(history)}",
+        f"\n{loss_curve(model.data_history)}",
     ]
     for name, scores in facts["scores"].items():
         rows = f"{name} ({facts[f'{name}_rows']:,} rows)"
-        parts.append(f"\n{scores_text(rows, scores, linear)}")
+        parts.append(f"\n{scores_text(rows, scores, linear, positive_of(encoding))}")
+        parts += [remark("note", line) for line in honesty(name, facts)]
     written = output if report is None else f"{output} and {report}"
     parts.append(f"\n{written} written, {seconds:.1f} s in all")
-    parts += [remark("next", line) for line in advice(encoding.task, facts, history)]
+    parts += [remark("next", line) for line in advice(encoding.task, facts, model.data_history)]
     return "\n".join(parts)
+
+
+def result_line(model: TableModel, output: str) -> str:
+    """The result in one line: the file, and the main score of the last part that was scored."""
+    part, scores = list(model.facts["scores"].items())[-1]
+    name = MAIN_SCORE[model.encoding.task]
+    return f"{output}: {part} {SCORE_NAMES[name]} {figure(scores['network'][name])}"
+
+
+def honesty(part: str, facts: dict[str, Any]) -> list[str]:
+    """How far the scores on a part of the rows can be believed."""
+    lines = []
+    if part == "validation" and "test" not in facts["scores"]:
+        lines.append(
+            "these rows chose the best epoch, so the network's scores are somewhat too good; "
+            "--test 0.15 or `fallline cv` gives honest ones"
+        )
+    elif part == "training":
+        lines.append("these rows were trained on: the scores say nothing about others")
+    if facts.get("class_weight"):
+        lines.append(WEIGHTED)
+    found = facts.get("against_trivial", {})
+    low, high = found.get("interval", (-1.0, -1.0))
+    if found.get("rows") == part and part != "training" and high >= 0:
+        lines.append(
+            f"no better than the trivial guess, as far as these rows tell: its {found['score']} "
+            f"less that of the guess is {low:.3g} to {high:.3g} (95 %)"
+        )
+    return lines
+
+
+def positive_of(encoding: Any) -> str | None:
+    """The class that AUC and calibration are of, where there are two."""
+    return encoding.classes[1] if encoding.task == "binary" else None
 
 
 def rows_text(facts: dict[str, Any]) -> str:
@@ -181,12 +219,22 @@ def rows_text(facts: dict[str, Any]) -> str:
     )
 
 
-def used(columns: list[tuple[str, str, str]], most: int = 40) -> list[tuple[str, str, str]]:
+def columns_text(columns: list[tuple[str, str, str]], most: int = 40) -> str:
     """The columns less those set aside, which have a note each; the first ``most``."""
     shown = [column for column in columns if column[1] != "skip"]
-    if len(shown) <= most:
-        return shown
-    return [*shown[: most - 1], (f"... {len(shown) - most + 1:,} more", "", "")]
+    more = []
+    if len(shown) > most:
+        more = [(f"... {len(shown) - most + 1:,} more", "", "")]
+        shown = shown[: most - 1]
+    listed = [(cut(name, 26), kind, how) for name, kind, how in [*shown, *more]]
+    left = 80 - max((len(name) + len(kind) for name, kind, _ in listed), default=0) - 4
+    rows = [(name, kind, cut(how, left)) for name, kind, how in listed]
+    return text_table(("column", "kind", "encoded as"), rows)
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most ``most`` characters."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def task_text(model: TableModel) -> str:
@@ -200,15 +248,25 @@ def task_text(model: TableModel) -> str:
     return f"{len(encoding.classes)} classes: {shown}"
 
 
-def scores_text(where: str, scores: dict[str, dict[str, float]], linear: str) -> str:
-    """The network's scores beside those of its models."""
+def scores_text(
+    where: str, scores: dict[str, dict[str, float]], linear: str, positive: str | None = None
+) -> str:
+    """The network's scores beside those of its models; ``positive`` is the class of the AUC."""
     heads = {"network": "network", "linear": linear, "trivial": "trivial guess"}
     models = [name for name in heads if name in scores]
     rows = [
-        (SCORE_NAMES[score], *(number(scores[model].get(score)) for model in models))
+        (score_name(score, positive), *(number(scores[model].get(score)) for model in models))
         for score in scores["network"]
     ]
     return text_table((where, *(heads[model] for model in models)), rows)
+
+
+def score_name(score: str, positive: str | None) -> str:
+    """What a score is called, with the class that it is of."""
+    name = SCORE_NAMES[score]
+    if score != "roc_auc" or positive is None:
+        return name
+    return f"{name} of {cut(positive, 20)}"
 
 
 def number(value: float | None) -> str:

@@ -220,9 +220,9 @@ class Plateau:
     parameters so far back and goes on at ``factor`` times the rate. It stops instead where that
     would be less than ``until`` times the rate it began with:
 
-        rate(t) = learning_rate(t) * factor^k, after k falls
+        rate(t) * factor^k, after k falls
 
-    ``learning_rate`` is a number or a schedule. A run copies the schedule and notes its falls in
+    ``rate`` is a number or a schedule. A run copies the schedule and notes its falls in
     ``falls``, as pairs of the first step at the lower rate and the number of records before it;
     outside a run there are none. Training without validation rows refuses it.
 
@@ -238,7 +238,7 @@ class Plateau:
     [0.1, 0.03, 0.009]
     """
 
-    learning_rate: "float | Schedule"
+    rate: "float | Schedule"
     patience: int = 4
     factor: float = 0.3
     until: float = 0.05
@@ -247,14 +247,14 @@ class Plateau:
     )
 
     def __post_init__(self) -> None:
-        as_schedule(self.learning_rate)
+        as_schedule(self.rate)
         check_integer("patience", self.patience)
         check_number("factor", self.factor)
         check_number("until", self.until)
 
     def __call__(self, step: int) -> float:
         fallen = bisect_right(self.falls, step, key=first_step) if self.falls else 0
-        return as_schedule(self.learning_rate)(step) * self.factor**fallen
+        return as_schedule(self.rate)(step) * self.factor**fallen
 
     @property
     def max_falls(self) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 
 from fallline.arrays import Array
 
-__all__ = ["folds", "holdout"]
+__all__ = ["folds", "holdout", "holdout_size", "time_folds"]
 
 
 def holdout(
@@ -68,3 +68,12 @@ def group_folds(groups: Array, k: int, generator: np.random.Generator) -> Array:
         fold_of[group] = np.argmin(filled)
         filled[fold_of[group]] += sizes[group]
     return fold_of[inverse]
+
+
+def time_folds(n_rows: int, k: int) -> Array:
+    """The fold (n_rows,) of each row in the order of time: -1 for the first part, then 0 to k - 1.
+
+    The parts are as even as can be. Fold j is tested by what was trained on all rows before it.
+    """
+    parts = np.array_split(np.arange(n_rows), k + 1)
+    return np.repeat(np.arange(-1, k), [len(part) for part in parts])

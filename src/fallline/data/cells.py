@@ -1,18 +1,32 @@
 """How a file is read, and its cells: texts, numbers or missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fallline.data.table import Table
-from fallline.errors import TableError
+from fallline.data.dates import check_form
+from fallline.data.spelling import Spelling, implied_decimal
+from fallline.data.table import Table, show
+from fallline.errors import ParameterError, TableError
+from fallline.limits import check_integer
+from fallline.text import is_number
 
-__all__ = ["MISSING", "Reading", "check_names", "table_from"]
+__all__ = ["MISSING", "Heads", "Reading", "check_names", "named", "table_from"]
 
 MISSING = ("", "?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A")
+SEPARATOR_NAMES = {
+    "tab": "\t",
+    "\\t": "\t",
+    "space": " ",
+    "comma": ",",
+    "semicolon": ";",
+    "pipe": "|",
+}
+KEPT = ("decimal", "thousands", "separator", "skip_lines", "comment", "sheet")
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,13 @@ class Reading:
     without either, columns are called column_1, column_2, .... Cells equal to one of ``missing``
     are missing, and empty cells always are. ``encoding`` is that of text files that are not
     UTF-8. ``only`` are the columns wanted, where a format can leave the others unread.
+
+    ``decimal`` ("." or ",") and ``thousands`` ("", ",", ".", "'" or a blank) say how numbers are
+    written, where that is not to be recognised. ``separator`` is the character between two fields
+    of a text file; a blank means any number of blanks and tabs. The first ``skip_lines`` lines are
+    left out, and lines that begin with ``comment``. ``sheet`` is that of an Excel file, by name or
+    counted from 1. ``forms`` say how the dates of columns are written, for a model that was trained
+    on others. Raises ParameterError for a value that is none of these.
     """
 
     header: bool = True
@@ -30,6 +51,36 @@ class Reading:
     missing: Sequence[str] = MISSING
     encoding: str | None = None
     only: Sequence[str] | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    separator: str | None = None
+    skip_lines: int = 0
+    comment: str | None = None
+    sheet: str | None = None
+    forms: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        for column, form in (self.forms or {}).items():
+            check_form(form, column)
+        decimal = self.decimal or implied_decimal(self.thousands) or "."
+        Spelling(decimal, "" if self.thousands is None else self.thousands)
+        check_integer("skip_lines", self.skip_lines)
+        if self.separator is not None:
+            separator = SEPARATOR_NAMES.get(self.separator, self.separator)
+            if len(separator) != 1 or not separator.isascii() or separator in '"\n\r':
+                raise ParameterError(
+                    f"separator must be one character such as ; or |, or tab, not "
+                    f"{self.separator!r}"
+                )
+            object.__setattr__(self, "separator", separator)
+
+    def kept(self) -> dict[str, Any]:
+        """The options that a model keeps, for the tables that it is given later."""
+        given = {name: getattr(self, name) for name in KEPT if getattr(self, name)}
+        if self.thousands == "":
+            given["thousands"] = ""
+        more = [mark for mark in self.missing if mark not in MISSING]
+        return given | ({"missing": more} if more else {})
 
 
 def check_names(source: str, found: list[str], names: Sequence[str] | None) -> list[str]:
@@ -55,11 +106,81 @@ def check_names(source: str, found: list[str], names: Sequence[str] | None) -> l
     return found
 
 
+@dataclass(frozen=True)
+class Heads:
+    """Which columns of a file are taken, by their places, under which names, and notes."""
+
+    kept: list[int]
+    names: list[str]
+    notes: list[str]
+
+    def of(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The columns of a frame under their names."""
+        taken = frame if len(self.kept) == frame.width else frame[:, self.kept]
+        taken = taken.clone()
+        taken.columns = self.names
+        return taken
+
+
+def named(source: str, frame: pl.DataFrame, header: Sequence[str], how: Reading) -> Heads:
+    """What a file's first line calls the columns of ``frame``, the cells below it.
+
+    A first column without a name that numbers the rows is what pandas writes for its index, and
+    left out; so is a column that has neither name nor cells. Raises TableError for other names
+    that are empty or double, and where the names are numbers, so that the line is data.
+    """
+    found = [name.strip() for name in header]
+    everything = list(range(len(found)))
+    if how.names is not None:
+        return Heads(everything, check_names(source, found, how.names), [])
+    notes, dropped = [], []
+    for number, name in enumerate(found):
+        if name:
+            continue
+        cells = frame.to_series(number)
+        texts = cells.cast(pl.String).str.strip_chars().replace("", None)
+        if frame.height > 0 and texts.null_count() == frame.height:
+            notes.append(f"column {number + 1} has neither a name nor cells, and is left out")
+            dropped.append(number)
+        elif number == 0 and "" not in found[1:] and numbers_all_rows(cells):
+            notes.append(
+                "the first column has no name and numbers the rows, as the index that pandas "
+                "writes; it is left out"
+            )
+            dropped.append(0)
+    kept = [number for number in everything if number not in dropped] or everything
+    names = [found[number] for number in kept]
+    refuse_data_as_names(source, names)
+    return Heads(kept, check_names(source, names, None), notes)
+
+
+def numbers_all_rows(cells: pl.Series) -> bool:
+    """Whether a column holds a whole number in each row, all different."""
+    whole = cells.cast(pl.Int64, strict=False)
+    return len(cells) > 0 and whole.null_count() == 0 and whole.n_unique() == len(cells)
+
+
+def refuse_data_as_names(source: str, found: Sequence[str]) -> None:
+    """Raise TableError where names are numbers with a fraction, so that the line is data."""
+    like_data = [name for name in found if is_number(name) and "." in name]
+    if len(like_data) > len(found) / 2:
+        raise TableError(
+            f"{source}: its columns are called {', '.join(show(name) for name in found[:4])}"
+            f"{', ...' if len(found) > 4 else ''}, which looks like data; use --no-header if the "
+            "file has no line of names, or give them by --names"
+        )
+
+
 def table_from(
-    source: str, frame: pl.DataFrame, lines: NDArray[np.int64], how: Reading, unit: str
+    source: str,
+    frame: pl.DataFrame,
+    lines: NDArray[np.int64],
+    how: Reading,
+    unit: str,
+    notes: Sequence[str] = (),
 ) -> Table:
     """A table whose cells are texts, numbers or null; columns of other kinds are left out."""
-    plain, notes = [], []
+    plain, notes = [], list(notes)
     for cells in frame.iter_columns():
         series = plain_cells(cells, how.missing)
         if series is None:
@@ -68,7 +189,9 @@ def table_from(
             plain.append(series)
     if not plain:
         raise TableError(f"{source}: has no columns of texts or numbers")
-    return Table(pl.DataFrame(plain), source, lines, unit, notes=tuple(notes))
+    frame = pl.DataFrame(plain)
+    reading = how.kept() | ({"forms": dict(how.forms)} if how.forms else {})
+    return Table(frame, source, lines, unit, notes=tuple(notes), reading=reading)
 
 
 def plain_cells(cells: pl.Series, missing: Sequence[str]) -> pl.Series | None:

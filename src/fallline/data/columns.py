@@ -4,18 +4,21 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isfinite
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from fallline.arrays import Array
-from fallline.data.dates import CYCLES, FORMS, column_seconds
+from fallline.data.dates import CYCLES, check_form, later_seconds
 from fallline.data.piecewise import components, smooth_clip, smooth_unclip
 from fallline.data.table import ABSENT, UNKNOWN, Table, show
 from fallline.data.targets import column_numbers
+from fallline.data.values import by_value
 from fallline.errors import TableError
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "as_scale",
     "column_from_dict",
     "column_to_dict",
+    "first_letters",
 ]
 
 T = TypeVar("T")
@@ -39,20 +43,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A column of numbers: mean and standard deviation, and whether any was missing."""
+    """A column of numbers: mean, standard deviation and range, and whether any was missing."""
 
     name: str
     mean: float
     scale: float
     has_missing: bool
     kind: Literal["number"] = "number"
+    low: float | None = None
+    high: float | None = None
 
     @property
     def features(self) -> list[str]:
         return [self.name, *([f"{self.name} is missing"] if self.has_missing else [])]
 
     def describe(self) -> str:
-        extra = "; missing: the mean, and marked" if self.has_missing else ""
+        extra = "; missing: the mean, marked" if self.has_missing else ""
         return f"(x - {self.mean:.6g}) / {self.scale:.6g}{extra}"
 
     def fill(self, table: Table, out: Array) -> None:
@@ -105,20 +111,13 @@ class BinnedColumn(NumberColumn):
         return slice(first, first + len(self.centers))
 
     def describe(self) -> str:
+        marked = "; missing marked" if self.has_missing else ""
         if not self.edges:  # two values
-            ends = self.values(np.array([[-1.0], [1.0]]))
-            return f"-1 for {ends[0]:.6g}, 1 for {ends[1]:.6g}" + "; missing: 0, and marked" * (
-                self.has_missing
-            )
-        parts = [f"(x - {self.median:.6g}) / {self.spread:.6g}, clipped smoothly to -3 ... 3"]
-        n = len(self.centers)
-        parts.append(
-            f"piecewise linear in {n} bin{'s' * (n > 1)} "
-            f"from {self.edges[0]:.6g} to {self.edges[-1]:.6g}"
-        )
-        if self.levels:
-            parts.append(f"one-hot, {len(self.levels)} recurring values")
-        return " + ".join(parts) + ("; missing: 0, and marked" if self.has_missing else "")
+            low, high = self.values(np.array([[-1.0], [1.0]]))
+            return f"-1 for {low:.6g}, 1 for {high:.6g}{marked}"
+        n, levels = len(self.centers), len(self.levels)
+        ends = f"from {self.edges[0]:.6g} to {self.edges[-1]:.6g}"
+        return f"{n} bin{'s' * (n > 1)} {ends}{f', {levels} values' * (levels > 0)}{marked}"
 
     def fill(self, table: Table, out: Array) -> None:
         """Write the features into ``out`` (n, features); no number is too far out."""
@@ -156,13 +155,17 @@ def distinct_texts(numbers: tuple[float, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of texts: its common categories, and whether there were others, or missing ones."""
+    """A column of texts: its common categories, and whether there were others, or missing ones.
+
+    Without categories only a gap tells. ``by_letter``: the categories are first letters.
+    """
 
     name: str
     categories: tuple[str, ...]
     has_other: bool
     has_missing: bool
     kind: Literal["text"] = "text"
+    by_letter: bool = False
 
     @property
     def features(self) -> list[str]:
@@ -171,19 +174,35 @@ class TextColumn:
         return [f"{self.name}={text}" for text in named]
 
     def describe(self) -> str:
+        if not self.categories:
+            return "whether it is missing"
+        n = len(self.categories)
+        noun = "first letter" if self.by_letter else "category"
+        nouns = f"{noun}s" if self.by_letter else "categories"
         extra = ["other texts"] * self.has_other + ["missing"] * self.has_missing
-        return " + ".join([f"one-hot, {len(self.categories)} categories", *extra])
+        return " + ".join([f"one-hot, {n} {noun if n == 1 else nouns}", *extra])
+
+    def codes(self, table: Table) -> NDArray[np.int64]:
+        """(n,) the category of each cell; UNKNOWN for other texts, ABSENT for missing."""
+        if self.by_letter:
+            table = replace(table, frame=table.frame.select(first_letters(table, self.name)))
+        texts = [text for text, _ in table.counts(self.name)]
+        return table.codes(self.name, by_value(texts, self.categories))
 
     def fill(self, table: Table, out: Array) -> None:
         """Write the features into ``out`` (n, features), which is zeros."""
-        mapping = {text: number for number, text in enumerate(self.categories)}
-        codes = table.codes(self.name, mapping)
+        codes = self.codes(table)
         n = len(self.categories)
         other = n if self.has_other else UNKNOWN
         absent = n + self.has_other if self.has_missing else other
         codes = np.where(codes == UNKNOWN, other, np.where(codes == ABSENT, absent, codes))
         rows = np.flatnonzero(codes >= 0)
         out[rows, codes[rows]] = 1.0
+
+
+def first_letters(table: Table, name: str) -> pl.Series:
+    """The first letter of each text."""
+    return table.texts(name).str.slice(0, 1)
 
 
 @dataclass(frozen=True)
@@ -198,7 +217,7 @@ class PairColumn(TextColumn):
 
     def describe(self) -> str:
         first, second = (show(text) for text in self.categories)
-        return f"-1 for {first}, 1 for {second}" + ("; missing: marked" * self.has_missing)
+        return f"-1 for {first}, 1 for {second}" + ("; missing marked" * self.has_missing)
 
     def fill(self, table: Table, out: Array) -> None:
         """Write the features into ``out`` (n, 1 or 2), which is zeros."""
@@ -213,7 +232,7 @@ class PairColumn(TextColumn):
 class DateColumn:
     """A column of dates: the form they are written in, and the cycles in which they differ.
 
-    ``mean`` and ``scale`` are those of the seconds since 1970.
+    ``mean``, ``scale``, ``low`` and ``high`` are those of the seconds since 1970.
     """
 
     name: str
@@ -223,6 +242,8 @@ class DateColumn:
     cycles: tuple[str, ...]
     has_missing: bool
     kind: Literal["date"] = "date"
+    low: float | None = None
+    high: float | None = None
 
     @property
     def features(self) -> list[str]:
@@ -235,7 +256,7 @@ class DateColumn:
 
     def fill(self, table: Table, out: Array) -> None:
         """Write the features into ``out`` (n, features). Raises TableError for no date."""
-        seconds = column_seconds(table, self.name, self.form)
+        seconds = later_seconds(table, self.name, self.form)
         missing = np.isnan(seconds)
         known = np.where(missing, self.mean, seconds)
         out[:, 0] = (known - self.mean) / self.scale
@@ -281,12 +302,15 @@ def column_to_dict(column: Column) -> dict[str, Any]:
             "mean": column.mean,
             "scale": column.scale,
             "has_missing": column.has_missing,
+            "low": column.low,
+            "high": column.high,
         }
     if isinstance(column, TextColumn):
         return data | {
             "categories": list(column.categories),
             "has_other": column.has_other,
             "has_missing": column.has_missing,
+            "by_letter": column.by_letter,
         }
     if isinstance(column, DateColumn):
         return data | {
@@ -295,6 +319,8 @@ def column_to_dict(column: Column) -> dict[str, Any]:
             "scale": column.scale,
             "cycles": list(column.cycles),
             "has_missing": column.has_missing,
+            "low": column.low,
+            "high": column.high,
         }
     return data | {"reason": column.reason}
 
@@ -303,24 +329,30 @@ def column_from_dict(data: Mapping[str, Any]) -> Column:
     kind, name = as_(data["kind"], str), as_(data["name"], str)
     if kind == "number":
         mean, scale = as_number(data["mean"]), as_scale(data["scale"])
-        number = NumberColumn(name, mean, scale, as_(data["has_missing"], bool))
+        has_missing = as_(data["has_missing"], bool)
+        number = NumberColumn(name, mean, scale, has_missing, "number", *ends_of(data))
         return binned(number, as_(data["binned"], dict)) if "binned" in data else number
     if kind == "text":
         categories = tuple(as_list(data["categories"], str))
-        if not categories or len(set(categories)) < len(categories):
-            raise ValueError(f"the categories of column {name!r} are not distinct")
         flags = as_(data["has_other"], bool), as_(data["has_missing"], bool)
+        if len(set(categories)) < len(categories) or not (categories or flags[1]):
+            raise ValueError(f"the categories of column {name!r} are not distinct")
+        text = TextColumn(
+            name, categories, *flags, by_letter=as_(data.get("by_letter", False), bool)
+        )
         if not data.get("pair", False):
-            return TextColumn(name, categories, *flags)
-        if len(categories) != 2 or flags[0]:
+            return text
+        if len(categories) != 2 or text.has_other:
             raise ValueError(f"column {name!r} is a pair of {len(categories)} categories")
-        return PairColumn(name, categories, *flags)
+        return PairColumn(**vars(text))
     if kind == "date":
         mean, scale = as_number(data["mean"]), as_scale(data["scale"])
         cycles, form = tuple(as_list(data["cycles"], str)), as_(data["form"], str)
-        if not set(cycles) <= set(CYCLES) or form not in FORMS:
-            raise ValueError(f"the form or the cycles of column {name!r} are unknown")
-        return DateColumn(name, form, mean, scale, cycles, as_(data["has_missing"], bool))
+        if not set(cycles) <= set(CYCLES):
+            raise ValueError(f"the cycles of column {name!r} are unknown")
+        check_form(form, name)
+        has_missing = as_(data["has_missing"], bool)
+        return DateColumn(name, form, mean, scale, cycles, has_missing, "date", *ends_of(data))
     if kind == "skip":
         return SkippedColumn(name, as_(data["reason"], str))
     raise ValueError(f"column {name!r} is of an unknown kind, {kind!r}")
@@ -347,6 +379,12 @@ def binned(number: NumberColumn, data: Mapping[str, Any]) -> BinnedColumn:
         edges=edges,
         centers=centers,
     )
+
+
+def ends_of(data: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The range of the training rows, which files of the first version lack."""
+    low, high = data.get("low"), data.get("high")
+    return None if low is None else as_number(low), None if high is None else as_number(high)
 
 
 def as_(value: Any, kind: type[T]) -> T:

@@ -9,12 +9,14 @@ A feature exists only if some training row has it: one that is 0 in all of them 
 random starting weight, and add noise where it first occurs. Unseen texts are then all zeros.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import DTypeLike, NDArray
 
 from fallline.arrays import Array, ArrayLike
@@ -31,9 +33,21 @@ from fallline.data.columns import (
     as_scale,
     column_from_dict,
     column_to_dict,
+    first_letters,
 )
-from fallline.data.dates import AMBIGUOUS, column_seconds, find_form, varying_cycles
-from fallline.data.table import Table, parse_numbers, show
+from fallline.data.counters import counts_up
+from fallline.data.dates import (
+    COMPACT,
+    FORMS,
+    check_form,
+    column_seconds,
+    find_form,
+    is_date_kind,
+    varying_cycles,
+)
+from fallline.data.recognition import read_as_before
+from fallline.data.spelling import Spelling
+from fallline.data.table import Table, show
 from fallline.data.targets import (
     QUANTITIES,
     TASKS,
@@ -51,8 +65,10 @@ __all__ = ["KINDS", "Encoding"]
 
 KINDS = ("number", "text", "date", "skip")
 MAX_CATEGORIES = 100
+NEARLY_ALL = 0.9
+LIKE_A_CODE = r"^[A-Za-z]{1,3}[-. /]?\d+"
+TINY = 1e-150
 FARTHEST = 1e100  # standard deviations of a target, whose square must not overflow
-MIN_TO_COUNT = 20  # fewer rows than this may well be numbered 1, 2, 3 by chance
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,8 @@ class Encoding:
     ``task`` is "binary", "classes", "numbers" or "counts". ``classes`` are the labels in the order
     of their indices (none for numbers and counts); ``target_mean`` and ``target_scale``
     standardise a target of numbers; counts are divided by their mean, which is then the scale.
-    ``notes`` are for a person to read.
+    ``spellings`` say how the numbers of columns, the target among them, were written where that was
+    not plainly. ``notes`` are for a person to read.
     """
 
     target: str
@@ -72,6 +89,7 @@ class Encoding:
     target_mean: float = 0.0
     target_scale: float = 1.0
     notes: tuple[str, ...] = field(default=())
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
 
     @staticmethod
     def fit(
@@ -81,41 +99,54 @@ class Encoding:
         rows: ArrayLike,
         task: str | None = None,
         types: Mapping[str, str] | None = None,
+        classes: tuple[str, ...] | None = None,
     ) -> "Encoding":
         """Decide on kinds, means, scales and categories from the training rows ``rows`` (m,).
 
         Only the question whether a column numbers the rows looks at the whole table. ``task`` and
-        ``types`` ({column: "number", "text", "date" or
-        "skip"}) override what would be recognised.
+        ``types`` ({column: "number", "text", "date", "date:FORM" or "skip"}) override what would be
+        recognised; FORM is that of strftime, "%d/%m/%Y". ``classes`` are those of the whole table,
+        where the training rows may lack one.
         Raises TableError where a column or the target cannot be used, ParameterError for an
         unknown task or kind.
         """
-        types = dict(types or {})
+        index = [name for name in table.index if name != target]
+        types = dict.fromkeys(index, "index") | dict(types or {})
         table.require([target, *types])
         if target in types:
             raise TableError(f"{target!r} is the target: set the task, not its type")
         for name, kind in types.items():
-            check_choice(f"the type of column {name!r}", kind, KINDS)
+            if kind != "index":
+                check_kind(name, kind)
         part = table.take(rows)
         if len(part) == 0:
             raise TableError(f"{table.source}: there are no training rows")
         task = check_choice("task", task or guess_task(table, target, rows), TASKS)
-        columns, notes = [], []
+        columns: list[Column] = []
+        said: dict[str, list[str]] = {}
         for name in table.columns:
             if name == target:
                 continue
             column, note = fit_column(table, part, name, types.get(name))
             columns.append(column)
-            notes += [f"column {name!r} {note}"] if note else []
+            if note:
+                said.setdefault(note.replace(repr(name), "COLUMN"), []).append(name)
+        notes = [together(note, names) for note, names in said.items()]
         if not any(column.features for column in columns):
-            raise TableError(f"{table.source}: no column is left to learn from; {'; '.join(notes)}")
-        classes = () if task in QUANTITIES else find_classes(part, target, task)
+            columns, notes = only_counters(part, columns, types, notes)
+        if task in QUANTITIES:
+            classes = ()
+        elif classes is None:
+            classes = find_classes(part, target, task)
+        note = case_note(classes)
+        notes += [f"the target {target!r} {note}"] if note else []
         mean, scale = (0.0, 1.0)
         if task == "numbers":
             mean, scale = target_moments(part, target)
         elif task == "counts":
             scale = count_mean(part, target)
-        return Encoding(target, task, tuple(columns), classes, mean, scale, tuple(notes))
+        spellings = {name: how for name, how in table.spellings.items() if how != Spelling()}
+        return Encoding(target, task, tuple(columns), classes, mean, scale, tuple(notes), spellings)
 
     @property
     def feature_names(self) -> list[str]:
@@ -138,6 +169,19 @@ class Encoding:
         """(column, kind, how it is encoded) for every column but the target."""
         return [(column.name, column.kind, column.describe()) for column in self.columns]
 
+    def read(self, table: Table, only: Sequence[str] | None = None) -> Table:
+        """A table of texts with its numbers read as those of the training rows were.
+
+        ``only``: these columns, and no others.
+
+        Raises TableError, naming line and column, for a cell that is written otherwise.
+        """
+        numbers = {c.name for c in self.columns if isinstance(c, NumberColumn)}
+        numbers |= {self.target} if self.task in QUANTITIES else set()
+        names = [*self.spellings, *sorted(numbers - self.spellings.keys())]
+        names = names if only is None else [name for name in only if name in names]
+        return read_as_before(table, {n: self.spellings.get(n, Spelling()) for n in names})
+
     def transform(self, table: Table, dtype: DTypeLike = np.float64) -> Array:
         """X (n_rows, n_features), finite. Columns that were set aside, or are new, are ignored.
 
@@ -145,6 +189,7 @@ class Encoding:
         """
         used = [c for c in self.columns if not isinstance(c, SkippedColumn)]
         table.require([column.name for column in used])
+        table = self.read(table)
         X = np.zeros((len(table), self.n_features), dtype=dtype)
         start = 0
         for column in used:
@@ -159,6 +204,7 @@ class Encoding:
         Raises TableError, naming the line, for a class that is unknown, no number, or missing.
         """
         table.require([self.target])
+        table = self.read(table, [self.target])
         if self.task not in QUANTITIES:
             codes, notes = class_codes(table, self.target, self.classes)
             return codes.astype(np.float64), notes
@@ -193,6 +239,7 @@ class Encoding:
             "target_mean": self.target_mean,
             "target_scale": self.target_scale,
             "notes": list(self.notes),
+            "spellings": {name: how.to_dict() for name, how in self.spellings.items()},
         }
 
     @staticmethod
@@ -215,7 +262,9 @@ class Encoding:
             raise ValueError("the columns are not distinct, or none has a feature")
         mean, scale = as_number(data["target_mean"]), as_scale(data["target_scale"])
         notes = tuple(as_list(data["notes"], str))
-        return Encoding(target, task, columns, classes, mean, scale, notes)
+        written = as_(data.get("spellings", {}), dict)  # none in files of the first version
+        spellings = {as_(name, str): Spelling.from_dict(how) for name, how in written.items()}
+        return Encoding(target, task, columns, classes, mean, scale, notes, spellings)
 
 
 # ---- fitting
@@ -225,18 +274,54 @@ def fit_column(table: Table, part: Table, name: str, kind: str | None) -> tuple[
     """How to encode a column, from the training rows ``part``; and a note, if one is due."""
     if kind == "skip":
         return SkippedColumn(name, "as asked"), None
-    if part.missing(name).all():
-        return set_aside(name, "it is empty in every training row")
+    if kind == "index" or part.missing(name).all():
+        index = f"it is the index of the frame (--types {name!r}=number to use it)"
+        return set_aside(name, index if kind == "index" else "it is empty in every training row")
     if kind == "text":
         return fit_text(part, name)
     if kind == "number":
         return fit_number(part, name, column_numbers(part, name, remedy_for(name)))
-    form = find_form(part, name)
+    form = date_form(part, name, kind)
     if form is not None:
         return fit_date(part, name, form)
-    if kind == "date":
-        raise TableError(f"{table.source}, column {name!r}: holds no dates in a known form")
     return fit_recognised(table, part, name)
+
+
+def date_form(part: Table, name: str, kind: str | None) -> str | None:
+    """The form of the column's dates, as asked or as found; None where they are no dates."""
+    if kind is not None and ":" in kind:
+        return kind.split(":", 1)[1]
+    form = find_form(part, name)
+    if form is None and kind == "date":
+        raise no_dates(part, name)
+    return form
+
+
+def together(note: str, names: Sequence[str]) -> str:
+    """One note about all columns of which it is true."""
+    if len(names) == 1:
+        return f"column {names[0]!r} {note.replace('COLUMN', repr(names[0]))}"
+    listed = ", ".join(repr(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
+    each = re.sub(r"^is ", "are each ", re.sub(r"^has ", "have each ", note))
+    return f"{len(names)} columns {each}: {listed}"
+
+
+def check_kind(name: str, kind: str) -> None:
+    """Raise ParameterError unless ``kind`` is one of KINDS or "date:FORM"."""
+    if is_date_kind(kind) and ":" in kind:
+        check_form(kind.split(":", 1)[1], name)
+    else:
+        check_choice(f"the type of column {name!r}", kind, KINDS)
+
+
+def no_dates(part: Table, name: str) -> TableError:
+    row = int(np.argmin(part.missing(name)))
+    days = ", ".join(form for form in FORMS if "H" not in form and "I" not in form)
+    return TableError(
+        f"{part.place(row, name)}: {show(part.cell(row, name))} is no date in a known form "
+        f"({days}, {COMPACT}, with or without a time); say which it is: --types "
+        f"{name!r}=date:%d/%m/%y"
+    )
 
 
 def fit_recognised(table: Table, part: Table, name: str) -> tuple[Column, str | None]:
@@ -246,7 +331,43 @@ def fit_recognised(table: Table, part: Table, name: str) -> tuple[Column, str | 
         return fit_text(part, name)
     if numbers_rows(table, name):
         return set_aside(name, f"it looks like a row number (--types {name!r}=number to use it)")
-    return fit_number(part, name, values)
+    column, note = fit_number(part, name, values)
+    return column, note or zeros_note(part, name)
+
+
+def zeros_note(part: Table, name: str) -> str | None:
+    """A note on codes with leading zeros, which numbers lose."""
+    cells = part.frame[name]
+    if cells.dtype != pl.String:
+        return None
+    zeros = cells.str.contains(r"^0\d+$").fill_null(value=False)
+    if not zeros.any():
+        return None
+    example = show(str(cells[int(zeros.arg_max() or 0)]))
+    return (
+        f"is read as numbers, without the leading zeros of {example}; {remedy_for(name)} keeps them"
+    )
+
+
+def only_counters(
+    part: Table, columns: list[Column], types: Mapping[str, str], notes: list[str]
+) -> tuple[list[Column], list[str]]:
+    """The columns, those that count the rows used after all, since nothing else is left.
+
+    Raises TableError where there are none.
+    """
+    again: list[Column] = []
+    told = []
+    for column in columns:
+        if column.name in types or "row number" not in column.describe():
+            again.append(column)
+            continue
+        again.append(fit_number(part, column.name, part.numbers(column.name))[0])
+        told.append(f"column {column.name!r} numbers the rows; it is used, being the only one left")
+    if not any(column.features for column in again):
+        why = "".join(f"; {note}" for note in notes)
+        raise TableError(f"{part.source}: no column is left to learn from{why}")
+    return again, told
 
 
 def remedy_for(name: str) -> str:
@@ -258,11 +379,14 @@ def set_aside(name: str, reason: str) -> tuple[SkippedColumn, str]:
 
 
 def numbers_rows(table: Table, name: str) -> bool:
-    """Whether every cell of the whole table is a whole number, one more than the cell above."""
-    values = table.numbers(name)
-    if len(values) < MIN_TO_COUNT or not np.isfinite(values).all():
-        return False
-    return bool(values[0] == np.round(values[0]) and np.all(np.diff(values) == 1))
+    """Whether a column counts the rows: different whole numbers without a gap, in any order.
+
+    All rows of the table are looked at, those without a target too (``Table.counters``). Years are
+    no counters.
+    """
+    if name in table.counters:
+        return True
+    return counts_up(table.frame[name])
 
 
 def fit_number(part: Table, name: str, values: NDArray[np.float64]) -> tuple[Column, str | None]:
@@ -272,25 +396,32 @@ def fit_number(part: Table, name: str, values: NDArray[np.float64]) -> tuple[Col
         return fit_text(part, name)  # one number or nothing: a yes or no
     if scale == 0.0:
         return set_aside(name, f"it is {known[0]:g} in every training row")
-    return NumberColumn(name, mean, scale, known.size < values.size), None
+    ends = float(known.min()), float(known.max())
+    return NumberColumn(name, mean, scale, known.size < values.size, "number", *ends), None
 
 
 def fit_date(part: Table, name: str, form: str) -> tuple[Column, str | None]:
-    if form == AMBIGUOUS:
-        return set_aside(name, AMBIGUOUS)
     seconds = column_seconds(part, name, form)
     known = seconds[~np.isnan(seconds)]
     mean, scale = moments(part, name, known)
     has_missing = known.size < seconds.size
     if scale == 0.0:
         return fit_text(part, name)  # one date, or one and nothing
-    return DateColumn(name, form, mean, scale, varying_cycles(known), has_missing), None
+    ends = float(known.min()), float(known.max())
+    cycles = varying_cycles(known)
+    column = DateColumn(name, form, mean, scale, cycles, has_missing, "date", *ends)
+    if form != COMPACT:
+        return column, None
+    return column, f"is read as days, such as {part.cell(0, name)} (--types {name!r}=number)"
 
 
 def moments(table: Table, name: str, values: NDArray[np.float64]) -> tuple[float, float]:
     """Mean and standard deviation, 0 where all are the same. Raises TableError if they overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = float(values.mean()), float(values.std())
+        largest = float(np.abs(values).max())
+        if 0.0 < largest < TINY:  # whose squares would be 0
+            scale = float((values / largest).std()) * largest
     if not (isfinite(mean) and isfinite(scale)):
         raise TableError(
             f"{table.source}, column {name!r}: its numbers, up to {np.abs(values).max():g}, are "
@@ -306,32 +437,49 @@ def fit_text(part: Table, name: str) -> tuple[Column, str | None]:
     known = sum(count for _, count in counts)
     if len(counts) == 1 and not has_missing:
         return set_aside(name, f"it is {show(counts[0][0])} in every training row")
-    if len(counts) == known:
-        return set_aside(name, "its texts all differ")
     enough = fewest_rows(len(part))
     common = [text for text, count in counts if count >= enough][:MAX_CATEGORIES]
+    if len(counts) == known:
+        return fit_sparse(part, name, "its texts all differ")
     if not common:
-        return set_aside(
-            name, f"none of its {len(counts):,} texts occurs in {enough} training rows"
-        )
+        texts = f"none of its {len(counts):,} texts occurs in {enough} training rows"
+        return fit_sparse(part, name, texts)
     column = TextColumn(name, tuple(sorted(common)), len(common) < len(counts), has_missing)
-    return column, comma_note([text for text, _ in counts])
+    return column, case_note(column.categories)
+
+
+def fit_sparse(part: Table, name: str, why: str) -> tuple[Column, str | None]:
+    """Texts of which none is common: their first letters, if they are codes, and their gaps."""
+    has_missing = bool(part.missing(name).any())
+    texts = part.texts(name).drop_nulls()
+    if texts.str.contains(LIKE_A_CODE).mean() >= NEARLY_ALL:  # type: ignore[operator]
+        counts = first_letters(part, name).drop_nulls().value_counts(name="rows")
+        letters = counts.filter(counts["rows"] >= fewest_rows(len(part)))[name].sort().to_list()
+        if len(letters) > 1 or (letters and has_missing):
+            column = TextColumn(
+                name, tuple(letters), len(letters) < len(counts), has_missing, by_letter=True
+            )
+            return column, f"is taken by the first letter of its codes: {why}"
+    if has_missing:
+        return TextColumn(name, (), False, True), f"serves by its gaps alone: {why}"
+    return set_aside(name, why)
+
+
+def case_note(texts: Sequence[str]) -> str | None:
+    """A note on texts that differ in case or blanks alone."""
+    alike: dict[str, list[str]] = {}
+    for text in texts:
+        alike.setdefault(" ".join(text.casefold().split()), []).append(text)
+    twins = [names for names in alike.values() if len(names) > 1]
+    if not twins:
+        return None
+    listed = " and ".join(", ".join(show(name) for name in names) for names in twins[:3])
+    return f"has categories that differ in case or blanks alone, and are taken apart: {listed}"
 
 
 def fewest_rows(n_rows: int) -> int:
     """The training rows a category needs: 2 in a small table, 10 from 1,000 rows, then 0.1 %."""
     return max(2, min(10, n_rows // 100), n_rows // 1000)
-
-
-def comma_note(texts: Sequence[str]) -> str | None:
-    """A note on a column that would be numbers if they were not written with commas."""
-    example = next((text for text in texts if "," in text), None)
-    if example is None or np.isnan(parse_numbers([t.replace(",", "") for t in texts])).any():
-        return None
-    return (
-        f"is read as text, since its numbers have commas (such as {show(example)}); "
-        "write them as 1234.5"
-    )
 
 
 def target_numbers(table: Table, target: str) -> NDArray[np.float64]:

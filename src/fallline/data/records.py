@@ -17,7 +17,8 @@ from fallline.errors import TableError
 
 __all__ = ["Records", "line_of", "scan_records"]
 
-SEPARATORS = b",;\t"
+SEPARATORS = b",;\t|"
+LOOKED_AT = 100  # lines by which the separator is chosen
 NEWLINE, QUOTE, RETURN = b'\n"\r'
 
 
@@ -85,11 +86,30 @@ def unquoted(positions: NDArray[np.int64], quotes: NDArray[np.int64]) -> NDArray
 
 
 def find_separator(data: bytes, starts: Array, ends: Array) -> int:
-    """The separator that occurs most often outside quotes in the first line that has any text."""
-    spans = zip(starts, ends, strict=True)
-    first = next(line for start, end in spans if (line := data[start:end]).strip(b" \r"))
-    bare = re.sub(rb'"[^"]*"', b"", first)
-    return max(SEPARATORS, key=bare.count)
+    """The separator that occurs equally often, outside quotes, in the first lines with any text.
+
+    Of several the one that occurs most; where none does, the one that occurs most often in the
+    first line. Where the first line has none, as a title, the one that most other lines agree on.
+    """
+    lines: list[bytes] = []
+    for start, end in zip(starts, ends, strict=True):
+        line = data[start:end]
+        if line.strip(b" \r"):
+            lines.append(re.sub(rb'"[^"]*"', b"", line))
+        if len(lines) == LOOKED_AT:
+            break
+    counts = {separator: [line.count(separator) for line in lines] for separator in SEPARATORS}
+    steady = [s for s in SEPARATORS if counts[s][0] > 0 and len(set(counts[s])) == 1]
+    if steady or any(counts[s][0] for s in SEPARATORS):
+        return max(steady or SEPARATORS, key=lambda separator: counts[separator][0])
+    return max(SEPARATORS, key=lambda separator: agreement(counts[separator]))
+
+
+def agreement(counts: list[int]) -> tuple[int, int]:
+    """How many lines have the same number of separators, and how many those are."""
+    found = [count for count in counts if count]
+    usual = max(set(found), key=found.count, default=0)
+    return found.count(usual), usual
 
 
 def surrounding_blanks(
@@ -153,15 +173,43 @@ def find_blank(
             blank[row] = True
         first = int(np.argmin(blank))
         shape = int(spans[first, 3]), int(spans[first, 2])
-    width, first_line = shape
+    width = shape[0]
     for row in np.flatnonzero((spans[:, 3] != width) & ~blank):
-        start, end, line, fields = (int(value) for value in spans[row])
+        start, end, fields = (int(spans[row, i]) for i in (0, 1, 3))
         if fields == 1 and not data[start:end].strip():
             blank[row] = True
             continue
-        noun = "field" if fields == 1 else "fields"
-        raise TableError(
-            f"{source}, line {line}: has {fields} {noun}, but line {first_line} has {width}; "
-            "give it as many, or put a field that holds the separator in quotes"
-        )
+        raise TableError(ragged(source, data, spans[~blank], int(row), shape, spans[row]))
     return blank
+
+
+def ragged(
+    source: str,
+    data: bytes,
+    spans: NDArray[np.int64],
+    row: int,
+    shape: tuple[int, int],
+    wrong: NDArray[np.int64],
+) -> str:
+    """Which line has another number of fields than the first, and what that may be."""
+    width, first_line = shape
+    start, end, line, fields = (int(value) for value in wrong)
+    noun = "field" if fields == 1 else "fields"
+    said = f"{source}, line {line}: has {fields} {noun}, but line {first_line} has {width}"
+    widths, counts = np.unique(spans[:, 3], return_counts=True)
+    usual = int(widths[np.argmax(counts)])
+    if usual != width and counts.max() > 0.5 * len(spans):
+        first = int(np.argmax(spans[:, 3] == usual))
+        above = int(spans[first, 2]) - 1
+        title = data[int(spans[0, 0]) : int(spans[0, 1])].strip()
+        mark = title[:1].decode("ascii", "replace")
+        comment = f" or --comment {mark!r}" if mark in "#%;!" and mark else ""
+        return (
+            f"{said}; most lines have {usual}: if the {above} above are a title, use --skip-lines "
+            f"{above}{comment}"
+        )
+    advice = "give it as many, or put a field that holds the separator in quotes"
+    if np.all(spans[spans[:, 2] > line, 3] != width) and fields < width:
+        word = data[start:end].strip().decode("utf-8", "replace")[:12].split(" ")[0] or "Total"
+        advice += f"; or leave such lines out, if they are no rows (--comment {word!r})"
+    return f"{said}; {advice}"

@@ -1,7 +1,8 @@
 """Where a table's bytes come from: files, globs, standard input, packed or not.
 
-The kind of a file is told by its first bytes, not by its name: gzip and Zstandard are unpacked on
-the way, Parquet and Excel files recognised, and a text that begins with ``{`` is JSON lines.
+The kind of a file is told by its first bytes, not by its name: gzip, bzip2, xz, Zstandard and a zip
+of one file are unpacked on the way, Parquet and Excel files recognised; a text that begins with
+``{`` is JSON lines, one that begins with ``[{`` a JSON array.
 """
 
 import codecs
@@ -9,6 +10,7 @@ import glob
 import gzip
 import io
 import os
+import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -19,10 +21,21 @@ from typing import IO, Any
 
 from fallline.errors import TableError
 
-__all__ = ["STANDARD_INPUT", "Source", "expand", "open_source", "read_bytes"]
+__all__ = [
+    "STANDARD_INPUT",
+    "Source",
+    "encodings_of",
+    "expand",
+    "is_packed",
+    "kind_of",
+    "open_source",
+    "read_bytes",
+]
 
 STANDARD_INPUT = "-"
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+BZIP2, XZ = b"BZh", b"\xfd7zXZ\x00"
+BZIP2_BLOCK = b"\x31\x41\x59\x26\x53\x59"
 PARQUET, ZIP, OLD_EXCEL = b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -31,8 +44,8 @@ UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 class Source:
     """An open file: its name for messages, its kind, and its bytes, unpacked.
 
-    ``kind`` is "text", "json", "parquet" or "excel"; ``seekable`` tells whether the file is read
-    from its own place, so that a block can be found again.
+    ``kind`` is "text", "json" (lines), "array" (of JSON), "parquet" or "excel"; ``seekable`` tells
+    whether the file is read from its own place, so that a block can be found again.
     """
 
     name: str
@@ -69,6 +82,10 @@ def open_source(path: str, encoding: str | None = None) -> Iterator[Source]:
     try:
         stream, packed = unpacked(name, raw)
         start = peek(name, stream)
+        if start.startswith(ZIP):
+            inner = from_zip(name, read_bytes(name, stream))
+            stream, packed = io.BufferedReader(io.BytesIO(inner)), True
+            start = peek(name, stream)
         kind = kind_of(start)
         if kind == "text" and (encoding is not None or start.startswith(UTF_16)):
             text = read_bytes(name, stream)
@@ -101,7 +118,51 @@ def unpacked(name: str, raw: Any) -> tuple[Any, bool]:
         return io.BufferedReader(gzip.GzipFile(fileobj=raw)), True
     if start.startswith(ZSTD):
         return io.BufferedReader(zstd().ZstdFile(raw)), True
+    if start.startswith(BZIP2) and start[4:10] == BZIP2_BLOCK:
+        import bz2
+
+        return bz2.BZ2File(raw), True
+    if start.startswith(XZ):
+        import lzma
+
+        return lzma.LZMAFile(raw), True
     return raw, False
+
+
+def is_packed(start: bytes) -> bool:
+    """Whether a file that begins so is packed."""
+    return start.startswith((GZIP, ZSTD, XZ, ZIP)) or (
+        start.startswith(BZIP2) and start[4:10] == BZIP2_BLOCK
+    )
+
+
+def from_zip(name: str, data: bytes) -> bytes:
+    """The one table in a zip archive; an Excel file, which is a zip too, as it is.
+
+    Raises TableError where there are several, or where it cannot be unpacked.
+    """
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = [
+                member.filename
+                for member in archive.infolist()
+                if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+            ]
+            if {"[Content_Types].xml", "mimetype"} & set(members):
+                return data
+            if len(members) != 1:
+                listed = ", ".join(members[:4]) + (", ..." if len(members) > 4 else "")
+                raise TableError(
+                    f"{name}: holds {len(members)} files{': ' if members else ''}{listed}; unpack "
+                    "it, and name the table"
+                )
+            return archive.read(members[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        return data  # its reader says that it is damaged
+    except (RuntimeError, NotImplementedError) as reason:  # a password, an unknown method
+        raise TableError(f"{name}: cannot be unpacked ({reason})") from None
 
 
 def zstd() -> Any:
@@ -118,6 +179,8 @@ def kind_of(start: bytes) -> str:
     if start.startswith((ZIP, OLD_EXCEL)):
         return "excel"
     text = start.removeprefix(codecs.BOM_UTF8).lstrip()
+    if re.match(rb"\[\s*\{", text):
+        return "array"
     return "json" if text.startswith(b"{") else "text"
 
 
@@ -138,13 +201,13 @@ def told_as_table_error(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as reason:
-        if isinstance(reason, gzip.BadGzipFile):
+        if isinstance(reason, gzip.BadGzipFile) or reason.errno is None:
             raise TableError(f"{name}: the archive is damaged ({reason})") from None
         raise TableError(f"{name}: cannot be read ({reason.strerror or reason})") from None
     except (EOFError, zlib.error) as reason:
         raise TableError(f"{name}: the archive is damaged ({reason})") from None
     except Exception as reason:
-        if type(reason).__name__ != "ZstdError":
+        if type(reason).__name__ not in ("ZstdError", "LZMAError"):
             raise
         raise TableError(f"{name}: the archive is damaged ({reason})") from None
 
@@ -160,3 +223,19 @@ def in_utf8(name: str, data: bytes, encoding: str) -> bytes:
         ) from None
     except UnicodeError as reason:
         raise TableError(f"{name}: is not text in {encoding} ({reason})") from None
+
+
+LIKELY = ("cp1252", "shift_jis", "gb18030", "euc-kr", "big5", "cp1251", "cp437", "latin-1")
+
+
+def encodings_of(data: bytes) -> list[str]:
+    """Common encodings in which the bytes are text, the likeliest first."""
+    found = []
+    for encoding in LIKELY:
+        try:
+            text = data.decode(encoding)
+        except UnicodeError:
+            continue
+        if not any(0x7F <= ord(letter) < 0xA0 for letter in set(text)):
+            found.append(encoding)
+    return found

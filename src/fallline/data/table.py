@@ -5,17 +5,19 @@ encoding asks (numbers, counts, codes, what is missing) has one answer for both.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from fallline.arrays import ArrayLike
+from fallline.data.spelling import Spelling
 from fallline.errors import TableError
 from fallline.text import is_number
 
-__all__ = ["ABSENT", "UNKNOWN", "Table", "nearest", "parse_numbers", "show"]
+__all__ = ["ABSENT", "UNKNOWN", "Table", "nearest", "parse_numbers", "show", "to_numbers"]
 
 UNKNOWN, ABSENT = -1, -2  # the codes of a text that is not in the mapping, and of a missing cell
 
@@ -27,7 +29,11 @@ class Table:
     ``frame`` has columns of String (whitespace stripped) and of numbers, missing cells null and
     no NaN; ``source`` is the file's name, for messages; ``lines`` (n,) is the line of the file on
     which each row begins, or the ``unit`` "row" counted from 1. Rows of several ``files`` carry
-    the number of theirs in ``origin`` (n,). ``notes`` are for a person to read.
+    the number of theirs in ``origin`` (n,). ``notes`` are for a person to read. ``reading`` are the
+    options that the files were read by, less those at their defaults; ``spellings`` say how the
+    numbers of some columns were written, which are numbers by now; ``index`` are the columns of a
+    pandas index, ``counters`` those that count the rows of the whole file; ``separator`` stands
+    between the fields of a text file.
     """
 
     frame: pl.DataFrame
@@ -37,6 +43,11 @@ class Table:
     files: tuple[str, ...] = ()
     origin: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
+    index: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ()
+    separator: str | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -76,11 +87,6 @@ class Table:
         """(n,) the cells as numbers; NaN where one is missing or no number. May hold infinities."""
         return to_numbers(self.frame[column])
 
-    def seconds(self, column: str, form: str) -> NDArray[np.float64]:
-        """(n,) dates written in ``form`` (strftime) as seconds since 1970; NaN for other cells."""
-        dates = self.texts(column).str.to_datetime(form, strict=False, exact=True, time_unit="ms")
-        return to_numbers(dates.dt.epoch("ms")) / 1e3
-
     def texts(self, column: str) -> pl.Series:
         """The cells as texts."""
         return self.frame[column].cast(pl.String)
@@ -99,7 +105,8 @@ class Table:
 
     def require(self, columns: Sequence[str]) -> None:
         """Raise TableError, naming all that are missing, unless the table has the columns."""
-        lacking = [name for name in columns if name not in self.columns]
+        there = set(self.columns)  # Polars makes the list anew each time
+        lacking = [name for name in columns if name not in there]
         if not lacking:
             return
         named = ", ".join(f"{name!r}{nearest(name, self.columns)}" for name in lacking)

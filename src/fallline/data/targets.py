@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from fallline.arrays import ArrayLike
+from fallline.data.dates import like_dates
 from fallline.data.table import ABSENT, Table, parse_numbers, show
+from fallline.data.values import by_value
 from fallline.errors import TableError
 from fallline.limits import check_choice
 
@@ -27,6 +30,7 @@ TASKS = ("binary", "classes", "numbers", "counts")
 QUANTITIES = ("numbers", "counts")  # the tasks whose targets are numbers and not classes
 MAX_COUNTED = 1000  # whole numbers from 0 on, none larger and some 0, are counts
 MAX_NUMBERED_CLASSES = 10  # whole numbers with more distinct values than this are quantities
+FEW_ROWS_OF_A_CLASS = 3  # more different texts than a third of the rows are no classes
 NUMBER_SHARE = 0.9  # a column with this share of numbers was meant to be numbers throughout
 MIN_TO_JUDGE = 10
 MIN_TO_COUNT = 100
@@ -53,11 +57,7 @@ def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
     counts = part.counts(target)
     if recognise_numbers(part, target, "--task classes") is None:
         check_several(part, target, [text for text, _ in counts])
-        if len(counts) == len(part) > MAX_NUMBERED_CLASSES:
-            raise TableError(
-                f"{table.source}: the target column {target!r} has another text in every row, so "
-                "there are no classes to learn"
-            )
+        check_few_classes(part, target, counts)
         return "binary" if len(counts) == 2 else "classes"
     distinct = np.unique(parse_numbers([text for text, _ in counts]))
     check_several(part, target, [str(value) for value in distinct])
@@ -70,6 +70,27 @@ def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
     some_zero = counts and np.mean(part.numbers(target) == 0) >= 0.01
     counted = some_zero and distinct[0] >= 0 and distinct[-1] <= MAX_COUNTED
     return "counts" if counted and len(part) >= MIN_TO_COUNT else "numbers"
+
+
+def check_few_classes(part: Table, target: str, counts: list[tuple[str, int]]) -> None:
+    """Raise TableError where the texts of a target are too many, for its rows, to be classes."""
+    n, known = len(counts), sum(rows for _, rows in counts)
+    if n <= MAX_NUMBERED_CLASSES or known >= FEW_ROWS_OF_A_CLASS * n:
+        return
+    once = sum(rows == 1 for _, rows in counts)
+    row = 0
+    what = (
+        "another text in every row"
+        if n == known
+        else (f"{n:,} different texts in {known:,} rows, {once:,} of them once")
+    )
+    dates = " (they look like dates: give a number, such as days since the first)"
+    shown = dates if like_dates(part.frame[target].cast(pl.String)) else ""
+    raise TableError(
+        f"{part.place(row, target)}: {show(part.cell(row, target))}: the target has {what}, so "
+        f"there are no classes to learn{shown}; `fallline look` shows how it is read, and "
+        "--task classes takes them as classes all the same"
+    )
 
 
 def check_counts(table: Table, target: str, values: NDArray[np.float64]) -> None:
@@ -171,37 +192,18 @@ def class_codes(
     part of a well-known census file is written so. Raises TableError for an unknown or a missing
     class, naming the line.
     """
-    index = {name: number for number, name in enumerate(classes)}
-    by_number = numbered(classes)
-    mapping: dict[str, int] = {}
-    dotted: list[str] = []
-    for text, _ in table.counts(target):
-        found = look_up(text, index, by_number)
-        if found is None and text.endswith("."):
-            found = look_up(text[:-1].rstrip(), index, by_number)
-            dotted += [text] if found is not None else []
-        if found is not None:
-            mapping[text] = found
+    texts = [text for text, _ in table.counts(target)]
+    mapping = by_value(texts, classes)
+    stripped = {t: t[:-1].rstrip() for t in texts if t not in mapping and t.endswith(".")}
+    known = by_value(list(stripped.values()), classes)
+    dotted = [text for text, bare in stripped.items() if bare in known]
+    mapping |= {text: known[stripped[text]] for text in dotted}
     codes = table.codes(target, mapping)
     check_known(table, target, codes, classes)
     if not dotted:
         return codes, []
     listed = ", ".join(show(text) for text in sorted(dotted)[:4])
     return codes, [f"{target!r}: labels with a dot at the end ({listed}) are read without it"]
-
-
-def numbered(classes: Sequence[str]) -> dict[float, int]:
-    numbers = parse_numbers(classes)
-    if not np.isfinite(numbers).all():
-        return {}
-    return {number: index for index, number in enumerate(numbers.tolist())}
-
-
-def look_up(text: str, index: dict[str, int], by_number: dict[float, int]) -> int | None:
-    found = index.get(text)
-    if found is None and by_number:
-        found = by_number.get(float(parse_numbers([text])[0]))
-    return found
 
 
 def check_known(

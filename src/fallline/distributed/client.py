@@ -89,7 +89,9 @@ def current_client(client: Any = None) -> Any:
         return distributed.get_client()
     except ValueError as error:
         raise ClusterError(
-            "there is no Dask client: give client=distributed.Client(ADDRESS)"
+            "there is no Dask client: make one in this program, client = "
+            "distributed.Client(ADDRESS), before the call (functions of fallline.distributed take "
+            "it as client= too)"
         ) from error
 
 

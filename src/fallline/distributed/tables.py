@@ -26,6 +26,7 @@ from fallline.errors import ClusterError, FalllineError, TableError
 from fallline.limits import check_integer
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, with_defaults
+from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.survey import Division, Reservoir, Survey
@@ -80,7 +81,8 @@ def encoded_rows(
     file: File, division: Division, encoding: Encoding, weigh: Weigher, dtype: Any
 ) -> tuple[Array, ...]:
     """X, y, and the weights where there are any, of a file's training rows."""
-    table = division.training_rows(file.read(), file.number)
+    table = encoding.read(division.training_rows(file.read(), file.number))
+    table, _ = with_target(table, encoding.target)  # less those that are marks for missing
     X = encoding.transform(table, np.dtype(dtype))
     y, _ = encoding.encode_target(table)
     weight = weigh(table, y)
@@ -128,7 +130,14 @@ def train_files(
         f"{len(files)} files were read by the workers of a cluster, a file by one of them; the "
         f"encoding and the linear model are fitted on {len(data.train):,} rows drawn from all"
     )
-    complete(model, data, given, source=source_name(files), surveyed=blocks)
+    complete(
+        model,
+        data,
+        given,
+        source=source_name(files),
+        reading=(how or Reading()).kept(),
+        surveyed=blocks,
+    )
     return model
 
 

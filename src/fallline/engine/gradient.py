@@ -27,6 +27,14 @@ class Gradient:
         stay = GradientDescent(lambda step: 0.0)
         self.n = network.n_parameters
         self.loop = Loop(network, rows, stay, {}, len(rows), **settings)
+        self.alone = self.loop.n_threads == 1 and self.loop.dropout == 0
+        self.results = np.zeros(3)
+        self.record = self.loop.record.copy(
+            n_threads=1, n_rows=len(rows), epochs=1, want_loss=True, sum_before=0.0,
+            mass_before=0.0, rates=np.zeros(1), n_rates=1, step=0, X=rows.X, Y=rows.Y,
+            weight=rows.weight, orders=self.loop.everything, n_order=len(rows),
+            results=self.results,
+        )  # fmt: skip
 
     def __call__(self, batch: Array | None = None, step: int = 0) -> tuple[float, Array]:
         """Of the rows numbered in ``batch``, or of all; the gradient (n_parameters,) is a copy.
@@ -35,5 +43,15 @@ class Gradient:
         """
         if batch is not None and len(batch) == 0:
             return 0.0, np.zeros(self.n, self.loop.theta.dtype)
-        loss, _ = self.loop.epoch(batch, step, want_loss=True)
+        if batch is None and self.alone:
+            loss = self.of_all_rows()
+        else:
+            loss, _ = self.loop.epoch(batch, step, want_loss=True)
         return loss, self.loop.gradient[: self.n].copy()
+
+    def of_all_rows(self) -> float:
+        """The loss of all rows by the same call each time: L-BFGS on a small table waits for it."""
+        self.loop.theta[: self.n] = self.loop.network.parameters
+        self.loop.run(self.record.address)
+        total, mass, _ = self.results.tolist()
+        return float(total / mass) if mass > 0 else 0.0

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from fallline.engine.functions import missing, needs_compiler
 from fallline.engine.layout import BLOCK, MAX_PARTS, Layout, aligned, padded, part_length
 from fallline.engine.library import Function, function, shared, usable
 from fallline.engine.records import TRAIN, Record
-from fallline.engine.threads import helpers
+from fallline.engine.threads import free_cores, run_together
 from fallline.engine.tiny import Tiny, unrolls
 from fallline.engine.watch import Watch
 
@@ -95,7 +95,7 @@ class Loop:
         self.everything = np.arange(len(rows))
         self.pace: dict[int, float] = {}  # seconds a step, by size of the team
         self.calls, self.team_now = 0, 1
-        self.threads = threads
+        self.threads = min(threads, MAX_PARTS)
         unroll = unroll and self.full and unrolls(network, rows, optimizer, penalty, dropout)
         self.tiny = Tiny(network, rows) if unroll else None
         self._lay_out([bool(name) for name in names])
@@ -302,13 +302,15 @@ class Loop:
         """The call of a record by up to so many threads: sum of losses, mass, and steps."""
         record.set(X=rows.X, Y=rows.Y, weight=rows.weight, orders=orders, n_order=len(orders))
         self.barrier[0] = 0
-        with helpers(n_threads - 1) as (pool, count):
-            record.set(n_threads=count + 1)
-            if pool is not None:
-                for thread in range(1, count + 1):
-                    helper = record.copy(thread=thread, workspace=self.workspaces[thread])
-                    pool.submit(self.call_record, helper)
-            self.run(record.address)
+        with free_cores(n_threads) as count:
+            record.set(n_threads=count)
+            team = [
+                record.copy(thread=thread, workspace=self.workspaces[thread])
+                for thread in range(count if count > 1 else 0)
+            ]
+            if not (team and run_together([partial(self.call_record, each) for each in team])):
+                record.set(n_threads=1)
+                self.run(record.address)
         total, mass, done = self.results.tolist()
         return total, mass, int(done)
 

@@ -25,7 +25,7 @@ from fallline.engine.library import function, loaded
 from fallline.engine.loop import MAX_DRAWN, Loop, rates_of, settings_of
 from fallline.engine.orders import permutations
 from fallline.engine.records import INTERLEAVE, Record
-from fallline.engine.threads import helpers
+from fallline.engine.threads import free_cores, run_together
 
 __all__ = ["Course", "train_many"]
 
@@ -76,7 +76,7 @@ def train_many(
 def shared_out(
     work: Callable[[slice], list[float]], jobs: list[slice], threads: int
 ) -> list[list[float]]:
-    """``work`` of every job, by this thread and as many others as there are free cores."""
+    """``work`` of every job, by as many threads as there are free cores."""
     left = deque(enumerate(jobs))
     results: list[list[float]] = [[] for _ in jobs]
 
@@ -88,15 +88,13 @@ def shared_out(
                 return
             try:
                 results[number] = work(job)
-            except BaseException:  # Ctrl-C too: the others end with the jobs that they are at
+            except BaseException:  # the others end with the jobs that they are at
                 left.clear()
                 raise
 
-    with helpers(min(threads, len(jobs)) - 1) as (pool, count):
-        helping = [pool.submit(share) for _ in range(count)] if pool is not None else []
-        share()
-        for each in helping:
-            each.result()
+    with free_cores(min(threads, len(jobs))) as count:
+        if count == 1 or not run_together([share] * count, give_up=left.clear):
+            share()
     return results
 
 

@@ -1,17 +1,21 @@
-"""Threads that help: how many there may be, and no more of them than there are free cores."""
+"""Threads that work together: how many there may be, and how they start and end as one.
+
+Ctrl-C may come at any moment, and a system may refuse a thread. In a compiled run the threads wait
+for each other without a word from Python, so either all of a team begin or none does.
+"""
 
 import os
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from _thread import allocate_lock, start_new_thread
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
-__all__ = ["helpers", "threads_allowed"]
+__all__ = ["free_cores", "run_together", "threads_allowed"]
 
 # What other numerical libraries are held to by joblib, Dask, batch systems and users.
 LIMITS = ("FALLLINE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 lock = threading.Lock()
-at_work = 0  # threads of all runs in this process, their own ones included
+at_work: dict[object, int] = {}  # threads of all runs in this process, their own ones included
 
 
 def threads_allowed() -> int:
@@ -23,21 +27,77 @@ def threads_allowed() -> int:
 
 
 @contextmanager
-def helpers(wanted: int) -> Iterator[tuple[ThreadPoolExecutor | None, int]]:
-    """Up to ``wanted`` threads, as many as there are cores that no other run is using.
+def free_cores(wanted: int) -> Iterator[int]:
+    """How many of ``wanted`` threads may work: as many as there are cores that no other run uses.
 
-    So runs that are started side by side, in threads of joblib or Dask, share the cores.
+    At least one. So runs that are started side by side, in threads of joblib or Dask, share the
+    cores.
     """
-    global at_work  # noqa: PLW0603
-    with lock:
-        count = max(0, min(wanted, threads_allowed() - at_work - 1)) if wanted > 0 else 0
-        at_work += count + 1
+    run = object()
     try:
-        if count == 0:
-            yield None, 0
-        else:
-            with ThreadPoolExecutor(count) as pool:
-                yield pool, count
-    finally:
         with lock:
-            at_work -= count + 1
+            free = threads_allowed() - sum(at_work.values()) if wanted > 1 else 1
+            at_work[run] = max(1, min(wanted, free))
+        yield at_work[run]
+    finally:
+        at_work.pop(run, None)
+
+
+def run_together(
+    works: Sequence[Callable[[], object]], give_up: Callable[[], object] = lambda: None
+) -> bool:
+    """Each of ``works`` in a thread of its own, all at the same time; waits until they have ended.
+
+    False, and nothing was begun, where the system refuses a thread. On Ctrl-C ``give_up`` is
+    called, and KeyboardInterrupt raised once the threads have ended; so is an error of a thread.
+    The threads are made by the primitives below the module threading, whose Python code Ctrl-C may
+    cut short.
+    """
+    decision: list[bool] = []  # whether to begin: the first word counts
+    ended: list[int] = []
+    errors: list[BaseException] = []
+    gate, last = allocate_lock(), allocate_lock()
+    gate.acquire()
+    last.acquire()
+
+    def helper(number: int) -> None:
+        with suppress(RuntimeError):  # the gate may be opened twice
+            gate.acquire()
+            gate.release()
+        if not decision[0]:
+            return
+        try:
+            works[number]()
+        except BaseException as error:
+            errors.append(error)
+        ended.append(number)
+        if len(ended) == len(works):
+            with suppress(RuntimeError):
+                last.release()
+
+    interrupt: BaseException | None = None
+    try:
+        for number in range(len(works)):
+            start_new_thread(helper, (number,))
+        decision.append(True)
+    except RuntimeError:  # "can't start new thread"
+        decision.append(False)
+    except BaseException as error:
+        decision.append(False)
+        interrupt = error
+    while True:
+        try:
+            with suppress(RuntimeError):
+                gate.release()
+            if interrupt is not None:
+                give_up()
+            while decision[0] and len(ended) < len(works):
+                last.acquire()
+            break
+        except BaseException as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
+    if errors:
+        raise errors[0]
+    return decision[0]

@@ -64,7 +64,13 @@ def contents(model: Network | TableModel | Path_) -> dict[str, Any]:
     if isinstance(model, Network):
         return {"network": model, "encoding": None, "training": None}
     if isinstance(model, TableModel):
-        return {"network": model.network, "encoding": model.encoding, "training": model.facts}
+        ends = model.ends()
+        return {
+            "network": model.network,
+            "encoding": model.encoding,
+            "training": model.facts,
+            "ends": None if ends is None else list(ends),
+        }
     found = read_model(model)
     if found.checkpoint is not None:
         raise ModelFileError(
@@ -94,6 +100,7 @@ def as_python(model: Mapping[str, Any]) -> str:
         "activations": list(network.activations),
         "dtype": dtype.str,
         **terms(network, encoding),
+        "target_ends": model.get("ends"),
     }
     weights = base64.b64encode(network.parameters.astype(dtype).tobytes()).decode()
     made = f"MODEL: dict[str, Any] = {pprint.pformat(facts, width=WIDTH, sort_dicts=False)}\n"

@@ -172,13 +172,33 @@ def as_text(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
     features = [0.0] * (len(names) + column["has_missing"])
     if value is None and column["has_missing"]:
         features[-1] = 1.0
-    elif value is not None and str(value) in column["categories"]:
-        features[column["categories"].index(str(value))] = 1.0
+    elif (place_of := category(column, value)) is not None:
+        features[place_of] = 1.0
     elif column["has_other"]:
         features[len(names) - 1] = 1.0
     if column.get("pair", False):  # -1 for the first, 1 for the second
         return [features[1] - features[0], *features[2:]]
     return features
+
+
+def category(column: Mapping[str, Any], value: Any) -> int | None:
+    """Which category a value is: as it is written, else as a truth value or a number."""
+    names: list[str] = column["categories"]
+    if value is None:
+        return None
+    text = str(value)[:1] if column["by_letter"] else str(value)
+    if text in names:
+        return names.index(text)
+    same = [i for i, name in enumerate(names) if alike(text, name)]
+    return same[0] if len(same) == 1 else None
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two texts are the same truth value or number: True and true, 2 and 2.0."""
+    if {one.lower(), other.lower()} <= {"true", "false"}:
+        return one.lower() == other.lower()
+    numbers = NUMBER.fullmatch(one) and NUMBER.fullmatch(other)
+    return bool(numbers) and float(one) == float(other)
 
 
 def as_date(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
@@ -194,7 +214,11 @@ def as_date(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
 
 
 def seconds_of(text: str, form: str, place: str) -> float:
-    """Seconds since 1970 of a date that is written in the form of the training rows."""
+    """Seconds since 1970 of a date that is written in the form of the training rows, or as ISO."""
+    if re.match(r"\d{4}-\d{2}-\d{2}", text) and not form.startswith("%Y"):
+        form = "%Y-%m-%d" if len(text) == 10 else "%Y-%m-%d %H:%M:%S"
+    if re.search("%[bBpIy]", form):
+        return by_strptime(text, form, place)
     found = date_pattern(form).fullmatch(text)
     try:
         if found is None:
@@ -212,6 +236,15 @@ def seconds_of(text: str, form: str, place: str) -> float:
         ahead = 3600 * int(zone[1:3]) + 60 * int(zone[3:5])
         seconds -= ahead if zone[0] == "+" else -ahead
     return (seconds * 1e3 + milliseconds) / 1e3
+
+
+def by_strptime(text: str, form: str, place: str) -> float:
+    """The same for forms with names of months, AM and PM, or years of two digits."""
+    try:
+        whole = datetime.datetime.strptime(text, form)
+    except ValueError:
+        raise ValueError(f"{place}: {text!r} is not a date of the form {form}") from None
+    return (whole - datetime.datetime(1970, 1, 1)).total_seconds()
 
 
 @cache
@@ -241,6 +274,8 @@ def predict(rows: Iterable[Any]) -> list[Any]:
     if MODEL["task"] in ("binary", "classes"):
         return [MODEL["classes"][k] for k in shares(rows).argmax(axis=1).tolist()]
     output = forward(encode(rows)) * MODEL["target_scale"] + MODEL["target_mean"]
+    if MODEL.get("target_ends") is not None:  # the training targets' range, and half of it more
+        output = np.clip(output, *MODEL["target_ends"])
     numbers: list[Any] = (output[:, 0] if output.shape[1] == 1 else output).tolist()
     return numbers
 

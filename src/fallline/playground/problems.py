@@ -11,6 +11,7 @@ from fallline import lesson
 from fallline.arrays import Array
 from fallline.core.splits import holdout
 from fallline.data.encoding import Encoding
+from fallline.data.recognition import resolved
 from fallline.data.table import Table
 from fallline.data.targets import guess_task, strata
 from fallline.errors import ParameterError, TableError
@@ -244,6 +245,7 @@ def table_problem(
     """A table's rows, encoded as for training; the target is the last column unless named."""
     target = target or data.target or table.columns[-1]
     table.require([target])
+    table = resolved(table, target=target, task=task)
     usable = table.take(np.flatnonzero(~table.missing(target)))
     everything = np.arange(len(usable))
     if len(usable) < 2:

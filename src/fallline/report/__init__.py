@@ -127,8 +127,8 @@ def small(text: str) -> str:
 def training(model: TableModel) -> str:
     history = model.history
     caption = f"{history.epochs_done} epochs: {history.message}. "
-    caption += "The training loss holds the penalty on the weights (l2, l1) too."
-    drawing = charts.svg(charts.losses(history), "training and validation loss")
+    caption += "Both are the data's loss, without the penalty on the weights (l2, l1)."
+    drawing = charts.svg(charts.losses(model.data_history), "training and validation loss")
     return grid(figure(drawing, caption))
 
 
@@ -253,7 +253,7 @@ def limits(model: TableModel, where: str, *, has_test: bool) -> str:
         + ("." if has_test else "; hold out test rows with --test to have honest ones."),
         "What it goes by need not be a cause. Whether its errors fall on some people more than on "
         "others has not been looked at.",
-        *advice(model.encoding.task, facts, model.history),
+        *advice(model.encoding.task, facts, model.data_history),
     ]
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 

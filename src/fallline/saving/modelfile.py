@@ -31,8 +31,10 @@ from fallline.training.position import Position
 
 __all__ = ["FORMAT", "Checkpoint", "Model", "load", "read_model", "save"]
 
-FORMAT = 1
+FORMAT = 2  # from 2 on a large encoding may be a tensor
+FORMAT_OF_SMALL = 1
 MAX_HEADER = 1 << 20
+LARGE = MAX_HEADER // 4  # an encoding or settings of more bytes are a tensor
 MARK = b"sha256:"
 ZEROS = b"0" * 64
 HISTORY_LISTS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
@@ -66,11 +68,11 @@ def save(
     history: History | None = None,
     encoding: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
+    tensors: Mapping[str, Array] | None = None,
 ) -> None:
-    """Write the network to a model file, atomically.
+    """Write the network to a model file, atomically; ``tensors`` are kept beside its own.
 
-    Raises FileWriteError where the file cannot be written, ParameterError where the encoding is
-    larger than a header may be.
+    Raises FileWriteError where the file cannot be written.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -79,7 +81,7 @@ def save(
     >>> fl.load("net.safetensors")
     <Network 3-2-1, sigmoid, sigmoid, binary_cross_entropy, 11 parameters, float64>
     """
-    write_model(path, network, history, encoding=encoding, training=training)
+    write_model(path, network, history, encoding=encoding, training=training, tensors=tensors)
 
 
 def load(path: Path_) -> Network:
@@ -130,13 +132,14 @@ def write_model(
         "history": None if history is None else history_facts(history),
         "checkpoint": checkpoint,
     }
+    content["format"] = FORMAT_OF_SMALL
+    for name in ("encoding", "training"):
+        packed = json.dumps(content[name], allow_nan=False)
+        if len(packed) > LARGE:
+            arrays[f"json.{name}"] = np.frombuffer(packed.encode(), dtype=np.uint8)
+            content |= {name: None, "format": FORMAT}
     text = json.dumps(content, allow_nan=False)
     raw = serialise({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {"fallline": text})
-    if header_length(raw) > MAX_HEADER:
-        raise ParameterError(
-            f"the table's encoding and settings take more than {MAX_HEADER:,} bytes, the most "
-            "that a model file holds; set columns with many texts aside (--types COL=skip)"
-        )
     write_bytes(path, with_checksum(raw))
 
 
@@ -232,6 +235,10 @@ def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
                 f"it was written by Fallline {content['version']} in format {content['format']}; "
                 f"this version reads up to {FORMAT}: install a newer one"
             )
+        for name in ("encoding", "training"):
+            packed = tensors.pop(f"json.{name}", None)
+            if packed is not None:
+                content[name] = json.loads(packed.tobytes())
         network = build_network(content["network"], tensors)
         history = build_history(content["history"], tensors)
         return Model(

@@ -4,12 +4,14 @@ from typing import Any
 
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better
+from fallline.text import figure
 from fallline.training.history import History
 
 __all__ = ["advice"]
 
 MOST = 3
 FEW_ROWS = 2_000
+VERY_FEW_ROWS = 20
 RARE = 0.1
 STILL_FALLING = 0.9
 OVERFIT = 0.5
@@ -29,7 +31,7 @@ def advice(task: str, facts: dict[str, Any], history: History) -> list[str]:
 
 
 def about_linear(task: str, facts: dict[str, Any]) -> list[str]:
-    scores = facts["scores"].get("test") or facts["scores"]["validation"]
+    scores = list(facts["scores"].values())[-1]
     if "linear" not in scores or not facts["hidden"]:
         return []
     name = MAIN_SCORE[task]
@@ -37,8 +39,8 @@ def about_linear(task: str, facts: dict[str, Any]) -> list[str]:
     if better(name, network, linear):
         return []
     return [
-        f"{LINEAR_NAMES[task]} has as good a {SCORE_NAMES[name]} ({linear:.4g} against "
-        f"{network:.4g}): it is the simpler model (--hidden 0)"
+        f"{LINEAR_NAMES[task]} has as good a {SCORE_NAMES[name]} ({figure(linear)} against "
+        f"{figure(network)}): it is the simpler model (--hidden 0)"
     ]
 
 
@@ -71,13 +73,17 @@ def about_classes(facts: dict[str, Any]) -> list[str]:
         return []
     return [
         f"only {min(shares):.1%} of the rows are of the rarer class: if finding those matters more "
-        "than the share of right answers, try --class-weight balanced"
+        "than the share of right answers, try --class-weight balanced (probabilities, and so the "
+        "log loss, are then those of a table with as many rows of each class)"
     ]
 
 
 def about_rows(facts: dict[str, Any]) -> list[str]:
-    if facts["rows"] >= FEW_ROWS:
+    if facts["rows"] >= FEW_ROWS or not facts["validation_rows"]:
         return []
+    if facts["rows"] < VERY_FEW_ROWS:
+        held_out = facts["validation_rows"]
+        return [f"of so few rows {held_out} are held out: --validation 0 trains on all of them"]
     return [
         f"{facts['validation_rows']} held-out rows give a rough score: `fallline cv` tells how "
         "far it varies"

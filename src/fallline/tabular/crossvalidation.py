@@ -5,21 +5,33 @@ a part of those is held out to choose the best epoch. The standard error of a me
 folds, s / sqrt(folds); folds share training rows, so it is somewhat too small.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.splits import folds, holdout
+from fallline.core.splits import folds, holdout, holdout_size, time_folds
+from fallline.data.reading import as_table
+from fallline.data.recognition import resolved
 from fallline.data.table import Table
-from fallline.data.targets import guess_task, strata
+from fallline.data.targets import find_classes, guess_task, strata
 from fallline.errors import ParameterError, TableError
-from fallline.limits import check_integer, check_number
+from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.baselines import fit_linear
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, with_defaults
-from fallline.tabular.preparation import Prepared, Split, column_types, encode, with_target
+from fallline.tabular.preparation import (
+    SPLITS,
+    Prepared,
+    Split,
+    column_types,
+    encode,
+    kept_types,
+    ordered_classes,
+    with_target,
+)
 from fallline.tabular.recipes import RecipeStart, recipes
 from fallline.tabular.scoring import network_scores
 from fallline.tabular.train import train_prepared
@@ -96,7 +108,7 @@ def mean_and_error(values: Array) -> tuple[float, float]:
 
 
 def cross_validate(
-    table: Table,
+    table: Any,
     target: str,
     *,
     n_folds: int = 5,
@@ -108,49 +120,78 @@ def cross_validate(
 
     ``n_folds`` and ``repeats``: so many folds, drawn anew so many times. Classes are spread
     evenly over the folds. ``groups`` is a column whose equal cells stay together; it is not
-    learned from. The options are those of :func:`fallline.train_table`; ``validation`` is a share
-    of each fold's training rows. Raises TableError or ParameterError.
+    learned from. ``split`` "time": the rows are in the order of time, and each fold is predicted
+    from those before it. The options are those of :func:`fallline.train_table`; ``validation`` is
+    a share of each fold's training rows. Raises TableError or ParameterError.
     """
     given = with_defaults(options)
     check_integer("folds", n_folds)
     check_integer("repeats", repeats)
     validation = check_number("validation", given["validation"])
     chosen, on_run = recipes(given), given["on_run"]
+    table = resolved(as_table(table), kept_types(options), target=target, task=given["task"])
     usable, set_aside = with_target(table, target)
     everything = np.arange(len(usable))
     task = given["task"] or guess_task(usable, target, everything)
     classes = strata(usable, target, everything, task)
+    all_classes = None if classes is None else find_classes(usable, target, task)
+    all_classes = ordered_classes(usable, target, task, given["positive"]) or all_classes
+    in_time = check_choice("split", given["split"], SPLITS) == "time"
+    if in_time and (groups is not None or repeats > 1):
+        raise ParameterError("--split time has one order of the rows: leave --groups and --repeats")
     group_of = None if groups is None else group_numbers(usable, groups)
     check_enough(usable, n_folds, group_of)
     ignored = [*given["ignore"], *([groups] if groups is not None else [])]
     types = column_types(given["types"], ignored, given["weights"])
     result = CrossValidation(task, target, usable, set_aside, n_folds, repeats, groups)
     generator = np.random.default_rng(check_integer("seed", given["seed"]))
-    for repeat in range(1, repeats + 1):
-        fold_of = folds(len(usable), n_folds, generator, classes, group_of)
-        for number in range(n_folds):
-            split = split_for(fold_of == number, validation, classes, group_of, generator)
-            data = encode(
-                [usable],
-                target,
-                split,
-                task=task,
-                types=types,
-                weights=given["weights"],
-                class_weight=given["class_weight"],
-                dtype=chosen[0].dtype,
-                bins=chosen[0].bins,
-            )
-            if on_run is not None:
-                at = (repeat - 1) * n_folds + number + 1
-                on_run(RecipeStart(at, repeats * n_folds, chosen[0]))
-            model = train_prepared(data, chosen, {**given, "on_run": None})
-            if model.history.stopped == "interrupted":
-                result.complete = False
-                return result
-            fold = scored(model, data, repeat, number + 1, baseline=given["baseline"])
-            result.done.append(fold)
+    drawn = splits(len(usable), result, validation, classes, group_of, generator, in_time=in_time)
+    for at, (repeat, number, split) in enumerate(drawn, start=1):
+        data = encode(
+            [usable],
+            target,
+            split,
+            task=task,
+            types=types,
+            weights=given["weights"],
+            class_weight=given["class_weight"],
+            classes=all_classes,
+            dtype=chosen[0].dtype,
+            bins=chosen[0].bins,
+        )
+        if on_run is not None:
+            on_run(RecipeStart(at, repeats * n_folds, chosen[0]))
+        model = train_prepared(data, chosen, {**given, "on_run": None})
+        if model.history.stopped == "interrupted":
+            result.complete = False
+            break
+        result.done.append(scored(model, data, repeat, number, baseline=given["baseline"]))
     return result
+
+
+def splits(
+    n_rows: int,
+    of: CrossValidation,
+    validation: float,
+    classes: Array | None,
+    groups: Array | None,
+    generator: np.random.Generator,
+    *,
+    in_time: bool,
+) -> Iterator[tuple[int, int, Split]]:
+    """Each repeat and fold, both from 1, with its rows to train on, to validate and to test."""
+    for repeat in range(1, of.repeats + 1):
+        if in_time:
+            fold_of = time_folds(n_rows, of.n_folds)
+        else:
+            fold_of = folds(n_rows, of.n_folds, generator, classes, groups)
+        for number in range(of.n_folds):
+            if in_time:
+                yield repeat, number + 1, time_split(fold_of, number, validation)
+            else:
+                test = fold_of == number
+                split = split_for(test, validation, classes, groups, generator)
+                yield repeat, number + 1, split
 
 
 def group_numbers(table: Table, column: str) -> Array:
@@ -193,6 +234,16 @@ def split_for(
     if len(train) < 2 or len(held_out) < 1:
         raise TableError("a fold has too few rows to train on; use more rows or fewer folds")
     return Split(rest[train], rest[held_out], np.flatnonzero(test))
+
+
+def time_split(fold_of: Array, number: int, validation: float) -> Split:
+    """A fold in the order of time: the rows before it train, the last of those validate."""
+    before = np.flatnonzero(fold_of < number)
+    n_out = holdout_size(len(before), validation)
+    if len(before) - n_out < 2 or n_out < 1:
+        raise TableError("a fold has too few rows to train on; use more rows or fewer folds")
+    cut = len(before) - n_out
+    return Split(before[:cut], before[cut:], np.flatnonzero(fold_of == number))
 
 
 def scored(model: TableModel, data: Prepared, repeat: int, number: int, *, baseline: bool) -> Fold:

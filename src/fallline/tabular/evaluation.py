@@ -6,7 +6,7 @@ resample is a vector of them. Calibration: Niculescu-Mizil and Caruana 2005,
 doi:10.1145/1102351.1102430.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,24 @@ from fallline.data.encoding import Encoding
 from fallline.data.targets import QUANTITIES
 
 __all__ = [
+    "LOSS_NAMES",
     "calibration",
     "confusion",
     "intervals",
+    "lead",
     "residuals",
     "roc_curve",
     "shares_of_classes",
     "weighted_scores",
 ]
 
+# What the rows' losses are whose mean is compared with that of the trivial guess
+LOSS_NAMES = {
+    "binary": "log loss",
+    "classes": "log loss",
+    "numbers": "mean squared error",
+    "counts": "mean Poisson deviance",
+}
 RESAMPLES = 1000
 MIN_RESAMPLES = 200
 MAX_DRAWS = 200_000_000
@@ -79,7 +88,7 @@ def number_scorers(encoding: Encoding, y: Array, predicted: Array) -> dict[str, 
         return np.where(total > 0, scores, 0.0)
 
     scorers: dict[str, Scorer] = {
-        "r2": r2,
+        **({"r2": r2} if len(y) > 1 else {}),
         "rmse": lambda W: np.sqrt(mean_of(error**2)(W)),
         "mae": mean_of(np.abs(error)),
     }
@@ -123,6 +132,44 @@ def intervals(
         low, high = np.nanpercentile(values, LEVEL) if np.isfinite(values).any() else (np.nan,) * 2
         result[name] = (float(low), float(high))
     return result
+
+
+def lead(
+    encoding: Encoding, y: Array, output: Array, class_shares: Sequence[float] | None
+) -> tuple[float, float]:
+    """The 95 % interval of the mean loss less that of the trivial guess, over the same rows.
+
+    Below 0 throughout, the network is better by more than chance. The losses are those of
+    LOSS_NAMES; rows are resampled in pairs, which says more than two intervals that overlap.
+    """
+    difference = row_losses(encoding, y, output, None) - row_losses(
+        encoding, y, output, class_shares or ()
+    )
+    draws = resamples(len(y), np.random.default_rng(0))
+    means = [(W * difference).sum(axis=1) / len(y) for W in draws]  # in a fixed order
+    low, high = np.percentile(np.concatenate(means), LEVEL)
+    return float(low), float(high)
+
+
+def row_losses(
+    encoding: Encoding, y: Array, output: Array, trivial: Sequence[float] | None
+) -> Array:
+    """(n,) the loss of each row; with ``trivial`` that of the class shares, or of the mean."""
+    if encoding.task in QUANTITIES:
+        mean = 1.0 if encoding.task == "counts" else 0.0  # as the target is encoded
+        actual = encoding.decode_numbers(y)
+        guess = encoding.decode_numbers(output[:, 0] if trivial is None else np.full(len(y), mean))
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.square(actual - guess)
+            if encoding.task == "counts":
+                squares = metrics.poisson_deviances(actual, guess)
+        return np.nan_to_num(squares)
+    codes = y.astype(np.intp)
+    if trivial is None:
+        shares = shares_of_classes(encoding, output)[np.arange(len(y)), codes]
+    else:
+        shares = np.asarray(trivial)[codes]
+    return -np.log(np.maximum(shares, MIN_PROBABILITY))
 
 
 def resamples(n: int, generator: np.random.Generator) -> Iterator[Array]:

@@ -18,6 +18,7 @@ from fallline.data.reading import Paths
 from fallline.limits import check_integer
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, with_defaults
+from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.survey import Blocks, survey
@@ -64,7 +65,14 @@ def train_large(
         f"the table was read in {len(blocks.readers):,} blocks; the encoding and the linear model "
         f"are fitted on {len(data.train):,} rows drawn from all of it"
     )
-    complete(model, data, given, source=Path(blocks.source).name, surveyed=blocks)
+    complete(
+        model,
+        data,
+        given,
+        source=Path(blocks.source).name,
+        reading=(how or Reading()).kept(),
+        surveyed=blocks,
+    )
     return model
 
 
@@ -91,9 +99,10 @@ class EncodedBlocks:
 
     def samples(self, number: int) -> Samples | None:
         """The training rows of a block; None where it has none."""
-        table = self.blocks.rows(number)
+        table = self.encoding.read(self.blocks.rows(number))
         if len(table) == 0:
             return None
+        table, _ = with_target(table, self.encoding.target)  # less those that are marks for missing
         X = self.encoding.transform(table, self.network.dtype)
         y, _ = self.encoding.encode_target(table)
         return self.network.samples(X, y, self.weigh(table, y))

@@ -1,7 +1,7 @@
 """From a table to a trained network and back: training, prediction, scores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,29 +9,42 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.data.encoding import Encoding
-from fallline.data.table import Table
+from fallline.data.frames import as_kind_of
+from fallline.data.reading import as_table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ModelFileError
 from fallline.limits import check_integer
 from fallline.saving.modelfile import Path_, read_model, save
 from fallline.tabular.evaluation import calibration, confusion, intervals, residuals, roc_curve
+from fallline.tabular.fingerprints import Fingerprints
+from fallline.tabular.novelty import New, count_new
 from fallline.tabular.preparation import Prepared, with_target
-from fallline.tabular.scoring import network_scores, output_scores, trivial_scores
+from fallline.tabular.scoring import output_scores, trivial_scores
 from fallline.training.history import History
 
-__all__ = ["Predictions", "TableModel"]
+__all__ = ["WEIGHTED", "Predictions", "TableModel"]
+
+MARGIN = 0.5  # of the width of the training targets' range
+MIN_SEEN, MIN_SEEN_ROWS = 0.2, 5
+SEEN = "rows.seen"
+WEIGHTED = (
+    "the classes were weighted, so the probabilities are those of a table with as many rows of "
+    "each: log loss and calibration suffer, the order of the rows does not"
+)
 
 
 @dataclass(frozen=True)
 class Predictions:
     """``values`` (n,): numbers in the target's own units, or class labels.
 
-    ``probabilities`` (n, n_classes), in the order of ``classes``; None for numbers.
+    ``probabilities`` (n, n_classes), in the order of ``classes``; None for numbers. ``given`` is
+    what was predicted from.
     """
 
     values: Array
     classes: list[str]
     probabilities: Array | None
+    given: Any = field(default=None, repr=False, compare=False)
 
     def columns(self) -> dict[str, Array]:
         """The columns of a table of predictions."""
@@ -41,13 +54,39 @@ class Predictions:
                 result[f"probability of {label}"] = self.probabilities[:, i]
         return result
 
+    def to_frame(self) -> Any:
+        """The columns as a frame of the kind that was predicted from; Polars' for a file.
+
+        A pandas frame has the index of the one given. Labels that are whole numbers or truth
+        values are those in it, not texts.
+
+        >>> import polars as pl
+        >>> from fallline.tabular.model import Predictions
+        >>> Predictions(np.array(["1", "0"], dtype=object), ["0", "1"], None).to_frame().rows()
+        [(1,), (0,)]
+        """
+        columns = self.columns()
+        if self.classes:
+            columns["prediction"] = as_values(self.values, self.classes)
+        return as_kind_of(columns, self.given)
+
+
+def as_values(labels: Array, classes: list[str]) -> Array:
+    """Labels as whole numbers or truth values, where all classes are; else as they are."""
+    if all(text.lstrip("-").isdigit() and str(int(text)) == text for text in classes):
+        return np.array([int(text) for text in labels], dtype=np.int64)
+    if {text.lower() for text in classes} <= {"true", "false"}:
+        return np.array([text.lower() == "true" for text in labels])
+    return labels
+
 
 @dataclass
 class TableModel:
     r"""A network with the encoding of its table; ``facts`` tell how it was trained.
 
-    ``notes`` are what a person should know of the last table that passed through. Fresh from
-    training, ``data`` are the rows and ``linear`` the model to compare with; a file has neither.
+    ``notes`` are what a person should know of the last table that passed through; ``seen`` are the
+    fingerprints of the training rows. Fresh from training, ``data`` are the rows and ``linear`` the
+    model to compare with; a file has neither.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -66,13 +105,65 @@ class TableModel:
     history: History
     facts: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    seen: Fingerprints | None = field(default=None, repr=False)
     data: Prepared | None = field(default=None, repr=False)
     linear: Network | None = field(default=None, repr=False)
 
-    def predict(self, table: Table) -> Predictions:
-        """Predict every row, in order. Raises TableError for a table that does not fit."""
-        X = self.encoding.transform(table, self.network.dtype)
-        return self.decode(self.network.predict_proba(X))
+    @property
+    def data_history(self) -> History:
+        """The history, its training loss without the penalty on the weights.
+
+        So it is comparable with the validation loss. The penalty is that after the epoch, where
+        the loss is taken before each update: what would fall below 0 is left as it is recorded.
+        """
+        penalty = self.facts.get("penalty") or [0.0] * len(self.history.loss)
+        pairs = zip(self.history.loss, penalty, strict=False)
+        loss = [total - cost if total > cost else total for total, cost in pairs]
+        return replace(self.history, loss=loss)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The options by which the files were read that it was trained on, less the defaults."""
+        found: dict[str, Any] = self.facts.get("reading", {})
+        return found
+
+    def ends(self, *, extrapolate: bool = False) -> tuple[float, float] | None:
+        """The range that predicted numbers are held to, in the target's own units.
+
+        It is that of the training targets, widened by half its width on either side, for counts
+        not below 0. None for classes, with ``extrapolate``, and for files of the first version.
+        """
+        found = self.facts.get("target_range")
+        if extrapolate or found is None or self.encoding.task not in QUANTITIES:
+            return None
+        low, high = found
+        margin = MARGIN * (high - low)
+        return (0.0 if self.encoding.task == "counts" else low - margin), high + margin
+
+    def held(self, output: Array, *, extrapolate: bool = False) -> Array:
+        """The network's output (n, n_outputs), numbers held to ``ends``."""
+        ends = self.ends(extrapolate=extrapolate)
+        if ends is None:
+            return output
+        mean, scale = self.encoding.target_mean, self.encoding.target_scale
+        low, high = ((end - mean) / scale for end in ends)
+        return np.clip(output, low, high)
+
+    def predict(self, table: Any, *, extrapolate: bool = False) -> Predictions:
+        """Predict every row, in order.
+
+        ``table`` is from :func:`fallline.read_table`, a DataFrame of pandas or Polars, an Arrow
+        table, or the path of a file, which is read as the training rows' were. Numbers are held to
+        the range of the training targets and half its width more, unless ``extrapolate``. Raises
+        TableError for a table that does not fit.
+        """
+        X = self.encoding.transform(as_table(table, self.reading), self.network.dtype)
+        output = self.held(self.network.predict_proba(X), extrapolate=extrapolate)
+        return replace(self.decode(output), given=table)
+
+    def new_cells(self, table: Any) -> list[New]:
+        """The columns of a table with cells that the training rows had not, and how many."""
+        return count_new(self.encoding, as_table(table, self.reading))
 
     def decode(self, output: Array) -> Predictions:
         """The network's output in the terms of the table's target."""
@@ -83,20 +174,27 @@ class TableModel:
         labels = encoding.decode_classes(shares.argmax(axis=1))
         return Predictions(labels, list(encoding.classes), shares)
 
-    def evaluate(self, table: Table, *, seed: int = 0) -> dict[str, Any]:
+    def evaluate(self, table: Any, *, seed: int = 0, extrapolate: bool = False) -> dict[str, Any]:
         """Scores on the rows that have a target, with 95 % intervals, beside the trivial guess.
 
-        ``seed`` is that of the resamples which the intervals come from.
+        ``table`` is what ``predict`` takes; ``seed`` is that of the resamples which the intervals
+        come from.
 
         Plain data: ``rows``, ``set_aside``, ``scores``, ``intervals``, ``trivial_guess``,
-        ``notes``; for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and,
-        for two, ``roc``; else ``residuals``. Raises TableError for a table that does not fit or
-        has no target.
+        ``notes``, ``new_cells`` (by column, what training had not), ``seen_share`` (of the rows,
+        those that were trained on), ``positive`` (the class that AUC and calibration are of);
+        for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and, for two,
+        ``roc``; else ``residuals``. Raises TableError for a table that does not fit or has no
+        target.
         """
-        usable, set_aside = with_target(table, self.encoding.target)
+        usable, set_aside = with_target(
+            self.encoding.read(as_table(table, self.reading)), self.encoding.target
+        )
         y, notes = self.encoding.encode_target(usable)
         X = self.encoding.transform(usable, self.network.dtype)
-        output = self.network.predict_proba(X)
+        output = self.held(self.network.predict_proba(X), extrapolate=extrapolate)
+        seen = 0.0 if self.seen is None else self.seen.share_seen(X, y)
+        notes = [*notes, *self.notes_on(seen, len(y))]
         ends = intervals(self.encoding, y, output, check_integer("seed", seed))
         result: dict[str, Any] = {
             "rows": len(y),
@@ -105,7 +203,11 @@ class TableModel:
             "intervals": {name: list(low_high) for name, low_high in ends.items()},
             "trivial_guess": self.trivial_scores(y),
             "notes": notes,
+            "new_cells": [new.to_dict() for new in self.new_cells(usable)],
+            "seen_share": seen,
         }
+        if self.encoding.task == "binary":
+            result["positive"] = self.encoding.classes[1]
         if self.encoding.task in QUANTITIES:
             found = residuals(self.encoding, y, output)
             worst = found.pop("worst_row")
@@ -118,9 +220,21 @@ class TableModel:
             result["roc"] = {"false_positive": false.tolist(), "true_positive": true.tolist()}
         return result
 
+    def notes_on(self, seen: float, rows: int) -> list[str]:
+        """What to know of scores: rows that were trained on, and weighted classes."""
+        notes = []
+        if seen >= MIN_SEEN and seen * rows >= MIN_SEEN_ROWS:
+            notes.append(
+                f"about {seen:.0%} of these rows are rows that the model was trained on, so the "
+                "scores say how well it remembers; score it on others"
+            )
+        if self.facts.get("class_weight"):
+            notes.append(WEIGHTED)
+        return notes
+
     def scores(self, X: Array, y: Array) -> dict[str, float]:
         """Scores of the network on encoded rows."""
-        return network_scores(self.network, self.encoding, X, y)
+        return output_scores(self.encoding, y, self.held(self.network.predict_proba(X)))
 
     def trivial_scores(self, y: Array) -> dict[str, float]:
         """Scores of always guessing the training rows' mean, or their class shares."""
@@ -134,6 +248,7 @@ class TableModel:
             history=self.history,
             encoding=self.encoding.to_dict(),
             training=self.facts,
+            tensors=None if self.seen is None else {SEEN: self.seen.hashes},
         )
 
     @classmethod
@@ -154,7 +269,9 @@ class TableModel:
                 f"{path}: its encoding gives {encoding.n_features} inputs, "
                 f"its network has {model.network.sizes[0]}"
             )
-        return cls(model.network, encoding, model.history, model.training)
+        hashes = model.tensors.get(SEEN)
+        seen = None if hashes is None or hashes.dtype != np.uint32 else Fingerprints(hashes)
+        return cls(model.network, encoding, model.history, model.training, seen=seen)
 
 
 def class_shares_of(facts: Mapping[str, Any]) -> Array | None:

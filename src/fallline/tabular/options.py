@@ -27,6 +27,8 @@ class PreparationOptions(TypedDict, total=False):
     class_weight: str | None
     validation: float | Table
     test: float | Table | None
+    split: str
+    positive: str | None
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -66,6 +68,8 @@ DEFAULTS: TableOptions = {
     "class_weight": None,
     "validation": 0.15,
     "test": None,
+    "split": "random",
+    "positive": None,
     "preset": "standard",
     "hidden": None,
     "activation": None,
@@ -106,4 +110,6 @@ def preparation_options(options: TableOptions) -> PreparationOptions:
         class_weight=options["class_weight"],
         validation=options["validation"],
         test=options["test"],
+        split=options["split"],
+        positive=options["positive"],
     )

@@ -12,6 +12,7 @@ from fallline.data.writing import Columns
 from fallline.engine.threads import threads_allowed
 from fallline.errors import ParameterError, TableError
 from fallline.tabular.model import TableModel
+from fallline.tabular.novelty import New
 
 __all__ = ["PARTS", "columns_needed", "predict_blocks"]
 
@@ -25,12 +26,19 @@ def columns_needed(model: TableModel, carried: Sequence[str]) -> list[str]:
 
 
 def predict_blocks(
-    model: TableModel, blocks: Iterable[Table], carried: Sequence[str] = (), part: str = "all"
+    model: TableModel,
+    blocks: Iterable[Table],
+    carried: Sequence[str] = (),
+    part: str = "all",
+    *,
+    extrapolate: bool = False,
+    new: list[list[New]] | None = None,
 ) -> Iterator[Columns]:
     """The columns ``carried`` over from each block, then the predictions of its rows.
 
-    ``part``: "labels" leaves out the probabilities, "probabilities" the labels. Raises TableError
-    for a block that does not fit, ParameterError for probabilities of numbers.
+    What is new to the model in each block is added to ``new``. ``part``: "labels" leaves out the
+    probabilities, "probabilities" the labels. Raises TableError for a block that does not fit,
+    ParameterError for probabilities of numbers.
     """
     if part == "probabilities" and not model.encoding.classes:
         raise ParameterError(
@@ -39,7 +47,9 @@ def predict_blocks(
 
     def predicted(block: Table) -> Columns:
         block.require(carried)
-        columns = model.predict(block).columns()
+        columns = model.predict(block, extrapolate=extrapolate).columns()
+        if new is not None:
+            new.append(model.new_cells(block))
         if part == "labels":
             columns = {"prediction": columns["prediction"]}
         elif part == "probabilities":

@@ -1,34 +1,49 @@
 """From a table to arrays: which rows train, validate and test, their encoding and weights."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.splits import holdout
+from fallline.core.splits import holdout, holdout_size
 from fallline.data.binning import bins_for, with_bins
+from fallline.data.counters import time_column
 from fallline.data.encoding import Encoding
+from fallline.data.recognition import read_as_before, resolved
 from fallline.data.table import Table, show
-from fallline.data.targets import QUANTITIES, column_numbers, guess_task, rows_with_target, strata
-from fallline.errors import DataError, TableError
+from fallline.data.targets import (
+    QUANTITIES,
+    column_numbers,
+    find_classes,
+    guess_task,
+    rows_with_target,
+    strata,
+)
+from fallline.data.values import by_value
+from fallline.errors import DataError, ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.options import PreparationOptions, with_defaults
 
 __all__ = [
     "CLASS_WEIGHTS",
+    "SPLITS",
     "Prepared",
     "Split",
     "balanced_weights",
     "column_types",
     "column_weights",
     "encode",
+    "kept_types",
+    "ordered_classes",
     "prepare",
+    "read_alike",
     "with_target",
 ]
 
 CLASS_WEIGHTS = ("balanced",)
+SPLITS = ("random", "time")
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class Prepared:
 
     ``train``, ``validation`` and ``test`` are the positions of those rows; ``test`` may be empty.
     ``set_aside`` counts the rows whose target is missing. ``linear_encoding`` and ``linear_X`` are
-    what the linear model goes by: the columns without bins.
+    what the linear model goes by: the columns without bins. ``notes`` tell how the table was read.
     """
 
     encoding: Encoding
@@ -50,6 +65,7 @@ class Prepared:
     set_aside: int
     linear_encoding: Encoding
     linear_X: Array
+    notes: tuple[str, ...] = ()
 
     def part(self, rows: Array) -> tuple[Array, Array, Array | None]:
         """X, y and the weight of these rows."""
@@ -72,29 +88,38 @@ def prepare(
     """Split the rows that have a target, fit the encoding on the training part, and encode all.
 
     ``validation`` and ``test`` are shares of the rows, drawn class by class where there are
-    classes, or tables of their own; ``bins`` are the most that a column of numbers gets, 0 for the
-    number alone, None for as many as suit the rows; the other parameters are those of
-    :func:`fallline.train_table`. Raises TableError for a table that cannot be used,
+    classes (by ``split`` "time" the last rows), or tables of their own; ``bins`` are the most that
+    a column of numbers gets, 0 for the number alone, None for as many as suit the rows; the other
+    parameters are those of :func:`fallline.train_table`. Raises TableError for a table that cannot
+    be used,
     ParameterError for a value out of range.
     """
     given = with_defaults(options)
+    table = resolved(table, kept_types(given), target=target, task=given["task"])
     usable, set_aside = with_target(table, target)
     everything = np.arange(len(usable))
     task = given["task"] or guess_task(usable, target, everything)
     generator = np.random.default_rng(check_integer("seed", seed))
     classes = strata(usable, target, everything, task)
-    rest, test = hold_out("test", given["test"], everything, classes, generator)
-    train, validation = hold_out("validation", given["validation"], rest, classes, generator)
+    check_choice("split", given["split"], SPLITS)
+    last = given["split"] == "time"
+    rest, test = hold_out("test", given["test"], everything, classes, generator, last=last)
+    train, validation = hold_out(
+        "validation", given["validation"], rest, classes, generator, last=last
+    )
     extra = {
-        name: with_target(part, target)[0]
+        name: with_target(read_alike(part, table), target)[0]
         for name, part in (("validation", given["validation"]), ("test", given["test"]))
         if isinstance(part, Table)
     }
-    if len(train) < 2 or (len(validation) < 1 and "validation" not in extra):
+    without = given["validation"] == 0
+    if len(train) < 2 or (len(validation) < 1 and "validation" not in extra and not without):
         raise TableError(
             f"{table.source}: {len(usable)} rows with a value in {target!r} are too few to train "
-            "on and to hold some out"
+            "on and to hold some out (--validation 0 holds none out)"
         )
+    if not last:
+        usable = with_order_note(usable, target)
     ends = np.cumsum([len(usable), *(len(part) for part in extra.values())])
     for name, start, end in zip(extra, ends[:-1], ends[1:], strict=True):
         if name == "validation":
@@ -109,10 +134,41 @@ def prepare(
         types=column_types(given["types"], given["ignore"], given["weights"]),
         weights=given["weights"],
         class_weight=given["class_weight"],
+        classes=ordered_classes(usable, target, task, given["positive"]),
         set_aside=set_aside,
         dtype=dtype,
         bins=bins,
     )
+
+
+def ordered_classes(
+    table: Table, target: str, task: str, positive: str | None
+) -> tuple[str, ...] | None:
+    """The classes, the positive one last; None where they are to be found by themselves.
+
+    Raises ParameterError where there is no such class, or where there are not two.
+    """
+    if positive is None:
+        return None
+    if task != "binary":
+        raise ParameterError(f"positive is for a target of two classes; {target!r} is {task}")
+    classes = find_classes(table, target, task)
+    at = by_value([positive], classes).get(positive)
+    if at is None:
+        check_choice("positive", positive, list(classes))
+    return classes if at == 1 else classes[::-1]
+
+
+def with_order_note(table: Table, target: str) -> Table:
+    """The table, with a note where its rows stand in the order of time."""
+    column = time_column(table.without([target]))
+    if column is None:
+        return table
+    note = (
+        f"the rows are in the order of {column!r}: rows held out at random tell less about later "
+        "ones than the last rows do (--split time)"
+    )
+    return replace(table, notes=(*table.notes, note))
 
 
 @dataclass(frozen=True)
@@ -133,15 +189,20 @@ def encode(
     types: Mapping[str, str],
     weights: str | None = None,
     class_weight: str | None = None,
+    classes: tuple[str, ...] | None = None,
     set_aside: int = 0,
     dtype: Any = "float64",
     bins: int | None = 0,
 ) -> Prepared:
     """Fit the encoding on the rows kept of the first table, and encode all tables, stacked.
 
-    Every row has a target. Raises as ``prepare`` does.
+    Every row has a target. ``classes`` are all of the table, where a split may leave one out.
+    Raises as ``prepare`` does.
     """
-    plain = Encoding.fit(tables[0], target, rows=split.train, task=task, types=types)
+    tables = [tables[0], *(read_alike(table, tables[0]) for table in tables[1:])]
+    plain = Encoding.fit(
+        tables[0], target, rows=split.train, task=task, types=types, classes=classes
+    )
     encoding = plain
     if bins != 0:
         most = bins_for(len(split.train)) if bins is None else check_integer("bins", bins)
@@ -160,6 +221,7 @@ def encode(
         set_aside,
         plain,
         X if encoding is plain else transformed(plain, tables, "float64"),
+        tables[0].notes,
     )
 
 
@@ -167,6 +229,17 @@ def transformed(encoding: Encoding, tables: Sequence[Table], dtype: Any) -> Arra
     """The tables' rows, encoded and stacked."""
     X = [encoding.transform(table, np.dtype(dtype)) for table in tables]
     return X[0] if len(X) == 1 else np.concatenate(X)
+
+
+def read_alike(table: Table, first: Table) -> Table:
+    """Another table, its numbers read as those of the first were."""
+    return read_as_before(table, first.spellings)
+
+
+def kept_types(options: PreparationOptions) -> dict[str, str]:
+    """The kinds set by hand, as reading needs them: the columns that are ignored are not read."""
+    given = with_defaults(options)
+    return dict(given["types"] or {}) | dict.fromkeys(given["ignore"], "skip")
 
 
 def column_types(
@@ -188,11 +261,16 @@ def hold_out(
     rows: Array,
     classes: Array | None,
     generator: np.random.Generator,
+    *,
+    last: bool = False,
 ) -> tuple[Array, Array]:
-    """Those of ``rows`` that stay, and those held out where ``part`` is a share."""
-    if part is None or isinstance(part, Table):
+    """Those of ``rows`` that stay, and those held out where ``part`` is a share: the ``last``."""
+    if part is None or isinstance(part, Table) or (part == 0 and name == "validation"):
         return rows, rows[:0]
     check_number(name, part)
+    if last:
+        n_out = holdout_size(len(rows), part)
+        return rows[: len(rows) - n_out], rows[len(rows) - n_out :]
     strata = None if classes is None else classes[rows]
     rest, held_out = holdout(len(rows), part, generator, strata)
     return rows[rest], rows[held_out]

@@ -16,6 +16,7 @@ __all__ = ["PRESETS", "TABLE_SCHEDULES", "Recipe", "RecipeStart", "recipes"]
 MIN_BATCH, MAX_BATCH = 32, 256
 BATCHES_OF_ROWS = 32
 LEARNING_RATE = 4e-3  # for batches of 256
+BLIND_EPOCHS = 20
 MIN_L2, MAX_L2 = 1e-4, 1e-2
 PLATEAU = "plateau"
 TABLE_SCHEDULES = (*SPANS, PLATEAU)
@@ -63,6 +64,7 @@ class Recipe:
             batch = 2 ** round(math.log2(max(n_rows / BATCHES_OF_ROWS, 1)))
             batch = min(max(batch, MIN_BATCH), MAX_BATCH)
         rate = LEARNING_RATE * math.sqrt(min(batch or MAX_BATCH, MAX_BATCH) / MAX_BATCH)
+        rate = float(f"{rate:.3g}")
         l2 = 0.0 if self.optimizer == "adamw" else min(max(5.0 / n_rows, MIN_L2), MAX_L2)
         return replace(
             self,
@@ -105,9 +107,13 @@ class Recipe:
         plateau = Plateau(climb, patience=recipe.patience or 1, factor=self.factor)
         return replace(optimizer, learning_rate=plateau)
 
-    def stops(self) -> tuple[StopRule, ...]:
-        """When to stop before the last epoch: a plateau knows by itself."""
-        return () if self.falls or self.patience is None else (Patience(self.patience),)
+    def without_validation(self) -> "Recipe":
+        """The recipe where no rows are held out: no plateau can be seen, so epochs are fixed."""
+        return replace(self, schedule="cosine", epochs=BLIND_EPOCHS) if self.falls else self
+
+    def stops(self, metric: str = "validation_loss") -> tuple[StopRule, ...]:
+        """When to stop before the last epoch, by ``metric``; a plateau knows by itself."""
+        return () if self.falls or self.patience is None else (Patience(self.patience, metric),)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.data.binning import bins_for
 from fallline.data.columns import NumberColumn
+from fallline.data.recognition import resolved
 from fallline.data.table import Table
 from fallline.data.targets import guess_task
-from fallline.errors import TableError
+from fallline.errors import ParameterError, TableError
 from fallline.limits import check_number
 from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import (
@@ -23,6 +24,9 @@ from fallline.tabular.preparation import (
     column_types,
     column_weights,
     encode,
+    kept_types,
+    ordered_classes,
+    read_alike,
     with_target,
 )
 from fallline.tabular.recipes import Recipe
@@ -55,8 +59,12 @@ def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Pr
     train, validation, test = samples["train"], samples["validation"], samples["test"]
     if train is None or validation is None:
         raise TableError(f"too few rows have a value in {blocks.target!r} to train on")
+    train = resolved(train, kept_types(options), target=blocks.target, task=options["task"])
+    train, _ = with_target(train, blocks.target)
     held_out = [
-        with_target(part, blocks.target)[0] for part in (validation, test) if part is not None
+        with_target(read_alike(part, train), blocks.target)[0]
+        for part in (validation, test)
+        if part is not None
     ]
     tables = [train, *held_out]
     ends = np.cumsum([0, *(len(table) for table in tables)])
@@ -71,6 +79,12 @@ def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Pr
         "dtype": recipe.dtype,
         "bins": bins_for(blocks.n_rows) if recipe.bins is None else recipe.bins,
     }
+    how["classes"] = ordered_classes(train, blocks.target, how["task"], options["positive"])
+    if options["split"] != "random":
+        raise ParameterError(
+            "a table in blocks, or on a cluster, holds out rows at random: give the last rows as "
+            "files of their own, --validation FILE and --test FILE"
+        )
     data = encode(tables, blocks.target, split, types=types, **how)
     counters = [c.name for c in data.encoding.columns if counts_rows(train, c)]
     if set(counters) <= types.keys():

@@ -68,6 +68,8 @@ def number_scores(encoding: Encoding, y: Array, predicted: Array) -> dict[str, f
             "rmse": metrics.root_mean_squared_error(y, predicted),
             "mae": metrics.mean_absolute_error(y, predicted),
         }
+        if len(y) < 2:
+            del scores["r2"]  # one row has no spread to be explained
         if encoding.task == "counts":
             scores["deviance"] = metrics.poisson_deviance(y, predicted)
     return {name: float(np.nan_to_num(value)) for name, value in scores.items()}

@@ -4,19 +4,25 @@
 what differs is the function that fits the network.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
+from fallline.arrays import Array
 from fallline.core.network import Network
+from fallline.core.penalties import Penalty
+from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
 from fallline.limits import check_integer
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.baselines import fit_linear, new_network
+from fallline.tabular.evaluation import LOSS_NAMES, lead
+from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.preparation import Prepared, prepare
@@ -25,25 +31,56 @@ from fallline.tabular.scoring import network_scores
 from fallline.tabular.survey import Blocks
 from fallline.training.history import History
 from fallline.training.run import train
-from fallline.training.settings import TrainOptions
+from fallline.training.settings import Progress, TrainOptions
 
 __all__ = ["complete", "train_prepared", "train_recipe", "train_table"]
+
+
+@dataclass
+class Penalties:
+    """A callback that keeps the cost of the weights after each recorded epoch.
+
+    The recorded training loss has it, the validation loss has not.
+    """
+
+    penalty: Penalty
+    found: dict[int, float] = field(default_factory=dict)
+
+    def __call__(self, progress: Progress) -> None:
+        l2, l1 = self.penalty.l2, self.penalty.l1
+        cost = 0.0
+        for layer in progress.network.layers:
+            W = layer.W.astype(float)  # summed in a fixed order, unlike by a BLAS
+            cost += 0.5 * l2 * float(np.square(W).sum()) + l1 * float(np.abs(W).sum())
+        self.found[progress.epoch] = cost
+
+    def by_epoch(self, history: History) -> list[float]:
+        """One for each recorded epoch; that of the first known one before it."""
+        known, last = [], next(iter(self.found.values()), 0.0)
+        for epoch in history.epoch:
+            last = self.found.get(epoch, last)
+            known.append(last)
+        return known
+
 
 Fit = Callable[[Network, TrainOptions], History]
 
 
-def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> TableModel:
+def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> TableModel:
     r"""Train a network on a table; the best epoch's parameters, by validation loss, are kept.
 
     Parameters
     ----------
-    table : from :func:`fallline.read_table`; target : the column to predict.
+    table : from :func:`fallline.read_table`, a DataFrame of pandas or Polars, an Arrow table, or
+        the path of a file. target : the column to predict.
     task : "binary", "classes", "numbers" or "counts"; recognised by default.
     types : {column: "number", "text", "date" or "skip"} against the recognition.
     ignore : columns to leave out.
     weights : a column with each row's weight in the loss. class_weight : "balanced" gives every
         class the same weight in all. Scores count every row once.
-    validation, test : shares of the rows, held out class by class, or tables of their own. The
+    validation, test : shares of the rows, held out class by class, or tables (or frames);
+        validation 0 trains on all rows, to the last epoch. split : "random", or "time" to hold out
+        the last rows. positive : which of two classes AUC and calibration are of. The
         encoding is fitted on the training rows alone.
     preset : "quick", "standard" or "best" (several networks, the best by validation loss kept);
         what else is given stands in place of the preset's own:
@@ -70,6 +107,10 @@ def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> T
     True
     """
     given = with_defaults(options)
+    table = as_table(table)
+    for name in ("validation", "test"):
+        if not isinstance(given[name], float | int | None):
+            given[name] = as_table(given[name], table.reading)
     chosen = recipes(given)
     data = prepare(
         table,
@@ -80,8 +121,7 @@ def train_table(table: Table, target: str, **options: Unpack[TableOptions]) -> T
         **preparation_options(given),
     )
     model = train_prepared(data, chosen, given)
-    model.notes[:0] = table.notes
-    complete(model, data, given, source=Path(table.source).name)
+    complete(model, data, given, source=Path(table.source).name, reading=table.reading)
     return model
 
 
@@ -92,7 +132,7 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
     ParameterError.
     """
     X, y, weight = data.part(data.train)
-    validation = data.part(data.validation)[:2]
+    validation = data.part(data.validation)[:2] if len(data.validation) else None
 
     def fit(network: Network, settings: TrainOptions) -> History:
         return train(network, X, y, sample_weight=weight, validation=validation, **settings)
@@ -118,12 +158,15 @@ def train_recipe(
 ) -> TableModel:
     """One network by one recipe. ``fit`` trains it on ``n_rows`` rows, with the options given."""
     recipe, checkpoint = start.recipe, options["checkpoint"]
+    if len(data.validation) == 0:
+        recipe = recipe.without_validation()
     network = new_network(
         data.encoding, recipe.hidden, recipe.activation, options["seed"], recipe.dtype
     )
     if options["on_run"] is not None:
         options["on_run"](start)
     keeper = None if checkpoint is None else checkpoint.numbered(start.number - 1)
+    penalties = Penalties(Penalty(recipe.l2 or 0.0, recipe.l1))
     settings: TrainOptions = {
         "optimizer": recipe.build(n_rows),
         "epochs": check_integer("epochs", recipe.epochs),
@@ -132,8 +175,8 @@ def train_recipe(
         "l2": recipe.l2 or 0.0,
         "l1": recipe.l1,
         "dropout": recipe.dropout or 0.0,
-        "stop": recipe.stops(),
-        "callbacks": options["callbacks"],
+        "stop": recipe.stops("validation_loss" if len(data.validation) else "loss"),
+        "callbacks": [*options["callbacks"], *([penalties] if penalties.penalty else [])],
         "threads": options["threads"],
         "checkpoint": None if recipe.by_lbfgs else keeper,
     }
@@ -143,11 +186,13 @@ def train_recipe(
             keeper.write()
         checkpoint.failure = checkpoint.failure or keeper.failure
     facts = facts_of(data, start, settings, history)
-    return TableModel(network, data.encoding, history, facts, list(data.encoding.notes))
+    facts["penalty"] = penalties.by_epoch(history)
+    notes = [*data.notes, *data.encoding.notes]
+    return TableModel(network, data.encoding, history, facts, notes)
 
 
 def best_loss(history: History) -> float:
-    losses = [loss for loss in history.validation_loss if np.isfinite(loss)]
+    losses = [loss for loss in history.validation_loss or history.loss if np.isfinite(loss)]
     return min(losses, default=float("inf"))
 
 
@@ -172,11 +217,25 @@ def facts_of(
         "runs": start.of,
         "best_validation_loss": best_loss(history) if history.validation_loss else None,
     }
-    if data.encoding.task not in QUANTITIES:
+    if data.encoding.task in QUANTITIES:
+        targets = data.encoding.decode_numbers(data.y[data.train])
+        facts["target_range"] = [float(targets.min()), float(targets.max())]
+        facts["target_decimals"] = decimals_of(targets)
+    else:
         codes = data.y[data.train].astype(np.intp)
         counts = np.bincount(codes, minlength=len(data.encoding.classes))
         facts["class_shares"] = (counts / counts.sum()).tolist()
     return facts
+
+
+def decimals_of(values: Array, most: int = 10) -> int:
+    """How many decimals the numbers have, judged by the first 1,000."""
+    head = values[:1000]
+    near = 1e-9 * max(float(np.abs(head).max(initial=0.0)), 1e-300)
+    for decimals in range(most):
+        if np.all(np.abs(head - np.round(head, decimals)) <= near):
+            return decimals
+    return most
 
 
 def complete(
@@ -185,11 +244,13 @@ def complete(
     options: TableOptions,
     *,
     source: str,
+    reading: Mapping[str, Any],
     surveyed: Blocks | None = None,
 ) -> None:
     """Add the facts about the table, the scores, and a note where no checkpoint could be kept.
 
-    ``surveyed`` is the whole of the table where ``data`` are samples of it.
+    ``reading`` are the options by which the files were read. ``surveyed`` is the whole of the table
+    where ``data`` are samples of it.
     """
     validation, checkpoint = options["validation"], options["checkpoint"]
     model.facts |= {
@@ -198,6 +259,7 @@ def complete(
         "validation": validation if isinstance(validation, float) else "a table",
         "weights": options["weights"],
         "class_weight": options["class_weight"],
+        "reading": dict(reading),
     }
     if surveyed is not None:
         parts = ((data.validation, validation), (data.test, options["test"]))
@@ -209,24 +271,37 @@ def complete(
             "encoding_sample": len(data.train),
             "set_aside": surveyed.set_aside,
         }
+    model.seen = Fingerprints.of(data.X[data.train], data.y[data.train])
     if checkpoint is not None and checkpoint.failure is not None:
         model.notes.append(f"no checkpoint was kept: {checkpoint.failure}")
     add_scores(model, data, baseline=options["baseline"])
 
 
+def lead_on(model: TableModel, data: Prepared, name: str, rows: Array) -> dict[str, Any]:
+    """The main score less that of the trivial guess, on a part of the rows, with its interval."""
+    X, y, _ = data.part(rows)
+    output = model.held(model.network.predict_proba(X))
+    low, high = lead(model.encoding, y, output, model.facts.get("class_shares"))
+    return {"rows": name, "score": LOSS_NAMES[model.encoding.task], "interval": [low, high]}
+
+
 def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
-    """Score the network, the trivial guess and the linear model on validation and test rows."""
+    """Score the network, the trivial guess and the linear model on validation and test rows.
+
+    Where no rows are held out, the training rows are scored, which says little.
+    """
     linear = None
     if baseline and model.history.stopped != "interrupted":
         linear = fit_linear(data.linear_encoding, *data.linear_part(data.train))
     scores: dict[str, dict[str, dict[str, float]]] = {}
-    for name, rows in (("validation", data.validation), ("test", data.test)):
-        if len(rows) == 0:
-            continue
+    parts = {"validation": data.validation, "test": data.test}
+    parts = {name: rows for name, rows in parts.items() if len(rows)} or {"training": data.train}
+    for name, rows in parts.items():
         X, y, _ = data.part(rows)
         scores[name] = {"network": model.scores(X, y), "trivial": model.trivial_scores(y)}
         if linear is not None:
             X = data.linear_X[rows]
             scores[name]["linear"] = network_scores(linear, data.linear_encoding, X, y)
     model.facts["scores"] = scores
+    model.facts["against_trivial"] = lead_on(model, data, *list(parts.items())[-1])
     model.data, model.linear = data, linear

@@ -18,6 +18,7 @@ from fallline.core import metrics
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at, rates_at
 from fallline.core.samples import Samples
+from fallline.core.schedules import Plateau, WarmUp
 from fallline.engine import Watch
 from fallline.errors import DivergenceWarning, InterruptedWarning, warn
 from fallline.training import lbfgs
@@ -303,8 +304,7 @@ class Run:
             return False
         if len(position.falls) >= plateau.max_falls:
             rate = f"{self.last_rate():.3g}"
-            waited = f"for {plateau.patience} records at the lowest rate, {rate}"
-            self.end("rule", f"validation loss has not improved {waited}")
+            self.end("rule", f"no better validation loss at the lowest rate, {rate}")
             return True
         position.falls.append((position.step, records))
         if position.best is not None:
@@ -320,6 +320,13 @@ class Run:
     def last_rate(self) -> float:
         """The learning rate of the last step."""
         return rate_at(self.settings.optimizer, max(self.position.step - 1, 0))
+
+    def rate_set(self) -> float:
+        """The learning rate as it was set, which a warm-up climbs to and a plateau begins at."""
+        rate = getattr(self.settings.optimizer, "learning_rate", None)
+        while isinstance(rate, Plateau | WarmUp):
+            rate = rate.after if isinstance(rate, WarmUp) else rate.rate
+        return rate if isinstance(rate, float | int) else self.last_rate()
 
     def validate(self, held_out: Samples) -> float:
         """Measure the held-out rows, by one forward pass; returns their loss."""
@@ -353,7 +360,7 @@ class Run:
 
     def diverged(self, epoch: int, loss: float) -> None:
         """Put the best parameters back, and say which learning rate to try."""
-        message = runaway_message(epoch, loss, self.position.first_loss, self.last_rate())
+        message = runaway_message(epoch, loss, self.position.first_loss, self.rate_set())
         self.end("diverged", message)
         self.restore_best()
         warn(message, DivergenceWarning)

@@ -31,7 +31,7 @@ class Patience:
     >>> rule = fl.Patience(2, metric="loss", min_delta=0.1)
     >>> history = fl.train(net, TRAIN_X, TRAIN_Y, stop=rule)
     >>> print(history.message)
-    loss has not improved for 2 records, since epoch 0
+    loss has not improved for 2 epochs, since epoch 0
     """
 
     patience: int = 10
@@ -59,7 +59,10 @@ class Patience:
         if waited < self.patience:
             return None
         name = self.metric.replace("_", " ")
-        return f"{name} has not improved for {waited} records, since epoch {history.epoch[best_at]}"
+        since = history.epoch[best_at]
+        waited = history.epoch[-1] - since
+        noun = "epoch" if waited == 1 else "epochs"
+        return f"{name} has not improved for {waited} {noun}, since epoch {since}"
 
 
 @dataclass(frozen=True)
