@@ -102,7 +102,7 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     >>> table = fl.read_table("days.csv")
     >>> model = fl.train_table(table, "late", preset="quick", test=0.2)
     >>> model.network.sizes
-    (2, 32, 1)
+    (16, 64, 1)
     >>> model.facts["scores"]["test"]["network"]["accuracy"] > 0.9
     True
     """
