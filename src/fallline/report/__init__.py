@@ -46,7 +46,8 @@ def write_report(model: TableModel, path: str | os.PathLike[str], command: str =
 
 def report_html(model: TableModel, data: Prepared, command: str) -> str:
     has_test = len(data.test) > 0
-    X, y, _ = data.part(data.test if has_test else data.validation)
+    rows = data.test if has_test else data.validation
+    X, y, _ = data.part(rows)
     where = f"{len(y):,} {'test' if has_test else 'validation'} rows"
     output = model.network.predict_proba(X)
     target = model.encoding.target

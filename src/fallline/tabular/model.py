@@ -108,6 +108,7 @@ class TableModel:
     seen: Fingerprints | None = field(default=None, repr=False)
     data: Prepared | None = field(default=None, repr=False)
     linear: Network | None = field(default=None, repr=False)
+    out_of_fold: Array | None = field(default=None, repr=False)
 
     @property
     def data_history(self) -> History:
@@ -231,6 +232,14 @@ class TableModel:
         if self.facts.get("class_weight"):
             notes.append(WEIGHTED)
         return notes
+
+    def output_on(self, data: Prepared, rows: Array) -> Array:
+        """The output on these of the rows in memory; where they trained, that of other members."""
+        output = self.network.predict_proba(data.X[rows])
+        if self.out_of_fold is None:
+            return output
+        other = self.out_of_fold[rows]
+        return np.where(np.isnan(other), output, other)
 
     def scores(self, X: Array, y: Array) -> dict[str, float]:
         """Scores of the network on encoded rows."""

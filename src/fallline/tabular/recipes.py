@@ -11,7 +11,7 @@ from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.training.stopping import Patience, StopRule
 
-__all__ = ["PRESETS", "TABLE_SCHEDULES", "Recipe", "RecipeStart", "recipes"]
+__all__ = ["FOLDS", "PRESETS", "TABLE_SCHEDULES", "Recipe", "RecipeStart", "recipes"]
 
 MIN_BATCH, MAX_BATCH = 32, 256
 BATCHES_OF_ROWS = 32
@@ -131,10 +131,13 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
     "best": (
         Recipe(),
         Recipe(hidden=(256, 256), dropout=0.25),
-        Recipe(hidden=(64, 64), patience=6),
     ),
 }
-"""One recipe, or several of which the best by validation loss is kept."""
+"""One recipe, or several of which each trains a network for every fold (``FOLDS``)."""
+
+FOLDS = {"quick": 1, "standard": 1, "best": 8}
+"""The folds of each preset; with one, a part of the rows is held out and one network trained."""
+
 
 
 def recipes(options: Mapping[str, Any]) -> tuple[Recipe, ...]:

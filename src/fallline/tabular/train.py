@@ -5,7 +5,7 @@ what differs is the function that fits the network.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -14,6 +14,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
+from fallline.core.splits import folds
 from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
@@ -21,19 +22,22 @@ from fallline.errors import ParameterError
 from fallline.limits import check_integer
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.baselines import fit_linear, new_network
+from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
 from fallline.tabular.evaluation import LOSS_NAMES, lead
 from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.preparation import Prepared, prepare
-from fallline.tabular.recipes import Recipe, RecipeStart, recipes
-from fallline.tabular.scoring import network_scores
+from fallline.tabular.recipes import FOLDS, Recipe, RecipeStart, recipes
+from fallline.tabular.scoring import network_scores, output_scores
 from fallline.tabular.survey import Blocks
 from fallline.training.history import History
 from fallline.training.run import train
 from fallline.training.settings import Progress, TrainOptions
 
 __all__ = ["complete", "train_prepared", "train_recipe", "train_table"]
+
+MIN_ROWS_FOR_FOLDS = 64
 
 
 @dataclass
@@ -125,21 +129,131 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     return model
 
 
+def folds_for(options: TableOptions, data: Prepared) -> int:
+    """Over how many folds the members of an ensemble are trained; 1 where one network is.
+
+    Rows that are held out for a reason of their own (a table, the last ones, none) are kept out.
+    """
+    drawn = isinstance(options["validation"], float) and options["split"] == "random"
+    rows = len(data.train) + len(data.validation)
+    named = isinstance(options["optimizer"], str | None) and options["optimizer"] != "lbfgs"
+    if not drawn or not named or len(data.validation) == 0 or rows < MIN_ROWS_FOR_FOLDS:
+        return 1
+    return FOLDS[options["preset"]]
+
+
+def train_folds(
+    data: Prepared, chosen: Sequence[Recipe], options: TableOptions, n_folds: int
+) -> TableModel:
+    """Train a network a recipe for every fold, and make one network of all of them.
+
+    Ctrl-C ends it with the folds that are done. The scores of the validation rows are those of the
+    out-of-fold predictions.
+    """
+    rows = np.sort(np.concatenate([data.train, data.validation]))
+    generator = np.random.default_rng(options["seed"])
+    classes = None if data.encoding.task in QUANTITIES else data.y[rows].astype(np.intp)
+    fold_of = folds(len(rows), n_folds, generator, classes)
+    members: list[list[TableModel]] = []
+    kinds: list[list[Network]] = []
+    for fold in range(n_folds):
+        part = replace(data, train=rows[fold_of != fold], validation=rows[fold_of == fold])
+        done = train_each(part, chosen, {**options, "seed": options["seed"] + fold}, fold, n_folds)
+        ended = done[-1].history.stopped
+        if ended in ("interrupted", "diverged"):
+            if not members:
+                return done[-1]
+            break
+        members.append(done)
+        networks = [model.network for model in done]
+        if takes_linear(networks[0]):
+            networks.append(linear_member(data.encoding, networks[0], *part.part(part.train)))
+        kinds.append(networks)
+    return ensemble_of(data, members, kinds, rows, fold_of)
+
+
+def train_each(
+    part: Prepared, chosen: Sequence[Recipe], options: TableOptions, fold: int, n_folds: int
+) -> list[TableModel]:
+    """A network a recipe, on the rows of a fold."""
+    X, y, weight = part.part(part.train)
+    validation = part.part(part.validation)[:2]
+
+    def fit(network: Network, settings: TrainOptions) -> History:
+        return train(network, X, y, sample_weight=weight, validation=validation, **settings)
+
+    done: list[TableModel] = []
+    for number, recipe in enumerate(chosen, start=fold * len(chosen) + 1):
+        start = RecipeStart(number, n_folds * len(chosen), recipe.for_rows(len(X)))
+        done.append(train_recipe(part, start, options, len(X), fit))
+        if done[-1].history.stopped in ("interrupted", "diverged"):
+            break
+    return done
+
+
+def takes_linear(network: Network) -> bool:
+    """Whether a linear model can be a member beside this network."""
+    return network.hidden == ("silu", "silu")
+
+
+def ensemble_of(
+    data: Prepared,
+    members: list[list[TableModel]],
+    kinds: list[list[Network]],
+    rows: Array,
+    fold_of: Array,
+) -> TableModel:
+    """One model of all members, by the out-of-fold predictions of ``rows``."""
+    first = members[0][0]
+    covered = fold_of < len(kinds)
+    X, y, weight = data.part(rows[covered])
+    logits = [np.empty((len(X), first.network.sizes[-1]), first.network.dtype) for _ in kinds[0]]
+    for fold, networks in enumerate(kinds):
+        held = fold_of[covered] == fold
+        for out, network in zip(logits, networks, strict=True):
+            out[held] = network.logits(X[held])
+    samples = first.network.samples(X, y, weight)
+    weights = choose_weights(first.network, logits, samples)
+    mean = np.tensordot(weights.astype(first.network.dtype), np.array(logits), axes=1)
+    temperature = best_temperature(first.network, mean, samples)
+    shares = [(net, w / len(kinds)) for nets in kinds for net, w in zip(nets, weights, strict=True)]
+    used = [(net, share) for net, share in shares if share > 0]
+    model = first
+    model.network = merged([net for net, _ in used], [share for _, share in used], temperature)
+    output = np.full((len(data.X), mean.shape[1]), np.nan)
+    output[rows[covered]] = first.network.loss.output(mean / temperature)
+    model.out_of_fold = output
+    model.facts |= {
+        "members": len(used),
+        "folds": len(kinds),
+        "member_weights": [float(weight) for weight in weights],
+        "temperature": temperature,
+        "training_rows": len(rows),
+        "validation_rows": int(covered.sum()),
+        "hidden": list(model.network.sizes[1:-1]),
+    }
+    return model
+
+
 def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptions) -> TableModel:
-    """Train one network a recipe on prepared rows, and keep the one of the lowest validation loss.
+    """Train one network a recipe on prepared rows, and keep the one of the lowest validation loss;
+    or one a recipe and fold, and make one of all.
 
     ``options`` are complete. A run that is interrupted or diverges is the last one. Raises
     ParameterError.
     """
+    if options["checkpoint"] is not None:
+        kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation)
+        options["checkpoint"].data = kept
+    n_folds = folds_for(options, data)
+    if n_folds > 1:
+        return train_folds(data, chosen, options, n_folds)
     X, y, weight = data.part(data.train)
     validation = data.part(data.validation)[:2] if len(data.validation) else None
 
     def fit(network: Network, settings: TrainOptions) -> History:
         return train(network, X, y, sample_weight=weight, validation=validation, **settings)
 
-    if options["checkpoint"] is not None:
-        kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation)
-        options["checkpoint"].data = kept
     best: TableModel | None = None
     for number, recipe in enumerate(chosen):
         start = RecipeStart(number + 1, len(chosen), recipe.for_rows(len(X)))
@@ -279,8 +393,8 @@ def complete(
 
 def lead_on(model: TableModel, data: Prepared, name: str, rows: Array) -> dict[str, Any]:
     """The main score less that of the trivial guess, on a part of the rows, with its interval."""
-    X, y, _ = data.part(rows)
-    output = model.held(model.network.predict_proba(X))
+    y = data.y[rows]
+    output = model.held(model.output_on(data, rows))
     low, high = lead(model.encoding, y, output, model.facts.get("class_shares"))
     return {"rows": name, "score": LOSS_NAMES[model.encoding.task], "interval": [low, high]}
 
@@ -297,8 +411,8 @@ def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
     parts = {"validation": data.validation, "test": data.test}
     parts = {name: rows for name, rows in parts.items() if len(rows)} or {"training": data.train}
     for name, rows in parts.items():
-        X, y, _ = data.part(rows)
-        scores[name] = {"network": model.scores(X, y), "trivial": model.trivial_scores(y)}
+        y, output = data.y[rows], model.held(model.output_on(data, rows))
+        scores[name] = {"network": output_scores(model.encoding, y, output), "trivial": model.trivial_scores(y)}
         if linear is not None:
             X = data.linear_X[rows]
             scores[name]["linear"] = network_scores(linear, data.linear_encoding, X, y)

@@ -1,0 +1,120 @@
+"""Many networks as one: members over folds, their weights, and the one network they make.
+
+Every row trains all members but those of its own fold, which predict it: the out-of-fold
+predictions. These choose how much each kind of member counts, and are an honest score that costs no
+row. The logits of the members are averaged, so that all of them together are one network again: the
+first layers side by side, the others in blocks along the diagonal. It has one file, one ``predict``
+and one way to be exported or traced.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.core.backprop import mean_loss, shares_of
+from fallline.core.network import Network
+from fallline.core.samples import Samples
+from fallline.data.encoding import Encoding
+from fallline.tabular.baselines import LOSS_FOR, minimise, ridge
+
+__all__ = ["best_temperature", "choose_weights", "linear_member", "merged"]
+
+ROUNDS = 20
+ENOUGH = 1e-3  # of the loss: a temperature that gains less is left at 1
+COOLEST, WARMEST = 0.5, 2.0
+
+
+def merged(members: Sequence[Network], weights: Sequence[float], temperature: float = 1.0) -> Network:
+    """One network whose logits are those of the members, weighed and divided by ``temperature``.
+
+    The members have the same inputs, outputs, loss, dtype and activations, layer by layer.
+
+    >>> import fallline as fl
+    >>> import numpy as np
+    >>> nets = [fl.Network([3, 4, 1], hidden="silu", loss="squared_error", seed=s) for s in (0, 1)]
+    >>> one, X = merged(nets, [0.25, 0.75]), np.ones((1, 3))
+    >>> expected = 0.25 * nets[0].logits(X) + 0.75 * nets[1].logits(X)
+    >>> one.sizes, bool(abs(one.logits(X) - expected).max() < 1e-12)
+    ((3, 8, 1), True)
+    """
+    first = members[0]
+    widths = [[net.sizes[l] for net in members] for l in range(1, len(first.sizes) - 1)]
+    sizes = [first.sizes[0], *(sum(each) for each in widths), first.sizes[-1]]
+    one = Network(
+        sizes, hidden=first.hidden, loss=first.loss.name, seed=first.seed, dtype=first.dtype
+    )
+    last = len(one.layers) - 1
+    for l, layer in enumerate(one.layers):
+        layer.W[:], layer.b[:] = 0.0, 0.0
+        rows = columns = 0
+        for net, weight in zip(members, weights, strict=True):
+            own, share = net.layers[l], weight / temperature if l == last else 1.0
+            n_in, n_out = own.W.shape
+            down = slice(None) if l == 0 else slice(rows, rows + n_in)
+            across = slice(None) if l == last else slice(columns, columns + n_out)
+            layer.W[down, across] += share * own.W
+            layer.b[across] += share * own.b
+            rows, columns = rows + n_in, columns + n_out
+    return one
+
+
+def linear_member(encoding: Encoding, like: Network, X: Array, y: Array, weight: Array | None) -> Network:
+    """The linear model of the inputs that are no bins, as a network of two silu layers.
+
+    It is one exactly, since silu(z) - silu(-z) = z: the hidden layers hold z and -z.
+    """
+    n_in, k = like.sizes[0], like.sizes[-1]
+    used = ~encoding.starts_at_zero
+    plain = Network([int(used.sum()), k], loss=LOSS_FOR[encoding.task])
+    rows = X[:, used].astype(np.float64)
+    if encoding.task == "numbers":
+        plain.parameters = ridge(rows, y, weight)
+    else:
+        found = minimise(plain, rows, y, weight)
+        if found is None:
+            raise KeyboardInterrupt
+        plain.parameters = found
+    made = Network([n_in, 2 * k, 2 * k, k], hidden="silu", loss=like.loss.name, dtype=like.dtype)
+    sign, eye = np.array([1.0, -1.0]), np.eye(k)
+    first, second, last = made.layers
+    first.W[:] = 0.0
+    first.W[used] = np.kron(sign, plain.layers[0].W)
+    first.b[:] = np.kron(sign, plain.layers[0].b)
+    second.W[:] = np.kron(np.outer(sign, sign), eye)
+    last.W[:] = np.kron(sign[:, None], eye)
+    return made
+
+
+def choose_weights(network: Network, logits: Sequence[Array], rows: Samples) -> Array:
+    """How much each kind of member counts, (n_kinds,) adding up to 1, by the loss of its logits.
+
+    Greedy, with repetition: in each of 20 rounds the kind is added that lowers the loss of the
+    mean most. Source: Caruana et al. 2004 (doi:10.1145/1015330.1015432).
+    """
+    counts = np.zeros(len(logits))
+    total = np.zeros_like(logits[0])
+    best, kept = np.inf, counts
+    for round_ in range(1, ROUNDS + 1):
+        losses = [loss_of(network, (total + each) / round_, rows) for each in logits]
+        chosen = int(np.argmin(losses))
+        counts, total = counts + np.eye(len(logits))[chosen], total + logits[chosen]
+        if losses[chosen] < best:
+            best, kept = losses[chosen], counts
+    weights: Array = kept / kept.sum()
+    return weights
+
+
+def best_temperature(network: Network, logits: Array, rows: Samples) -> float:
+    """What to divide the logits of classes by for the lowest loss; 1 where little is gained."""
+    if network.loss.task not in ("binary", "classes"):
+        return 1.0
+    tried = np.geomspace(COOLEST, WARMEST, 57)
+    losses = [loss_of(network, logits / t, rows) for t in tried]
+    gain = 1.0 - min(losses) / loss_of(network, logits, rows)
+    return float(tried[int(np.argmin(losses))]) if gain > ENOUGH else 1.0
+
+
+def loss_of(network: Network, logits: Array, rows: Samples) -> float:
+    """The mean loss of logits (n, n_outputs), weighed by the rows."""
+    return mean_loss(network, logits, rows.Y, shares_of(len(rows), rows.weight))
