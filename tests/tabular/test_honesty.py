@@ -140,7 +140,9 @@ def test_evaluation_knows_the_rows_that_were_trained_on(priced: TableModel, tmp_
     priced.save(tmp_path / "m.safetensors")
     loaded = TableModel.load(tmp_path / "m.safetensors")
     homes().frame.write_csv(tmp_path / "homes.csv")  # other bytes, the same values
-    share = len(priced.data.train) / 200  # type: ignore[union-attr]
+    data = priced.data
+    assert data is not None
+    share = (len(data.train) + len(data.validation)) / 200  # over folds all of them train
     found = loaded.evaluate(tmp_path / "homes.csv")
     assert found["seen_share"] == pytest.approx(share)
     assert (

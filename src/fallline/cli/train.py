@@ -154,7 +154,10 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
     facts, encoding, history = model.facts, model.encoding, model.history
     shape = "-".join(str(size) for size in model.network.sizes)
     best = "none" if history.best_epoch is None else history.best_epoch
-    of_runs = f"the best of {facts['runs']} runs; " if facts["runs"] > 1 else ""
+    if "members" in facts:
+        of_runs = f"the mean of {facts['members']} members over {facts['folds']} folds; the first: "
+    else:
+        of_runs = f"the best of {facts['runs']} runs; " if facts["runs"] > 1 else ""
     linear = LINEAR_NAMES[encoding.task]
     parts = [
         rows_text(facts),
@@ -167,7 +170,7 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
         f"\n{loss_curve(model.data_history)}",
     ]
     for name, scores in facts["scores"].items():
-        rows = f"{name} ({facts[f'{name}_rows']:,} rows)"
+        rows = f"{name.replace('_', ' ')} ({facts[f'{name}_rows']:,} rows)"
         parts.append(f"\n{scores_text(rows, scores, linear, positive_of(encoding))}")
         parts += [remark("note", line) for line in honesty(name, facts)]
     written = output if report is None else f"{output} and {report}"

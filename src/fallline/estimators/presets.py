@@ -8,12 +8,13 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Network
-from fallline.core.splits import holdout
+from fallline.core.splits import folds, holdout
 from fallline.estimators.encoders import PiecewiseLinear
 from fallline.estimators.layers import cut
 from fallline.estimators.networks import start
 from fallline.tabular.baselines import start_bins_at_zero
-from fallline.tabular.recipes import PRESETS, Recipe
+from fallline.tabular.ensemble import merged
+from fallline.tabular.recipes import FOLDS, PRESETS, Recipe
 from fallline.training.history import History
 from fallline.training.run import train
 
@@ -70,19 +71,42 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     shift, scale = unit_of(model, Y)
     rows = encode(encoder, X), (Y - shift) / scale, weight
     held = encode(encoder, validation[0]), (validation[1] - shift) / scale
-    best: tuple[float, Network, History, Recipe] | None = None
-    for recipe in PRESETS[model.preset]:
-        chosen = recipe.for_rows(len(X))
+    n_folds = FOLDS[model.preset]
+    chosen = PRESETS[model.preset][0].for_rows(len(X))
+    if n_folds == 1:
         network, history = trained(model, encoder, chosen, rows, held, seed)
-        loss = min(history.validation_loss, default=np.inf)
-        if best is None or loss < best[0]:
-            best = loss, network, history, chosen
-    if best is not None:
-        _, network, history, chosen = best
-        last = network.layers[-1]
-        last.W[:] = last.W * scale
-        last.b[:] = last.b * scale + shift
-        keep(model, network, history, encoder, chosen)
+    else:
+        network, history = over_folds(model, encoder, chosen, rows, held, seed)
+    last = network.layers[-1]
+    last.W[:] = last.W * scale
+    last.b[:] = last.b * scale + shift
+    keep(model, network, history, encoder, chosen)
+
+
+def over_folds(
+    model: Any,
+    encoder: PiecewiseLinear,
+    recipe: Recipe,
+    rows: tuple[Array, Array, Array | None],
+    held: tuple[Array, Array],
+    seed: int,
+) -> tuple[Network, History]:
+    """The mean of networks each trained on all folds but one, and the first one's history.
+
+    The rows held out help each of them to choose its epoch.
+    """
+    X, Y, weight = rows
+    n_folds = FOLDS[model.preset]
+    fold_of = folds(len(X), n_folds, np.random.default_rng(seed))
+    networks, histories = [], []
+    for fold in range(n_folds):
+        kept, out = fold_of != fold, fold_of == fold
+        part = X[kept], Y[kept], None if weight is None else weight[kept]
+        watched = np.concatenate([X[out], held[0]]), np.concatenate([Y[out], held[1]])
+        network, history = trained(model, encoder, recipe, part, watched, seed + fold)
+        networks.append(network)
+        histories.append(history)
+    return merged(networks, [1.0 / n_folds] * n_folds), histories[0]
 
 
 def trained(

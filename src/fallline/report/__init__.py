@@ -49,7 +49,7 @@ def report_html(model: TableModel, data: Prepared, command: str) -> str:
     rows = data.test if has_test else data.validation
     X, y, _ = data.part(rows)
     where = f"{len(y):,} {'test' if has_test else 'validation'} rows"
-    output = model.network.predict_proba(X)
+    output = model.output_on(data, rows)
     target = model.encoding.target
     return page(
         f"{target}: a network by Fallline",

@@ -25,7 +25,9 @@ ENOUGH = 1e-3  # of the loss: a temperature that gains less is left at 1
 COOLEST, WARMEST = 0.5, 2.0
 
 
-def merged(members: Sequence[Network], weights: Sequence[float], temperature: float = 1.0) -> Network:
+def merged(
+    members: Sequence[Network], weights: Sequence[float], temperature: float = 1.0
+) -> Network:
     """One network whose logits are those of the members, weighed and divided by ``temperature``.
 
     The members have the same inputs, outputs, loss, dtype and activations, layer by layer.
@@ -59,7 +61,9 @@ def merged(members: Sequence[Network], weights: Sequence[float], temperature: fl
     return one
 
 
-def linear_member(encoding: Encoding, like: Network, X: Array, y: Array, weight: Array | None) -> Network:
+def linear_member(
+    encoding: Encoding, like: Network, X: Array, y: Array, weight: Array | None
+) -> Network:
     """The linear model of the inputs that are no bins, as a network of two silu layers.
 
     It is one exactly, since silu(z) - silu(-z) = z: the hidden layers hold z and -z.

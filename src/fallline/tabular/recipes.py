@@ -1,7 +1,7 @@
 """What a network on a table is like and how it is trained: the settings, and three presets."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.training.stopping import Patience, StopRule
 
-__all__ = ["FOLDS", "PRESETS", "TABLE_SCHEDULES", "Recipe", "RecipeStart", "recipes"]
+__all__ = ["FOLDS", "PRESETS", "TABLE_SCHEDULES", "Recipe", "RecipeStart", "for_size", "recipes"]
 
 MIN_BATCH, MAX_BATCH = 32, 256
 BATCHES_OF_ROWS = 32
@@ -128,16 +128,30 @@ class RecipeStart:
 PRESETS: dict[str, tuple[Recipe, ...]] = {
     "quick": (Recipe(hidden=(64,), patience=2, factor=0.2, epochs=60),),
     "standard": (Recipe(),),
-    "best": (
-        Recipe(),
-        Recipe(hidden=(256, 256), dropout=0.25),
-    ),
+    "best": (Recipe(),),
 }
 """One recipe, or several of which each trains a network for every fold (``FOLDS``)."""
 
 FOLDS = {"quick": 1, "standard": 1, "best": 8}
 """The folds of each preset; with one, a part of the rows is held out and one network trained."""
 
+SMALL_ROWS, SMALL_FOLDS, SMALL_HIDDEN = 1_500, 8, (64, 64)
+
+
+def for_size(
+    chosen: Sequence[Recipe], options: Mapping[str, Any], n_rows: int
+) -> tuple[tuple[Recipe, ...], int]:
+    """The recipes of a preset, and over how many folds, for so many rows that do not test.
+
+    In a small table "standard" is a network of two layers of 64 for each of 8 folds, which costs a
+    second at most, and "best" takes both sizes. Sizes that were given stay.
+    """
+    preset, n_folds = options["preset"], FOLDS[options["preset"]]
+    if n_rows > SMALL_ROWS or preset == "quick":
+        return tuple(chosen), n_folds
+    small = [replace(r, hidden=SMALL_HIDDEN) if options["hidden"] is None else r for r in chosen]
+    both = [*small, *chosen] if preset == "best" else small
+    return tuple(dict.fromkeys(both)), SMALL_FOLDS
 
 
 def recipes(options: Mapping[str, Any]) -> tuple[Recipe, ...]:

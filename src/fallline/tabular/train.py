@@ -28,7 +28,7 @@ from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.preparation import Prepared, prepare
-from fallline.tabular.recipes import FOLDS, Recipe, RecipeStart, recipes
+from fallline.tabular.recipes import Recipe, RecipeStart, for_size, recipes
 from fallline.tabular.scoring import network_scores, output_scores
 from fallline.tabular.survey import Blocks
 from fallline.training.history import History
@@ -129,17 +129,16 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     return model
 
 
-def folds_for(options: TableOptions, data: Prepared) -> int:
-    """Over how many folds the members of an ensemble are trained; 1 where one network is.
+def mixes(options: TableOptions, data: Prepared) -> bool:
+    """Whether members may be trained over folds of the rows that train and validate.
 
-    Rows that are held out for a reason of their own (a table, the last ones, none) are kept out.
+    Not where rows are held out for a reason of their own (a table, the last ones, none), nor
+    where they are fewer than 64, nor by L-BFGS.
     """
     drawn = isinstance(options["validation"], float) and options["split"] == "random"
     rows = len(data.train) + len(data.validation)
     named = isinstance(options["optimizer"], str | None) and options["optimizer"] != "lbfgs"
-    if not drawn or not named or len(data.validation) == 0 or rows < MIN_ROWS_FOR_FOLDS:
-        return 1
-    return FOLDS[options["preset"]]
+    return drawn and named and len(data.validation) > 0 and rows >= MIN_ROWS_FOR_FOLDS
 
 
 def train_folds(
@@ -155,21 +154,25 @@ def train_folds(
     classes = None if data.encoding.task in QUANTITIES else data.y[rows].astype(np.intp)
     fold_of = folds(len(rows), n_folds, generator, classes)
     members: list[list[TableModel]] = []
+    cut: History | None = None
     kinds: list[list[Network]] = []
     for fold in range(n_folds):
         part = replace(data, train=rows[fold_of != fold], validation=rows[fold_of == fold])
         done = train_each(part, chosen, {**options, "seed": options["seed"] + fold}, fold, n_folds)
-        ended = done[-1].history.stopped
-        if ended in ("interrupted", "diverged"):
+        if done[-1].history.stopped in ("interrupted", "diverged"):
             if not members:
                 return done[-1]
+            cut = done[-1].history
             break
         members.append(done)
         networks = [model.network for model in done]
         if takes_linear(networks[0]):
             networks.append(linear_member(data.encoding, networks[0], *part.part(part.train)))
         kinds.append(networks)
-    return ensemble_of(data, members, kinds, rows, fold_of)
+    model = ensemble_of(data, members, kinds, rows, fold_of)
+    if cut is not None:
+        model.history.stopped, model.history.message = cut.stopped, cut.message
+    return model
 
 
 def train_each(
@@ -229,8 +232,8 @@ def ensemble_of(
         "member_weights": [float(weight) for weight in weights],
         "temperature": temperature,
         "training_rows": len(rows),
-        "validation_rows": int(covered.sum()),
-        "hidden": list(model.network.sizes[1:-1]),
+        "out_of_fold_rows": int(covered.sum()),
+        "runs": len(kinds) * len(members[0]),
     }
     return model
 
@@ -245,9 +248,10 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
     if options["checkpoint"] is not None:
         kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation)
         options["checkpoint"].data = kept
-    n_folds = folds_for(options, data)
-    if n_folds > 1:
-        return train_folds(data, chosen, options, n_folds)
+    if mixes(options, data):
+        sized, n_folds = for_size(chosen, options, len(data.train) + len(data.validation))
+        if n_folds > 1:
+            return train_folds(data, sized, options, n_folds)
     X, y, weight = data.part(data.train)
     validation = data.part(data.validation)[:2] if len(data.validation) else None
 
@@ -385,7 +389,10 @@ def complete(
             "encoding_sample": len(data.train),
             "set_aside": surveyed.set_aside,
         }
-    model.seen = Fingerprints.of(data.X[data.train], data.y[data.train])
+    trained_on = data.train
+    if model.out_of_fold is not None:
+        trained_on = np.concatenate([data.train, data.validation])
+    model.seen = Fingerprints.of(data.X[trained_on], data.y[trained_on])
     if checkpoint is not None and checkpoint.failure is not None:
         model.notes.append(f"no checkpoint was kept: {checkpoint.failure}")
     add_scores(model, data, baseline=options["baseline"])
@@ -412,10 +419,23 @@ def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
     parts = {name: rows for name, rows in parts.items() if len(rows)} or {"training": data.train}
     for name, rows in parts.items():
         y, output = data.y[rows], model.held(model.output_on(data, rows))
-        scores[name] = {"network": output_scores(model.encoding, y, output), "trivial": model.trivial_scores(y)}
+        scores[name] = {
+            "network": output_scores(model.encoding, y, output),
+            "trivial": model.trivial_scores(y),
+        }
         if linear is not None:
             X = data.linear_X[rows]
             scores[name]["linear"] = network_scores(linear, data.linear_encoding, X, y)
+    if model.out_of_fold is not None:
+        rows = np.flatnonzero(~np.isnan(model.out_of_fold[:, 0]))
+        output = model.held(model.out_of_fold[rows])
+        scores = {
+            "out_of_fold": {
+                "network": output_scores(model.encoding, data.y[rows], output),
+                "trivial": model.trivial_scores(data.y[rows]),
+            },
+            **scores,
+        }
     model.facts["scores"] = scores
     model.facts["against_trivial"] = lead_on(model, data, *list(parts.items())[-1])
     model.data, model.linear = data, linear

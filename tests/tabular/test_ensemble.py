@@ -1,0 +1,145 @@
+"""Ensembles: one network of many, honest by out-of-fold predictions, and never far behind."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import fallline as fl
+from fallline.core.samples import Samples
+from fallline.data.table import Table
+from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
+from fallline.tabular.preparation import prepare
+from fallline.tabular.recipes import Recipe, for_size
+
+
+def made(n: int = 240, seed: int = 0) -> Table:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 3))
+    score = x[:, 0] - x[:, 1] + rng.normal(size=n)
+    frame = pl.DataFrame(
+        {
+            "a": x[:, 0],
+            "b": x[:, 1],
+            "town": np.where(x[:, 2] > 0, "Ulm", "Bern").tolist(),
+            "label": np.where(score > 0, "yes", "no").tolist(),
+            "kind": np.digitize(score, [-1, 1]).astype(str).tolist(),
+            "number": score,
+        }
+    )
+    return Table(frame, "made.csv", np.arange(2, n + 2))
+
+
+def others(target: str) -> list[str]:
+    return [name for name in ("label", "kind", "number") if name != target]
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "binary_cross_entropy", "cross_entropy"])
+def test_merged_networks_have_the_mean_of_the_logits(loss: str) -> None:
+    k = 3 if loss == "cross_entropy" else 1
+    sizes = [(4, 6, 5, k), (4, 3, 8, k), (4, 2, 2, k)]
+    nets = [
+        fl.Network(each, hidden=["silu", "tanh"], loss=loss, seed=s) for s, each in enumerate(sizes)
+    ]
+    for net in nets:
+        net.parameters += 0.1  # biases too
+    weights, X = [0.5, 0.2, 0.3], np.random.default_rng(0).normal(size=(20, 4))
+    one = merged(nets, weights, temperature=2.0)
+    assert one.sizes == (4, 11, 15, k)
+    expected = sum(w * net.logits(X) for w, net in zip(weights, nets, strict=True)) / 2.0
+    np.testing.assert_allclose(one.logits(X), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("target", ["label", "kind", "number"])
+def test_the_linear_member_is_linear(target: str) -> None:
+    data = prepare(made(), target, ignore=others(target), bins=6)
+    k = 3 if target == "kind" else 1
+    losses = {"label": "binary_cross_entropy", "kind": "cross_entropy", "number": "squared_error"}
+    like = fl.Network([data.X.shape[1], 5, 5, k], hidden="silu", loss=losses[target])
+    net = linear_member(data.encoding, like, data.X, data.y, None)
+    used = ~data.encoding.starts_at_zero
+    A = np.hstack([data.X[:, used], np.ones((len(data.X), 1))])
+    logits = net.logits(data.X)
+    residual = logits - A @ np.linalg.lstsq(A, logits, rcond=None)[0]
+    np.testing.assert_allclose(residual, 0.0, atol=1e-9)
+    guess = fl.Network(like.sizes, hidden="silu", loss=losses[target], seed=3)
+    rows = net.samples(data.X, data.y)
+    mean = [float(n.loss.value(n.logits(data.X), rows.Y).mean()) for n in (net, guess)]
+    assert mean[0] < mean[1]
+
+
+def test_weights_and_temperature_lower_the_loss() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(400, 1))
+    rows = Samples(truth, (rng.random((400, 1)) < 1 / (1 + np.exp(-truth))) * 1.0, None)
+    net = fl.Network([1, 1], loss="binary_cross_entropy")
+    noise = [truth + rng.normal(size=truth.shape) for _ in range(2)]
+    weights = choose_weights(net, [*noise, -truth], rows)
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[2] < 0.15
+    assert (weights[:2] > 0.2).all()
+    assert best_temperature(net, 3.0 * truth, rows) > 1.5
+    numbers = fl.Network([1, 1], loss="squared_error")
+    assert best_temperature(numbers, 3.0 * truth, rows) == 1.0
+
+
+@pytest.mark.parametrize("target", ["label", "kind", "number"])
+def test_the_out_of_fold_score_is_honest(target: str, tmp_path: Path) -> None:
+    """It is that of rows never seen, and far from that of the rows that were trained on."""
+    model = fl.train_table(made(), target, ignore=others(target))
+    score = "rmse" if target == "number" else "log_loss"
+    facts = model.facts
+    assert facts["folds"] == 8
+    assert facts["out_of_fold_rows"] == facts["training_rows"] == 240
+    found = facts["scores"]["out_of_fold"]["network"][score]
+    new = model.evaluate(made(2_000, seed=1))["scores"][score]
+    remembered = model.evaluate(made())["scores"][score]
+    assert found == pytest.approx(new, rel=0.2)
+    assert remembered < found
+    assert sum(facts["member_weights"]) == pytest.approx(1.0)
+    model.save(tmp_path / "m.safetensors")
+    loaded = fl.TableModel.load(tmp_path / "m.safetensors")
+    table = made(50, seed=2)
+    assert (loaded.predict(table).values == model.predict(table).values).all()
+    again = fl.train_table(made(), target, ignore=others(target))
+    assert again.network.parameters.tobytes() == model.network.parameters.tobytes()
+
+
+def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
+    runs: list[int] = []
+
+    def stop(progress: fl.Progress) -> None:
+        if runs[-1] == 4 and progress.epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.warns(fl.InterruptedWarning):
+        model = fl.train_table(
+            made(),
+            "label",
+            ignore=others("label"),
+            on_run=lambda start: runs.append(start.number),
+            callbacks=[stop],
+        )
+    assert model.history.stopped == "interrupted"
+    assert model.facts["folds"] == 3
+    assert model.facts["out_of_fold_rows"] == 90
+
+
+def test_sizes() -> None:
+    options = {"preset": "standard", "hidden": None}
+    assert for_size([Recipe()], options, 1_500) == ((Recipe(hidden=(64, 64)),), 8)
+    assert for_size([Recipe()], options, 1_501) == ((Recipe(),), 1)
+    given = {"preset": "standard", "hidden": (5,)}
+    assert for_size([Recipe(hidden=(5,))], given, 100) == ((Recipe(hidden=(5,)),), 8)
+    best = {"preset": "best", "hidden": None}
+    assert len(for_size([Recipe()], best, 100)[0]) == 2
+    assert for_size([Recipe()], best, 10_000) == ((Recipe(),), 8)
+    assert for_size([Recipe()], {"preset": "quick", "hidden": None}, 100)[1] == 1
+
+
+def test_rows_held_out_for_a_reason_stay_out() -> None:
+    held = made(60, seed=5)
+    for options in ({"validation": held}, {"split": "time"}, {"validation": 0}):
+        model = fl.train_table(made(), "label", ignore=others("label"), epochs=3, **options)
+        assert "folds" not in model.facts, options
