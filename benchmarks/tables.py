@@ -1,10 +1,13 @@
 """Every table of the shared data, trained with nothing but --target, beside the linear model.
 
     python benchmarks/tables.py [--data ../shared/data] [--seeds 3] [--write docs/results.md]
+        [--set preset=best] [--peers]
 
 A fifth of the rows is held out (``--test 0.2``; for adult its own test file), everything else is
 left to the defaults. Files without a line of names are given ``--no-header``. The scores are those
 of the task's own loss on the rows held out; the seeds draw other splits and other first weights.
+``--peers`` adds the defaults of HistGradientBoosting and, where it is installed, of LightGBM in one
+thread, on the same rows (one-hot texts, standardised numbers, which trees do not mind).
 """
 
 import argparse
@@ -19,8 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from fallline.data.cells import Reading
+from fallline.data.reading import read_whole
+from fallline.data.targets import QUANTITIES
 from fallline.tabular.baselines import LINEAR_NAMES
-from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better
+from fallline.tabular.preparation import prepare
+from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better, output_scores
 from fallline.text import table as text_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,6 +97,40 @@ def train(job: Job, data: Path, seed: int, extra: dict[str, str]) -> dict[str, A
     return result
 
 
+def peers() -> dict[str, tuple[Any, Any]]:
+    """Classifier and regressor of each peer that is installed, at their defaults."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    found: dict[str, tuple[Any, Any]] = {
+        "HistGradientBoosting": (HistGradientBoostingClassifier(), HistGradientBoostingRegressor())
+    }
+    try:
+        from lightgbm import LGBMClassifier, LGBMRegressor
+    except ImportError:
+        return found
+    quiet: dict[str, Any] = {"n_jobs": 1, "verbose": -1}
+    return found | {"LightGBM": (LGBMClassifier(**quiet), LGBMRegressor(**quiet))}
+
+
+def peer_scores(job: Job, data: Path, seed: int) -> dict[str, dict[str, float]]:
+    """The scores of the peers on the test rows that ``fallline train`` has with this seed."""
+    names = None if job.names is None else job.names.split(",")
+    how = Reading(header=job.header, names=names)
+    test = 0.2 if job.test is None else read_whole(str(data / job.test), how)
+    rows = prepare(read_whole(str(data / job.file), how), job.target, seed=seed, test=test)
+    X, y, _ = rows.part(np.concatenate([rows.train, rows.validation]))
+    X_test, y_test, _ = rows.part(rows.test)
+    scores = {}
+    for name, (classifier, regressor) in peers().items():
+        if rows.encoding.task in QUANTITIES:
+            output = regressor.fit(X, y).predict(X_test)[:, None]
+        else:
+            output = classifier.fit(X, y).predict_proba(X_test)
+            output = output[:, 1:] if rows.encoding.task == "binary" else output
+        scores[name] = output_scores(rows.encoding, y_test, output)
+    return scores
+
+
 def why_not(result: Result) -> str:
     """What the summary says of a network that is not better than the linear model."""
     lines = [line for run in result.runs for line in run["next"] if "has as good a" in line]
@@ -115,6 +156,19 @@ def line(result: Result) -> tuple[str, ...]:
         f"{result.wins()} of {len(result.runs)}",
         f"{np.median([run['seconds'] for run in result.runs]):.1f}",
     )
+
+
+def peer_lines(results: list[Result]) -> list[tuple[str, ...]]:
+    """A row for each table: the score of the network, and of each peer, with the gap to it."""
+    rows = []
+    for result in results:
+        own = float(np.mean(result.values("network")))
+        cells = [f"{own:.4g}"]
+        for name in peers():
+            value = float(np.mean(result.values(name)))
+            cells.append(f"{value:.4g} ({own / value - 1:+.1%})")
+        rows.append((result.job.file, SCORE_NAMES[result.score], *cells))
+    return rows
 
 
 HEADS = ("table", "rows", "features", "score (lower is better)", "network", "linear")
@@ -183,6 +237,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     parser.add_argument("--only", default="")
     parser.add_argument("--set", action="append", default=[], help="epochs=30, for --epochs 30")
+    parser.add_argument("--peers", action="store_true")
     options = parser.parse_args()
     extra = dict(text.split("=", 1) for text in options.set)
     data = options.data.resolve()
@@ -194,9 +249,14 @@ def main() -> None:
         for seed in range(options.seeds):
             began = time.perf_counter()
             result.runs.append(train(job, data, seed, extra))
+            if options.peers:
+                result.runs[-1]["scores"]["test"] |= peer_scores(job, data, seed)
             print(f"{job.file} {seed}: {time.perf_counter() - began:.1f} s", file=sys.stderr)
         results.append(result)
     print(text_table(HEADS, [line(r) for r in results]))
+    if options.peers:
+        heads = ("table", "score", "network", *peers())
+        print(f"\n{text_table(heads, peer_lines(results))}")
     if options.write:
         options.write.write_text(page(results, options.seeds))
 

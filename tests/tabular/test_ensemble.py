@@ -1,5 +1,6 @@
 """Ensembles: one network of many, honest by out-of-fold predictions, and never far behind."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,11 @@ def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
     assert model.history.stopped == "interrupted"
     assert model.facts["folds"] == 3
     assert model.facts["out_of_fold_rows"] == 90
+    data, output = model.data, model.out_of_fold
+    assert data is not None
+    assert output is not None
+    assert 0 < model.facts["validation_rows"] == len(data.validation) < 36
+    assert not np.isnan(output[data.validation]).any()  # the other folds trained all members
 
 
 def test_sizes() -> None:
@@ -143,3 +149,19 @@ def test_rows_held_out_for_a_reason_stay_out() -> None:
     for options in ({"validation": held}, {"split": "time"}, {"validation": 0}):
         model = fl.train_table(made(), "label", ignore=others("label"), epochs=3, **options)
         assert "folds" not in model.facts, options
+
+
+def test_a_time_limit_ends_with_the_folds_that_fit() -> None:
+    def slow(progress: fl.Progress) -> None:
+        time.sleep(0.02)
+
+    model = fl.train_table(
+        made(), "label", ignore=others("label"), epochs=5, callbacks=[slow], seconds=0.35
+    )
+    assert 1 <= model.facts["folds"] < 8
+    assert model.facts["out_of_fold_rows"] == 30 * model.facts["folds"]
+    one = fl.train_table(
+        made(), "label", ignore=others("label"), preset="quick", callbacks=[slow], seconds=0.05
+    )
+    assert one.history.stopped == "rule"
+    assert "the time of 0.05 s is up" in one.history.message

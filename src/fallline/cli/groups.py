@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fallline.cli.declaring import Group, Option
-from fallline.cli.options import layer_sizes, share_or_table, task_name, types_by_column
+from fallline.cli.options import duration, layer_sizes, share_or_table, task_name, types_by_column
 
 if TYPE_CHECKING:
     from fallline.data.cells import Reading
@@ -139,7 +139,7 @@ class RecipeChoices(Group):
     """The task, the preset, and what stands in place of the preset's settings."""
 
     task: Task = None
-    preset: Annotated[str, Option(help="quick, standard or best (several networks).")] = "standard"
+    preset: Annotated[str, Option(help="quick, standard or best (8 networks as one).")] = "standard"
     hidden: Annotated[
         str | None,
         Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 128,128]"),
@@ -187,13 +187,18 @@ class RecipeChoices(Group):
         int | None,
         Option(help="Most bins of a number's encoding; 0 for none.  [preset: 8 to 48, by rows]"),
     ] = None
+    time: Annotated[
+        str | None, Option(help="Train for so long at most: 60s, 5m; the best so far is kept.")
+    ] = None
 
     def options(self) -> "TableOptions":
         """The same as options of ``train_table``."""
         given: Any = vars(self) | {
             "task": task_name(self.task),
             "hidden": None if self.hidden is None else layer_sizes(self.hidden),
+            "seconds": None if self.time is None else duration(self.time),
         }
+        given.pop("time")
         return given  # type: ignore[no-any-return]
 
 

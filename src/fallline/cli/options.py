@@ -10,12 +10,14 @@ from fallline.limits import check_integer
 __all__ = [
     "check_output",
     "date_forms",
+    "duration",
     "layer_sizes",
     "share_or_table",
     "task_name",
     "types_by_column",
 ]
 
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 TASK_NAMES = {
     "regression": "numbers",
     "classification": "classes",
@@ -94,3 +96,15 @@ def check_output(output: str, option: str = "--output") -> None:
         raise FileWriteError(f"{output}: this is a folder; {option} needs a file name")
     if not path.parent.is_dir():
         raise FileWriteError(f"{output}: there is no folder {path.parent}; make it first")
+
+
+def duration(text: str) -> float:
+    """Seconds of "60", "60s", "5m" or "1h". Raises ParameterError for anything else."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        seconds = float(number) * UNITS[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < float("inf"):
+        raise ParameterError(f"--time must be a time such as 60s, 5m or 1h, not {text!r}")
+    return seconds

@@ -155,7 +155,9 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
     shape = "-".join(str(size) for size in model.network.sizes)
     best = "none" if history.best_epoch is None else history.best_epoch
     if "members" in facts:
-        of_runs = f"the mean of {facts['members']} members over {facts['folds']} folds; the first: "
+        of_runs = (
+            f"the mean of {facts['members']} members over {facts['folds']} folds; the first:\n"
+        )
     else:
         of_runs = f"the best of {facts['runs']} runs; " if facts["runs"] > 1 else ""
     linear = LINEAR_NAMES[encoding.task]
@@ -215,10 +217,13 @@ def positive_of(encoding: Any) -> str | None:
 
 def rows_text(facts: dict[str, Any]) -> str:
     tested = f", {facts['test_rows']:,} to test" if facts["test_rows"] else ""
+    validated = f"{facts['validation_rows']:,} to validate"
+    if "folds" in facts:
+        validated = f"in {facts['folds']} folds"
     aside = f"; {facts['set_aside']:,} more set aside (no target)" if facts["set_aside"] else ""
     return (
         f"{facts['source']}: {facts['rows']:,} rows ({facts['training_rows']:,} to train on, "
-        f"{facts['validation_rows']:,} to validate{tested}){aside}"
+        f"{validated}{tested}){aside}"
     )
 
 

@@ -47,6 +47,7 @@ class RecipeOptions(TypedDict, total=False):
     dropout: float | None
     patience: int | None
     bins: int | None
+    seconds: float | None
 
 
 class TableOptions(PreparationOptions, RecipeOptions, total=False):
@@ -83,6 +84,7 @@ DEFAULTS: TableOptions = {
     "dropout": None,
     "patience": None,
     "bins": None,
+    "seconds": None,
     "seed": 0,
     "threads": None,
     "baseline": True,

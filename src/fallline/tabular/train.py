@@ -4,6 +4,7 @@
 what differs is the function that fits the network.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from fallline.tabular.survey import Blocks
 from fallline.training.history import History
 from fallline.training.run import train
 from fallline.training.settings import Progress, TrainOptions
+from fallline.training.stopping import TimeLimit
 
 __all__ = ["complete", "train_prepared", "train_recipe", "train_table"]
 
@@ -89,7 +91,8 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     preset : "quick", "standard" or "best" (several networks, the best by validation loss kept);
         what else is given stands in place of the preset's own:
         hidden, activation, optimizer, learning_rate, schedule, epochs, batch_size, l2, l1, dropout
-        and patience.
+        patience and bins.
+    seconds : the time limit of training; None for none.
     optimizer : a name, with learning_rate and schedule, or an optimiser.
     baseline : whether to fit the linear model to compare with.
     on_run : called as each of the preset's runs begins.
@@ -146,7 +149,8 @@ def train_folds(
 ) -> TableModel:
     """Train a network a recipe for every fold, and make one network of all of them.
 
-    Ctrl-C ends it with the folds that are done. The scores of the validation rows are those of the
+    Ctrl-C ends it with the folds that are done, and so does a time limit that the next fold would
+    exceed. The scores of the validation rows are those of the
     out-of-fold predictions.
     """
     rows = np.sort(np.concatenate([data.train, data.validation]))
@@ -156,7 +160,12 @@ def train_folds(
     members: list[list[TableModel]] = []
     cut: History | None = None
     kinds: list[list[Network]] = []
+    began = time.perf_counter()
     for fold in range(n_folds):
+        taken = time.perf_counter() - began
+        limit = options["seconds"]
+        if limit is not None and fold > 0 and taken * (fold + 1) / fold > limit:
+            break
         part = replace(data, train=rows[fold_of != fold], validation=rows[fold_of == fold])
         done = train_each(part, chosen, {**options, "seed": options["seed"] + fold}, fold, n_folds)
         if done[-1].history.stopped in ("interrupted", "diverged"):
@@ -222,6 +231,7 @@ def ensemble_of(
     shares = [(net, w / len(kinds)) for nets in kinds for net, w in zip(nets, weights, strict=True)]
     used = [(net, share) for net, share in shares if share > 0]
     model = first
+    model.history.seconds = sum(each.history.seconds for done in members for each in done)
     model.network = merged([net for net, _ in used], [share for _, share in used], temperature)
     output = np.full((len(data.X), mean.shape[1]), np.nan)
     output[rows[covered]] = first.network.loss.output(mean / temperature)
@@ -293,7 +303,10 @@ def train_recipe(
         "l2": recipe.l2 or 0.0,
         "l1": recipe.l1,
         "dropout": recipe.dropout or 0.0,
-        "stop": recipe.stops("validation_loss" if len(data.validation) else "loss"),
+        "stop": (
+            *recipe.stops("validation_loss" if len(data.validation) else "loss"),
+            *([] if options["seconds"] is None else [TimeLimit(options["seconds"])]),
+        ),
         "callbacks": [*options["callbacks"], *([penalties] if penalties.penalty else [])],
         "threads": options["threads"],
         "checkpoint": None if recipe.by_lbfgs else keeper,
@@ -406,11 +419,21 @@ def lead_on(model: TableModel, data: Prepared, name: str, rows: Array) -> dict[s
     return {"rows": name, "score": LOSS_NAMES[model.encoding.task], "interval": [low, high]}
 
 
+def only_out_of_fold(data: Prepared, output: Array) -> Prepared:
+    """The rows to validate less those of folds that were never held out: all members know them."""
+    covered = ~np.isnan(output[:, 0])
+    held = data.validation[covered[data.validation]]
+    return replace(data, validation=held if len(held) else np.flatnonzero(covered))
+
+
 def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
     """Score the network, the trivial guess and the linear model on validation and test rows.
 
     Where no rows are held out, the training rows are scored, which says little.
     """
+    if model.out_of_fold is not None:
+        data = only_out_of_fold(data, model.out_of_fold)
+        model.facts["validation_rows"] = len(data.validation)
     linear = None
     if baseline and model.history.stopped != "interrupted":
         linear = fit_linear(data.linear_encoding, *data.linear_part(data.train))
