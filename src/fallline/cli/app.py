@@ -15,6 +15,7 @@ from fallline.cli.groups import (
     Display,
     FitChoices,
     Folds,
+    Force,
     HeldOut,
     Place,
     ReadingOptions,
@@ -27,6 +28,7 @@ from fallline.cli.groups import (
     Types,
 )
 from fallline.cli.options import date_forms
+from fallline.cli.screen import show_safely
 from fallline.errors import FalllineError, ParameterError
 
 __all__ = ["app", "main"]
@@ -113,6 +115,7 @@ def train(
     report: Annotated[
         str | None, Option(help="Write a page about the model to this .html file.")
     ] = None,
+    force: Force = False,
     reading: ReadingOptions,
     display: Display,
 ) -> None:
@@ -128,7 +131,8 @@ def train(
         **columns.options(),
         **run_options.options(),
     }
-    run(tables, target, output, options, checkpoints, place, report, reading, display)
+    run(tables, target, output, options, checkpoints, place, report, reading, display,
+        force=force)  # fmt: skip
 
 
 @app.declare
@@ -140,6 +144,7 @@ def cv(
         str | None,
         Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
     ] = None,
+    force: Force = False,
     folds: Folds,
     recipe: RecipeChoices,
     validation: Annotated[
@@ -163,7 +168,7 @@ def cv(
         **columns.options(),
         **run_options.options(),
     }
-    run(tables, target, output, folds, options, reading, display)
+    run(tables, target, output, folds, options, reading, display, force=force)
 
 
 @app.declare
@@ -206,6 +211,7 @@ def predict(
         str | None, Option(help="Columns of the table to carry over: id,name.")
     ] = None,
     part: Annotated[str, Option("--write", help="labels, probabilities or all.")] = "all",
+    force: Force = False,
     extrapolate: Extrapolate = False,
     types: DateForms = None,
     reading: ReadingOptions,
@@ -229,6 +235,7 @@ def predict(
         reading=reading,
         columns=columns,
         part=check_choice("--write", part, PARTS),
+        force=force,
         extrapolate=extrapolate,
         forms=date_forms(types),
         quiet=quiet,
@@ -407,6 +414,7 @@ def export(
     output: Annotated[
         str, Argument(metavar="OUT", help="A .py or .json file: its ending says the form.")
     ],
+    force: Force = False,
     display: Display,
 ) -> None:
     """Write a model as a Python module that needs NumPy only (.py), or as plain data (.json).
@@ -415,7 +423,7 @@ def export(
     """
     from fallline.cli.export import run
 
-    run(model, output, quiet=display.quiet, json=display.json)
+    run(model, output, force=force, quiet=display.quiet, json=display.json)
 
 
 @app.declare
@@ -432,6 +440,7 @@ def info(model: ModelPath, json: Json = False) -> None:
 def main() -> None:
     """Run the command line; every error is one or two lines on standard error and an exit code."""
     code = FAILED
+    show_safely()
     try:
         result: Any = app(standalone_mode=False, complete_var="_FALLLINE_COMPLETE")
         code = result if isinstance(result, int) else DONE

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from fallline.cli.screen import bare
 from fallline.engine import compiled_before
 from fallline.tabular.recipes import RecipeStart
 from fallline.training.settings import Progress
@@ -32,7 +33,7 @@ class ProgressDisplay:
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
-            console=Console(file=sys.stderr),
+            console=Console(file=bare(sys.stderr)),
             transient=True,
         )
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -13,7 +12,7 @@ from fallline.atomic import write_bytes
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
 from fallline.report import charts
-from fallline.report.page import code, figure, page, section, table
+from fallline.report.page import code, escape, figure, page, section, table
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.evaluation import calibration, confusion, intervals, roc_curve
