@@ -239,6 +239,9 @@ def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
             packed = tensors.pop(f"json.{name}", None)
             if packed is not None:
                 content[name] = json.loads(packed.tobytes())
+        for name in ("training", "encoding", "history", "checkpoint"):
+            if not isinstance(content[name], dict | None):
+                raise ModelFileError(f"its {name} is {content[name]!r:.40}, no group of facts")
         network = build_network(content["network"], tensors)
         history = build_history(content["history"], tensors)
         return Model(
@@ -283,6 +286,7 @@ def unpack(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         header = json.loads(raw[8 : 8 + header_length(raw)])
         content = json.loads(header["__metadata__"]["fallline"])
+        json.dumps(content, ensure_ascii=False).encode()  # no halves of characters in a text
         tensors = deserialise(raw)
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as reason:
         raise ModelFileError(f"its header cannot be read ({reason})") from None
@@ -306,6 +310,8 @@ def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
                     f"layers.{number}.{kind} is {tensor.dtype} of shape {tensor.shape}, "
                     f"but the architecture says {dtype} of {shape}"
                 )
+            if not np.isfinite(tensor).all():
+                raise ModelFileError(f"layers.{number}.{kind} holds numbers that are not finite")
     check_known(facts)
     network = Network(
         sizes,
@@ -422,7 +428,7 @@ class Checkpoint:
                 best_loss=or_else(facts["best_loss"], math.inf),
                 best_epoch=facts["best_epoch"],
             )
-        except (KeyError, TypeError, ValueError) as reason:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as reason:
             raise ModelFileError(f"{self.path}: its state cannot be read ({reason})") from None
 
     def check_same(self, model: Model, network: Network, settings: dict[str, Any]) -> None:
