@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fallline.arrays import Array
+if TYPE_CHECKING:
+    from fallline.arrays import Array
 
 __all__ = [
     "figure",
@@ -89,9 +88,9 @@ def number(value: float) -> str:
     return f"{value:.4e}"
 
 
-def matrix(values: Array, most_rows: int = 12, most_columns: int = 8) -> str:
+def matrix(values: "Array", most_rows: int = 12, most_columns: int = 8) -> str:
     """A vector or a matrix, one row a line, the middle left out where it is large."""
-    grid = np.atleast_2d(values)
+    grid = values if values.ndim > 1 else values.reshape(1, -1)
     rows, more_rows = edges(len(grid), most_rows)
     columns, more_columns = edges(grid.shape[1], most_columns)
     cells = [[number(float(grid[i, j])) for j in columns] for i in rows]

@@ -120,3 +120,14 @@ def test_the_file_as_it_was_goes_on(base: bytes, tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     path.write_bytes(rewritten(base, lambda content, tensors: None))
     assert train(path, 5).epochs_done == 5
+
+
+def test_what_is_no_model_is_not_read_to_its_end(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.safetensors"
+    with huge.open("wb") as file:  # 1 TB that takes no room
+        file.truncate(1 << 40)
+    with pytest.raises(ModelFileError, match="not a safetensors file"):
+        fl.load(huge)
+    if Path("/dev/zero").exists():
+        with pytest.raises(ModelFileError, match="a device or a pipe"):
+            fl.load("/dev/zero")

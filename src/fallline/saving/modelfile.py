@@ -208,8 +208,14 @@ def read_model(path: Path_) -> Model:
 
 
 def read_bytes(path: Path) -> bytes:
+    """The file's bytes; what cannot be a model file is not read further than its first ones."""
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ModelFileError("this is a device or a pipe, not a model file")
+        with path.open("rb") as file:
+            head = file.read(9)
+            check_container(head, os.fstat(file.fileno()).st_size)
+            return head + file.read()
     except FileNotFoundError:
         raise ModelFileError("there is no such file") from None
     except IsADirectoryError:
@@ -220,7 +226,7 @@ def read_bytes(path: Path) -> bytes:
 
 def opened(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     """The JSON content and the tensors of a file that is whole."""
-    check_container(raw)
+    check_container(raw, len(raw))
     at = sum_position(raw)
     if checksum(raw, at) != raw[at : at + 64]:
         raise ModelFileError("it is damaged: the checksum does not fit; use a copy or train again")
@@ -266,15 +272,15 @@ def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
         raise ModelFileError(f"its contents do not make a network ({reason})") from None
 
 
-def check_container(raw: bytes) -> None:
-    """The outer form, before any of it is believed."""
-    if not raw:
+def check_container(head: bytes, size: int) -> None:
+    """The outer form of a file of so many bytes, by its first 9, before any of it is believed."""
+    if not head:
         raise ModelFileError("the file is empty")
-    if len(raw) < 8 or header_length(raw) > len(raw) - 8:
+    if len(head) < 8 or header_length(head) > size - 8:
         raise ModelFileError("it is truncated, or not a safetensors file")
-    if header_length(raw) > MAX_HEADER:
+    if header_length(head) > MAX_HEADER:
         raise ModelFileError(f"its header is longer than {MAX_HEADER:,} bytes")
-    if raw[8:9] != b"{":
+    if head[8:9] != b"{":
         raise ModelFileError("it is not a safetensors file")
 
 
