@@ -1,5 +1,6 @@
 """The commands and their options, and the one place where errors become a line and an exit code."""
 
+import contextlib
 import os
 import sys
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from fallline.cli.groups import (
 )
 from fallline.cli.options import date_forms
 from fallline.cli.screen import show_safely
+from fallline.cli.signals import Signals
 from fallline.errors import FalllineError, ParameterError
 
 __all__ = ["app", "main"]
@@ -439,7 +441,7 @@ def info(model: ModelPath, json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; every error is one or two lines on standard error and an exit code."""
-    code = FAILED
+    code, signals = FAILED, Signals()
     show_safely()
     try:
         result: Any = app(standalone_mode=False, complete_var="_FALLLINE_COMPLETE")
@@ -455,11 +457,12 @@ def main() -> None:
         code = DONE  # the reader of our output has had enough
     except Exception as error:
         code = unexpected(error)
-    sys.exit(code)
+    sys.exit(signals.exit_code(code))
 
 
 def complain(message: str, code: int) -> int:
-    print(f"fallline: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a terminal that was closed
+        print(f"fallline: {message}", file=sys.stderr)
     return code
 
 

@@ -12,7 +12,7 @@ from fallline.cli.colour import say
 from fallline.cli.groups import Checkpoints, Display, Place, ReadingOptions
 from fallline.cli.outputs import check_output
 from fallline.cli.plots import loss_curve
-from fallline.cli.progress import Bar, terminate_as_interrupt
+from fallline.cli.progress import Bar
 from fallline.data.reading import memory_needed
 from fallline.errors import (
     DivergenceWarning,
@@ -61,7 +61,6 @@ def run(
     keeper = checkpoint_for(output, checkpoints)
     with (
         warnings.catch_warnings(),
-        terminate_as_interrupt(),
         Bar(shown=not (display.quiet or display.json)) as bar,
     ):
         warnings.simplefilter("ignore", DivergenceWarning)
