@@ -122,9 +122,8 @@ def versions(client: Any) -> dict[str, Any]:
 
     The scheduler knows of a death a moment later, so where none answers they are asked again.
     """
-    found: dict[str, Any] = {}
     for _ in range(PATIENCE):
-        found = client.run(version_there, on_error="return")
+        found: dict[str, Any] = client.run(version_there, on_error="return")
         alive = {
             worker: answer
             for worker, answer in found.items()
@@ -133,14 +132,16 @@ def versions(client: Any) -> dict[str, Any]:
         if alive or not found:
             return alive
         time.sleep(PAUSE)
-    return found
+    return {}
 
 
 def check_versions(client: Any) -> None:
     """Every worker has this version of Fallline. Raises ClusterError."""
     found = versions(client)
     if not found:
-        raise ClusterError("the cluster has no workers yet; start some with: dask worker ADDRESS")
+        raise ClusterError(
+            "the cluster has no worker that answers; start some with: dask worker ADDRESS"
+        )
     for worker, version in found.items():
         if isinstance(version, Exception):  # without the package, the function cannot be read
             raise ClusterError(
