@@ -8,7 +8,10 @@ from pathlib import Path
 
 from fallline.errors import FileWriteError
 
-__all__ = ["replacing", "write_bytes"]
+__all__ = ["check_target", "replacing", "write_bytes"]
+
+
+TEMPORARY = ".fallline-"  # what an unfinished file's name begins with
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -27,10 +30,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Where the body fails, or the rest does (fsync, rename), the temporary file is removed and an
     older file stays as it was. Raises FileWriteError for an OSError, with the reason.
     """
-    path = Path(path)
+    check_target(path)
+    path = followed(Path(path))
     temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
         os.close(handle)
         yield Path(temporary)
         sync(temporary)
@@ -50,6 +54,28 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def followed(path: Path) -> Path:
+    """Where a symbolic link leads: the file there is replaced, not the link."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raise FileWriteError where a file could not be put at ``path``, as far as that shows."""
+    there = Path(path)
+    longest = 1 << 20
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # not on every system
+        longest = os.pathconf(there.parent, "PC_NAME_MAX")
+    if len(os.fsencode(there.name)) > longest:
+        raise FileWriteError(f"{path}: the name is longer than {longest} bytes")
+    there = followed(there)
+    if there.is_dir():
+        raise FileWriteError(f"{path}: this is a folder; give a file name")
+    if there.exists() and not there.is_file():
+        raise FileWriteError(f"{path}: this is a device or a pipe, not a file; choose a file name")
+    if there.parent.is_dir() and not os.access(there.parent, os.W_OK):
+        raise FileWriteError(f"{path}: the folder {there.parent} cannot be written to")
 
 
 def permissions(path: Path) -> int:

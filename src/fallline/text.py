@@ -1,13 +1,28 @@
 """Plain text for numbers: aligned tables and matrices, for terminals and notebooks alike."""
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    from fallline.arrays import Array
 
-from fallline.arrays import Array
+__all__ = [
+    "figure",
+    "is_number",
+    "matrix",
+    "matrix_index",
+    "printable",
+    "remark",
+    "side_by_side",
+    "table",
+]
 
-__all__ = ["figure", "is_number", "matrix", "matrix_index", "remark", "side_by_side", "table"]
+# control characters but line end and tab, marks of direction, separators that other programs take
+# for line ends, halves of characters, and what is no character
+UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -25,6 +40,15 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
     rule = "  ".join("-" * width for width in widths)
     return "\n".join([line(heads), rule, *(line(row) for row in cells)])
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, or a drawing library not take, escaped.
+
+    >>> printable("a\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def is_number(cell: str) -> bool:
@@ -64,9 +88,9 @@ def number(value: float) -> str:
     return f"{value:.4e}"
 
 
-def matrix(values: Array, most_rows: int = 12, most_columns: int = 8) -> str:
+def matrix(values: "Array", most_rows: int = 12, most_columns: int = 8) -> str:
     """A vector or a matrix, one row a line, the middle left out where it is large."""
-    grid = np.atleast_2d(values)
+    grid = values if values.ndim > 1 else values.reshape(1, -1)
     rows, more_rows = edges(len(grid), most_rows)
     columns, more_columns = edges(grid.shape[1], most_columns)
     cells = [[number(float(grid[i, j])) for j in columns] for i in rows]

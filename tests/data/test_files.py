@@ -133,7 +133,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     """The kernel refuses to write beyond 2,000 bytes, as it would on a full disk."""
     (tmp_path / "model.safetensors").write_bytes(b"old")
     command = ["train", str(HOUSING), "--target", "median_income", "--preset", "quick"]
-    command += ["--checkpoint-every", "1"]
+    command += ["--checkpoint-every", "1", "--force"]
     result = subprocess.run(
         [sys.executable, "-c", LIMITED, *command],
         cwd=tmp_path,

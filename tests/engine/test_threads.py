@@ -96,6 +96,7 @@ def test_training_goes_on_alone_where_a_thread_is_refused(monkeypatch) -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_ctrl_c_while_a_team_starts(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     start, begun, given_up = module.start_new_thread, [], []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
 
     def interrupted(function, arguments) -> int:
         if arguments == (1,) and moment == "before":
@@ -106,8 +107,11 @@ def test_ctrl_c_while_a_team_starts(moment: str, monkeypatch: pytest.MonkeyPatch
         return result
 
     monkeypatch.setattr(module, "start_new_thread", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_together([lambda: begun.append(1)] * 2, give_up=lambda: given_up.append(1))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_together([lambda: begun.append(1)] * 2, give_up=lambda: given_up.append(1))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (begun, given_up) == ([], [1])
 
 

@@ -1,9 +1,6 @@
 """Training on tables: splits, weights, presets, the linear rival, and checkpoints."""
 
 import os
-import signal
-import threading
-import time
 import warnings
 from pathlib import Path
 
@@ -320,18 +317,6 @@ def test_advice() -> None:
     assert linear[0].startswith("logistic regression has as good a log loss (0.3 against 0.4)")
     history.loss[1] = 0.1
     assert "try --l2 0.001" in advice("binary", facts(), history)[0]
-
-
-def test_sigterm_ends_as_ctrl_c_does() -> None:
-    from fallline.cli.progress import terminate_as_interrupt
-
-    def wait() -> None:
-        with terminate_as_interrupt():
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
-            time.sleep(10)
-
-    with pytest.raises(KeyboardInterrupt):
-        wait()
 
 
 def test_l1_reaches_the_training() -> None:

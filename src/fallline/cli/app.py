@@ -1,5 +1,6 @@
 """The commands and their options, and the one place where errors become a line and an exit code."""
 
+import contextlib
 import os
 import sys
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from fallline.cli.groups import (
     Display,
     FitChoices,
     Folds,
+    Force,
     HeldOut,
     Place,
     ReadingOptions,
@@ -27,6 +29,8 @@ from fallline.cli.groups import (
     Types,
 )
 from fallline.cli.options import date_forms
+from fallline.cli.screen import show_safely
+from fallline.cli.signals import Signals
 from fallline.errors import FalllineError, ParameterError
 
 __all__ = ["app", "main"]
@@ -113,6 +117,7 @@ def train(
     report: Annotated[
         str | None, Option(help="Write a page about the model to this .html file.")
     ] = None,
+    force: Force = False,
     reading: ReadingOptions,
     display: Display,
 ) -> None:
@@ -128,7 +133,8 @@ def train(
         **columns.options(),
         **run_options.options(),
     }
-    run(tables, target, output, options, checkpoints, place, report, reading, display)
+    run(tables, target, output, options, checkpoints, place, report, reading, display,
+        force=force)  # fmt: skip
 
 
 @app.declare
@@ -140,6 +146,7 @@ def cv(
         str | None,
         Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
     ] = None,
+    force: Force = False,
     folds: Folds,
     recipe: RecipeChoices,
     validation: Annotated[
@@ -163,7 +170,7 @@ def cv(
         **columns.options(),
         **run_options.options(),
     }
-    run(tables, target, output, folds, options, reading, display)
+    run(tables, target, output, folds, options, reading, display, force=force)
 
 
 @app.declare
@@ -206,6 +213,7 @@ def predict(
         str | None, Option(help="Columns of the table to carry over: id,name.")
     ] = None,
     part: Annotated[str, Option("--write", help="labels, probabilities or all.")] = "all",
+    force: Force = False,
     extrapolate: Extrapolate = False,
     types: DateForms = None,
     reading: ReadingOptions,
@@ -229,6 +237,7 @@ def predict(
         reading=reading,
         columns=columns,
         part=check_choice("--write", part, PARTS),
+        force=force,
         extrapolate=extrapolate,
         forms=date_forms(types),
         quiet=quiet,
@@ -407,6 +416,7 @@ def export(
     output: Annotated[
         str, Argument(metavar="OUT", help="A .py or .json file: its ending says the form.")
     ],
+    force: Force = False,
     display: Display,
 ) -> None:
     """Write a model as a Python module that needs NumPy only (.py), or as plain data (.json).
@@ -415,7 +425,7 @@ def export(
     """
     from fallline.cli.export import run
 
-    run(model, output, quiet=display.quiet, json=display.json)
+    run(model, output, force=force, quiet=display.quiet, json=display.json)
 
 
 @app.declare
@@ -431,7 +441,8 @@ def info(model: ModelPath, json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; every error is one or two lines on standard error and an exit code."""
-    code = FAILED
+    code, signals = FAILED, Signals()
+    show_safely()
     try:
         result: Any = app(standalone_mode=False, complete_var="_FALLLINE_COMPLETE")
         code = result if isinstance(result, int) else DONE
@@ -446,11 +457,12 @@ def main() -> None:
         code = DONE  # the reader of our output has had enough
     except Exception as error:
         code = unexpected(error)
-    sys.exit(code)
+    sys.exit(signals.exit_code(code))
 
 
 def complain(message: str, code: int) -> int:
-    print(f"fallline: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a terminal that was closed
+        print(f"fallline: {message}", file=sys.stderr)
     return code
 
 

@@ -8,7 +8,9 @@ import re
 import sys
 from typing import TextIO
 
+from fallline.cli.screen import bare
 from fallline.tabular.scoring import SCORE_NAMES, better
+from fallline.text import printable
 
 __all__ = ["say"]
 
@@ -25,7 +27,10 @@ WORDS = (
 def say(text: object, file: TextIO | None = None) -> None:
     """Print a text, with colours where the stream shows them."""
     stream = sys.stdout if file is None else file
-    print(painted(str(text)) if has_colour(stream) else text, file=stream)
+    if has_colour(stream):
+        print(painted(printable(str(text))), file=bare(stream))
+    else:
+        print(text, file=stream)
 
 
 def has_colour(stream: TextIO) -> bool:

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from fallline.cli.groups import Display, Folds, ReadingOptions
-from fallline.cli.options import check_output
+from fallline.cli.outputs import check_output
 from fallline.cli.progress import Bar
 from fallline.data.writing import write_blocks
 from fallline.errors import DivergenceWarning, FalllineError, InterruptedWarning
@@ -26,11 +26,13 @@ def run(
     options: Any,
     reading: ReadingOptions,
     display: Display,
+    *,
+    force: bool,
 ) -> None:
     """Read, train once a fold, write the predictions, tell."""
     began = time.perf_counter()
     if output is not None:
-        check_output(output)
+        check_output(output, inputs=paths, force=force)
     table = reading.table(paths)
     with warnings.catch_warnings(), Bar(shown=not (display.quiet or display.json)) as bar:
         warnings.simplefilter("ignore", DivergenceWarning)

@@ -3,7 +3,7 @@
 import json as json_
 from pathlib import Path
 
-from fallline.cli.options import check_output
+from fallline.cli.outputs import check_output
 from fallline.exporting.export import export
 
 __all__ = ["run"]
@@ -14,9 +14,9 @@ USES = {
 }
 
 
-def run(model: str, output: str, *, quiet: bool, json: bool) -> None:
+def run(model: str, output: str, *, force: bool, quiet: bool, json: bool) -> None:
     """Write, and tell what was written."""
-    check_output(output, "OUT")
+    check_output(output, "OUT", inputs=[model], force=force)
     size = export(model, output)
     if json:
         print(json_.dumps({"output": output, "bytes": size}))

@@ -21,6 +21,7 @@ __all__ = [
     "Display",
     "FitChoices",
     "Folds",
+    "Force",
     "HeldOut",
     "Place",
     "ReadingOptions",
@@ -55,6 +56,7 @@ DateForms = Annotated[
 Split = Annotated[
     str, Option(help="random, or time: the rows are in its order, the last are held out.")
 ]
+Force = Annotated[bool, Option("--force", help="Replace a file of another kind.")]
 Weights = Annotated[str | None, Option(help="The column with each row's weight.")]
 
 
@@ -338,6 +340,7 @@ class SweepFiles(Group):
         str | None,
         Option(help="Keep each run as it ends; with the same file a sweep goes on."),
     ] = None
+    force: Force = False
 
 
 class SweepProblem(Group):

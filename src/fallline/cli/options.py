@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fallline.errors import FileWriteError, ParameterError
+from fallline.errors import ParameterError
 from fallline.limits import check_integer
 
 __all__ = [
-    "check_output",
     "date_forms",
     "duration",
     "layer_sizes",
@@ -87,15 +86,6 @@ def share_or_table(name: str, text: str | None, read: Callable[[str], Any]) -> A
             f"--{name} must be a share such as 0.2, or a file; {text!r} is neither"
         )
     return read(text)
-
-
-def check_output(output: str, option: str = "--output") -> None:
-    """Find out before the work, not after it, that the file could not be written."""
-    path = Path(output)
-    if path.is_dir():
-        raise FileWriteError(f"{output}: this is a folder; {option} needs a file name")
-    if not path.parent.is_dir():
-        raise FileWriteError(f"{output}: there is no folder {path.parent}; make it first")
 
 
 def duration(text: str) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 
 from fallline.cli.groups import ReadingOptions
 from fallline.cli.novelty import tell_new
-from fallline.cli.options import check_output
+from fallline.cli.outputs import check_output
+from fallline.cli.screen import bare
 from fallline.data.reading import read_blocks
 from fallline.data.table import Table
 from fallline.data.writing import Columns, write_blocks
@@ -26,6 +27,7 @@ def run(
     reading: ReadingOptions,
     columns: str | None,
     part: str,
+    force: bool,
     extrapolate: bool,
     forms: Mapping[str, str],
     quiet: bool,
@@ -33,7 +35,7 @@ def run(
 ) -> None:
     """Predict and write, block by block; a file is told of at the end."""
     if output is not None:
-        check_output(output)
+        check_output(output, inputs=[*paths, model_path], force=force)
     began = time.perf_counter()
     model = TableModel.load(model_path)
     carried = [name.strip() for name in columns.split(",")] if columns else []
@@ -42,7 +44,9 @@ def run(
     blocks = Counted(read_blocks(paths, how))
     new: list[list[New]] = []
     found = predict_blocks(model, blocks, carried, part, extrapolate=extrapolate, new=new)
-    write_blocks(output, for_screen(found, model, output), json=json)
+    # A pipe or a file takes the data as they are, a terminal shows them escaped.
+    screen = sys.stdout if sys.stdout.isatty() else bare(sys.stdout)
+    write_blocks(output, for_screen(found, model, output), json=json, stream=screen)
     seconds = time.perf_counter() - began
     cells = added(new, blocks.rows)
     if not (quiet or (json and output is not None)):

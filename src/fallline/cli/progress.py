@@ -1,17 +1,15 @@
-"""The progress bar of long work, on standard error, and what ends it early."""
+"""The progress bar of long work, on standard error."""
 
-import contextlib
-import signal
 import sys
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from fallline.cli.screen import bare
 from fallline.engine import compiled_before
 from fallline.tabular.recipes import RecipeStart
 from fallline.training.settings import Progress
 
-__all__ = ["Bar", "Counter", "terminate_as_interrupt"]
+__all__ = ["Bar", "Counter"]
 
 
 class ProgressDisplay:
@@ -32,7 +30,7 @@ class ProgressDisplay:
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
-            console=Console(file=sys.stderr),
+            console=Console(file=bare(sys.stderr)),
             transient=True,
         )
 
@@ -95,17 +93,3 @@ class Counter(ProgressDisplay):
     def at(self, done: int, of: int) -> None:
         """So many are done."""
         self.update(done, "", of)
-
-
-@contextlib.contextmanager
-def terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM, as at a shutdown, end the work as Ctrl-C does: with all that was reached."""
-
-    def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -12,7 +12,8 @@ import numpy as np
 
 from fallline.cli.cluster import client_at
 from fallline.cli.groups import Display, ReadingOptions, SweepFiles, SweepProblem, SweepRuns
-from fallline.cli.options import check_output, layer_sizes
+from fallline.cli.options import layer_sizes
+from fallline.cli.outputs import check_output
 from fallline.cli.plots import heat_map, strip
 from fallline.cli.progress import Counter
 from fallline.errors import FalllineError, ParameterError
@@ -47,7 +48,7 @@ def run(
     quiet, json = display.quiet, display.json
     for path, option in ((output, "--output"), (model, "--model"), (report, "--report")):
         if path is not None:
-            check_output(path, option)
+            check_output(path, option, inputs=paths, model=path == model, force=files.force)
     if report is not None:
         from fallline.report import check_available
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from fallline.cli.colour import say
 from fallline.cli.groups import Checkpoints, Display, Place, ReadingOptions
-from fallline.cli.options import check_output
+from fallline.cli.outputs import check_output
 from fallline.cli.plots import loss_curve
-from fallline.cli.progress import Bar, terminate_as_interrupt
+from fallline.cli.progress import Bar
 from fallline.data.reading import memory_needed
 from fallline.errors import (
     DivergenceWarning,
@@ -45,21 +45,22 @@ def run(
     report: str | None,
     reading: ReadingOptions,
     display: Display,
+    *,
+    force: bool,
 ) -> None:
     """Read, train, write, tell; ``options`` are those of ``train_table``."""
     began = time.perf_counter()
-    check_output(output)
+    check_output(output, inputs=paths, model=True, force=force)
     if report is not None:
         from fallline.report import check_available, write_report
 
-        check_output(report, "--report")
+        check_output(report, "--report", inputs=[*paths, output], force=force)
         check_available()
     if place.cluster is not None and place.large:
         raise ParameterError("--large reads the files here, --cluster on the workers: choose one")
     keeper = checkpoint_for(output, checkpoints)
     with (
         warnings.catch_warnings(),
-        terminate_as_interrupt(),
         Bar(shown=not (display.quiet or display.json)) as bar,
     ):
         warnings.simplefilter("ignore", DivergenceWarning)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import polars as pl
@@ -31,31 +31,39 @@ def write_csv(path: str | os.PathLike[str] | None, columns: Columns) -> None:
 
 
 def write_blocks(
-    path: str | os.PathLike[str] | None, blocks: Iterable[Columns], *, json: bool = False
+    path: str | os.PathLike[str] | None,
+    blocks: Iterable[Columns],
+    *,
+    json: bool = False,
+    stream: TextIO | None = None,
 ) -> None:
     """Write blocks of the same columns one below the other, in the form that ``path`` ends with.
 
-    Parquet, JSON lines (.jsonl, .ndjson), otherwise CSV in UTF-8; to standard output where ``path``
-    is None, as JSON lines with ``json``. Raises FileWriteError where the file cannot be written;
-    an older file then stays as it was.
+    Parquet, JSON lines (.jsonl, .ndjson), otherwise CSV in UTF-8; where ``path`` is None, to
+    ``stream``, by default standard output, as JSON lines with ``json``. Raises FileWriteError where
+    the file cannot be written; an older file then stays as it was.
     """
     ending = "" if path is None else Path(path).suffix.lower()
     if path is not None and ending in (".parquet", ".pq"):
         write_parquet_blocks(Path(path), blocks)
     elif ending in (".jsonl", ".ndjson") or (path is None and json):
-        write_texts(path, (frame(block).write_ndjson() for block in blocks))
+        write_texts(path, (frame(block).write_ndjson() for block in blocks), stream)
     else:
-        write_csv_blocks(path, blocks)
+        write_csv_blocks(path, blocks, stream)
 
 
-def write_csv_blocks(path: str | os.PathLike[str] | None, blocks: Iterable[Columns]) -> None:
+def write_csv_blocks(
+    path: str | os.PathLike[str] | None, blocks: Iterable[Columns], stream: TextIO | None = None
+) -> None:
     texts = (csv_text(block, names=number == 0) for number, block in enumerate(blocks))
-    write_texts(path, texts)
+    write_texts(path, texts, stream)
 
 
-def write_texts(path: str | os.PathLike[str] | None, texts: Iterable[str]) -> None:
+def write_texts(
+    path: str | os.PathLike[str] | None, texts: Iterable[str], stream: TextIO | None
+) -> None:
     if path is None:
-        sys.stdout.writelines(texts)
+        (sys.stdout if stream is None else stream).writelines(texts)
         return
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.writelines(texts)

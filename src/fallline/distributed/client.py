@@ -6,6 +6,7 @@ each is one task. A worker that dies loses the pieces it was at, which run elsew
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from fallline import __version__
 from fallline.errors import ClusterError
 
 __all__ = ["check_versions", "connect", "current_client", "load_dask", "local_client"]
+
+
+PATIENCE, PAUSE = 20, 0.5  # how often workers that do not answer are asked, and seconds between
 
 
 def connect(address: str, seconds: float = 10.0, security: Any = None) -> Any:
@@ -113,17 +117,37 @@ def version_there() -> str | None:
     return fallline.__version__
 
 
+def versions(client: Any) -> dict[str, Any]:
+    """What each worker answers, version or error; one that died just now is left out.
+
+    The scheduler knows of a death a moment later, so where none answers they are asked again.
+    """
+    for _ in range(PATIENCE):
+        found: dict[str, Any] = client.run(version_there, on_error="return")
+        alive = {
+            worker: answer
+            for worker, answer in found.items()
+            if not isinstance(answer, OSError | TimeoutError)
+        }
+        if alive or not found:
+            return alive
+        time.sleep(PAUSE)
+    return {}
+
+
 def check_versions(client: Any) -> None:
     """Every worker has this version of Fallline. Raises ClusterError."""
-    try:
-        found = client.run(version_there)
-    except Exception as error:  # without the package, the function itself cannot be read there
-        raise ClusterError(
-            f"the workers cannot run Fallline ({error}); install fallline=={__version__} on each"
-        ) from error
+    found = versions(client)
     if not found:
-        raise ClusterError("the cluster has no workers yet; start some with: dask worker ADDRESS")
+        raise ClusterError(
+            "the cluster has no worker that answers; start some with: dask worker ADDRESS"
+        )
     for worker, version in found.items():
+        if isinstance(version, Exception):  # without the package, the function cannot be read
+            raise ClusterError(
+                f"worker {worker} cannot run Fallline ({version}); install "
+                f"fallline=={__version__} on each"
+            ) from version
         if version != __version__:
             has = "no Fallline" if version is None else f"Fallline {version}"
             raise ClusterError(

@@ -2,7 +2,6 @@
 
 import os
 import platform
-from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -10,10 +9,11 @@ import numpy as np
 from fallline import __version__
 from fallline.arrays import Array
 from fallline.atomic import write_bytes
+from fallline.data.columns import BinnedColumn
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
 from fallline.report import charts
-from fallline.report.page import code, figure, page, section, table
+from fallline.report.page import code, escape, figure, page, section, table
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.evaluation import calibration, confusion, intervals, roc_curve
@@ -241,8 +241,22 @@ def table_part(model: TableModel) -> list[str]:
     return [
         f"<p>{escape(counts)}</p>",
         table(["column", "kind", "encoded as"], columns),
+        *bins_part(model),
         f'<ul class="small">{notes}</ul>' if notes else "",
     ]
+
+
+def bins_part(model: TableModel) -> list[str]:
+    """Where the bins of the columns of numbers have their edges."""
+    columns = [c for c in model.encoding.columns if isinstance(c, BinnedColumn) and c.edges]
+    if not columns:
+        return []
+    shown = columns[:MAX_BARS]
+    caption = "The edges of the bins, from the lowest to the highest training value: the network "
+    caption += "can bend at each. They are denser where there are more rows."
+    if len(shown) < len(columns):
+        caption += f" The first {len(shown)} of {len(columns)} columns."
+    return [grid(figure(charts.svg(charts.bins(shown), "the edges of the bins"), caption))]
 
 
 def limits(model: TableModel, where: str, *, has_test: bool) -> str:

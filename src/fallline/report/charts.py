@@ -12,8 +12,10 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Layer, Network
+from fallline.data.columns import BinnedColumn
 from fallline.errors import FalllineError
 from fallline.tabular.importance import Dependence, Importance
+from fallline.text import printable
 from fallline.training.history import History
 
 __all__ = ["available", "svg"]
@@ -81,18 +83,28 @@ def svg(spec: Spec, title: str) -> str:
     import vl_convert
 
     size = {} if "height" in spec else {"height": HEIGHT}
-    text = vl_convert.vegalite_to_svg({"width": WIDTH, **size, **spec, "config": CONFIG})
+    # a control character aborts the process there
+    text = vl_convert.vegalite_to_svg(shown({"width": WIDTH, **size, **spec, "config": CONFIG}))
     for placeholder, variable in COLOURS.items():
         text = text.replace(placeholder, variable)
     head = re.search(r'width="(\d+)" height="\d+" viewBox', text)
     width = head.group(1) if head else str(WIDTH)
-    label = title.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    label = printable(title).replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     return re.sub(
         r'width="\d+" height="\d+" viewBox',
         f'role="img" aria-label="{label}" style="max-width:{width}px" viewBox',
         text,
         count=1,
     )
+
+
+def shown(part: Any) -> Any:
+    """A specification with all its texts printable: labels and names come from tables."""
+    if isinstance(part, str):
+        return printable(part)
+    if isinstance(part, dict):
+        return {shown(key): shown(value) for key, value in part.items()}
+    return [shown(each) for each in part] if isinstance(part, list | tuple) else part
 
 
 def rows(**columns: Sequence[Any] | Array) -> Spec:
@@ -272,6 +284,25 @@ def importance(found: Sequence[Importance]) -> Spec:
         },
     }
     return {"data": data, "layer": [bars, lines], "height": {"step": 22}}
+
+
+def bins(columns: Sequence[BinnedColumn]) -> Spec:
+    """The edges of each column's bins, a tick each, along the range of the column."""
+    names, at = [], []
+    for column in columns:
+        low, high = column.edges[0], column.edges[-1]
+        names += [column.name] * len(column.edges)
+        at += [(edge - low) / (high - low) for edge in column.edges]
+    name = y_of(
+        "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}
+    )
+    axis = {"tickCount": 2, "labelExpr": "datum.value == 0 ? 'lowest' : 'highest'", "grid": False}
+    return {
+        "data": rows(x=at, y=names),
+        "mark": {"type": "tick", "color": ACCENT, "thickness": 1.5},
+        "encoding": {"x": x_of("", axis={**axis, "title": None, "values": [0, 1]}), "y": name},
+        "height": {"step": 18},
+    }
 
 
 def dependence(found: Dependence, output: int, what: str) -> Spec:

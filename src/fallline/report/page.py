@@ -1,8 +1,10 @@
 """The page around the report's parts: one HTML file, light and dark, phone and paper."""
 
-from html import escape
+import html
 
-__all__ = ["code", "figure", "page", "section", "table"]
+from fallline.text import printable
+
+__all__ = ["code", "escape", "figure", "page", "section", "table"]
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fdfdfc; --ink: #1c1e21; --muted: #63676e;
@@ -39,6 +41,11 @@ ul { padding-left: 1.2rem; }
   figure, tr, pre { break-inside: avoid; } h2 { break-after: avoid; }
   .charts { grid-template-columns: 1fr 1fr; } }
 """
+
+
+def escape(text: str) -> str:
+    """A text as HTML shows it, control characters and the like escaped too."""
+    return html.escape(printable(text))
 
 
 def page(title: str, parts: list[str]) -> str:

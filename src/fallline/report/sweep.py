@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from html import escape
 from itertools import combinations
 from typing import Any
 
@@ -13,7 +12,7 @@ from fallline.atomic import write_bytes
 from fallline.errors import ParameterError
 from fallline.report import charts
 from fallline.report.charts import ACCENT, INK, RULE, SECOND, Spec
-from fallline.report.page import code, figure, page, section, table
+from fallline.report.page import code, escape, figure, page, section, table
 from fallline.sweeps.result import Sweep
 from fallline.sweeps.settings import as_key
 from fallline.text import figure as number

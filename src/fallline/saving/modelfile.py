@@ -208,8 +208,14 @@ def read_model(path: Path_) -> Model:
 
 
 def read_bytes(path: Path) -> bytes:
+    """The file's bytes; what cannot be a model file is not read further than its first ones."""
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ModelFileError("this is a device or a pipe, not a model file")
+        with path.open("rb") as file:
+            head = file.read(9)
+            check_container(head, os.fstat(file.fileno()).st_size)
+            return head + file.read()
     except FileNotFoundError:
         raise ModelFileError("there is no such file") from None
     except IsADirectoryError:
@@ -220,7 +226,7 @@ def read_bytes(path: Path) -> bytes:
 
 def opened(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     """The JSON content and the tensors of a file that is whole."""
-    check_container(raw)
+    check_container(raw, len(raw))
     at = sum_position(raw)
     if checksum(raw, at) != raw[at : at + 64]:
         raise ModelFileError("it is damaged: the checksum does not fit; use a copy or train again")
@@ -239,6 +245,9 @@ def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
             packed = tensors.pop(f"json.{name}", None)
             if packed is not None:
                 content[name] = json.loads(packed.tobytes())
+        for name in ("training", "encoding", "history", "checkpoint"):
+            if not isinstance(content[name], dict | None):
+                raise ModelFileError(f"its {name} is {content[name]!r:.40}, no group of facts")
         network = build_network(content["network"], tensors)
         history = build_history(content["history"], tensors)
         return Model(
@@ -263,15 +272,15 @@ def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
         raise ModelFileError(f"its contents do not make a network ({reason})") from None
 
 
-def check_container(raw: bytes) -> None:
-    """The outer form, before any of it is believed."""
-    if not raw:
+def check_container(head: bytes, size: int) -> None:
+    """The outer form of a file of so many bytes, by its first 9, before any of it is believed."""
+    if not head:
         raise ModelFileError("the file is empty")
-    if len(raw) < 8 or header_length(raw) > len(raw) - 8:
+    if len(head) < 8 or header_length(head) > size - 8:
         raise ModelFileError("it is truncated, or not a safetensors file")
-    if header_length(raw) > MAX_HEADER:
+    if header_length(head) > MAX_HEADER:
         raise ModelFileError(f"its header is longer than {MAX_HEADER:,} bytes")
-    if raw[8:9] != b"{":
+    if head[8:9] != b"{":
         raise ModelFileError("it is not a safetensors file")
 
 
@@ -283,6 +292,7 @@ def unpack(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         header = json.loads(raw[8 : 8 + header_length(raw)])
         content = json.loads(header["__metadata__"]["fallline"])
+        json.dumps(content, ensure_ascii=False).encode()  # no halves of characters in a text
         tensors = deserialise(raw)
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as reason:
         raise ModelFileError(f"its header cannot be read ({reason})") from None
@@ -306,6 +316,8 @@ def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
                     f"layers.{number}.{kind} is {tensor.dtype} of shape {tensor.shape}, "
                     f"but the architecture says {dtype} of {shape}"
                 )
+            if not np.isfinite(tensor).all():
+                raise ModelFileError(f"layers.{number}.{kind} holds numbers that are not finite")
     check_known(facts)
     network = Network(
         sizes,
@@ -424,7 +436,7 @@ class Checkpoint:
                 best_epoch=facts["best_epoch"],
                 falls=[(int(step), int(records)) for step, records in facts.get("falls", [])],
             )
-        except (KeyError, TypeError, ValueError) as reason:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as reason:
             raise ModelFileError(f"{self.path}: its state cannot be read ({reason})") from None
 
     def check_same(self, model: Model, network: Network, settings: dict[str, Any]) -> None:

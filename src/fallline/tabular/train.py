@@ -245,6 +245,13 @@ def ensemble_of(
         "out_of_fold_rows": int(covered.sum()),
         "runs": len(kinds) * len(members[0]),
     }
+    model.facts["out_of_fold"] = {
+        "network": output_scores(data.encoding, y, model.held(output[rows[covered]])),
+        "trivial": model.trivial_scores(y),
+    }
+    if len(logits) > len(members[0]):  # the linear model is the last of the kinds
+        linear = first.network.loss.output(logits[-1])
+        model.facts["out_of_fold"]["linear"] = output_scores(data.encoding, y, linear)
     return model
 
 
@@ -434,6 +441,7 @@ def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
     if model.out_of_fold is not None:
         data = only_out_of_fold(data, model.out_of_fold)
         model.facts["validation_rows"] = len(data.validation)
+        out_of_fold = model.facts.pop("out_of_fold")
     linear = None
     if baseline and model.history.stopped != "interrupted":
         linear = fit_linear(data.linear_encoding, *data.linear_part(data.train))
@@ -450,15 +458,8 @@ def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
             X = data.linear_X[rows]
             scores[name]["linear"] = network_scores(linear, data.linear_encoding, X, y)
     if model.out_of_fold is not None:
-        rows = np.flatnonzero(~np.isnan(model.out_of_fold[:, 0]))
-        output = model.held(model.out_of_fold[rows])
-        scores = {
-            "out_of_fold": {
-                "network": output_scores(model.encoding, data.y[rows], output),
-                "trivial": model.trivial_scores(data.y[rows]),
-            },
-            **scores,
-        }
+        last = {name: scores.pop(name) for name in ("test",) if name in scores}
+        scores |= {"out_of_fold": out_of_fold, **last}
     model.facts["scores"] = scores
     model.facts["against_trivial"] = lead_on(model, data, *list(parts.items())[-1])
     model.data, model.linear = data, linear

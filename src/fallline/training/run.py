@@ -20,7 +20,7 @@ from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at, rate
 from fallline.core.samples import Samples
 from fallline.core.schedules import Plateau, WarmUp
 from fallline.engine import Watch
-from fallline.errors import DivergenceWarning, InterruptedWarning, warn
+from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, warn
 from fallline.training import lbfgs
 from fallline.training.divergence import RUNAWAY, ran_away, runaway_message
 from fallline.training.history import History
@@ -154,12 +154,22 @@ class Run:
         if settings.checkpoint is not None:
             kept = settings.checkpoint.resume(self.network, settings.as_dict())
             if kept is not None:
+                self.check(kept)
                 return kept
         position = Position(generator=np.random.default_rng(settings.seed))
         position.best = self.network.parameters.copy()
         if not settings.by_lbfgs:
             position.state = init_state(settings.optimizer, self.network.parameters)
         return position
+
+    def check(self, kept: Position) -> None:
+        """Raise ModelFileError for a checkpoint whose state does not fit this run."""
+        optimizer = None if self.settings.by_lbfgs else self.settings.optimizer
+        try:
+            kept.check(self.network, optimizer)
+        except ModelFileError as reason:
+            path = getattr(self.settings.checkpoint, "path", "the checkpoint")
+            raise ModelFileError(f"{path}: {reason}; remove it to begin anew") from None
 
     def whole(self) -> History:
         """All epochs, with every way they can end."""

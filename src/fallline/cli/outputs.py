@@ -1,0 +1,58 @@
+"""What is looked at before a command begins its work, so that the work is not lost at its end."""
+
+import os
+from collections.abc import Iterable
+from glob import glob
+from pathlib import Path
+
+from fallline.atomic import check_target
+from fallline.errors import FileWriteError
+
+__all__ = ["check_output"]
+
+
+def check_output(
+    output: str,
+    option: str = "--output",
+    *,
+    inputs: Iterable[str | os.PathLike[str]] = (),
+    model: bool = False,
+    force: bool = False,
+) -> None:
+    """Raise FileWriteError where the file cannot be written, or is not to be replaced.
+
+    It may not be one of the ``inputs``. Where a file is there that holds something else than what
+    would be written, ``force`` is asked for; ``model`` tells that a model would be.
+    """
+    path = Path(output)
+    if not path.parent.is_dir():
+        raise FileWriteError(f"{output}: there is no folder {path.parent}; make it first")
+    check_target(path)
+    read = [Path(each) for part in inputs for each in glob(str(part)) or [str(part)]]
+    if any(same_file(path, each) for each in read):
+        raise FileWriteError(
+            f"{output}: this file is read here, and {option} would replace it; choose another name"
+        )
+    if force or not path.exists() or path.stat().st_size == 0:
+        return
+    if is_model(path) != model:
+        kind = "no model file" if model else "a model file"
+        raise FileWriteError(
+            f"{output}: this file is there already and is {kind}; --force replaces it, or choose "
+            "another name"
+        )
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file begins as a safetensors file does: a length, then JSON."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < 2**40
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file, or would."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return one.resolve() == other.resolve()
