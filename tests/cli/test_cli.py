@@ -578,7 +578,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
     child.expect("the same command with --resume goes on")
     child.expect(pexpect.EOF)
     child.close()
-    assert child.exitstatus == 1
+    assert child.exitstatus == 130
     assert fl.load(tmp_path / "model.safetensors").n_parameters > 0
 
 

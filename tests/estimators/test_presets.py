@@ -52,6 +52,17 @@ def test_a_preset_beats_the_defaults_where_the_target_bends() -> None:
     assert np.abs(model.predict(1e30 * X)).max() < 1e3  # clipped
 
 
+def test_best_is_the_mean_over_folds() -> None:
+    X, y = make_friedman1(300, noise=0.5, random_state=0)
+    X_new, y_new = make_friedman1(500, noise=0.0, random_state=1)
+    scores = {}
+    for preset in ("standard", "best"):
+        model = fl.MLPRegressor(preset=preset, random_state=1).fit(X, y)
+        scores[preset] = model.score(X_new, y_new)
+    assert model.coefs_[1].shape == (8 * 128, 8 * 128)
+    assert scores["best"] > scores["standard"]
+
+
 def test_classes_weights_and_validation_rows() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     names = np.array(["bad", "good"])[y]

@@ -85,7 +85,7 @@ def test_a_report_of_every_task(target: str, tmp_path: Path) -> None:
     for part in ("90 test rows", "permutation importance", "prefers-color-scheme: dark", "print"):
         assert part in text
     drawings = {"number": 2, "count": 2, "label": 3, "kind": 2}[target]
-    assert page.tags.count("svg") == 1 + drawings + 1 + 3 + 1
+    assert page.tags.count("svg") == 1 + drawings + 1 + 3 + 1 + 1
 
 
 def test_a_loaded_model_has_no_rows_to_report(tmp_path: Path) -> None:

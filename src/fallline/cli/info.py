@@ -27,7 +27,7 @@ def run(path: str, *, json: bool) -> None:
     if model.encoding is None:
         return
     for part, by_rival in scores.items():
-        print(f"\n{scores_text(part, by_rival, LINEAR_NAMES[facts['task']])}")
+        print(f"\n{scores_text(part.replace('_', ' '), by_rival, LINEAR_NAMES[facts['task']])}")
     columns = Encoding.from_dict(model.encoding).describe()
     print(f"\n{columns_text(columns)}")
 

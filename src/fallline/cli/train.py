@@ -186,7 +186,9 @@ def result_line(model: TableModel, output: str) -> str:
     """The result in one line: the file, and the main score of the last part that was scored."""
     part, scores = list(model.facts["scores"].items())[-1]
     name = MAIN_SCORE[model.encoding.task]
-    return f"{output}: {part} {SCORE_NAMES[name]} {figure(scores['network'][name])}"
+    return (
+        f"{output}: {part.replace('_', ' ')} {SCORE_NAMES[name]} {figure(scores['network'][name])}"
+    )
 
 
 def honesty(part: str, facts: dict[str, Any]) -> list[str]:
