@@ -56,6 +56,23 @@ def test_all_are_there_at_the_same_time() -> None:
     assert sorted(found) == list(range(5))
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_an_error_of_the_own_work_lets_the_others_end(error: type[BaseException]) -> None:
+    done: list[str] = []
+    given_up = threading.Event()
+
+    def work() -> None:
+        assert given_up.wait(20)
+        done.append("other")
+
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(error):
+        run_together([work, work], given_up.set, meanwhile=fail)
+    assert done == ["other", "other"]
+
+
 def test_an_error_of_a_thread_is_raised_after_the_others_have_ended() -> None:
     done: list[str] = []
     with pytest.raises(ZeroDivisionError):

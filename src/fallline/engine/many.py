@@ -93,7 +93,8 @@ def shared_out(
                 raise
 
     with free_cores(min(threads, len(jobs))) as count:
-        if count == 1 or not run_together([share] * count, give_up=left.clear):
+        helped = count > 1 and run_together([share] * (count - 1), left.clear, meanwhile=share)
+        if not helped:
             share()
     return results
 
