@@ -1,4 +1,7 @@
-"""`make bench`: every benchmark, each in a process of its own, into benchmarks/RESULTS.md."""
+"""`make bench`: every benchmark, each in a process of its own, into benchmarks/RESULTS.md.
+
+The file is written after each of them. One that fails is named there, and makes the exit code 1.
+"""
 
 import datetime
 import subprocess
@@ -29,13 +32,16 @@ ones). Machines are noisy: read the ratios.
 
 def main() -> None:
     """Run and write."""
-    parts = [HEAD, f"{datetime.date.today()}\n\n{machine()}\n"]
+    parts, failed = [HEAD, f"{datetime.date.today()}\n\n{machine()}\n"], []
     for name in BENCHMARKS:
         print(f"{name} ...", file=sys.stderr)
         command = [sys.executable, name]
-        result = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
-        parts.append(result.stdout.strip() + "\n")
-    (HERE / "RESULTS.md").write_text("\n".join(parts))
+        result = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=False)
+        if result.returncode:
+            failed.append(name)
+        parts.append((result.stdout.strip() or f"{name} failed") + "\n")
+        (HERE / "RESULTS.md").write_text("\n".join(parts))
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 
+import fallline
+
 REST = 0.25  # seconds
 LEAST = 0.05  # seconds
 LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -139,7 +141,8 @@ def as_table(medians: dict[str, float], ours: str) -> str:
 def machine() -> str:
     """Processor, Python and the versions of what was measured, on one line each."""
     lines = [f"- {processor()}", f"- Python {platform.python_version()} on {platform.system()}"]
-    for package in ("fallline", "numpy", "scipy", "numba", "scikit-learn", "jax", "torch"):
+    lines.append(f"- fallline {fallline.__version__}")
+    for package in ("numpy", "scipy", "numba", "scikit-learn", "jax", "torch"):
         try:
             lines.append(f"- {package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
