@@ -24,6 +24,7 @@ from fallline.limits import check_integer
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
+from fallline.tabular.evaluation import doubt
 from fallline.tabular.model import WEIGHTED, TableModel
 from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES
 from fallline.tabular.train import train_table
@@ -203,13 +204,9 @@ def honesty(part: str, facts: dict[str, Any]) -> list[str]:
         lines.append("these rows were trained on: the scores say nothing about others")
     if facts.get("class_weight"):
         lines.append(WEIGHTED)
-    found = facts.get("against_trivial", {})
-    low, high = found.get("interval", (-1.0, -1.0))
-    if found.get("rows") == part and part != "training" and high >= 0:
-        lines.append(
-            f"no better than the trivial guess, as far as these rows tell: its {found['score']} "
-            f"less that of the guess is {low:.3g} to {high:.3g} (95 %)"
-        )
+    found = doubt(facts["against_trivial"][part])
+    if found is not None and part != "training":
+        lines.append(found)
     return lines
 
 
