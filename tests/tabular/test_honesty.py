@@ -182,7 +182,21 @@ def test_noise_is_called_no_better_than_the_guess(cli: Callable[..., Any], tmp_p
         model = fl.train_table(noise(300, seed), "y", **QUICK)
         said += model.facts["against_trivial"]["validation"]["interval"][1] >= 0
     assert said >= 9  # a 95 % interval, somewhat optimistic on these rows
+    in_folds = [fl.train_table(noise(300, seed), "y", epochs=20) for seed in range(3)]
+    for model in in_folds:
+        assert model.facts["against_trivial"]["out_of_fold"]["interval"][1] >= 0
     noise(300, 0).frame.write_csv(tmp_path / "noise.csv")
+    done = cli("train", "noise.csv", "--target", "y", "--epochs", "20")
+    assert "out of fold (300 rows)" in done.stdout
+    assert "whose epoch it helped to choose" in " ".join(done.stdout.split())
+    assert "no better than the trivial guess" in done.stdout
+    done = cli("evaluate", "model.safetensors", "noise.csv")
+    assert "no better than the trivial guess" not in done.stdout + done.stderr  # it remembers
+    noise(300, 99).frame.write_csv(tmp_path / "new.csv")
+    done = cli("evaluate", "model.safetensors", "new.csv")
+    assert "no better than the trivial guess" in done.stdout + done.stderr
+    done = cli("cv", "noise.csv", "--target", "y", "--preset", "quick")
+    assert "no better than the trivial guess" in done.stdout
     done = cli("train", "noise.csv", "--target", "y", "--preset", "quick")
     assert "these rows chose the best epoch" in done.stdout
     assert "no better than the trivial guess" in done.stdout

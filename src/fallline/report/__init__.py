@@ -31,7 +31,8 @@ MAX_CLASSES = 30
 PACKAGES = ("numpy", "scipy", "polars", "numba", "safetensors")
 
 SCORED_ON = {
-    "out_of_fold": ", each predicted by the members that were not trained on it",
+    "out_of_fold": ", each predicted by a member that was not trained on it, but whose epoch it "
+    "helped to choose; where there is little to learn, that flatters the scores by 1 or 2 %",
     "validation": ", which the network was not trained on; they chose the best epoch, so the "
     "scores flatter it a little",
     "test": ", which the network was not trained on",

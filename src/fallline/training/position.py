@@ -1,5 +1,6 @@
 """Where a run of training stands between two epochs."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,7 +47,8 @@ class Position:
         if not (self.best_epoch is None or is_count(self.best_epoch)):
             raise ModelFileError(f"its best_epoch is {self.best_epoch!r:.40}, no count")
         for name, loss in (("first_loss", self.first_loss), ("best_loss", self.best_loss)):
-            if isinstance(loss, bool) or not isinstance(loss, int | float) or loss != loss:
+            known = isinstance(loss, int | float) and not isinstance(loss, bool)
+            if not known or not -math.inf <= loss <= math.inf:
                 raise ModelFileError(f"its {name} is {loss!r:.40}, no number")
         steps = [step for step, _ in self.falls]
         if steps != sorted(steps) or not all(is_count(n) for fall in self.falls for n in fall):
