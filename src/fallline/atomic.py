@@ -2,16 +2,20 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
+import shutil
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from fallline.errors import FileWriteError
 
-__all__ = ["check_target", "replacing", "write_bytes"]
+__all__ = ["check_target", "folder_beside", "replacing", "write_bytes"]
 
 
 TEMPORARY = ".fallline-"  # what an unfinished file's name begins with
+STALE_SECONDS = 86_400.0  # after which an unfinished file of another machine counts as left behind
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -32,17 +36,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     check_target(path)
     path = followed(Path(path))
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
-        os.close(handle)
-        yield Path(temporary)
-        sync(temporary)
-        os.chmod(temporary, permissions(path))
-        os.replace(temporary, path)
+        remove_stale(path.parent)
+        mode = path.stat().st_mode & 0o777 if path.exists() else None
+        temporary = new_beside(path, 0o666 if mode is None else mode | 0o600)
+        yield temporary
+        sync(temporary, os.O_RDWR)
+        if mode is not None:
+            temporary.chmod(mode)
+        temporary.replace(path)
         temporary = None
         with contextlib.suppress(OSError):  # some file systems cannot; the data are safe
-            sync(path.parent)
+            sync(path.parent, os.O_RDONLY)
     except FileWriteError:
         raise
     except OSError as reason:
@@ -53,7 +59,67 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
+
+
+@contextlib.contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder for parts of a file that is being written, beside it; it is removed at the end."""
+    folder = path.with_name(unfinished())
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_beside(path: Path, mode: int) -> Path:
+    """A new empty file in the folder of ``path``, of that mode less the umask."""
+    while True:
+        found = path.with_name(unfinished())
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(found, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode))
+            return found
+
+
+def unfinished() -> str:
+    """A new name, which tells machine and process: another run can see that both are gone."""
+    return f"{TEMPORARY}{machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def machine() -> str:
+    """This machine's name, in letters and digits."""
+    return "".join(c for c in socket.gethostname() if c.isascii() and c.isalnum())[:40] or "local"
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the unfinished files of processes that were killed.
+
+    Those are processes of this machine that have ended; an unfinished file of another machine is
+    left for a day after its last change.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(TEMPORARY) and is_stale(entry):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry.path)
+
+
+def is_stale(entry: os.DirEntry[str]) -> bool:
+    """Whether nobody is writing this unfinished file any more."""
+    where, _, process = entry.name.removeprefix(TEMPORARY).rpartition("-")[0].rpartition("-")
+    if where == machine() and process.isdigit() and os.name == "posix":
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # it is there, and another user's
+            return False
+        return False
+    return time.time() - entry.stat().st_mtime > STALE_SECONDS
 
 
 def followed(path: Path) -> Path:
@@ -78,18 +144,9 @@ def check_target(path: str | os.PathLike[str]) -> None:
         raise FileWriteError(f"{path}: the folder {there.parent} cannot be written to")
 
 
-def permissions(path: Path) -> int:
-    """The mode of the file that is replaced, or what the umask leaves a new one."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def sync(path: str | os.PathLike[str]) -> None:
+def sync(path: Path, access: int) -> None:
     """Wait until the file, or a folder's names, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, access)
     try:
         os.fsync(handle)
     finally:

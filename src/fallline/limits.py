@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +118,18 @@ def check_integer(name: str, value: Any, *, limit: str | None = None) -> int:
     if not whole or not bound.allows(int(value)):
         raise ParameterError(f"{name} must be {bound}, not {value!r}")
     return int(value)
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is a whole number from 0 on, and one that something can have counted to."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number of Python's own."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def check_flag(name: str, value: Any) -> bool:

@@ -125,11 +125,9 @@ def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
     assert model.history.stopped == "interrupted"
     assert model.facts["folds"] == 3
     assert model.facts["out_of_fold_rows"] == 90
-    data, output = model.data, model.out_of_fold
-    assert data is not None
-    assert output is not None
-    assert 0 < model.facts["validation_rows"] == len(data.validation) < 36
-    assert not np.isnan(output[data.validation]).any()  # the other folds trained all members
+    part = model.scored[-1]
+    assert (part.name, len(part.rows)) == ("out_of_fold", 90)
+    assert not np.isnan(part.output).any()  # the other folds trained all members
 
 
 def test_sizes() -> None:

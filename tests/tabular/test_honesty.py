@@ -180,9 +180,23 @@ def test_noise_is_called_no_better_than_the_guess(cli: Callable[..., Any], tmp_p
     said = 0
     for seed in range(10):
         model = fl.train_table(noise(300, seed), "y", **QUICK)
-        said += model.facts["against_trivial"]["interval"][1] >= 0
+        said += model.facts["against_trivial"]["validation"]["interval"][1] >= 0
     assert said >= 9  # a 95 % interval, somewhat optimistic on these rows
+    in_folds = [fl.train_table(noise(300, seed), "y", epochs=20) for seed in range(3)]
+    for model in in_folds:
+        assert model.facts["against_trivial"]["out_of_fold"]["interval"][1] >= 0
     noise(300, 0).frame.write_csv(tmp_path / "noise.csv")
+    done = cli("train", "noise.csv", "--target", "y", "--epochs", "20")
+    assert "out of fold (300 rows)" in done.stdout
+    assert "whose epoch it helped to choose" in " ".join(done.stdout.split())
+    assert "no better than the trivial guess" in done.stdout
+    done = cli("evaluate", "model.safetensors", "noise.csv")
+    assert "no better than the trivial guess" not in done.stdout + done.stderr  # it remembers
+    noise(300, 99).frame.write_csv(tmp_path / "new.csv")
+    done = cli("evaluate", "model.safetensors", "new.csv")
+    assert "no better than the trivial guess" in done.stdout + done.stderr
+    done = cli("cv", "noise.csv", "--target", "y", "--preset", "quick")
+    assert "no better than the trivial guess" in done.stdout
     done = cli("train", "noise.csv", "--target", "y", "--preset", "quick")
     assert "these rows chose the best epoch" in done.stdout
     assert "no better than the trivial guess" in done.stdout
@@ -191,8 +205,8 @@ def test_noise_is_called_no_better_than_the_guess(cli: Callable[..., Any], tmp_p
 
 
 def test_a_good_model_is_not(priced: TableModel) -> None:
-    lead = priced.facts["against_trivial"]
-    assert lead["rows"] == "test"
+    lead = list(priced.facts["against_trivial"].values())[-1]
+    assert list(priced.facts["against_trivial"])[-1] == "test"
     assert lead["score"] == "mean squared error"
     assert lead["interval"][1] < 0
 

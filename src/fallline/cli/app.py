@@ -56,6 +56,10 @@ Extrapolate = Annotated[
     bool,
     Option("--extrapolate", help="Let numbers leave the training targets' range for good."),
 ]
+Spreadsheet = Annotated[
+    bool,
+    Option("--spreadsheet", help="Put ' before texts that a spreadsheet would run as a formula."),
+]
 Hidden = Annotated[str, Option(help="Neurons of each hidden layer: 64,64; 0 for none.")]
 Activation = Annotated[str, Option(help="Of the hidden layers.")]
 
@@ -147,6 +151,7 @@ def cv(
         Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
     ] = None,
     force: Force = False,
+    spreadsheet: Spreadsheet = False,
     folds: Folds,
     recipe: RecipeChoices,
     validation: Annotated[
@@ -170,7 +175,17 @@ def cv(
         **columns.options(),
         **run_options.options(),
     }
-    run(tables, target, output, folds, options, reading, display, force=force)
+    run(
+        tables,
+        target,
+        output,
+        folds,
+        options,
+        reading,
+        display,
+        force=force,
+        spreadsheet=spreadsheet,
+    )
 
 
 @app.declare
@@ -214,6 +229,7 @@ def predict(
     ] = None,
     part: Annotated[str, Option("--write", help="labels, probabilities or all.")] = "all",
     force: Force = False,
+    spreadsheet: Spreadsheet = False,
     extrapolate: Extrapolate = False,
     types: DateForms = None,
     reading: ReadingOptions,
@@ -238,6 +254,7 @@ def predict(
         columns=columns,
         part=check_choice("--write", part, PARTS),
         force=force,
+        spreadsheet=spreadsheet,
         extrapolate=extrapolate,
         forms=date_forms(types),
         quiet=quiet,

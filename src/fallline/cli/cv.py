@@ -28,6 +28,7 @@ def run(
     display: Display,
     *,
     force: bool,
+    spreadsheet: bool,
 ) -> None:
     """Read, train once a fold, write the predictions, tell."""
     began = time.perf_counter()
@@ -50,7 +51,7 @@ def run(
     if not result.done:
         raise FalllineError("interrupted before the first fold was done")
     if output is not None:
-        write_blocks(output, [result.columns()])
+        write_blocks(output, [result.columns()], spreadsheet=spreadsheet)
     seconds = time.perf_counter() - began
     if display.json:
         print(json_.dumps(as_dict(result, seconds)))
@@ -119,17 +120,27 @@ def plus_minus(value: tuple[float, float] | None) -> str:
 
 
 def verdict(result: CrossValidation) -> list[str]:
-    """Whether the network is better than the linear model by more than chance."""
-    name = MAIN_SCORE[result.task]
-    found = result.difference(name)
+    """Whether the network is better than linear model and trivial guess by more than chance."""
+    rivals = {"linear": LINEAR_NAMES[result.task], "trivial": "the trivial guess"}
+    lines = [line for model, name in rivals.items() for line in compared(result, model, name)]
+    return ["", *lines] if lines else []
+
+
+def compared(result: CrossValidation, model: str, name: str) -> list[str]:
+    """What the folds tell of the network beside another model: better, worse or neither."""
+    score = MAIN_SCORE[result.task]
+    found = result.difference(score, model)
     if found is None:
         return []
     mean, error = found
-    linear = LINEAR_NAMES[result.task]
-    if abs(mean) <= 2 * error:
-        return [f"\nthe network and {linear} are within two standard errors of one another"]
-    side = "better" if better(name, mean, 0.0) else "worse"
+    if math.isfinite(error) and abs(mean) <= 2 * error:
+        if model == "trivial":
+            return [remark("note", f"no better than {name}, as far as these folds tell")]
+        return [f"the network and {name} are within two standard errors of one another"]
+    side = "better" if better(score, mean, 0.0) else "worse"
+    if model == "trivial" and side == "better":
+        return []
     return [
-        f"\nthe network is {side} than {linear}:",
-        f"{SCORE_NAMES[name]} differs by {plus_minus((abs(mean), error))}",
+        f"the network is {side} than {name}:",
+        f"{SCORE_NAMES[score]} differs by {plus_minus((abs(mean), error))}",
     ]

@@ -5,14 +5,17 @@ import textwrap
 from typing import Any
 
 from fallline.cli.train import columns_text, scores_text
-from fallline.data.encoding import Encoding
 from fallline.saving.modelfile import Model, read_model
 from fallline.tabular.baselines import LINEAR_NAMES
+from fallline.tabular.model import TableModel
 
 
 def run(path: str, *, json: bool) -> None:
     """Read and tell."""
     model = read_model(path)
+    encoding = None
+    if model.encoding is not None:
+        encoding = TableModel.load(path).encoding
     facts = as_dict(model)
     if json:
         print(json_.dumps(facts))
@@ -24,12 +27,11 @@ def run(path: str, *, json: bool) -> None:
     for name, value in facts.items():
         if value is not None and value != {}:
             print(entry(name.replace("_", " "), text(value)))
-    if model.encoding is None:
+    if encoding is None:
         return
     for part, by_rival in scores.items():
         print(f"\n{scores_text(part.replace('_', ' '), by_rival, LINEAR_NAMES[facts['task']])}")
-    columns = Encoding.from_dict(model.encoding).describe()
-    print(f"\n{columns_text(columns)}")
+    print(f"\n{columns_text(encoding.describe())}")
 
 
 def entry(name: str, value: str) -> str:

@@ -28,6 +28,7 @@ def run(
     columns: str | None,
     part: str,
     force: bool,
+    spreadsheet: bool,
     extrapolate: bool,
     forms: Mapping[str, str],
     quiet: bool,
@@ -46,7 +47,13 @@ def run(
     found = predict_blocks(model, blocks, carried, part, extrapolate=extrapolate, new=new)
     # A pipe or a file takes the data as they are, a terminal shows them escaped.
     screen = sys.stdout if sys.stdout.isatty() else bare(sys.stdout)
-    write_blocks(output, for_screen(found, model, output), json=json, stream=screen)
+    write_blocks(
+        output,
+        for_screen(found, model, output),
+        json=json,
+        stream=screen,
+        spreadsheet=spreadsheet,
+    )
     seconds = time.perf_counter() - began
     cells = added(new, blocks.rows)
     if not (quiet or (json and output is not None)):

@@ -23,6 +23,7 @@ from fallline.sweeps.settings import DEFAULTS, as_key
 from fallline.tabular.baselines import LOSS_FOR
 from fallline.tabular.model import TableModel
 from fallline.tabular.preparation import Prepared, prepare
+from fallline.tabular.train import target_facts
 from fallline.text import remark
 from fallline.text import table as text_table
 from fallline.training.history import History
@@ -85,6 +86,7 @@ def run(
         write_blocks(output, [result.frame.to_dict()])
     if model is not None and result.network is not None:
         facts = {"sweep": plain(result.best or {}), "runs": len(result.runs)}
+        facts |= target_facts(data.encoding, data.y)
         facts["reading"] = reading.reading().kept()
         TableModel(result.network, data.encoding, History(), facts).save(model)
     if report is not None:

@@ -58,7 +58,7 @@ from fallline.data.targets import (
     guess_task,
     recognise_numbers,
 )
-from fallline.errors import TableError
+from fallline.errors import FalllineError, ModelFileError, TableError
 from fallline.limits import check_choice
 
 __all__ = ["KINDS", "Encoding"]
@@ -244,7 +244,17 @@ class Encoding:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> "Encoding":
-        """The encoding that ``to_dict`` gave. Else raises ValueError, KeyError or TypeError."""
+        """The encoding that ``to_dict`` gave. Raises ModelFileError for what cannot be one."""
+        try:
+            return Encoding.of_facts(data)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as reason:
+            raise ModelFileError(f"its encoding cannot be read ({reason!s:.200})") from None
+        except FalllineError as reason:
+            raise ModelFileError(f"its encoding cannot be read ({reason})") from None
+
+    @staticmethod
+    def of_facts(data: Mapping[str, Any]) -> "Encoding":
+        """The same; raises whatever a value of another kind leads to."""
         columns = tuple(column_from_dict(entry) for entry in as_list(data["columns"], dict))
         task = as_(data["task"], str)
         classes = tuple(as_list(data["classes"], str))

@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,13 +11,14 @@ import numpy as np
 import polars as pl
 
 from fallline.arrays import Array
-from fallline.atomic import replacing
+from fallline.atomic import folder_beside, replacing
 from fallline.errors import FileWriteError, ShapeError
 
 __all__ = ["Columns", "write_blocks", "write_csv"]
 
 Columns = Mapping[str, Sequence[Any] | Array | pl.Series]
 SPECIAL = re.compile(r'[,;\t"\r\n]')
+FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet runs (OWASP, CSV injection)
 
 
 def write_csv(path: str | os.PathLike[str] | None, columns: Columns) -> None:
@@ -36,13 +36,17 @@ def write_blocks(
     *,
     json: bool = False,
     stream: TextIO | None = None,
+    spreadsheet: bool = False,
 ) -> None:
     """Write blocks of the same columns one below the other, in the form that ``path`` ends with.
 
     Parquet, JSON lines (.jsonl, .ndjson), otherwise CSV in UTF-8; where ``path`` is None, to
-    ``stream``, by default standard output, as JSON lines with ``json``. Raises FileWriteError where
+    ``stream``, by default standard output, as JSON lines with ``json``. For a ``spreadsheet`` texts
+    that it would run as a formula begin with an apostrophe. Raises FileWriteError where
     the file cannot be written; an older file then stays as it was.
     """
+    if spreadsheet:
+        blocks = map(guarded, blocks)
     ending = "" if path is None else Path(path).suffix.lower()
     if path is not None and ending in (".parquet", ".pq"):
         write_parquet_blocks(Path(path), blocks)
@@ -67,6 +71,26 @@ def write_texts(
         return
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.writelines(texts)
+
+
+def guarded(columns: Columns) -> Columns:
+    """The columns with an apostrophe before each name and text that would be run as a formula.
+
+    >>> guarded({"=a": ["=1+1", "b"], "n": [-1.0, 2.0]})
+    {"'=a": ["'=1+1", 'b'], 'n': [-1.0, 2.0]}
+    """
+    harmless = {}
+    for name, values in columns.items():
+        harmless[f"'{name}" if re.match(FORMULA, name) else name] = guarded_cells(values)
+    return harmless
+
+
+def guarded_cells(values: Any) -> Any:
+    cells = pl.Series(plain(values))
+    if cells.dtype != pl.String:
+        return values
+    texts = pl.when(cells.str.contains(FORMULA)).then("'" + cells).otherwise(cells)
+    return pl.select(texts).to_series().to_list()
 
 
 def csv_text(columns: Columns, *, names: bool) -> str:
@@ -96,10 +120,10 @@ def write_parquet_blocks(path: Path, blocks: Iterable[Columns]) -> None:
     """Each block to a file of its own, then all to one: Polars appends no rows to a file."""
     with (
         replacing(path) as temporary,
-        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder,
+        folder_beside(path) as folder,
     ):
         for number, block in enumerate(blocks):
-            told(frame(block).write_parquet, path, Path(folder) / f"{number:08}.parquet")
+            told(frame(block).write_parquet, path, folder / f"{number:08}.parquet")
         told(pl.scan_parquet(f"{folder}/*.parquet").sink_parquet, path, temporary)
 
 

@@ -48,7 +48,7 @@ def by_table_model(model: TableModel, X: Any) -> Any:
         raise TableError(f"the frame has no column {missing[0]!r}; it has {some(X.columns)}")
     label = "object" if model.encoding.classes else "float64"
     shares = [(f"probability of {name}", "float64") for name in model.encoding.classes]
-    light = replace(model, data=None, linear=None)
+    light = replace(model, data=None, folds=None, scored=[])
     meta = [("prediction", label), *shares]
     return X[needed].map_partitions(predicted_rows, light, meta=meta)
 

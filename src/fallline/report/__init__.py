@@ -16,9 +16,9 @@ from fallline.report import charts
 from fallline.report.page import code, escape, figure, page, section, table
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
-from fallline.tabular.evaluation import calibration, confusion, intervals, roc_curve
+from fallline.tabular.evaluation import calibration, confusion, doubt, intervals, roc_curve
 from fallline.tabular.importance import importances, partial_dependence
-from fallline.tabular.model import TableModel
+from fallline.tabular.model import Scored, TableModel
 from fallline.tabular.preparation import Prepared
 from fallline.tabular.scoring import SCORE_NAMES, better
 from fallline.text import figure as number
@@ -29,6 +29,15 @@ MAX_BARS = 15
 MAX_CURVES = 4
 MAX_CLASSES = 30
 PACKAGES = ("numpy", "scipy", "polars", "numba", "safetensors")
+
+SCORED_ON = {
+    "out_of_fold": ", each predicted by a member that was not trained on it, but whose epoch it "
+    "helped to choose; where there is little to learn, that flatters the scores by 1 or 2 %",
+    "validation": ", which the network was not trained on; they chose the best epoch, so the "
+    "scores flatter it a little",
+    "test": ", which the network was not trained on",
+    "training": ", which the network was trained on, so the scores say nothing about others",
+}
 
 check_available = charts.available
 
@@ -45,23 +54,23 @@ def write_report(model: TableModel, path: str | os.PathLike[str], command: str =
 
 
 def report_html(model: TableModel, data: Prepared, command: str) -> str:
-    has_test = len(data.test) > 0
-    rows = data.test if has_test else data.validation
-    X, y, _ = data.part(rows)
-    where = f"{len(y):,} {'test' if has_test else 'validation'} rows"
-    output = model.output_on(data, rows)
+    part = model.scored[-1]
+    X, y, _ = data.part(part.rows)
+    where = f"{len(y):,} {part.name.replace('_', '-')} rows"
+    output = part.output
+    known = where if model.folds is None else f"{len(y):,} training rows"
     target = model.encoding.target
     return page(
         f"{target}: a network by Fallline",
         [
             introduction(model),
-            section("Scores", *scores(model, X, y, output, where, has_test=has_test)),
+            section("Scores", *scores(model, data, part, where)),
             section("Training", training(model)),
             section("Where it is wrong", errors(model, y, output, where)),
-            section("What it goes by", *columns_that_matter(model, X, y, where)),
+            section("What it goes by", *columns_that_matter(model, X, y, known)),
             section("The network", network_part(model)),
             section("The table", *table_part(model)),
-            section("What to know before using it", limits(model, where, has_test=has_test)),
+            section("What to know before using it", limits(model, part.name, where)),
             section("How to repeat it", *repeat(model, command)),
         ],
     )
@@ -88,14 +97,11 @@ def used_columns(model: TableModel) -> int:
     return sum(1 for column in model.encoding.columns if column.features)
 
 
-def scores(
-    model: TableModel, X: Array, y: Array, output: Array, where: str, *, has_test: bool
-) -> list[str]:
-    found = model.facts["scores"]["test" if has_test else "validation"]
-    ends = {"network": intervals(model.encoding, y, output)}
-    if model.linear is not None and model.data is not None:
-        linear_X = model.data.linear_X[model.data.test if has_test else model.data.validation]
-        ends["linear"] = intervals(model.encoding, y, model.linear.predict_proba(linear_X))
+def scores(model: TableModel, data: Prepared, part: Scored, where: str) -> list[str]:
+    found, y = model.facts["scores"][part.name], data.y[part.rows]
+    ends = {"network": intervals(model.encoding, y, part.output)}
+    if part.linear is not None:
+        ends["linear"] = intervals(model.encoding, y, part.linear)
     heads = {"network": "this network", "linear": LINEAR_NAMES[model.encoding.task]}
     heads["trivial"] = "trivial guess"
     models = [name for name in heads if name in found]
@@ -114,9 +120,8 @@ def scores(
             winner = j if better(score, values[j], values[winner]) else winner
         best.add((i, winner + 1))
     note = (
-        f"On {where}, which the network was not trained on"
-        + ("." if has_test else "; they chose the best epoch, so the scores flatter it a little.")
-        + " Below each its 95 % bootstrap interval. Green is the best of a line."
+        f"On {where}{SCORED_ON[part.name]}. Below each its 95 % bootstrap interval. Green is the "
+        "best of a line."
     )
     return [table(["", *(heads[name] for name in models)], rows, best), small(note)]
 
@@ -259,13 +264,14 @@ def bins_part(model: TableModel) -> list[str]:
     return [grid(figure(charts.svg(charts.bins(shown), "the edges of the bins"), caption))]
 
 
-def limits(model: TableModel, where: str, *, has_test: bool) -> str:
-    facts = model.facts
+def limits(model: TableModel, part: str, where: str) -> str:
+    facts, unsure = model.facts, doubt(model.facts["against_trivial"][part])
     lines = [
         f"It knows rows like those of {facts['source']}. On others, from another place or a later "
         "time, the scores above say little; score it anew with `fallline evaluate`.",
         f"The scores are of {where}"
-        + ("." if has_test else "; hold out test rows with --test to have honest ones."),
+        + ("." if part == "test" else "; hold out test rows with --test for an unbiased score."),
+        *([] if unsure is None else [unsure[:1].upper() + unsure[1:] + "."]),
         "What it goes by need not be a cause. Whether its errors fall on some people more than on "
         "others has not been looked at.",
         *advice(model.encoding.task, facts, model.data_history),

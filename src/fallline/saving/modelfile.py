@@ -25,7 +25,7 @@ from fallline.atomic import write_bytes
 from fallline.core import activations, initializers, losses
 from fallline.core.network import Network
 from fallline.errors import FalllineError, ModelFileError, ParameterError
-from fallline.limits import check_integer
+from fallline.limits import check_integer, is_count, is_number
 from fallline.training.history import History
 from fallline.training.position import Position
 
@@ -354,7 +354,30 @@ def build_history(facts: dict[str, Any] | None, tensors: dict[str, Array]) -> Hi
         return None
     lists = {name: tensors.pop(f"history.{name}").tolist() for name in HISTORY_LISTS}
     lists["epoch"] = [int(epoch) for epoch in lists["epoch"]]
-    return History.from_dict(facts | lists)
+    history = History.from_dict(facts | lists)
+    check_history(history)
+    return history
+
+
+def check_history(history: History) -> None:
+    """Raise ModelFileError for a fact of another kind than a run leaves, naming it."""
+    counts = {"epochs_done": history.epochs_done, "steps": history.steps}
+    if history.best_epoch is not None:
+        counts["best_epoch"] = history.best_epoch
+    for name, value in counts.items():
+        if not is_count(value):
+            raise ModelFileError(f"its {name} is {value!r:.40}, no count")
+    if not is_number(history.seconds):
+        raise ModelFileError(f"its seconds is {history.seconds!r:.40}, no number")
+    for name in ("stopped", "message"):
+        if not isinstance(getattr(history, name), str):
+            raise ModelFileError(f"its {name} is {getattr(history, name)!r:.40}, no text")
+    for name in HISTORY_LISTS:
+        if len(getattr(history, name)) not in (0, len(history.epoch)):
+            raise ModelFileError(
+                f"its history has {len(history.epoch)} epochs, but {name} for "
+                f"{len(getattr(history, name))}"
+            )
 
 
 # ---- checkpoints

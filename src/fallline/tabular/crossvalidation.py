@@ -76,16 +76,16 @@ class CrossValidation:
                 found.setdefault(score, []).append(value)
         return {score: mean_and_error(np.array(values)) for score, values in found.items()}
 
-    def difference(self, score: str) -> tuple[float, float] | None:
-        """Network less linear model, fold by fold: mean and standard error."""
+    def difference(self, score: str, other: str = "linear") -> tuple[float, float] | None:
+        """Network less linear model, or "trivial" guess, fold by fold: mean and standard error."""
         pairs = [
-            (fold.scores["network"][score], fold.scores["linear"][score])
+            (fold.scores["network"][score], fold.scores[other][score])
             for fold in self.done
-            if score in fold.scores.get("linear", {})
+            if score in fold.scores.get(other, {})
         ]
         if not pairs:
             return None
-        return mean_and_error(np.array([network - linear for network, linear in pairs]))
+        return mean_and_error(np.array([network - rival for network, rival in pairs]))
 
     def columns(self) -> dict[str, Any]:
         """The out-of-fold predictions: where each row stands, its fold, target and prediction."""

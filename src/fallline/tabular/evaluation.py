@@ -6,7 +6,7 @@ resample is a vector of them. Calibration: Niculescu-Mizil and Caruana 2005,
 doi:10.1145/1102351.1102430.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from fallline.data.targets import QUANTITIES
 
 __all__ = [
     "LOSS_NAMES",
+    "against_trivial",
     "calibration",
     "confusion",
+    "doubt",
     "intervals",
     "lead",
     "residuals",
@@ -135,41 +137,65 @@ def intervals(
 
 
 def lead(
-    encoding: Encoding, y: Array, output: Array, class_shares: Sequence[float] | None
+    encoding: Encoding, y: Array, output: Array, class_shares: Array | None
 ) -> tuple[float, float]:
     """The 95 % interval of the mean loss less that of the trivial guess, over the same rows.
 
     Below 0 throughout, the network is better by more than chance. The losses are those of
     LOSS_NAMES; rows are resampled in pairs, which says more than two intervals that overlap.
     """
-    difference = row_losses(encoding, y, output, None) - row_losses(
-        encoding, y, output, class_shares or ()
-    )
+    difference = row_losses(encoding, y, output) - trivial_losses(encoding, y, class_shares)
     draws = resamples(len(y), np.random.default_rng(0))
     means = [(W * difference).sum(axis=1) / len(y) for W in draws]  # in a fixed order
     low, high = np.percentile(np.concatenate(means), LEVEL)
     return float(low), float(high)
 
 
-def row_losses(
-    encoding: Encoding, y: Array, output: Array, trivial: Sequence[float] | None
-) -> Array:
-    """(n,) the loss of each row; with ``trivial`` that of the class shares, or of the mean."""
+def against_trivial(
+    encoding: Encoding, y: Array, output: Array, class_shares: Array | None
+) -> dict[str, Any]:
+    """Which score is compared with that of the trivial guess, and the ``lead``, as plain data."""
+    low, high = lead(encoding, y, output, class_shares)
+    return {"score": LOSS_NAMES[encoding.task], "interval": [low, high]}
+
+
+def doubt(found: Mapping[str, Any]) -> str | None:
+    """What to say where ``against_trivial`` shows no lead, else None."""
+    low, high = found["interval"]
+    if high < 0:
+        return None
+    return (
+        f"no better than the trivial guess, as far as these rows tell: its {found['score']} "
+        f"less that of the guess is {low:.3g} to {high:.3g} (95 %)"
+    )
+
+
+def row_losses(encoding: Encoding, y: Array, output: Array) -> Array:
+    """(n,) the loss of the network's output for each row."""
     if encoding.task in QUANTITIES:
+        return quantity_losses(encoding, y, output[:, 0])
+    return class_losses(shares_of_classes(encoding, output), y)
+
+
+def trivial_losses(encoding: Encoding, y: Array, class_shares: Array | None) -> Array:
+    """(n,) the loss of guessing the class shares, or the mean, for each row."""
+    if class_shares is None:
         mean = 1.0 if encoding.task == "counts" else 0.0  # as the target is encoded
-        actual = encoding.decode_numbers(y)
-        guess = encoding.decode_numbers(output[:, 0] if trivial is None else np.full(len(y), mean))
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = np.square(actual - guess)
-            if encoding.task == "counts":
-                squares = metrics.poisson_deviances(actual, guess)
-        return np.nan_to_num(squares)
-    codes = y.astype(np.intp)
-    if trivial is None:
-        shares = shares_of_classes(encoding, output)[np.arange(len(y)), codes]
-    else:
-        shares = np.asarray(trivial)[codes]
-    return -np.log(np.maximum(shares, MIN_PROBABILITY))
+        return quantity_losses(encoding, y, np.full(len(y), mean))
+    return class_losses(np.broadcast_to(class_shares, (len(y), len(class_shares))), y)
+
+
+def quantity_losses(encoding: Encoding, y: Array, guess: Array) -> Array:
+    actual, guess = encoding.decode_numbers(y), encoding.decode_numbers(guess)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if encoding.task == "counts":
+            return np.nan_to_num(metrics.poisson_deviances(actual, guess))
+        return np.nan_to_num(np.square(actual - guess))
+
+
+def class_losses(shares: Array, y: Array) -> Array:
+    found: Array = shares[np.arange(len(y)), y.astype(np.intp)]
+    return -np.log(np.maximum(found, MIN_PROBABILITY))
 
 
 def resamples(n: int, generator: np.random.Generator) -> Iterator[Array]:

@@ -1,6 +1,5 @@
 """From a table to a trained network and back: training, prediction, scores."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,8 +13,17 @@ from fallline.data.reading import as_table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ModelFileError
 from fallline.limits import check_integer
-from fallline.saving.modelfile import Path_, read_model, save
-from fallline.tabular.evaluation import calibration, confusion, intervals, residuals, roc_curve
+from fallline.saving.modelfile import Model, Path_, read_model, save
+from fallline.tabular.evaluation import (
+    against_trivial,
+    calibration,
+    confusion,
+    doubt,
+    intervals,
+    residuals,
+    roc_curve,
+)
+from fallline.tabular.facts import check_facts
 from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.novelty import New, count_new
 from fallline.tabular.preparation import Prepared, with_target
@@ -80,13 +88,40 @@ def as_values(labels: Array, classes: list[str]) -> Array:
     return labels
 
 
+@dataclass(frozen=True)
+class Folds:
+    """What was predicted for each row by the members that it did not train.
+
+    ``number`` (n,) is the fold of each row, -1 for a row that was never held out; ``output``
+    (n, n_outputs) is NaN there.
+    """
+
+    number: Array
+    output: Array
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A part of the rows, and what was predicted for them.
+
+    ``name`` is "out_of_fold", "validation", "test" or "training"; ``rows`` (m,) are positions in
+    the prepared rows; ``output`` (m, n_outputs) is the network's, ``linear`` the linear model's.
+    """
+
+    name: str
+    rows: Array
+    output: Array
+    linear: Array | None
+
+
 @dataclass
 class TableModel:
     r"""A network with the encoding of its table; ``facts`` tell how it was trained.
 
     ``notes`` are what a person should know of the last table that passed through; ``seen`` are the
-    fingerprints of the training rows. Fresh from training, ``data`` are the rows and ``linear`` the
-    model to compare with; a file has neither.
+    fingerprints of the training rows. Fresh from training, ``data`` are the rows, ``folds`` those
+    of an ensemble, and ``scored`` the parts that were scored, the one to believe last; a file has
+    none of these.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -107,8 +142,8 @@ class TableModel:
     notes: list[str] = field(default_factory=list)
     seen: Fingerprints | None = field(default=None, repr=False)
     data: Prepared | None = field(default=None, repr=False)
-    linear: Network | None = field(default=None, repr=False)
-    out_of_fold: Array | None = field(default=None, repr=False)
+    folds: Folds | None = field(default=None, repr=False)
+    scored: list[Scored] = field(default_factory=list, repr=False)
 
     @property
     def data_history(self) -> History:
@@ -197,13 +232,16 @@ class TableModel:
         seen = 0.0 if self.seen is None else self.seen.share_seen(X, y)
         notes = [*notes, *self.notes_on(seen, len(y))]
         ends = intervals(self.encoding, y, output, check_integer("seed", seed))
+        found = against_trivial(self.encoding, y, output, self.class_shares)
+        sure = doubt(found)
         result: dict[str, Any] = {
             "rows": len(y),
             "set_aside": set_aside,
             "scores": output_scores(self.encoding, y, output),
             "intervals": {name: list(low_high) for name, low_high in ends.items()},
             "trivial_guess": self.trivial_scores(y),
-            "notes": notes,
+            "against_trivial": found,
+            "notes": notes if sure is None else [*notes, sure],
             "new_cells": [new.to_dict() for new in self.new_cells(usable)],
             "seen_share": seen,
         }
@@ -233,21 +271,21 @@ class TableModel:
             notes.append(WEIGHTED)
         return notes
 
-    def output_on(self, data: Prepared, rows: Array) -> Array:
-        """The output on these of the rows in memory; where they trained, that of other members."""
-        output = self.network.predict_proba(data.X[rows])
-        if self.out_of_fold is None:
-            return output
-        other = self.out_of_fold[rows]
-        return np.where(np.isnan(other), output, other)
-
     def scores(self, X: Array, y: Array) -> dict[str, float]:
         """Scores of the network on encoded rows."""
         return output_scores(self.encoding, y, self.held(self.network.predict_proba(X)))
 
     def trivial_scores(self, y: Array) -> dict[str, float]:
         """Scores of always guessing the training rows' mean, or their class shares."""
-        return trivial_scores(self.encoding, class_shares_of(self.facts), y)
+        return trivial_scores(self.encoding, self.class_shares, y)
+
+    @property
+    def class_shares(self) -> Array | None:
+        """(n_classes,) of the training rows, or equal where a file has none; None for numbers."""
+        if self.encoding.task in QUANTITIES:
+            return None
+        n_classes = len(self.encoding.classes)
+        return np.array(self.facts.get("class_shares", [1 / n_classes] * n_classes), dtype=float)
 
     def save(self, path: Path_) -> None:
         """Write the model file. Raises FileWriteError where that fails."""
@@ -263,29 +301,37 @@ class TableModel:
     @classmethod
     def load(cls, path: Path_) -> "TableModel":
         """Read a model file. Raises ModelFileError, also for one that was not made from a table."""
-        model = read_model(path)
-        if model.encoding is None or model.history is None or model.training is None:
+        try:
+            return cls.of_file(read_model(path))
+        except ModelFileError as reason:
+            known = str(reason).removeprefix(f"{path}: ")
+            raise ModelFileError(f"{path}: {known}") from None
+
+    @classmethod
+    def of_file(cls, file: Model) -> "TableModel":
+        """The model that a file holds. Raises ModelFileError where its parts do not fit."""
+        if file.encoding is None or file.history is None or file.training is None:
             raise ModelFileError(
-                f"{path}: this model was not trained from a table, so it cannot read one; "
+                "this model was not trained from a table, so it cannot read one; "
                 "use fallline.load in Python"
             )
-        try:
-            encoding = Encoding.from_dict(model.encoding)
-        except (ValueError, KeyError, TypeError) as reason:
-            raise ModelFileError(f"{path}: its encoding cannot be read ({reason})") from None
-        if encoding.n_features != model.network.sizes[0]:
+        encoding, network = Encoding.from_dict(file.encoding), file.network
+        if encoding.n_features != network.sizes[0]:
             raise ModelFileError(
-                f"{path}: its encoding gives {encoding.n_features} inputs, "
-                f"its network has {model.network.sizes[0]}"
+                f"its encoding gives {encoding.n_features} inputs, "
+                f"its network has {network.sizes[0]}"
             )
-        hashes = model.tensors.get(SEEN)
+        n_outputs = len(encoding.classes) if encoding.task == "classes" else 1
+        task = {"counts": "numbers"}.get(encoding.task, encoding.task)
+        if n_outputs != network.sizes[-1] or network.loss.task != task:
+            raise ModelFileError(
+                f"its task {encoding.task} asks for {n_outputs} outputs, its network has "
+                f"{network.sizes[-1]}, with the loss {network.loss.name}"
+            )
+        check_facts(file.training, encoding)
+        hashes = file.tensors.get(SEEN)
         seen = None if hashes is None or hashes.dtype != np.uint32 else Fingerprints(hashes)
-        return cls(model.network, encoding, model.history, model.training, seen=seen)
-
-
-def class_shares_of(facts: Mapping[str, Any]) -> Array | None:
-    shares = facts.get("class_shares")
-    return None if shares is None else np.asarray(shares)
+        return cls(network, encoding, file.history, file.training, seen=seen)
 
 
 # ---- training

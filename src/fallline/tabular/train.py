@@ -16,28 +16,28 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.core.splits import folds
+from fallline.data.encoding import Encoding
 from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
 from fallline.limits import check_integer
 from fallline.saving.checkpointing import fingerprint
-from fallline.tabular.baselines import fit_linear, new_network
+from fallline.tabular.baselines import new_network
 from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
-from fallline.tabular.evaluation import LOSS_NAMES, lead
 from fallline.tabular.fingerprints import Fingerprints
-from fallline.tabular.model import TableModel
+from fallline.tabular.held_out import add_scores
+from fallline.tabular.model import Folds, TableModel
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.preparation import Prepared, prepare
 from fallline.tabular.recipes import Recipe, RecipeStart, for_size, recipes
-from fallline.tabular.scoring import network_scores, output_scores
 from fallline.tabular.survey import Blocks
 from fallline.training.history import History
 from fallline.training.run import train
 from fallline.training.settings import Progress, TrainOptions
 from fallline.training.stopping import TimeLimit
 
-__all__ = ["complete", "train_prepared", "train_recipe", "train_table"]
+__all__ = ["complete", "target_facts", "train_prepared", "train_recipe", "train_table"]
 
 MIN_ROWS_FOR_FOLDS = 64
 
@@ -150,8 +150,7 @@ def train_folds(
     """Train a network a recipe for every fold, and make one network of all of them.
 
     Ctrl-C ends it with the folds that are done, and so does a time limit that the next fold would
-    exceed. The scores of the validation rows are those of the
-    out-of-fold predictions.
+    exceed.
     """
     rows = np.sort(np.concatenate([data.train, data.validation]))
     generator = np.random.default_rng(options["seed"])
@@ -233,25 +232,21 @@ def ensemble_of(
     model = first
     model.history.seconds = sum(each.history.seconds for done in members for each in done)
     model.network = merged([net for net, _ in used], [share for _, share in used], temperature)
+    number = np.full(len(data.X), -1)
+    number[rows[covered]] = fold_of[covered]
     output = np.full((len(data.X), mean.shape[1]), np.nan)
     output[rows[covered]] = first.network.loss.output(mean / temperature)
-    model.out_of_fold = output
+    model.folds = Folds(number, output)
     model.facts |= {
         "members": len(used),
         "folds": len(kinds),
         "member_weights": [float(weight) for weight in weights],
         "temperature": temperature,
         "training_rows": len(rows),
+        "validation_rows": 0,
         "out_of_fold_rows": int(covered.sum()),
         "runs": len(kinds) * len(members[0]),
     }
-    model.facts["out_of_fold"] = {
-        "network": output_scores(data.encoding, y, model.held(output[rows[covered]])),
-        "trivial": model.trivial_scores(y),
-    }
-    if len(logits) > len(members[0]):  # the linear model is the last of the kinds
-        linear = first.network.loss.output(logits[-1])
-        model.facts["out_of_fold"]["linear"] = output_scores(data.encoding, y, linear)
     return model
 
 
@@ -355,15 +350,19 @@ def facts_of(
         "runs": start.of,
         "best_validation_loss": best_loss(history) if history.validation_loss else None,
     }
-    if data.encoding.task in QUANTITIES:
-        targets = data.encoding.decode_numbers(data.y[data.train])
-        facts["target_range"] = [float(targets.min()), float(targets.max())]
-        facts["target_decimals"] = decimals_of(targets)
-    else:
-        codes = data.y[data.train].astype(np.intp)
-        counts = np.bincount(codes, minlength=len(data.encoding.classes))
-        facts["class_shares"] = (counts / counts.sum()).tolist()
-    return facts
+    return facts | target_facts(data.encoding, data.y[data.train])
+
+
+def target_facts(encoding: Encoding, y: Array) -> dict[str, Any]:
+    """What a model keeps of the training targets: their range and decimals, or class shares."""
+    if encoding.task in QUANTITIES:
+        targets = encoding.decode_numbers(y)
+        return {
+            "target_range": [float(targets.min()), float(targets.max())],
+            "target_decimals": decimals_of(targets),
+        }
+    counts = np.bincount(y.astype(np.intp), minlength=len(encoding.classes))
+    return {"class_shares": (counts / counts.sum()).tolist()}
 
 
 def decimals_of(values: Array, most: int = 10) -> int:
@@ -410,56 +409,9 @@ def complete(
             "set_aside": surveyed.set_aside,
         }
     trained_on = data.train
-    if model.out_of_fold is not None:
+    if model.folds is not None:
         trained_on = np.concatenate([data.train, data.validation])
     model.seen = Fingerprints.of(data.X[trained_on], data.y[trained_on])
     if checkpoint is not None and checkpoint.failure is not None:
         model.notes.append(f"no checkpoint was kept: {checkpoint.failure}")
     add_scores(model, data, baseline=options["baseline"])
-
-
-def lead_on(model: TableModel, data: Prepared, name: str, rows: Array) -> dict[str, Any]:
-    """The main score less that of the trivial guess, on a part of the rows, with its interval."""
-    y = data.y[rows]
-    output = model.held(model.output_on(data, rows))
-    low, high = lead(model.encoding, y, output, model.facts.get("class_shares"))
-    return {"rows": name, "score": LOSS_NAMES[model.encoding.task], "interval": [low, high]}
-
-
-def only_out_of_fold(data: Prepared, output: Array) -> Prepared:
-    """The rows to validate less those of folds that were never held out: all members know them."""
-    covered = ~np.isnan(output[:, 0])
-    held = data.validation[covered[data.validation]]
-    return replace(data, validation=held if len(held) else np.flatnonzero(covered))
-
-
-def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
-    """Score the network, the trivial guess and the linear model on validation and test rows.
-
-    Where no rows are held out, the training rows are scored, which says little.
-    """
-    if model.out_of_fold is not None:
-        data = only_out_of_fold(data, model.out_of_fold)
-        model.facts["validation_rows"] = len(data.validation)
-        out_of_fold = model.facts.pop("out_of_fold")
-    linear = None
-    if baseline and model.history.stopped != "interrupted":
-        linear = fit_linear(data.linear_encoding, *data.linear_part(data.train))
-    scores: dict[str, dict[str, dict[str, float]]] = {}
-    parts = {"validation": data.validation, "test": data.test}
-    parts = {name: rows for name, rows in parts.items() if len(rows)} or {"training": data.train}
-    for name, rows in parts.items():
-        y, output = data.y[rows], model.held(model.output_on(data, rows))
-        scores[name] = {
-            "network": output_scores(model.encoding, y, output),
-            "trivial": model.trivial_scores(y),
-        }
-        if linear is not None:
-            X = data.linear_X[rows]
-            scores[name]["linear"] = network_scores(linear, data.linear_encoding, X, y)
-    if model.out_of_fold is not None:
-        last = {name: scores.pop(name) for name in ("test",) if name in scores}
-        scores |= {"out_of_fold": out_of_fold, **last}
-    model.facts["scores"] = scores
-    model.facts["against_trivial"] = lead_on(model, data, *list(parts.items())[-1])
-    model.data, model.linear = data, linear

@@ -1,7 +1,7 @@
 """Where a run of training stands between two epochs."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.optimizers import Optimizer, init_state
 from fallline.errors import ModelFileError
+from fallline.limits import is_count
 from fallline.training.history import History
 
 __all__ = ["Position"]
@@ -39,33 +40,19 @@ class Position:
 
         ``optimizer`` None stands for one without a state: L-BFGS.
         """
-        history, theta = self.history, network.parameters
-        for name, value in (
-            ("epoch", self.epoch),
-            ("step", self.step),
-            ("epochs_done", history.epochs_done),
-            ("steps", history.steps),
-        ):
+        theta = network.parameters
+        for name, value in (("epoch", self.epoch), ("step", self.step)):
             if not is_count(value):
                 raise ModelFileError(f"its {name} is {value!r:.40}, no count")
         if not (self.best_epoch is None or is_count(self.best_epoch)):
             raise ModelFileError(f"its best_epoch is {self.best_epoch!r:.40}, no count")
-        for name, loss in (
-            ("first_loss", self.first_loss),
-            ("best_loss", self.best_loss),
-            ("seconds", history.seconds),
-        ):
-            if isinstance(loss, bool) or not isinstance(loss, int | float) or np.isnan(loss):
+        for name, loss in (("first_loss", self.first_loss), ("best_loss", self.best_loss)):
+            known = isinstance(loss, int | float) and not isinstance(loss, bool)
+            if not known or not -math.inf <= loss <= math.inf:
                 raise ModelFileError(f"its {name} is {loss!r:.40}, no number")
         steps = [step for step, _ in self.falls]
         if steps != sorted(steps) or not all(is_count(n) for fall in self.falls for n in fall):
             raise ModelFileError(f"its falls are {self.falls!r:.40}, no steps and records")
-        for name in ("loss", "validation_loss", "validation_score", "learning_rate"):
-            if len(getattr(history, name)) not in (0, len(history.epoch)):
-                raise ModelFileError(
-                    f"its history has {len(history.epoch)} epochs, but {name} for "
-                    f"{len(getattr(history, name))}"
-                )
         expected = {} if optimizer is None else init_state(optimizer, theta)
         if self.state.keys() != expected.keys():
             raise ModelFileError(
@@ -86,8 +73,3 @@ def check_like(name: str, kept: Array, like: Array) -> None:
         raise ModelFileError(f"{name} is {form}, not {wanted}")
     if not np.isfinite(kept).all():
         raise ModelFileError(f"{name} holds numbers that are not finite")
-
-
-def is_count(value: Any) -> bool:
-    """Whether it is a whole number from 0 on, and none that nothing counts to."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

@@ -1,0 +1,122 @@
+"""Whole files with another meaning, through all that takes a model: a clear error, or an answer."""
+
+import io
+import os
+import resource
+import time
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import fallline as fl
+from fallline.cli import info
+from fallline.errors import FalllineError
+from tests.saving.mutants import Base
+
+SECONDS, BYTES = 1.0, 100_000_000
+
+
+def table(n: int = 80) -> pl.DataFrame:
+    rng = np.random.default_rng(0)
+    days = np.datetime64("2024-01-01") + rng.integers(0, 700, n).astype("timedelta64[D]")
+    number = rng.normal(size=n).round(2)
+    return pl.DataFrame(
+        {
+            "number": np.where(rng.random(n) < 0.1, np.nan, number),
+            "many": rng.normal(size=n).round(3),
+            "pair": np.where(rng.random(n) < 0.5, "on", "off"),
+            "town": rng.choice(["Bonn", "Trier", "Köln", "Ulm"], n),
+            "day": days,
+            "label": np.where(number > 0, "yes", "no"),
+            "kind": rng.choice(["a", "b", "c"], n),
+            "count": rng.poisson(2.0, n),
+        }
+    ).with_columns(pl.col("number").fill_nan(None))
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Base]]:
+    """A model of each task and preset, and a checkpoint, as files."""
+    folder, found = tmp_path_factory.mktemp("bases"), []
+    for target in ("label", "kind", "many", "count"):
+        others = [name for name in ("label", "kind", "count") if name != target]
+        task = "counts" if target == "count" else None
+        for preset in ("quick", "standard"):
+            path = folder / f"{target}-{preset}.safetensors"
+            options: Any = {"ignore": others, "task": task, "preset": preset, "epochs": 2}
+            fl.train_table(table(), target, **options).save(path)
+            found.append((target, Base(path.read_bytes())))
+    path = folder / "run.safetensors"
+    fl.train(checkpointed(), *rows(), epochs=2, checkpoint=fl.Checkpoint(path), **SETTINGS)
+    found.append(("", Base(path.read_bytes())))
+    return found
+
+
+SETTINGS: dict[str, Any] = {"batch_size": 16, "optimizer": fl.Adam(0.01), "dropout": 0.1}
+
+
+def checkpointed() -> fl.Network:
+    return fl.Network([3, 4, 1], hidden="tanh", loss="squared_error", seed=0)
+
+
+def rows() -> tuple[Any, Any]:
+    X = np.random.default_rng(1).normal(size=(40, 3))
+    return X, X.sum(axis=1)
+
+
+def use(path: Path, target: str, sample: pl.DataFrame) -> None:
+    """All that a person does with a model file."""
+    with redirect_stdout(io.StringIO()):
+        info.run(str(path), json=False)
+    if not target:
+        fl.train(checkpointed(), *rows(), epochs=3, checkpoint=fl.Checkpoint(path), **SETTINGS)
+        return
+    model = fl.TableModel.load(path)
+    model.predict(sample)
+    model.evaluate(sample)
+    for ending in (".py", ".json"):
+        fl.export(path, path.with_suffix(ending))
+
+
+def try_mutants(bases: list[tuple[str, Base]], folder: Path, seeds: range) -> dict[str, int]:
+    """Each seed's file; what was refused, and what passed."""
+    sample, path = table(12), folder / "m.safetensors"
+    counts = {"refused": 0, "used": 0}
+    for seed in seeds:
+        target, base = bases[seed % len(bases)]
+        mutant = base.mutant(seed)
+        path.write_bytes(mutant.raw)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.process_time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                use(path, target, sample)
+                counts["used"] += 1
+            except FalllineError:
+                counts["refused"] += 1
+            except BaseException as error:
+                raise AssertionError(f"seed {seed}: {mutant.told}") from error
+        grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        assert time.process_time() - began < SECONDS, f"seed {seed}: {mutant.told}"
+        assert grown < BYTES, f"seed {seed}: {mutant.told}"
+    return counts
+
+
+def test_whole_files_of_another_meaning(bases: list[tuple[str, Base]], tmp_path: Path) -> None:
+    counts = try_mutants(bases, tmp_path, range(600))
+    assert min(counts.values()) > 60, counts  # both ends are reached
+
+
+@pytest.mark.long
+def test_two_hundred_thousand_of_them(bases: list[tuple[str, Base]], tmp_path: Path) -> None:
+    """FALLLINE_MUTANTS sets another number, and FALLLINE_MUTANTS_FROM the first seed."""
+    first = int(os.environ.get("FALLLINE_MUTANTS_FROM", "1000"))
+    n = int(os.environ.get("FALLLINE_MUTANTS", "200000"))
+    counts = try_mutants(bases, tmp_path, range(first, first + n))
+    assert sum(counts.values()) == n
