@@ -12,22 +12,24 @@ __all__ = [
     "is_number",
     "matrix",
     "matrix_index",
+    "one_line",
     "printable",
     "remark",
     "side_by_side",
     "table",
 ]
 
-# control characters but line end and tab, marks of direction, separators that other programs take
+# control characters but the line end, marks of direction, separators that other programs take
 # for line ends, halves of characters, and what is no character
 UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Columns under their heads; numbers right-aligned, words left-aligned."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    heads = [one_line(head) for head in heads]
+    cells = [[one_line(str(cell)) for cell in row] for row in rows]
     widths = [max(len(head), *(len(row[i]) for row in cells), 0) for i, head in enumerate(heads)]
     numeric = [bool(cells) and all(is_number(row[i]) for row in cells) for i in range(len(heads))]
 
@@ -49,6 +51,15 @@ def printable(text: str) -> str:
     'a\\\\x1b[31mb'
     """
     return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def one_line(text: str) -> str:
+    r"""The same with its line ends escaped too: a name in a table stays in its line.
+
+    >>> one_line("a\nb")
+    'a\\nb'
+    """
+    return printable(text).replace("\n", "\\n")
 
 
 def is_number(cell: str) -> bool:

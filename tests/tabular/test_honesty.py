@@ -167,6 +167,24 @@ def test_fingerprints_of_many_rows_are_a_sample() -> None:
     assert Fingerprints.of(X[:0], y[:0]).share_seen(X, y) == 0.0
 
 
+def test_a_pixel_that_was_hardly_ever_lit_decides_nothing() -> None:
+    """3 in two of 1,000 rows, and 255 later: no probability near 1, the most as they were."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (1_000, 20)).astype(float)
+    y = np.where(X[:, 0] + X[:, 1] + rng.normal(0, 60, 1_000) > 256, "a", "b")
+    X[:, 19] = 0.0
+    X[[5, 77], 19] = 3.0
+    pixels = table(**{f"p{i}": X[:, i] for i in range(20)}, y=y)
+    model = fl.train_table(pixels, "y", preset="quick", epochs=10)
+    before = model.predict(pixels.frame.head(200)).columns()
+    lit = pixels.frame.head(200).with_columns(p19=pl.lit(255.0))
+    after = model.predict(lit).columns()
+    moved = np.abs(after["probability of a"] - before["probability of a"])
+    assert moved.mean() < 0.15
+    assert after["probability of a"].max() <= before["probability of a"].max() + 0.01
+    assert [(new.column, new.outside) for new in model.new_cells(lit)] == [("p19", 200)]
+
+
 # ---- scores
 
 

@@ -50,7 +50,7 @@ class Option:
             [name, *(self.names or ["--" + name.replace("_", "-")])],
             type=kind,
             multiple=several,
-            is_flag=kind is bool,
+            is_flag=True if kind is bool else None,  # False lets a required one take no value
             help=self.help,
             show_default=True,
             **needed_or(default),

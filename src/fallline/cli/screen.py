@@ -20,7 +20,7 @@ BRAILLE = range(0x2800, 0x2900)  # the first is blank
 
 
 class Screen:
-    """A stream on which nothing but line ends and tabs is obeyed."""
+    """A stream on which nothing but line ends is obeyed."""
 
     def __init__(self, stream: TextIO) -> None:
         self.bare = stream

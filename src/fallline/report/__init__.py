@@ -22,6 +22,7 @@ from fallline.tabular.model import Scored, TableModel
 from fallline.tabular.preparation import Prepared
 from fallline.tabular.scoring import SCORE_NAMES, better
 from fallline.text import figure as number
+from fallline.text import one_line
 
 __all__ = ["check_available", "write_report"]
 
@@ -235,7 +236,7 @@ def network_part(model: TableModel) -> str:
 
 
 def table_part(model: TableModel) -> list[str]:
-    columns = [list(column) for column in model.encoding.describe()]
+    columns = [[one_line(text) for text in column] for column in model.encoding.describe()]
     notes = "".join(f"<li>{escape(note)}</li>" for note in model.notes)
     facts = model.facts
     counts = (

@@ -90,12 +90,8 @@ def svg(spec: Spec, title: str) -> str:
     head = re.search(r'width="(\d+)" height="\d+" viewBox', text)
     width = head.group(1) if head else str(WIDTH)
     label = printable(title).replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return re.sub(
-        r'width="\d+" height="\d+" viewBox',
-        f'role="img" aria-label="{label}" style="max-width:{width}px" viewBox',
-        text,
-        count=1,
-    )
+    attributes = f'role="img" aria-label="{label}" style="max-width:{width}px" viewBox'
+    return re.sub(r'width="\d+" height="\d+" viewBox', lambda _: attributes, text, count=1)
 
 
 def shown(part: Any) -> Any:
