@@ -59,7 +59,7 @@ class Cluster:
     """A scheduler here, and two workers in namespaces of their own on one bridge."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.ended = folder, False
         ip("link", "add", "fl-bridge", "type", "bridge")
         ip("addr", "add", f"{HOST}/24", "dev", "fl-bridge")
         ip("link", "set", "fl-bridge", "up")
@@ -99,6 +99,10 @@ class Cluster:
         ip("link", "set", f"fl-out{n}", state)
 
     def end(self) -> None:
+        """Once is enough."""
+        if self.ended:
+            return
+        self.ended = True
         for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()

@@ -103,7 +103,14 @@ class Network:
         self.seed = check_integer("seed", seed)
         self.dtype = check_dtype(dtype)
         self.n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
-        self._theta: Array = np.zeros(self.n_parameters, self.dtype)
+        try:
+            self._theta: Array = np.zeros(self.n_parameters, self.dtype)
+        except (MemoryError, ValueError):  # ValueError: more than an array can be long
+            raise ParameterError(
+                f"a network {'-'.join(map(str, self.sizes))} has {self.n_parameters:,} parameters, "
+                f"{self.n_parameters * self.dtype.itemsize / 1e9:,.0f} GB: more than there is "
+                "memory for; give fewer neurons"
+            ) from None
         self.layers = self.views(self._theta)
         self.initialize(self.seed)
 

@@ -50,6 +50,7 @@ def check_samples(
         raise DataError("X has no rows; at least one is needed")
     Y = check_targets(y, len(X), n_outputs, loss, dtype)
     weight = None if sample_weight is None else check_weight(sample_weight, len(X), dtype)
+    check_sum(Y, weight, loss)
     return Samples(X, Y, weight)
 
 
@@ -123,9 +124,32 @@ def check_weight(sample_weight: ArrayLike, n_rows: int, dtype: np.dtype) -> Arra
     if (weight < 0).any():
         row = int(np.argmax(weight < 0))
         raise DataError(f"sample_weight must be at least 0; row {row} has {weight[row]:g}")
-    if weight.sum() == 0:
+    if not weight.any():
         raise DataError("sample_weight is 0 in every row; at least one must be above 0")
     return np.ascontiguousarray(weight)
+
+
+def check_sum(Y: Array, weight: Array | None, loss: Loss) -> None:
+    """Raise DataError where the rows' losses, or weights, add up to more than the dtype holds.
+
+    The losses are those of an output of 0, which no sensible network exceeds by far.
+    """
+    limit = float(np.finfo(Y.dtype).max) / 8
+    with np.errstate(over="ignore"):
+        if weight is not None and not weight.sum() < limit:
+            raise DataError(
+                f"sample_weight adds up to more than {Y.dtype} holds; divide all of it by a number"
+            )
+        if loss.target_range[1] < np.inf:
+            return
+        values = loss.value(np.zeros_like(Y), Y)
+        total = float((values if weight is None else values * weight).sum())
+    if not total < limit:
+        row = int(abs(Y).max(axis=1).argmax())
+        raise DataError(
+            f"y is too large: row {row} has {Y[row, 0]:g}, and the {loss.name} of all rows adds up "
+            f"to more than {Y.dtype} holds; divide y by a number"
+        )
 
 
 def as_numbers(name: str, values: Any, dtype: np.dtype) -> Array:

@@ -78,11 +78,12 @@ def sweep(
     numbers = (
         range(check_integer("seeds", seeds, limit="rows")) if isinstance(seeds, int) else seeds
     )
-    repeats = [(fold, int(seed)) for fold in range(problem.n_folds) for seed in numbers]
-    if not repeats:
+    if len(numbers) == 0:
         raise ParameterError("seeds must name at least one seed")
-    if len(chosen) * len(repeats) > MAX_RUNS:
-        raise too_many(len(chosen) * len(repeats))
+    n_runs = len(chosen) * problem.n_folds * len(numbers)
+    if n_runs > MAX_RUNS:
+        raise too_many(n_runs)
+    repeats = [(fold, int(seed)) for fold in range(problem.n_folds) for seed in numbers]
     ladder = rungs_for(chosen, halving)
     for setting in chosen:
         problem.network({**setting, "seed": 0})  # refuses what no network can have
