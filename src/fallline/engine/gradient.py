@@ -10,7 +10,7 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
 from fallline.core.samples import Samples
-from fallline.engine.loop import Loop
+from fallline.engine.loop import MIN_SECONDS_OF_CALL, Loop
 
 __all__ = ["Gradient"]
 
@@ -27,7 +27,8 @@ class Gradient:
         stay = GradientDescent(lambda step: 0.0)
         self.n = network.n_parameters
         self.loop = Loop(network, rows, stay, {}, len(rows), **settings)
-        self.alone = self.loop.n_threads == 1 and self.loop.dropout == 0
+        short = self.loop.seconds_of_products(len(rows)) < MIN_SECONDS_OF_CALL
+        self.alone = (short or self.loop.n_threads == 1) and self.loop.dropout == 0
         self.results = np.zeros(3)
         self.record = self.loop.record.copy(
             n_threads=1, n_rows=len(rows), epochs=1, want_loss=True, sum_before=0.0,
