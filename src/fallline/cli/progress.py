@@ -1,6 +1,8 @@
 """The progress bar of long work, on standard error."""
 
+import math
 import sys
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,18 +20,18 @@ class ProgressDisplay:
     def __init__(self, count: str, *, shown: bool) -> None:
         self.bar: Any = None
         self.job: Any = None
+        self.began, self.total = time.monotonic(), 1
         if not (shown and sys.stderr.isatty()):
             return
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as RichBar
 
         self.bar = RichBar(
             TextColumn(f"{count} {{task.completed:.0f}}/{{task.total:.0f}}"),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
+            TextColumn("{task.fields[left]}"),
             console=Console(file=bare(sys.stderr)),
             transient=True,
         )
@@ -50,28 +52,50 @@ class ProgressDisplay:
 
     def add(self, which: str, total: int) -> None:
         """Begin the line, or another in its place."""
+        self.began, self.total = time.monotonic(), total
         if self.bar is not None:
             if self.job is not None:
                 self.bar.remove_task(self.job)
             waiting = "" if compiled_before() else "compiling (once per machine)"
-            self.job = self.bar.add_task(which, total=total, numbers=waiting)
+            self.job = self.bar.add_task(which, total=total, numbers=waiting, left="")
 
     def update(self, done: int, numbers: str, total: int | None = None) -> None:
         """Show how much is done."""
+        self.total = self.total if total is None else total
         if self.bar is not None:
-            self.bar.update(self.job, completed=done, total=total, numbers=numbers)
+            left = self.left(done)
+            told = "" if left is None else f"{duration_text(left)} left"
+            self.bar.update(self.job, completed=done, total=total, numbers=numbers, left=told)
+
+    def left(self, done: int) -> float | None:
+        """How many seconds the rest will take at this pace; None while nothing is done."""
+        if done == 0:
+            return None
+        return (time.monotonic() - self.began) / done * max(self.total - done, 0)
 
 
 class Bar(ProgressDisplay):
-    """Epoch, loss, validation score and time left."""
+    """Epoch, loss, validation score and time left: of the run, or of all where they are several."""
 
     def __init__(self, *, shown: bool) -> None:
         super().__init__("{task.description}epoch", shown=shown)
+        self.run: RecipeStart | None = None
+        self.runs_began = self.began
 
     def on_run(self, run: RecipeStart, label: str = "run") -> None:
         """Begin the bar of one run."""
+        if run.number == 1:
+            self.runs_began = time.monotonic()
+        self.run = run
         which = f"{label} {run.number}/{run.of} " if run.of > 1 else ""
         self.add(which, run.recipe.epochs)
+
+    def left(self, done: int) -> float | None:
+        """Of one run as ever; of several by those that are done, as each ends when it is good."""
+        if self.run is None or self.run.of == 1:
+            return super().left(done)
+        taken, runs = time.monotonic() - self.runs_began, self.run.number - 1
+        return None if runs == 0 else max(taken / runs * self.run.of - taken, 0.0)
 
     def after_epoch(self, progress: Progress) -> None:
         """Show where the run stands."""
@@ -81,6 +105,17 @@ class Bar(ProgressDisplay):
         if history.validation_score:
             numbers += f", validation {name} {history.validation_score[-1]:.4f}"
         self.update(progress.epoch + 1, numbers)
+
+
+def duration_text(seconds: float) -> str:
+    """About so long, in the unit that suits.
+
+    >>> duration_text(7.2), duration_text(95), duration_text(4_000)
+    ('about 8 s', 'about 2 min', 'about 67 min')
+    """
+    if seconds < 60:
+        return f"about {math.ceil(seconds)} s"
+    return f"about {math.ceil(seconds / 60)} min"
 
 
 class Counter(ProgressDisplay):
