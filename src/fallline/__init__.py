@@ -17,6 +17,7 @@ _NAMES = {
         "ClusterError",
         "DataError",
         "DivergenceWarning",
+        "ExportError",
         "FalllineError",
         "FileWriteError",
         "InterruptedWarning",

@@ -31,6 +31,7 @@ from fallline.engine import Predictor as Predictor
 from fallline.errors import ClusterError as ClusterError
 from fallline.errors import DataError as DataError
 from fallline.errors import DivergenceWarning as DivergenceWarning
+from fallline.errors import ExportError as ExportError
 from fallline.errors import FalllineError as FalllineError
 from fallline.errors import FileWriteError as FileWriteError
 from fallline.errors import InterruptedWarning as InterruptedWarning
