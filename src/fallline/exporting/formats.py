@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fallline.errors import ParameterError
-from fallline.exporting import c_source, javascript, plain_json, python_module, sql
+from fallline.exporting import c_source, javascript, onnx_graph, plain_json, python_module, sql
 from fallline.exporting.description import Description, Naming
 from fallline.exporting.proof import Runner
 from fallline.limits import check_choice
@@ -53,6 +53,13 @@ FORMATS = (
         sql.write,
         sql.run,
         "it gives the table's rows with the predictions, in SQLite and DuckDB",
+    ),
+    Format(
+        "onnx",
+        (".onnx",),
+        onnx_graph.write,
+        onnx_graph.run,
+        "onnxruntime runs it; an input for each column of the table",
     ),
 )
 
