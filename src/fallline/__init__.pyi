@@ -52,6 +52,7 @@ from fallline.explaining.row_tracing import trace_row as trace_row
 from fallline.explaining.tracing import Trace as Trace
 from fallline.explaining.tracing import trace as trace
 from fallline.exporting.export import export as export
+from fallline.exporting.from_onnx import from_onnx as from_onnx
 from fallline.playground import play as play
 from fallline.playground.notebook import widget as widget
 from fallline.saving.modelfile import Checkpoint as Checkpoint
