@@ -44,6 +44,8 @@ __all__ = [
     "Sign",
     "Wave",
     "describe",
+    "in_tables",
+    "is_text",
 ]
 
 Label = str | int | float | bool
@@ -420,15 +422,26 @@ def column_of(
     )
 
 
+def is_text(text: str) -> bool:
+    """Whether it can stand in a table, or in UTF-8 at all: it has no halves of characters."""
+    return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
+
+
+def in_tables(categories: Sequence[str]) -> list[str]:
+    """The categories, those that no table can hold as texts of their own kind."""
+    return [text if is_text(text) else f"category {k}" for k, text in enumerate(categories)]
+
+
 def words_of(categories: Sequence[str]) -> tuple[tuple[str, int], ...]:
     """Which category a text is that is "true" or "false" in other letters than any category."""
-    found = by_value(("tRuE", "fAlSe"), categories)
+    found = by_value(("tRuE", "fAlSe"), in_tables(categories))
     return tuple((text.lower(), code) for text, code in found.items())
 
 
 def numbers_of(categories: Sequence[str]) -> tuple[tuple[float, int], ...]:
     """Which category a number is that is written otherwise than any category."""
-    return tuple({**by_truth(categories), **unambiguous(categories)}.items())
+    known = in_tables(categories)
+    return tuple({**by_truth(known), **unambiguous(known)}.items())
 
 
 def by_truth(categories: Sequence[str]) -> dict[float, int]:

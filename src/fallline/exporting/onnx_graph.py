@@ -30,6 +30,7 @@ from fallline.exporting.description import (
     Scaled,
     Sign,
     Wave,
+    is_text,
 )
 from fallline.exporting.normal import NEAR, OVER, TAIL, UNDER
 from fallline.exporting.rows import Rows
@@ -138,22 +139,22 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
 # ---- inputs
 
 
-def is_text(text: str) -> bool:
-    """Whether it is text that other programs can hold: no NUL, no halves of characters."""
-    return "\0" not in text and not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
-
-
 def input_names(model: Description) -> list[str]:
     """The columns' names, or their numbers where a name cannot stand; X for a row of numbers."""
     if model.positional:
         return ["X"]
     names: list[str] = []
     for number, column in enumerate(model.columns, start=1):
-        name = column.name if column.name and is_text(column.name) else f"column {number}"
+        name = column.name if good_name(column.name) else f"column {number}"
         while name in names:
             name += "_"
         names.append(name)
     return names
+
+
+def good_name(name: str) -> bool:
+    """Whether programs in C can ask for it: it is not empty, and has no NUL."""
+    return bool(name) and is_text(name) and "\0" not in name
 
 
 def inputs(graph: Graph, model: Description, names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ that the exported model was written from.
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,10 +14,12 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Network
+from fallline.data.columns import SkippedColumn, TextColumn
+from fallline.data.encoding import Encoding
 from fallline.data.reading import as_table
 from fallline.data.text_reading import frame_of_rows
 from fallline.errors import ExportError
-from fallline.exporting.description import Description, Naming
+from fallline.exporting.description import Description, Naming, in_tables
 from fallline.exporting.rows import Rows, made_up
 from fallline.exporting.running import Found, NoRunnerError, RunError
 from fallline.tabular.model import TableModel
@@ -156,15 +158,24 @@ def encoded(model: Description, rows: Rows, dtype: str) -> Array:
     """The rows as the network takes them, by the model's own encoding."""
     own: Any = model.model
     if isinstance(own, TableModel):
-        table = as_table_of(own, rows)
-        X: Array = own.encoding.transform(table, np.dtype(dtype))
-        return X
+        encoding = renamed(own.encoding)
+        names = [c.name for c in encoding.columns if not isinstance(c, SkippedColumn)]
+        listed = [dict(zip(names, row, strict=True)) for row in rows.as_sequences()]
+        marks = own.reading.get("missing", [])
+        table = as_table(frame_of_rows(listed), {"missing": marks})
+        return encoding.transform(table, np.dtype(dtype))
     X = np.array(rows.cells, dtype=float)
     encoder = getattr(own, "encoder_", None)
     return (X if encoder is None else np.asarray(encoder.transform(X))).astype(dtype)
 
 
-def as_table_of(model: TableModel, rows: Rows) -> Any:
-    """The rows as a table, its gaps marked as in the training table."""
-    marks = model.reading.get("missing", [])
-    return as_table(frame_of_rows(rows.as_dicts()), {"missing": marks})
+def renamed(encoding: Encoding) -> Encoding:
+    """The encoding with columns called by their numbers, and categories that a table can hold."""
+    columns = []
+    for number, column in enumerate(encoding.columns):
+        named = replace(column, name=f"column {number}")
+        if isinstance(named, TextColumn):
+            named = replace(named, categories=tuple(in_tables(named.categories)))
+        columns.append(named)
+    target = f"column {len(columns)}"
+    return replace(encoding, target=target, columns=tuple(columns), spellings={})

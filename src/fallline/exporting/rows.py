@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from fallline.exporting.description import Clipped, Column, Description, Equal, Ramp, Scaled
+from fallline.exporting.description import (
+    Clipped,
+    Column,
+    Description,
+    Equal,
+    Ramp,
+    Scaled,
+    is_text,
+)
 
 __all__ = ["Cell", "Rows", "iso", "made_up"]
 
@@ -116,7 +124,7 @@ def dates(column: Column, n: int, generator: np.random.Generator) -> list[Cell]:
 
 
 def texts(column: Column, n: int, generator: np.random.Generator) -> list[Cell]:
-    known = [name + "123" * column.by_letter for name in column.categories]
+    known = [name + "123" * column.by_letter for name in column.categories if is_text(name)]
     others = ["no such category", "'; DROP TABLE", "\u00e9\u2028\\"]
     cells: list[Cell] = list(
         generator.choice(np.array([*known * 4, *others], dtype=object), n).tolist()

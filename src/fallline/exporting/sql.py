@@ -28,6 +28,7 @@ from fallline.exporting.description import (
     Scaled,
     Sign,
     Wave,
+    is_text,
 )
 from fallline.exporting.normal import NEAR, OVER, TAIL, UNDER
 from fallline.exporting.rows import Rows
@@ -70,9 +71,10 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
             f"a layer of {widest:,} units is too wide for SQL, whose table expressions have at "
             f"most {MAX_COLUMNS:,} columns; export it as ONNX, C, JavaScript or Python"
         )
+    row = row_name(model)
     steps = [
-        ("given", [f"ROW_NUMBER() OVER () AS {ROW}, t.*"], f"{table_name(naming.table)} AS t"),
-        ("cells", [f"g.{ROW} AS n", *cells(model)], "given AS g"),
+        ("given", [f"ROW_NUMBER() OVER () AS {row}, t.*"], f"{table_name(naming.table)} AS t"),
+        ("cells", [f"g.{row} AS n", *cells(model)], "given AS g"),
         ("read", ["n", *readings(model)], "cells"),
         ("a0", ["n", wrong(model), *inputs(model)], "read"),
     ]
@@ -88,9 +90,18 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
     last = f"a{len(model.layers)}"
     text = (
         f"{HEAD}WITH\n{made}\nSELECT {columns(['g.*', *results(model)])}\n"
-        f"FROM given AS g JOIN {last} AS o ON o.n = g.{ROW}\nORDER BY g.{ROW};\n"
+        f"FROM given AS g JOIN {last} AS o ON o.n = g.{row}\nORDER BY g.{row};\n"
     )
     return {".sql": text.encode()}
+
+
+def row_name(model: Description) -> str:
+    """What the rows' numbers are called: as no column, in whatever letters."""
+    taken = {column.name.lower() for column in model.columns}
+    chosen = ROW
+    while chosen in taken:
+        chosen += "_"
+    return chosen
 
 
 def columns(parts: Sequence[str]) -> str:
@@ -102,7 +113,7 @@ def columns(parts: Sequence[str]) -> str:
 
 def quoted(text: str, mark: str) -> str:
     """A text between two marks, those in it doubled: all that SQL asks for."""
-    if "\0" in text or any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
+    if "\0" in text or not is_text(text):
         raise ParameterError(
             f"{text!r} holds a character that SQL cannot write; rename it, or export as Python, "
             "JavaScript or C"
@@ -405,7 +416,7 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
         raise NoRunnerError("this Python has no sqlite3") from None
     if sqlite3.sqlite_version_info < (3, 35):
         raise NoRunnerError(f"SQLite here is {sqlite3.sqlite_version}; 3.35 or newer is needed")
-    statement = (folder / f"{naming.stem}.sql").read_text(encoding="utf-8")
+    statement = (folder / f"{naming.stem}.sql").read_bytes().decode()  # with its line ends
     base: Any = sqlite3.connect(":memory:")
     try:
         return numbers_of(base, naming.table, statement, model, rows)
