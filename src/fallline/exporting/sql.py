@@ -36,10 +36,10 @@ from fallline.exporting.running import Found, NoRunnerError, RunError
 
 __all__ = ["run", "write"]
 
-MAX_COLUMNS = 1_990  # SQLite takes 2,000 in a table expression
+MAX_COLUMNS = 2_000  # of a table expression in SQLite
 TERMS = 50  # of a sum side by side; SQLite takes expressions up to 1,000 deep
 BLANKS = "' \t\n\r'"
-DIGITS, SIGNS = "'0123456789.+-eE'", "'.+-eE'"
+LARGEST = "1.7976931348623157e308"
 ROW = "fallline_row"
 HEAD = """\
 -- A trained network as one SELECT for SQLite (from 3.35 on, with its mathematical functions) and
@@ -65,17 +65,12 @@ ACTIVATIONS: dict[str, str] = {
 def write(model: Description, naming: Naming) -> dict[str, bytes]:
     """The statement. Raises ParameterError for what SQL has no word for."""
     model.require(ACTIVATIONS, "SQL")
-    widest = max(len(model.layers[0].W), *(len(layer.b) for layer in model.layers))
-    if widest > MAX_COLUMNS:
-        raise ParameterError(
-            f"a layer of {widest:,} units is too wide for SQL, whose table expressions have at "
-            f"most {MAX_COLUMNS:,} columns; export it as ONNX, C, JavaScript or Python"
-        )
     row = row_name(model)
     steps = [
         ("given", [f"ROW_NUMBER() OVER () AS {row}, t.*"], f"{table_name(naming.table)} AS t"),
         ("cells", [f"g.{row} AS n", *cells(model)], "given AS g"),
-        ("read", ["n", *readings(model)], "cells"),
+        ("numerals", ["cells.*", *numerals(model)], "cells"),
+        ("read", ["n", *readings(model)], "numerals"),
         ("a0", ["n", wrong(model), *inputs(model)], "read"),
     ]
     for l, layer in enumerate(model.layers, start=1):
@@ -83,6 +78,12 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
         values = activated(layer.activation, len(layer.b))
         steps.append((f"z{l}", ["n", "wrong", *sums], f"a{l - 1}"))
         steps.append((f"a{l}", ["n", "wrong", *values], f"z{l}"))
+    widest = max(len(what) for _, what, _ in steps) + 2 * len(model.columns)
+    if widest > MAX_COLUMNS:
+        raise ParameterError(
+            f"this model needs table expressions of {widest:,} columns, but SQLite has at most "
+            f"{MAX_COLUMNS:,}; export it as ONNX, C, JavaScript or Python"
+        )
     made = ",\n".join(
         f"{name} AS MATERIALIZED (\nSELECT {columns(what)}\nFROM {source}\n)"
         for name, what, source in steps
@@ -191,8 +192,28 @@ def is_missing(i: int, column: Column) -> str:
     return f"(t{i} IS NULL OR t{i} IN ({marks}))"
 
 
+def numerals(model: Description) -> list[str]:
+    """u<i>: the cell less its signs, if it is a number; a text that ``is_number`` looks at."""
+    made = []
+    for i, column in enumerate(model.columns):
+        if column.kind != "text" or column.numbers:
+            plain = f"REPLACE(REPLACE(LOWER(t{i}), 'e-', 'e'), 'e+', 'e')"
+            sign = f"SUBSTR({plain}, 1, 1) IN ('-', '+')"
+            made.append(f"CASE WHEN {sign} THEN SUBSTR({plain}, 2) ELSE {plain} END AS u{i}")
+    return made
+
+
 def is_number(i: int) -> str:
-    return f"(TRIM(t{i}, {DIGITS}) = '' AND TRIM(t{i}, {SIGNS}) <> '')"
+    """Digits, at most one point and one e behind them, which neither begins nor ends it."""
+
+    def at_most_one(mark: str) -> str:
+        return f"LENGTH(u{i}) - LENGTH(REPLACE(u{i}, '{mark}', '')) <= 1"
+
+    return (
+        f"(TRIM(u{i}, '0123456789.e') = '' AND TRIM(u{i}, '.e') <> '' AND {at_most_one('.')} "
+        f"AND {at_most_one('e')} AND u{i} NOT LIKE 'e%' AND u{i} NOT LIKE '%e' AND "
+        f"(INSTR(u{i}, 'e') = 0 OR INSTR(u{i}, '.') < INSTR(u{i}, 'e')))"
+    )
 
 
 def number_cell(i: int, column: Column) -> list[str]:
@@ -203,9 +224,12 @@ def number_cell(i: int, column: Column) -> list[str]:
     )
     for mark in column.missing_numbers:
         value = f"NULLIF({value}, {number(mark)})"
-    fine = f"{good} OR LOWER(t{i}) IN ('true', 'false')"
-    fine = fine if column.needed else f"{gap} OR {fine}"
-    return [f"{value} AS v{i}", f"CASE WHEN {fine} THEN 0 ELSE 1 END AS w{i}"]
+    finite = f"CASE WHEN ABS(CAST(o{i} AS DOUBLE)) <= {LARGEST} THEN 0 ELSE 1 END"
+    fits = (
+        f"CASE WHEN {gap} THEN {int(column.needed)} WHEN LOWER(t{i}) IN ('true', 'false') THEN 0 "
+        f"WHEN {good} THEN {finite} ELSE 1 END"
+    )
+    return [f"{value} AS v{i}", f"{fits} AS w{i}"]
 
 
 def date_cell(i: int, column: Column) -> list[str]:
