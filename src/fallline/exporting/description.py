@@ -243,9 +243,10 @@ class Description:
         """Raise ParameterError for an activation that ``functions``, by name, has not."""
         for layer in self.layers:
             if layer.activation not in functions:
+                own = [name for name in functions if name in ACTIVATIONS]
                 raise ParameterError(
                     f"the activation {layer.activation!r} is one of your own, which {form} cannot "
-                    f"hold; export .json, or use {', '.join(ACTIVATIONS)}"
+                    f"hold; export .json, or use {', '.join(own)}"
                 )
 
 
