@@ -30,7 +30,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def exported(model: Any, folder: Path) -> Any:
-    fl.export(model, folder / "model.py")
+    fl.export(model, folder / "model.py", proof=False)
     return imported(folder / "model.py")
 
 
@@ -196,7 +196,7 @@ def test_the_command(cli, strange: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     written, proven = done.stdout.splitlines()
     assert written.startswith("m.py written, ")
-    assert proven.startswith("proven on 1,000 made-up rows: differs from Fallline by ")
+    assert proven.startswith("proven on 1,000 rows made up from the encoding")
     said = cli("predict", "m.safetensors", strange, "--write", "labels").stdout.split()[1:]
     assert imported(tmp_path / "m.py").predict(rows_of(strange)) == said
     told = json.loads(cli("export", "m.safetensors", "m.json", "--json").stdout)
@@ -214,6 +214,11 @@ def test_the_command(cli, strange: Path, tmp_path: Path) -> None:
     assert facts["encoding"]["target"] == "y"
     assert facts["training"]["rows"] == 300
     assert cli("export", "m.safetensors", "m.py", "--quiet").stdout == ""
+    said = cli("export", "m.safetensors", "-o", "m.sql", "--table", "shop.t", "--no-proof")
+    assert said.stdout.splitlines()[1] == "not proven, as asked (--no-proof)"
+    assert 'FROM "shop"."t" AS t' in (tmp_path / "m.sql").read_text()
+    for args in ((), ("m.py", "-o", "m.sql")):
+        assert "say once where to write" in cli("export", "m.safetensors", *args).stderr
     wrong = cli("export", "m.safetensors", "m.pickle")
     assert wrong.returncode == 2
     assert "must be .py, " in wrong.stderr

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 import fallline as fl
 from fallline.core.activations import ACTIVATIONS
 
-onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
 helper, numpy_helper, Types = onnx.helper, onnx.numpy_helper, onnx.TensorProto
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -6,12 +6,12 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
 import fallline as fl
 
-duckdb = pytest.importorskip("duckdb")
 COLUMNS = (
     "id INTEGER, day DATE, moment TIMESTAMP, size DOUBLE, few INTEGER, kind TEXT, flag BOOLEAN"
 )

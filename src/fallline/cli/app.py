@@ -413,10 +413,11 @@ def play(
 def export(
     *,
     model: ModelPath,
-    output: Annotated[
-        str,
-        Argument(metavar="OUT", help="A .py, .c, .mjs, .sql, .onnx or .json file."),
-    ],
+    out: Annotated[
+        str | None,
+        Argument(metavar="[OUT]", help="A .py, .c, .mjs, .sql, .onnx or .json file."),
+    ] = None,
+    output: Annotated[str | None, Option("--output", "-o", help="The same as OUT.")] = None,
     format: Annotated[
         str | None,
         Option(help="python, c, javascript, sql, onnx or json; by default as OUT ends."),
@@ -436,6 +437,7 @@ def export(
 
     run(
         model,
+        out,
         output,
         format=format,
         table=table,

@@ -3,6 +3,7 @@
 import json as json_
 
 from fallline.cli.outputs import check_output
+from fallline.errors import ParameterError
 from fallline.exporting.export import Exported, export
 
 __all__ = ["run"]
@@ -10,7 +11,8 @@ __all__ = ["run"]
 
 def run(
     model: str,
-    output: str,
+    out: str | None,
+    output: str | None,
     *,
     format: str | None,
     table: str,
@@ -20,6 +22,10 @@ def run(
     json: bool,
 ) -> None:
     """Write, and tell what was written and how far it was proven."""
+    given = [path for path in (out, output) if path is not None]
+    if len(given) != 1:
+        raise ParameterError("say once where to write: OUT, or --output OUT")
+    output = given[0]
     check_output(output, "OUT", inputs=[model], force=force)
     made = export(model, output, format=format, table=table, proof=proof)
     if json:

@@ -51,7 +51,8 @@ HEAD = """\
 /* A trained network. Written by Fallline; regenerate to change.
 
    {p}_predict fills out[{n}] for one row and returns 0, or the number, from 1, of the column that
-   cannot be used; out is then untouched. {out}
+   cannot be used; out is then untouched.
+   {out}
 
    A missing number is NAN, a missing text 0 or one of the usual marks such as "NA". A date is the
    days since 1970-01-01, with a fraction for the time of day. Texts are in UTF-8; a category is

@@ -54,12 +54,12 @@ class Proof:
         if self.difference is None:
             return f"not proven: {self.why}"
         told = (
-            f"proven on {self.rows:,} made-up rows: differs from Fallline by "
-            f"{self.difference:.1e} at most (allowed {BOUND:.0e})"
+            f"proven on {self.rows:,} rows made up from the encoding (no training rows are kept): "
+            f"largest difference {self.difference:.1e}, allowed {BOUND:.0e}"
         )
         if self.rounding is None:
             return told
-        return f"{told}; predict itself rounds to float32, {self.rounding:.1e}"
+        return f"{told}; that of predict itself, in float32, is {self.rounding:.1e}"
 
 
 def prove(run: Runner, files: Mapping[str, bytes], naming: Naming, model: Description) -> Proof:
