@@ -242,6 +242,12 @@ def test_c_refuses_what_predict_refuses(models: dict[str, Any], tmp_path: Path) 
     assert said.stdout == "3 7 size"
     with pytest.raises(fl.ParameterError, match="a C file's name must be made of"):
         fl.export(models["t"], tmp_path / 'a"b.c')
+    (tmp_path / "own.h").write_text("int own;\n")
+    with pytest.raises(fl.FileWriteError, match=r"own.h: this file, which would be written too"):
+        fl.export(models["t"], tmp_path / "own.c")
+    assert (tmp_path / "own.h").read_text() == "int own;\n"
+    assert not (tmp_path / "own.c").exists()
+    fl.export(models["t"], tmp_path / "m.c")  # over the ones before
     made = fl.export(models["t"], tmp_path / "3-d.c")
     assert [Path(name).name for name in made.files] == ["3-d.c", "3-d.h"]
     assert "int model_3_d_predict(" in (tmp_path / "3-d.h").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fallline.atomic import check_target, write_bytes
-from fallline.errors import ModelFileError
+from fallline.errors import FileWriteError, ModelFileError
 from fallline.exporting.description import Description, Naming, describe
 from fallline.exporting.formats import format_of
 from fallline.exporting.proof import Proof, prove
@@ -14,6 +14,8 @@ from fallline.saving.modelfile import Path_, read_model
 from fallline.tabular.model import TableModel
 
 __all__ = ["Exported", "export"]
+
+MARK = b"Written by Fallline"  # in the first lines of what is made of several files
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,24 @@ def export(
     check_target(path)
     described, naming = described_model(model), Naming(path.stem, table)
     files = chosen.write(described, naming)
-    proven = prove(chosen.run, files, naming, described) if proof else None
     _, *others = files
     names = [path, *(path.with_name(path.stem + ending) for ending in others)]
+    for beside in names[1:]:
+        check_ours(beside)
+    proven = prove(chosen.run, files, naming, described) if proof else None
     for name, content in zip(names, files.values(), strict=True):
         write_bytes(name, content)
     size = sum(map(len, files.values()))
     return Exported(tuple(map(str, names)), size, chosen.name, chosen.use, proven)
+
+
+def check_ours(path: Path) -> None:
+    """Raise FileWriteError where a file that was not asked for by name would replace another's."""
+    if path.exists() and MARK not in path.read_bytes()[:200]:
+        raise FileWriteError(
+            f"{path}: this file, which would be written too, is there already and is none of "
+            "Fallline's; move it, or choose another name"
+        )
 
 
 def described_model(model: Any) -> Description:
