@@ -185,6 +185,24 @@ def test_without_a_runner_it_says_so(
     assert (tmp_path / f"m{ending}").exists()
 
 
+@pytest.mark.parametrize(
+    ("ending", "script", "why"),
+    [
+        (".c", "exit 1", "the C compiler does not work (cc: 1)"),
+        (".mjs", "echo v12.22.9", "Node here is v12.22.9; 18 or newer is needed"),
+    ],
+)
+def test_a_runner_that_will_not_do(
+    ending: str, script: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cc", "node"):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    network = fl.Network([2, 3, 1], loss="squared_error", seed=0)
+    assert str(fl.export(network, tmp_path / f"m{ending}").proof) == f"not proven: {why}"
+
+
 def test_without_onnx_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from fallline.exporting.description import (
     Wave,
 )
 from fallline.exporting.rows import Cell, Rows
-from fallline.exporting.running import Found, printed, program
+from fallline.exporting.running import Found, NoRunnerError, RunError, printed, program
 
 __all__ = ["STRICT", "run", "write"]
 
@@ -625,7 +625,7 @@ int main(void)
 
 def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
     """What the compiled source predicts."""
-    compiler = program(("cc", "gcc", "clang"), "C compiler")
+    compiler = working_compiler(folder)
     stem, p = naming.stem, prefix(naming.stem)
     if model.is_plain:
         fill = (
@@ -663,6 +663,17 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
     if not model.output.has_classes:
         return Found(found)
     return Found(found[:, :-1], [model.output.labels[int(k)] for k in found[:, -1]])
+
+
+def working_compiler(folder: Path) -> str:
+    """A C compiler that makes programs here. Raises NoRunnerError."""
+    compiler = program(("cc", "gcc", "clang"), "C compiler")
+    (folder / "empty.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
+    try:
+        printed([compiler, "-std=c99", "empty.c", "-lm", "-o", "empty"], folder)
+    except RunError as reason:
+        raise NoRunnerError(f"the C compiler does not work ({reason})") from None
+    return compiler
 
 
 def shown(column: Column, cell: Cell) -> str:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from fallline.exporting.description import Description, Naming
 from fallline.exporting.rows import Rows
-from fallline.exporting.running import Found, from_json, printed, program
+from fallline.exporting.running import Found, NoRunnerError, from_json, printed, program
 from fallline.exporting.standalone import FUNCTIONS
 
 __all__ = ["run", "write"]
 
+OLDEST_NODE = 18
 SOURCE = Path(__file__).with_name("standalone.mjs")
 MODEL, WEIGHTS = "const MODEL = {};", 'const WEIGHTS = "";'  # in the text of standalone.mjs
 PROVER = """
@@ -38,6 +39,9 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
 def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
     """What the module predicts in Node."""
     node = program(("node", "nodejs"), "Node")
+    version = printed([node, "--version"], folder).strip()
+    if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
+        raise NoRunnerError(f"Node here is {version}; {OLDEST_NODE} or newer is needed")
     (folder / f"{naming.stem}.mjs").rename(folder / "exported.mjs")
     numbers = json.dumps(model.output.task == "numbers")
     (folder / "prove.mjs").write_text(PROVER.replace("NUMBERS", numbers), encoding="utf-8")

@@ -41,6 +41,7 @@ __all__ = ["run", "write"]
 OPSET, OPSET_OF_PATTERNS = 17, 20  # the second where first letters are looked at
 IR_VERSION, IR_OF_PATTERNS = 8, 9
 ML_OPSET = 2
+OLDEST_RUNTIME = (1, 17)
 FIRST_OUTPUTS = ("label", "probabilities", "prediction")
 
 
@@ -467,6 +468,10 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
         import onnxruntime
     except ImportError:
         raise NoRunnerError("onnxruntime is not installed (pip install onnxruntime)") from None
+    version = onnxruntime.__version__
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_RUNTIME:
+        oldest = ".".join(map(str, OLDEST_RUNTIME))
+        raise NoRunnerError(f"onnxruntime here is {version}; {oldest} or newer is needed")
     try:
         session = onnxruntime.InferenceSession(
             str(folder / f"{naming.stem}.onnx"), providers=["CPUExecutionProvider"]

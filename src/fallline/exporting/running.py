@@ -44,7 +44,10 @@ def program(names: Sequence[str], what: str) -> str:
 
 
 def printed(command: Sequence[str], folder: Path, given: str = "") -> str:
-    """What a command that runs in ``folder`` prints. Raises RunError where it fails."""
+    """What a command that runs in ``folder`` prints. Raises RunError where it fails.
+
+    Raises NoRunnerError where it cannot be started at all.
+    """
     try:
         done = subprocess.run(  # noqa: S603
             command,
@@ -56,6 +59,8 @@ def printed(command: Sequence[str], folder: Path, given: str = "") -> str:
         )
     except subprocess.TimeoutExpired:
         raise RunError(f"{Path(command[0]).name} did not end within {SECONDS} s") from None
+    except OSError as reason:  # such as a folder where nothing may be run
+        raise NoRunnerError(f"{command[0]} cannot be run ({reason.strerror})") from None
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip()
         raise RunError(f"{Path(command[0]).name}: {told[-2000:] or done.returncode}")

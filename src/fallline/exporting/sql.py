@@ -149,8 +149,14 @@ def literal(label: Label) -> str:
 
 
 def total(weights: Array, bias: float) -> str:
-    """The sum of a<i> * weight over the weights that are not 0, and the bias."""
-    terms = [f"a{i} * {number(weights[i])}" for i in np.flatnonzero(weights).tolist()]
+    """The sum of a<i> * weight over the weights that are not 0, and the bias.
+
+    COALESCE(weight, a) is the weight. SQLite compares each plain constant with all before it, which
+    would take seconds for tens of thousands of them.
+    """
+    terms = [
+        f"a{i} * COALESCE({number(weights[i])}, a{i})" for i in np.flatnonzero(weights).tolist()
+    ]
     return tree([*terms, number(bias)], " + ")
 
 

@@ -93,9 +93,9 @@ function unpacked() {
     return value;
   };
   return MODEL.activations.map((name, l) => {
-    const [nIn, nOut] = [MODEL.sizes[l], MODEL.sizes[l + 1]];
-    const W = Float64Array.from({ length: nIn * nOut }, next);
-    return { W, b: Float64Array.from({ length: nOut }, next), nIn, nOut, f: FUNCTIONS[name] };
+    const [inputs, outputs] = [MODEL.sizes[l], MODEL.sizes[l + 1]];
+    const W = Float64Array.from({ length: inputs * outputs }, next);
+    return { W, b: Float64Array.from({ length: outputs }, next), inputs, outputs, f: FUNCTIONS[name] };
   });
 }
 
@@ -103,11 +103,11 @@ const LAYERS = unpacked();
 
 function forward(x) {
   let A = Float64Array.from(x);
-  for (const { W, b, nIn, nOut, f } of LAYERS) {
+  for (const { W, b, inputs, outputs, f } of LAYERS) {
     const Z = Float64Array.from(b);
-    for (let i = 0; i < nIn; i++) {
+    for (let i = 0; i < inputs; i++) {
       const a = A[i];
-      if (a !== 0) for (let j = 0, at = i * nOut; j < nOut; j++) Z[j] += a * W[at + j];
+      if (a !== 0) for (let j = 0, at = i * outputs; j < outputs; j++) Z[j] += a * W[at + j];
     }
     A = f(Z);
   }

@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -99,41 +100,68 @@ def forward(X: Any) -> Any:
 def encode(rows: Iterable[Any]) -> Any:
     """X (n, n_inputs): the rows as the network takes them."""
     listed = list(rows)
-    n_inputs = MODEL["sizes"][0]
+    columns, n = MODEL["columns"], MODEL["sizes"][0]
     if not listed:
-        return np.zeros((0, n_inputs))
+        return np.zeros((0, n))
     if MODEL["plain"]:
         X = np.asarray(listed, dtype=float).reshape(len(listed), -1)
-        if X.shape[1] != n_inputs or not np.isfinite(X).all():
-            raise ValueError(f"each row must be {n_inputs} finite numbers")
+        if X.shape[1] != n or not np.isfinite(X).all():
+            raise ValueError(f"each row must be {n} finite numbers")
         return X
-    return np.array([encoded(row, i) for i, row in enumerate(listed, 1)])
-
-
-def encoded(row: Any, number: int) -> list[float]:
-    columns = MODEL["columns"]
     if MODEL["positional"]:
-        if len(row) != len(columns):
-            raise ValueError(f"row {number}: each row must be {len(columns)} finite numbers")
-        row = dict(zip([column["name"] for column in columns], row, strict=True))
-    features: list[float] = []
-    for column in columns:
-        name = column["name"]
-        place = f"row {number}, column {name!r}"
+        for number, row in enumerate(listed, 1):
+            if len(row) != len(columns):
+                raise ValueError(f"row {number}: each row must be {len(columns)} finite numbers")
+        cells = [list(column) for column in zip(*listed, strict=True)]
+    else:
+        cells = [cells_of(listed, column["name"]) for column in columns]
+    return np.hstack([encoded(number, own) for number, own in enumerate(cells)])
+
+
+def cells_of(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    for number, row in enumerate(rows, 1):
         if name not in row:
+            place = f"row {number}, column {name!r}"
             raise ValueError(f"{place}: the row has no such column; its columns are {list(row)}")
-        value = READERS[column["kind"]](column, cell(column, row[name]), place)
-        if value is None and column["needed"]:
-            raise ValueError(f"{place}: the number is missing")
-        for name, *terms in column["features"]:
-            features.append(FEATURES[name](value, *terms))
-        if not all(map(math.isfinite, features[-len(column["features"]) :])):
-            raise ValueError(f"{place}: {row[column['name']]!r} is too large")
-    return features
+    return [row[name] for row in rows]
 
 
-def cell(column: Mapping[str, Any], value: Any) -> Any:
+def encoded(number: int, cells: Sequence[Any]) -> Any:
+    """The features (n, n_features) of the cells of a column, which is counted from 0."""
+    column = MODEL["columns"][number]
+    name = column["name"]
+    values = read(column, cells)
+    if column["kind"] == "text":
+        return features_by_code(number)[values]
+    x = np.array([math.nan if value is None else value for value in values])[:, None]
+    absent = np.isnan(x)
+    if column["needed"] and absent.any():
+        raise ValueError(f"row {int(absent.argmax()) + 1}, column {name!r}: the number is missing")
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [features(x, absent, kind, terms) for kind, terms in runs(number)]
+    made = np.hstack([np.zeros((len(x), 0)), *parts])
+    if not np.isfinite(made).all():
+        row = int(np.isfinite(made).all(axis=1).argmin())
+        raise ValueError(f"row {row + 1}, column {name!r}: {cells[row]!r} is too large")
+    return made
+
+
+def read(column: Mapping[str, Any], cells: Sequence[Any]) -> list[Any]:
+    """Each cell as a number, or as a text's code; None for a missing number."""
+    reader, missing = READERS[column["kind"]], MODEL["missing"][column["kind"]]
+    values = []
+    for row, value in enumerate(cells, 1):
+        try:
+            values.append(reader(column, cell(value, missing)))
+        except ValueError as reason:
+            raise ValueError(f"row {row}, column {column['name']!r}: {reason}") from None
+    return values
+
+
+def cell(value: Any, missing: Sequence[str]) -> Any:
     """None for what is missing, texts without spaces around them, dates as texts."""
+    if type(value) is float:
+        return None if math.isnan(value) else value
     if isinstance(value, datetime.datetime):
         return value.replace(tzinfo=None).isoformat(" ")
     if isinstance(value, datetime.date):
@@ -142,7 +170,7 @@ def cell(column: Mapping[str, Any], value: Any) -> Any:
         return str(bool(value)).lower()
     if isinstance(value, str):
         value = value.strip()
-        return None if value in MODEL["missing"][column["kind"]] else value
+        return None if value in missing else value
     return None if isnan(value) else value
 
 
@@ -150,21 +178,21 @@ def isnan(value: Any) -> bool:
     return isinstance(value, float | np.floating) and math.isnan(value)
 
 
-def as_number(column: Mapping[str, Any], value: Any, place: str) -> float | None:
+def as_number(column: Mapping[str, Any], value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
         if value.lower() in WORDS:
             return WORDS[value.lower()]
         if not NUMBER.fullmatch(value):
-            raise ValueError(f"{place}: {value!r} is not a number")
+            raise ValueError(f"{value!r} is not a number")
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{place}: {value!r} is too large")
+        raise ValueError(f"{value!r} is too large")
     return None if number in column["missing_numbers"] else number
 
 
-def as_code(column: Mapping[str, Any], value: Any, place: str) -> int:
+def as_code(column: Mapping[str, Any], value: Any) -> int:
     """Which category a value is: as it is written, else as a truth value or a number."""
     names: list[str] = column["categories"]
     if value is None:
@@ -178,55 +206,72 @@ def as_code(column: Mapping[str, Any], value: Any, place: str) -> int:
     return int(dict(column["numbers"]).get(number, len(names)))
 
 
-def as_seconds(column: Mapping[str, Any], value: Any, place: str) -> float | None:
-    return None if value is None else seconds_of(str(value), column["form"], place)
+def as_seconds(column: Mapping[str, Any], value: Any) -> float | None:
+    return None if value is None else seconds_of(str(value), column["form"])
 
 
-READERS: dict[str, Callable[[Mapping[str, Any], Any, str], float | None]] = {
+READERS: dict[str, Callable[[Mapping[str, Any], Any], float | None]] = {
     "number": as_number,
     "text": as_code,
     "date": as_seconds,
 }
 
 
-# ---- the features of a number, None where it is missing, and of a text's code
+# ---- the features of a number x (n, 1), and of a text's code
 
 
-def scaled(x: float | None, shift: float, scale: float) -> float:
-    return 0.0 if x is None else (x - shift) / scale
+@cache
+def runs(number: int) -> list[tuple[str, list[Any]]]:
+    """Neighbours of one kind: its name, and each of their terms as an array."""
+    neighbours = groupby(MODEL["columns"][number]["features"], lambda feature: feature[0])
+    return [
+        (kind, [np.array(terms) for terms in zip(*(f[1:] for f in same), strict=True)])
+        for kind, same in neighbours
+    ]
 
 
-def clipped(x: float | None, shift: float, scale: float) -> float:
+def features(x: Any, absent: Any, kind: str, terms: Sequence[Any]) -> Any:
+    """(n, n_features), 0 where x is missing but for the feature that says so."""
+    return absent * 1.0 if kind == "absent" else np.where(absent, 0.0, FEATURES[kind](x, *terms))
+
+
+def clipped(x: Any, shift: Any, scale: Any) -> Any:
     """Nearly (x - shift) / scale about 0, and never beyond -3 and 3."""
-    z = min(max(scaled(x, shift, scale), -1e150), 1e150)
-    return z / math.hypot(1.0, z / 3.0)
+    z = np.clip((x - shift) / scale, -1e150, 1e150)
+    return z / np.hypot(1.0, z / 3.0)
 
 
-def ramp(x: float | None, low: float, high: float, center: float) -> float:
-    """How far x has come from low to high, less the training rows' mean of it."""
-    return 0.0 if x is None else min(max((x - low) / (high - low), 0.0), 1.0) - center
-
-
-FEATURES: dict[str, Callable[..., float]] = {
-    "scaled": scaled,
+FEATURES: dict[str, Callable[..., Any]] = {
+    "scaled": lambda x, shift, scale: (x - shift) / scale,
     "clipped": clipped,
-    "equal": lambda x, value: float(x == value),
-    "ramp": ramp,
-    "wave": lambda x, name, turn: 0.0 if x is None else getattr(math, name)(x * turn),
-    "absent": lambda x: float(x is None),
-    "oneof": lambda code, codes: float(code in codes),
-    "sign": lambda code: float(code == 1) - float(code == 0),
+    "equal": lambda x, value: x == value,
+    # how far x has come from low to high, less the training rows' mean of it
+    "ramp": lambda x, low, high, mean: np.clip((x - low) / (high - low), 0.0, 1.0) - mean,
+    "wave": lambda x, name, turn: np.where(name == "sin", np.sin(x * turn), np.cos(x * turn)),
 }
+
+
+@cache
+def features_by_code(number: int) -> Any:
+    """The features (n_codes, n_features) of each code."""
+    column = MODEL["columns"][number]
+    table = np.zeros((len(column["categories"]) + 2, len(column["features"])))
+    for i, (kind, *codes) in enumerate(column["features"]):
+        if kind == "sign":
+            table[:2, i] = -1.0, 1.0
+        else:
+            table[codes[0], i] = 1.0
+    return table
 
 
 # ---- dates
 
 
-def seconds_of(text: str, form: str, place: str) -> float:
+def seconds_of(text: str, form: str) -> float:
     """Seconds since 1970 of a date that is written in the form of the training rows, or as ISO."""
     found = date_pattern(form).fullmatch(text.removesuffix(".0")) or YEAR_FIRST.fullmatch(text)
     if found is None and re.search("%[bBpIy]", form):
-        return by_strptime(text, form, place)
+        return by_strptime(text, form)
     try:
         if found is None:
             raise ValueError
@@ -235,7 +280,7 @@ def seconds_of(text: str, form: str, place: str) -> float:
         year, month, day, hour, minute, second = (int(part.get(name) or 0) for name in names)
         whole = datetime.datetime(year, month, day, hour, minute, second)
     except ValueError:
-        raise ValueError(f"{place}: {text!r} is not a date of the form {form}") from None
+        raise ValueError(f"{text!r} is not a date of the form {form}") from None
     seconds = (whole - datetime.datetime(1970, 1, 1)).total_seconds()
     milliseconds = int(((part.get("fraction") or ".0")[1:] + "000")[:3])
     zone = (part.get("zone") or "Z").replace(":", "")
@@ -245,12 +290,12 @@ def seconds_of(text: str, form: str, place: str) -> float:
     return (seconds * 1e3 + milliseconds) * 1e-3
 
 
-def by_strptime(text: str, form: str, place: str) -> float:
+def by_strptime(text: str, form: str) -> float:
     """The same for forms with names of months, AM and PM, or years of two digits."""
     try:
         whole = datetime.datetime.strptime(text, form)
     except ValueError:
-        raise ValueError(f"{place}: {text!r} is not a date of the form {form}") from None
+        raise ValueError(f"{text!r} is not a date of the form {form}") from None
     return (whole - datetime.datetime(1970, 1, 1)).total_seconds()
 
 
