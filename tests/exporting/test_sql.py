@@ -120,6 +120,14 @@ def test_every_activation_in_duckdb(tmp_path: Path, rng: np.random.Generator) ->
     base.close()
 
 
+@pytest.mark.parametrize("table", ["given", "cells", "a1", "z1", "select", "Order Items"])
+def test_a_table_may_be_called_anything(table: str, tmp_path: Path) -> None:
+    network = fl.Network([2, 3, 1], loss="squared_error", seed=0)
+    made = fl.export(network, tmp_path / "m.sql", table=table)
+    assert made.proof is not None
+    assert made.proof.difference is not None
+
+
 def test_what_sql_cannot_hold(tmp_path: Path) -> None:
     wide = fl.Network([2, 2_000, 1], loss="squared_error", seed=0)
     with pytest.raises(fl.ParameterError, match="needs table expressions of 2,006 columns"):

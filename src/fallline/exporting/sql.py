@@ -40,6 +40,7 @@ MAX_COLUMNS = 2_000  # of a table expression in SQLite
 TERMS = 50  # of a sum side by side; SQLite takes expressions up to 1,000 deep
 BLANKS = "' \t\n\r'"
 LARGEST = "1.7976931348623157e308"
+STEP = "fallline_"  # before the names of table expressions: no table is called so
 ROW = "fallline_row"
 HEAD = """\
 -- A trained network as one SELECT for SQLite (from 3.35 on, with its mathematical functions) and
@@ -68,16 +69,16 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
     row = row_name(model)
     steps = [
         ("given", [f"ROW_NUMBER() OVER () AS {row}, t.*"], f"{table_name(naming.table)} AS t"),
-        ("cells", [f"g.{row} AS n", *cells(model)], "given AS g"),
-        ("numerals", ["cells.*", *numerals(model)], "cells"),
-        ("read", ["n", *readings(model)], "numerals"),
-        ("a0", ["n", wrong(model), *inputs(model)], "read"),
+        ("cells", [f"g.{row} AS n", *cells(model)], f"{STEP}given AS g"),
+        ("numerals", ["c.*", *numerals(model)], f"{STEP}cells AS c"),
+        ("read", ["n", *readings(model)], f"{STEP}numerals"),
+        ("a0", ["n", wrong(model), *inputs(model)], f"{STEP}read"),
     ]
     for l, layer in enumerate(model.layers, start=1):
         sums = [f"{total(layer.W[:, j], layer.b[j])} AS z{j}" for j in range(len(layer.b))]
         values = activated(layer.activation, len(layer.b))
-        steps.append((f"z{l}", ["n", "wrong", *sums], f"a{l - 1}"))
-        steps.append((f"a{l}", ["n", "wrong", *values], f"z{l}"))
+        steps.append((f"z{l}", ["n", "wrong", *sums], f"{STEP}a{l - 1}"))
+        steps.append((f"a{l}", ["n", "wrong", *values], f"{STEP}z{l}"))
     widest = max(len(what) for _, what, _ in steps) + 2 * len(model.columns)
     if widest > MAX_COLUMNS:
         raise ParameterError(
@@ -85,13 +86,13 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
             f"{MAX_COLUMNS:,}; export it as ONNX, C, JavaScript or Python"
         )
     made = ",\n".join(
-        f"{name} AS MATERIALIZED (\nSELECT {columns(what)}\nFROM {source}\n)"
+        f"{STEP}{name} AS MATERIALIZED (\nSELECT {columns(what)}\nFROM {source}\n)"
         for name, what, source in steps
     )
-    last = f"a{len(model.layers)}"
+    last = f"{STEP}a{len(model.layers)}"
     text = (
         f"{HEAD}WITH\n{made}\nSELECT {columns(['g.*', *results(model)])}\n"
-        f"FROM given AS g JOIN {last} AS o ON o.n = g.{row}\nORDER BY g.{row};\n"
+        f"FROM {STEP}given AS g JOIN {last} AS o ON o.n = g.{row}\nORDER BY g.{row};\n"
     )
     return {".sql": text.encode()}
 
