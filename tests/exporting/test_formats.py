@@ -111,10 +111,22 @@ def test_a_table_is_proven(
 def test_a_network_is_proven(
     ending: str, loss: str, n_outputs: int, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    """All activations, one after another; the rows go far out."""
-    sizes = [4, *[5] * len(ACTIVATIONS), n_outputs]
-    network = fl.Network(sizes, hidden=list(ACTIVATIONS), loss=loss, seed=1)
+    network = fl.Network([4, 6, n_outputs], hidden="tanh", loss=loss, seed=1)
     network.parameters = rng.normal(size=network.n_parameters)
+    made = fl.export(network, tmp_path / f"m{ending}")
+    assert made.proof is not None
+    assert made.proof.difference is not None
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_activation_is_proven(
+    ending: str, activation: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """Between small numbers, so that no other error hides its own."""
+    network = fl.Network([3, 8, 1], hidden=activation, loss="squared_error", seed=1)
+    network.parameters = rng.normal(size=network.n_parameters)
+    network.layers[-1].W[:] *= 1e-3
     made = fl.export(network, tmp_path / f"m{ending}")
     assert made.proof is not None
     assert made.proof.difference is not None
@@ -219,6 +231,8 @@ def test_format_names_and_endings(tmp_path: Path) -> None:
     assert fl.export(network, tmp_path / "m.JS").format == "javascript"
     with pytest.raises(fl.ParameterError, match="the ending says what to write, and must be .py"):
         fl.export(network, tmp_path / "m.doc")
+    with pytest.raises(fl.ParameterError, match=r"a table is named for SQL, and .*m.c is written"):
+        fl.export(network, tmp_path / "m.c", table="shop.orders")
     with pytest.raises(fl.ParameterError, match="format"):
         fl.export(network, tmp_path / "m.py", format="cobol")
     with pytest.raises(fl.ParameterError, match="a fitted estimator or the path"):

@@ -422,7 +422,9 @@ def export(
         str | None,
         Option(help="python, c, javascript, sql, onnx or json; by default as OUT ends."),
     ] = None,
-    table: Annotated[str, Option(help="The table that SQL predicts.")] = "data",
+    table: Annotated[
+        str | None, Option(help="The table that SQL predicts; by default data.")
+    ] = None,
     no_proof: Annotated[
         bool, Option(help="Do not run what was written to compare its predictions.")
     ] = False,

@@ -15,7 +15,7 @@ def run(
     output: str | None,
     *,
     format: str | None,
-    table: str,
+    table: str | None,
     proof: bool,
     force: bool,
     quiet: bool,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fallline.atomic import check_target, write_bytes
-from fallline.errors import FileWriteError, ModelFileError
+from fallline.errors import FileWriteError, ModelFileError, ParameterError
 from fallline.exporting.description import Description, Naming, describe
 from fallline.exporting.formats import format_of
 from fallline.exporting.proof import Proof, prove
@@ -34,7 +34,7 @@ def export(
     path: Path_,
     *,
     format: str | None = None,
-    table: str = "data",
+    table: str | None = None,
     proof: bool = True,
 ) -> Exported:
     """Write a model in another form, by the ending of ``path``; what was written, and its proof.
@@ -49,7 +49,8 @@ def export(
         onnxruntime (needs ``fallline[onnx]``), ``.json`` weights, encoding and settings as data.
         All but the last take a table's raw columns, and give labels and probabilities, or numbers.
     format : "python", "c", "javascript", "sql", "onnx" or "json", whatever the ending.
-    table : for SQL, the table to predict; dots separate its name from its schema's.
+    table : for SQL, the table to predict, by default "data"; a dot separates its name from its
+        schema's.
     proof : run what was written on 1,000 made-up rows, before the file is there, and compare with
         what the model predicts. Where nothing here can run it, ``proof.why`` says so.
 
@@ -72,7 +73,9 @@ def export(
     path = Path(path)
     chosen = format_of(path, format)
     check_target(path)
-    described, naming = described_model(model), Naming(path.stem, table)
+    if table is not None and chosen.name != "sql":
+        raise ParameterError(f"a table is named for SQL, and {path} is written as {chosen.name}")
+    described, naming = described_model(model), Naming(path.stem, table or "data")
     files = chosen.write(described, naming)
     _, *others = files
     names = [path, *(path.with_name(path.stem + ending) for ending in others)]
