@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import fallline as fl
-from fallline.exporting.description import describe
+from fallline.exporting.describe import describe
 
 ENDINGS = [".py", ".json", ".c", ".mjs", ".sql", ".onnx"]
 NEEDS = {".c": "cc", ".mjs": "node"}

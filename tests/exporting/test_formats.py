@@ -18,7 +18,8 @@ import fallline as fl
 from fallline.core.activations import ACTIVATIONS
 from fallline.data.cells import MISSING
 from fallline.exporting import c_source, formats, proof, running
-from fallline.exporting.description import Naming, describe
+from fallline.exporting.describe import describe
+from fallline.exporting.description import Naming
 from fallline.exporting.rows import made_up
 
 ENDINGS = [".py", ".json", ".c", ".mjs", ".sql", ".onnx"]

@@ -19,7 +19,7 @@ import pytest
 
 import fallline as fl
 from fallline.data.columns import NumberColumn, TextColumn
-from fallline.exporting.description import describe
+from fallline.exporting.describe import describe
 from fallline.exporting.rows import made_up
 
 PAYLOADS = [

@@ -7,7 +7,8 @@ from typing import Any
 
 from fallline.atomic import check_target, write_bytes
 from fallline.errors import FileWriteError, ModelFileError, ParameterError
-from fallline.exporting.description import Description, Naming, describe
+from fallline.exporting.describe import describe
+from fallline.exporting.description import Description, Naming
 from fallline.exporting.formats import format_of
 from fallline.exporting.proof import Proof, prove
 from fallline.saving.modelfile import Path_, read_model
