@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,24 @@ def test_names_that_the_graph_has_itself(tmp_path: Path) -> None:
     session = session_of(tmp_path / "m.onnx")
     assert [i.name for i in session.get_inputs()] == names
     assert [o.name for o in session.get_outputs()] == ["label_", "probabilities_"]
+
+
+def test_constants_that_float32_takes_for_one(tmp_path: Path) -> None:
+    """onnxruntime leaves out what multiplies by 1 or subtracts 0, and looks in float32."""
+    import polars as pl
+
+    rng = np.random.default_rng(0)
+    columns = {name: rng.normal(size=60) for name in ("a", "b", "y")}
+    model = fl.train_table(
+        pl.DataFrame(columns), "y", preset="quick", epochs=2, baseline=False, bins=0
+    )
+    one = 1.0 + 1e-9
+    a, b = model.encoding.columns
+    made = replace(a, mean=1e-60, scale=one), replace(b, mean=0.0, scale=2.0 - one)
+    model.encoding = replace(model.encoding, columns=made, target_scale=one, target_mean=0.0)
+    proof = fl.export(model, tmp_path / "m.onnx").proof
+    assert proof is not None
+    assert proof.difference is not None
 
 
 # ---- reading

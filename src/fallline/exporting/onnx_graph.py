@@ -89,11 +89,36 @@ class Graph:
         """1 and 0 for true and false."""
         return self.op("Cast", condition, to=self.onnx.TensorProto.DOUBLE)
 
+    # onnxruntime leaves out "Mul 1", "Div 1" and "Sub 0", and looks at a single constant in
+    # float32: 1 + 1e-9 would be lost. Twice as much is not 1, and "0 - x" is not left out.
+
+    def times(self, x: str, factor: Any) -> str:
+        if not nearly_one(factor):
+            return self.op("Mul", x, self.constant(factor))
+        twice = self.op("Mul", x, self.constant(2.0 * np.asarray(factor)))
+        return self.op("Mul", twice, self.constant(0.5))
+
+    def over(self, x: str, divisor: Any) -> str:
+        if not nearly_one(divisor):
+            return self.op("Div", x, self.constant(divisor))
+        half = self.op("Div", x, self.constant(2.0 * np.asarray(divisor)))
+        return self.op("Mul", half, self.constant(2.0))
+
+    def less(self, x: str, shift: Any) -> str:
+        if np.size(shift) > 1:
+            return self.op("Sub", x, self.constant(shift))
+        return self.op("Neg", self.op("Sub", self.constant(shift), x))
+
     def where(self, condition: str, yes: str, no: str) -> str:
         return self.op("Where", condition, yes, no)
 
     def within(self, x: str, low: Any, high: Any) -> str:
         return self.op("Max", self.op("Min", x, self.constant(high)), self.constant(low))
+
+
+def nearly_one(value: Any) -> bool:
+    """Whether it is a single number that only float32 takes for 1."""
+    return np.size(value) == 1 and 0.0 < abs(float(np.ravel(value)[0]) - 1.0) < 1e-6
 
 
 def write(model: Description, naming: Naming) -> dict[str, bytes]:
@@ -212,7 +237,7 @@ def terms(features: Sequence[Any], *names: str) -> list[list[list[float]]]:
 
 def scaled(graph: Graph, x: str, features: Sequence[Feature]) -> str:
     shift, scale = terms(features, "shift", "scale")
-    return graph.op("Div", graph.op("Sub", x, graph.constant(shift)), graph.constant(scale))
+    return graph.over(graph.less(x, shift), scale)
 
 
 def clipped(graph: Graph, x: str, features: Sequence[Feature]) -> str:
@@ -224,8 +249,8 @@ def clipped(graph: Graph, x: str, features: Sequence[Feature]) -> str:
 
 def ramps(graph: Graph, x: str, features: Sequence[Feature]) -> str:
     low, high, center = (np.array(part) for part in terms(features, "low", "high", "center"))
-    part = graph.op("Div", graph.op("Sub", x, graph.constant(low)), graph.constant(high - low))
-    return graph.op("Sub", graph.within(part, 0.0, 1.0), graph.constant(center))
+    part = graph.over(graph.less(x, low), high - low)
+    return graph.less(graph.within(part, 0.0, 1.0), center)
 
 
 def equals(graph: Graph, x: str, features: Sequence[Feature]) -> str:
@@ -402,7 +427,7 @@ def results(graph: Graph, model: Description, a: str, taken: Sequence[str]) -> l
     double = graph.onnx.TensorProto.DOUBLE
     if output.task == "numbers":
         if (output.scale, output.mean) != (1.0, 0.0):
-            a = graph.op("Mul", a, graph.constant(output.scale))
+            a = graph.times(a, output.scale)
             a = graph.op("Add", a, graph.constant(output.mean))
         if output.ends is not None:
             a = graph.within(a, *output.ends)
