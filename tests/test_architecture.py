@@ -54,6 +54,8 @@ LIBRARIES = {
     "rich": {"cli"},
     "plotille": {"cli"},
     "vl_convert": {"report"},
+    "onnx": {"exporting"},
+    "onnxruntime": {"exporting"},
     "matplotlib": {"plots"},
     "imageio_ffmpeg": {"plots"},
 }

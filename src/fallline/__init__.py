@@ -17,6 +17,7 @@ _NAMES = {
         "ClusterError",
         "DataError",
         "DivergenceWarning",
+        "ExportError",
         "FalllineError",
         "FileWriteError",
         "InterruptedWarning",
@@ -51,6 +52,7 @@ _NAMES = {
     "tabular.model": ("TableModel",),
     "tabular.train": ("train_table",),
     "exporting.export": ("export",),
+    "exporting.from_onnx": ("from_onnx",),
     "sweeps.search": ("sweep",),
     "engine": ("Predictor",),
     "estimators": (

@@ -31,6 +31,7 @@ from fallline.engine import Predictor as Predictor
 from fallline.errors import ClusterError as ClusterError
 from fallline.errors import DataError as DataError
 from fallline.errors import DivergenceWarning as DivergenceWarning
+from fallline.errors import ExportError as ExportError
 from fallline.errors import FalllineError as FalllineError
 from fallline.errors import FileWriteError as FileWriteError
 from fallline.errors import InterruptedWarning as InterruptedWarning
@@ -51,6 +52,7 @@ from fallline.explaining.row_tracing import trace_row as trace_row
 from fallline.explaining.tracing import Trace as Trace
 from fallline.explaining.tracing import trace as trace
 from fallline.exporting.export import export as export
+from fallline.exporting.from_onnx import from_onnx as from_onnx
 from fallline.playground import play as play
 from fallline.playground.notebook import widget as widget
 from fallline.saving.modelfile import Checkpoint as Checkpoint

@@ -121,6 +121,15 @@ class FileWriteError(FalllineError, OSError):
     """
 
 
+class ExportError(FalllineError):
+    """What was exported does not predict what the model predicts, so no file was written.
+
+    >>> import fallline as fl
+    >>> issubclass(fl.ExportError, fl.FalllineError)
+    True
+    """
+
+
 class ClusterError(FalllineError):
     """A cluster that cannot be reached, or cannot do the work.
 

@@ -14,7 +14,6 @@ import pytest
 
 import fallline as fl
 from fallline.core.activations import ACTIVATIONS
-from fallline.exporting import export as exporting
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -31,7 +30,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def exported(model: Any, folder: Path) -> Any:
-    fl.export(model, folder / "model.py")
+    fl.export(model, folder / "model.py", proof=False)
     return imported(folder / "model.py")
 
 
@@ -195,36 +194,52 @@ def test_the_command(cli, strange: Path, tmp_path: Path) -> None:
     assert cli(*args).returncode == 0
     done = cli("export", "m.safetensors", "m.py")
     assert done.returncode == 0
-    assert done.stdout.startswith("m.py written, ")
+    written, proven = done.stdout.splitlines()
+    assert written.startswith("m.py written, ")
+    assert proven.startswith("proven on 1,000 rows made up from the encoding")
     said = cli("predict", "m.safetensors", strange, "--write", "labels").stdout.split()[1:]
     assert imported(tmp_path / "m.py").predict(rows_of(strange)) == said
     told = json.loads(cli("export", "m.safetensors", "m.json", "--json").stdout)
-    assert told == {"output": "m.json", "bytes": (tmp_path / "m.json").stat().st_size}
+    assert told == {
+        "output": "m.json",
+        "files": ["m.json"],
+        "bytes": (tmp_path / "m.json").stat().st_size,
+        "format": "json",
+        "proven": True,
+        "rows": 1000,
+        "difference": 0.0,
+        "why_not": None,
+    }
     facts = json.loads((tmp_path / "m.json").read_text())
     assert facts["encoding"]["target"] == "y"
     assert facts["training"]["rows"] == 300
     assert cli("export", "m.safetensors", "m.py", "--quiet").stdout == ""
-    wrong = cli("export", "m.safetensors", "m.onnx")
+    said = cli("export", "m.safetensors", "-o", "m.sql", "--table", "shop.t", "--no-proof")
+    assert said.stdout.splitlines()[1] == "not proven, as asked (--no-proof)"
+    assert 'FROM "shop"."t" AS t' in (tmp_path / "m.sql").read_text()
+    for args in ((), ("m.py", "-o", "m.sql")):
+        assert "say once where to write" in cli("export", "m.safetensors", *args).stderr
+    wrong = cli("export", "m.safetensors", "m.pickle")
     assert wrong.returncode == 2
-    assert "must be .py or .json" in wrong.stderr
+    assert "must be .py, " in wrong.stderr
     for bad in (("none.safetensors", "m.py"), ("m.safetensors", "none/m.py")):
         failed = cli("export", *bad)
         assert failed.returncode == 1
         assert "Traceback" not in failed.stderr
 
 
-def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_exported_is_told(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(lambda: ACTIVATIONS.pop("cube"))
     fl.register_activation("cube", lambda Z: Z**3, lambda Z, A: 3 * Z**2)
     network = fl.Network([1, 2, 1], hidden="cube", loss="squared_error", seed=0)
     with pytest.raises(fl.ParameterError, match="'cube' is one of your own"):
         fl.export(network, tmp_path / "m.py")
-    assert fl.export(network, tmp_path / "m.json") > 0
+    assert fl.export(network, tmp_path / "m.json").size > 0
     keep = fl.Checkpoint(tmp_path / "c.safetensors", every=1)
     plain = fl.Network([1, 2, 1], loss="squared_error", seed=0)
     fl.train(plain, [[0.0], [1.0]], [0.0, 1.0], epochs=2, checkpoint=keep)
     with pytest.raises(fl.ModelFileError, match="checkpoint of a run under way"):
         fl.export(tmp_path / "c.safetensors", tmp_path / "m.py")
-    assert list(exporting.FORMS) == [".py", ".json"]
 
 
 def test_values_letters_months_and_the_range_of_the_target(tmp_path: Path) -> None:

@@ -430,19 +430,41 @@ def play(
 def export(
     *,
     model: ModelPath,
-    output: Annotated[
-        str, Argument(metavar="OUT", help="A .py or .json file: its ending says the form.")
-    ],
+    out: Annotated[
+        str | None,
+        Argument(metavar="[OUT]", help="A .py, .c, .mjs, .sql, .onnx or .json file."),
+    ] = None,
+    output: Annotated[str | None, Option("--output", "-o", help="The same as OUT.")] = None,
+    format: Annotated[
+        str | None,
+        Option(help="python, c, javascript, sql, onnx or json; by default as OUT ends."),
+    ] = None,
+    table: Annotated[
+        str | None, Option(help="The table that SQL predicts; by default data.")
+    ] = None,
+    no_proof: Annotated[
+        bool, Option(help="Do not run what was written to compare its predictions.")
+    ] = False,
     force: Force = False,
     display: Display,
 ) -> None:
-    """Write a model as a Python module that needs NumPy only (.py), or as plain data (.json).
+    """Write a model as Python, C, JavaScript, SQL, ONNX or plain data, and prove that it agrees.
 
     Example: fallline export housing.safetensors housing.py
     """
     from fallline.cli.export import run
 
-    run(model, output, force=force, quiet=display.quiet, json=display.json)
+    run(
+        model,
+        out,
+        output,
+        format=format,
+        table=table,
+        proof=not no_proof,
+        force=force,
+        quiet=display.quiet,
+        json=display.json,
+    )
 
 
 @app.declare

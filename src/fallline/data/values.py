@@ -10,7 +10,7 @@ import numpy as np
 
 from fallline.data.table import parse_numbers
 
-__all__ = ["by_value"]
+__all__ = ["by_value", "unambiguous"]
 
 WORDS = {"true": True, "false": False}
 

@@ -40,6 +40,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
+    columns_ : the encoding of each column; None for one that is the same in all rows.
     edges_ : the edges (k + 1,) of each column's bins; an empty array for none.
     n_features_in_, feature_names_in_ : as of every transformer.
 
@@ -65,8 +66,8 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         names = names or [f"x{i}" for i in range(X.shape[1])]
         each = bins_each(most_bins(self.bins, len(X)), X.shape[1])
-        self._columns = [column_of(name, X[:, i], each) for i, name in enumerate(names)]
-        self.edges_ = [np.array(getattr(column, "edges", ())) for column in self._columns]
+        self.columns_ = [column_of(name, X[:, i], each) for i, name in enumerate(names)]
+        self.edges_ = [np.array(getattr(column, "edges", ())) for column in self.columns_]
         return self
 
     def transform(self, X: Any) -> Array:
@@ -74,7 +75,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         parts = [np.zeros((len(X), 0))]
-        for i, column in enumerate(self._columns):
+        for i, column in enumerate(self.columns_):
             if column is not None:
                 part = np.zeros((len(X), len(column.features)))
                 column.fill_values(X[:, i], part)
@@ -86,7 +87,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         names = [
             np.array(column.features, dtype=object)[self._shown(column)]
-            for column in self._columns
+            for column in self.columns_
             if column is not None
         ]
         return np.concatenate([np.zeros(0, dtype=object), *names])
@@ -95,7 +96,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def starts_at_zero_(self) -> Array:
         """(n_features_out,) whether a feature is a bin, whose first weights are best zero."""
         parts = [np.zeros(0, dtype=bool)]
-        for column in self._columns:
+        for column in self.columns_:
             if column is not None:
                 mask = np.zeros(len(column.features), dtype=bool)
                 mask[column.starts_at_zero] = True

@@ -1,76 +1,107 @@
-"""A model in other forms: a Python module that needs NumPy only, or plain JSON.
+"""A model in another form: Python, C, JavaScript, SQL, ONNX or JSON, proven by running it."""
 
-The module is :mod:`fallline.exporting.standalone`, which works by itself, with the model in it.
-"""
-
-import base64
-import json
-import pprint
-from collections.abc import Callable, Mapping
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fallline import __version__
-from fallline.arrays import Array
-from fallline.atomic import write_bytes
-from fallline.core.activations import ACTIVATIONS
-from fallline.core.network import Network
-from fallline.data.columns import SkippedColumn, column_to_dict
-from fallline.data.encoding import Encoding
-from fallline.errors import ModelFileError, ParameterError
-from fallline.exporting import standalone
+from fallline.atomic import check_target, write_bytes
+from fallline.errors import FileWriteError, ModelFileError, ParameterError
+from fallline.exporting.describe import describe
+from fallline.exporting.description import Description, Naming
+from fallline.exporting.formats import format_of
+from fallline.exporting.proof import Proof, prove
 from fallline.saving.modelfile import Path_, read_model
 from fallline.tabular.model import TableModel
 
-__all__ = ["FORMS", "export"]
+__all__ = ["Exported", "export"]
 
-PLACE = "MODEL: dict[str, Any] = {}\nWEIGHTS = "  # in the text of standalone.py
-WIDTH = 96
+MARK = b"Written by Fallline"  # in the first lines of what is made of several files
 
 
-def export(model: Network | TableModel | Path_, path: Path_) -> int:
-    """Write a model in the form that the ending of ``path`` names; the number of bytes.
+@dataclass(frozen=True)
+class Exported:
+    """What was written: ``files`` of ``size`` bytes in all; ``proof`` is None if not asked for."""
 
-    ``.py``: a Python module with ``predict(rows)`` and ``probabilities(rows)``, the table's
-    encoding included, that needs NumPy only. ``.json``: the weights, the encoding and the settings.
+    files: tuple[str, ...]
+    size: int
+    format: str
+    use: str
+    proof: Proof | None
 
-    ``model`` is a network, a table's model, or the path of a model file. Raises ParameterError for
-    another ending, ModelFileError for a file that is no model, FileWriteError.
+
+def export(
+    model: Any,
+    path: Path_,
+    *,
+    format: str | None = None,
+    table: str | None = None,
+    proof: bool = True,
+) -> Exported:
+    """Write a model in another form, by the ending of ``path``; what was written, and its proof.
+
+    Parameters
+    ----------
+    model : a network, a table's model, a fitted ``MLPClassifier`` or ``MLPRegressor``, or the path
+        of a model file.
+    path : the file. Its ending says the form: ``.py`` a Python module that needs NumPy only,
+        ``.c`` C99 that needs math.h only, with a ``.h`` beside it, ``.mjs`` or ``.js`` a
+        JavaScript module, ``.sql`` a SELECT for SQLite and DuckDB, ``.onnx`` a graph for
+        onnxruntime (needs ``fallline[onnx]``), ``.json`` weights, encoding and settings as data.
+        All but the last take a table's raw columns, and give labels and probabilities, or numbers.
+    format : "python", "c", "javascript", "sql", "onnx" or "json", whatever the ending.
+    table : for SQL, the table to predict, by default "data"; a dot separates its name from its
+        schema's.
+    proof : run what was written on 1,000 made-up rows, before the file is there, and compare with
+        what the model predicts. Where nothing here can run it, ``proof.why`` says so.
+
+    Raises ParameterError for another ending, and for what a form cannot hold; ExportError where
+    the exported model predicts otherwise than the model by more than 1e-12, relative to what is
+    summed up (no file is left then); ModelFileError for a file that is no model; FileWriteError.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
     >>> net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0)
     >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.GradientDescent(1.6), epochs=500)
-    >>> size = fl.export(net, "truth.py")
+    >>> exported = fl.export(net, "truth.py")
+    >>> exported.proof.rows, exported.proof.difference < 1e-12
+    (1000, True)
     >>> from runpy import run_path
-    >>> exported = run_path("truth.py")  # needs NumPy only
-    >>> exported["predict"](TRAIN_X), net.predict(TRAIN_X).tolist()
+    >>> truth = run_path("truth.py")  # needs NumPy only
+    >>> truth["predict"](TRAIN_X), net.predict(TRAIN_X).tolist()
     ([1, 0, 0, 0, 0], [1, 0, 0, 0, 0])
     """
-    ending = Path(path).suffix.lower()
-    if ending not in FORMS:
-        raise ParameterError(
-            f"{path}: the ending says what to write, and must be {' or '.join(FORMS)}"
+    path = Path(path)
+    chosen = format_of(path, format)
+    check_target(path)
+    if table is not None and chosen.name != "sql":
+        raise ParameterError(f"a table is named for SQL, and {path} is written as {chosen.name}")
+    described, naming = described_model(model), Naming(path.stem, table or "data")
+    files = chosen.write(described, naming)
+    _, *others = files
+    names = [path, *(path.with_name(path.stem + ending) for ending in others)]
+    for beside in names[1:]:
+        check_ours(beside)
+    proven = prove(chosen.run, files, naming, described) if proof else None
+    for name, content in zip(names, files.values(), strict=True):
+        write_bytes(name, content)
+    size = sum(map(len, files.values()))
+    return Exported(tuple(map(str, names)), size, chosen.name, chosen.use, proven)
+
+
+def check_ours(path: Path) -> None:
+    """Raise FileWriteError where a file that was not asked for by name would replace another's."""
+    if path.exists() and MARK not in path.read_bytes()[:200]:
+        raise FileWriteError(
+            f"{path}: this file, which would be written too, is there already and is none of "
+            "Fallline's; move it, or choose another name"
         )
-    data = FORMS[ending](contents(model)).encode()
-    write_bytes(path, data)
-    return len(data)
 
 
-def contents(model: Network | TableModel | Path_) -> dict[str, Any]:
-    """Network, encoding and settings."""
-    if isinstance(model, Network):
-        return {"network": model, "encoding": None, "training": None}
-    if isinstance(model, TableModel):
-        ends = model.ends()
-        return {
-            "network": model.network,
-            "encoding": model.encoding,
-            "training": model.facts,
-            "ends": None if ends is None else list(ends),
-        }
+def described_model(model: Any) -> Description:
+    """The description of a model, or of the one in a file."""
+    if not isinstance(model, str | os.PathLike):
+        return describe(model)
     found = read_model(model)
     if found.checkpoint is not None:
         raise ModelFileError(
@@ -78,99 +109,5 @@ def contents(model: Network | TableModel | Path_) -> dict[str, Any]:
             "export its model"
         )
     if found.encoding is not None:
-        return contents(TableModel.load(model))
-    return {"network": found.network, "encoding": None, "training": found.training}
-
-
-# ---- Python
-
-
-def as_python(model: Mapping[str, Any]) -> str:
-    """The source of a module of its own."""
-    network, encoding = model["network"], model["encoding"]
-    unknown = [name for name in network.activations if name not in standalone.FUNCTIONS]
-    if unknown:
-        raise ParameterError(
-            f"the activation {unknown[0]!r} is one of your own, which a .py cannot hold; export "
-            f".json, or use {', '.join(ACTIVATIONS)}"
-        )
-    dtype = network.dtype.newbyteorder("<")
-    facts = {
-        "sizes": list(network.sizes),
-        "activations": list(network.activations),
-        "dtype": dtype.str,
-        **terms(network, encoding),
-        "target_ends": model.get("ends"),
-    }
-    weights = base64.b64encode(network.parameters.astype(dtype).tobytes()).decode()
-    made = f"MODEL: dict[str, Any] = {pprint.pformat(facts, width=WIDTH, sort_dicts=False)}\n"
-    before, after = source().split(PLACE)
-    lines = "".join(
-        f'\n    "{weights[i : i + WIDTH - 8]}"' for i in range(0, len(weights), WIDTH - 8)
-    )
-    made += f"# base64 of the parameters, W and b layer by layer\nWEIGHTS = ({lines}\n)\n"
-    return before + made + after.partition("\n")[2]
-
-
-def terms(network: Network, encoding: Encoding | None) -> dict[str, Any]:
-    """What the numbers mean: the columns that go in, the labels or the scale that come out."""
-    if encoding is not None:
-        used = [c for c in encoding.columns if not isinstance(c, SkippedColumn)]
-        return {
-            "target": encoding.target,
-            "task": encoding.task,
-            "classes": list(encoding.classes),
-            "target_mean": encoding.target_mean,
-            "target_scale": encoding.target_scale,
-            "columns": [column_to_dict(column) for column in used],
-        }
-    n_outputs = network.sizes[-1]
-    several = network.loss.task == "binary" and n_outputs > 1
-    n_classes = {"binary": 2, "classes": n_outputs}.get(network.loss.task, 0)
-    return {
-        "target": None,
-        "task": "numbers" if several else network.loss.task,
-        "classes": list(range(n_classes)),
-        "target_mean": 0.0,
-        "target_scale": 1.0,
-        "columns": None,
-    }
-
-
-def source() -> str:
-    return Path(standalone.__file__).read_text(encoding="utf-8")
-
-
-# ---- JSON
-
-
-def as_json(model: Mapping[str, Any]) -> str:
-    """Weights, encoding and settings as one JSON object; docs/model-file.md has its fields."""
-    network, encoding = model["network"], model["encoding"]
-    layers = [
-        {"activation": name, "W": numbers(layer.W), "b": numbers(layer.b)}
-        for layer, name in zip(network.layers, network.activations, strict=True)
-    ]
-    facts = {
-        "format": 1,
-        "version": __version__,
-        "network": {
-            "sizes": list(network.sizes),
-            "loss": network.loss.name,
-            "dtype": str(network.dtype),
-        },
-        "layers": layers,
-        "encoding": None if encoding is None else encoding.to_dict(),
-        "training": model["training"],
-    }
-    return json.dumps(facts, allow_nan=False) + "\n"
-
-
-def numbers(values: Array) -> Any:
-    """The shortest decimals that give the same floats back."""
-    if values.dtype == np.float64:
-        return values.tolist()
-    return np.array([float(str(v)) for v in values.flat]).reshape(values.shape).tolist()
-
-
-FORMS: dict[str, Callable[[Mapping[str, Any]], str]] = {".py": as_python, ".json": as_json}
+        return describe(TableModel.load(model))
+    return replace(describe(found.network), training=found.training)

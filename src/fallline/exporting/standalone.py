@@ -3,10 +3,10 @@
     predict(rows)        a label or a number for each row
     probabilities(rows)  {label: probability} for each row, where the target has classes
 
-A row of a table is a dict of its columns, texts or numbers; None, NaN and the usual texts such as
-"NA" are missing, and columns that the model does not use are ignored. Where the network was not
-trained on a table, a row is a sequence of numbers. A row that cannot be used raises ValueError,
-which names the row (from 1) and the column.
+A row of a table is a dict of its columns, texts, numbers or dates; None, NaN and the usual texts
+such as "NA" are missing, and columns that the model does not use are ignored. Where the network was
+not trained on a table, a row is a sequence of numbers. A row that cannot be used raises ValueError,
+which names the row (from 1) and the column. Numbers in texts have a decimal point and nothing else.
 """
 
 import base64
@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,7 @@ import numpy as np
 MODEL: dict[str, Any] = {}
 WEIGHTS = ""  # base64 of the parameters, little-endian: W (n_in, n_out) and b, layer by layer
 
-MISSING = {"", "?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"}
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-CYCLES = {"year": 365.2425 * 86_400.0, "week": 7 * 86_400.0, "day": 86_400.0}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 FIELDS = {
     "%Y": r"(?P<year>\d{4})",
     "%m": r"(?P<month>\d{1,2})",
@@ -35,6 +34,13 @@ FIELDS = {
     "%.f": r"(?P<fraction>\.\d+)?",
     "%z": r"(?P<zone>[+-]\d{2}:?\d{2}|Z)",
 }
+YEAR_FIRST = re.compile(
+    r"(?P<year>\d{4})([-/.])(?P<month>\d{1,2})\2(?P<day>\d{1,2})"
+    r"([ T](?P<hour>\d{1,2}):(?P<minute>\d{1,2})(:(?P<second>\d{1,2})(?P<fraction>\.\d+)?)?"
+    r"(?P<zone>[+-]\d{2}:?\d{2}|Z)?)?",
+    re.ASCII,
+)
+WORDS = {"true": 1.0, "false": 0.0}
 erfc = np.vectorize(math.erfc, otypes=[float])
 
 
@@ -61,7 +67,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "softplus": lambda Z: np.logaddexp(Z, 0.0),
     "identity": lambda Z: Z,
     "softmax": softmax,
-    "exp": lambda Z: np.exp(np.minimum(Z, 709.0)),
+    "exp": lambda Z: np.exp(np.minimum(Z, 709.7817123930504)),
 }
 
 
@@ -81,7 +87,7 @@ def layers() -> list[tuple[Any, Any, Callable[[Any], Any]]]:
 
 def forward(X: Any) -> Any:
     """The output (n, n_outputs) for encoded rows X (n, n_inputs)."""
-    A = np.asarray(X, MODEL["dtype"]).astype(float)
+    A = np.asarray(X, float)
     with np.errstate(over="ignore", under="ignore"):
         for W, b, function in layers():
             A = function(A @ W + b)
@@ -94,41 +100,77 @@ def forward(X: Any) -> Any:
 def encode(rows: Iterable[Any]) -> Any:
     """X (n, n_inputs): the rows as the network takes them."""
     listed = list(rows)
-    columns = MODEL["columns"]
-    if columns is not None:
-        return np.array([encoded(row, i) for i, row in enumerate(listed, 1)]).reshape(
-            len(listed), MODEL["sizes"][0]
-        )
-    X = np.asarray(listed, dtype=float)
-    X = X.reshape(len(listed), -1) if X.size else np.zeros((0, MODEL["sizes"][0]))
-    if X.shape[1] != MODEL["sizes"][0] or not np.isfinite(X).all():
-        raise ValueError(f"each row must be {MODEL['sizes'][0]} finite numbers")
-    return X
+    columns, n = MODEL["columns"], MODEL["sizes"][0]
+    if not listed:
+        return np.zeros((0, n))
+    if MODEL["plain"]:
+        X = np.asarray(listed, dtype=float).reshape(len(listed), -1)
+        if X.shape[1] != n or not np.isfinite(X).all():
+            raise ValueError(f"each row must be {n} finite numbers")
+        return X
+    if MODEL["positional"]:
+        for number, row in enumerate(listed, 1):
+            if len(row) != len(columns):
+                raise ValueError(f"row {number}: each row must be {len(columns)} finite numbers")
+        cells = [list(column) for column in zip(*listed, strict=True)]
+    else:
+        cells = [cells_of(listed, column["name"]) for column in columns]
+    return np.hstack([encoded(number, own) for number, own in enumerate(cells)])
 
 
-def encoded(row: Mapping[str, Any], number: int) -> list[float]:
-    features: list[float] = []
-    for column in MODEL["columns"]:
-        name = column["name"]
-        place = f"row {number}, column {name!r}"
+def cells_of(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    for number, row in enumerate(rows, 1):
         if name not in row:
+            place = f"row {number}, column {name!r}"
             raise ValueError(f"{place}: the row has no such column; its columns are {list(row)}")
-        value = cell(row[name])
-        features += ENCODERS[column["kind"]](column, value, place)
-    return features
+    return [row[name] for row in rows]
 
 
-def cell(value: Any) -> Any:
+def encoded(number: int, cells: Sequence[Any]) -> Any:
+    """The features (n, n_features) of the cells of a column, which is counted from 0."""
+    column = MODEL["columns"][number]
+    name = column["name"]
+    values = read(column, cells)
+    if column["kind"] == "text":
+        return features_by_code(number)[values]
+    x = np.array([math.nan if value is None else value for value in values])[:, None]
+    absent = np.isnan(x)
+    if column["needed"] and absent.any():
+        raise ValueError(f"row {int(absent.argmax()) + 1}, column {name!r}: the number is missing")
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [features(x, absent, kind, terms) for kind, terms in runs(number)]
+    made = np.hstack([np.zeros((len(x), 0)), *parts])
+    if not np.isfinite(made).all():
+        row = int(np.isfinite(made).all(axis=1).argmin())
+        raise ValueError(f"row {row + 1}, column {name!r}: {cells[row]!r} is too large")
+    return made
+
+
+def read(column: Mapping[str, Any], cells: Sequence[Any]) -> list[Any]:
+    """Each cell as a number, or as a text's code; None for a missing number."""
+    reader, missing = READERS[column["kind"]], MODEL["missing"][column["kind"]]
+    values = []
+    for row, value in enumerate(cells, 1):
+        try:
+            values.append(reader(column, cell(value, missing)))
+        except ValueError as reason:
+            raise ValueError(f"row {row}, column {column['name']!r}: {reason}") from None
+    return values
+
+
+def cell(value: Any, missing: Sequence[str]) -> Any:
     """None for what is missing, texts without spaces around them, dates as texts."""
+    if type(value) is float:
+        return None if math.isnan(value) else value
     if isinstance(value, datetime.datetime):
-        return value.replace(tzinfo=None).isoformat(" ", "seconds")
+        return value.replace(tzinfo=None).isoformat(" ")
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, bool | np.bool_):
-        return str(value).lower()
+        return str(bool(value)).lower()
     if isinstance(value, str):
         value = value.strip()
-        return None if value in MISSING else value
+        return None if value in missing else value
     return None if isnan(value) else value
 
 
@@ -136,90 +178,100 @@ def isnan(value: Any) -> bool:
     return isinstance(value, float | np.floating) and math.isnan(value)
 
 
-def as_number(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
-    if isinstance(value, str) and not NUMBER.fullmatch(value):
-        raise ValueError(f"{place}: {value!r} is not a number")
-    if "binned" in column:
-        features = in_bins(column["binned"], None if value is None else float(value), place)
-        return features + [float(value is None)] * column["has_missing"]
+def as_number(column: Mapping[str, Any], value: Any) -> float | None:
     if value is None:
-        return [0.0, 1.0] if column["has_missing"] else [0.0]
-    scaled = (float(value) - column["mean"]) / column["scale"]
-    if not math.isfinite(scaled):
-        raise ValueError(f"{place}: {value!r} is too large")
-    return [scaled, 0.0] if column["has_missing"] else [scaled]
+        return None
+    if isinstance(value, str):
+        if value.lower() in WORDS:
+            return WORDS[value.lower()]
+        if not NUMBER.fullmatch(value):
+            raise ValueError(f"{value!r} is not a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is too large")
+    return None if number in column["missing_numbers"] else number
 
 
-def in_bins(bins: Mapping[str, Any], value: float | None, place: str) -> list[float]:
-    """A number scaled and clipped, as one of its recurring values, and by its part of each bin."""
-    levels, edges, centers = bins["levels"], bins["edges"], bins["centers"]
-    if value is None:
-        return [0.0] * (1 + len(levels) + len(centers))
-    if not math.isfinite(value):
-        raise ValueError(f"{place}: {value!r} is too large")
-    scaled = (value - bins["median"]) / bins["spread"]
-    scaled = min(max(scaled, -1e150), 1e150)
-    clipped = scaled / math.hypot(1.0, scaled / 3.0)
-    parts = [
-        min(max((value - low) / (high - low), 0.0), 1.0) - center
-        for low, high, center in zip(edges[:-1], edges[1:], centers, strict=True)
-    ]
-    return [clipped, *(float(value == level) for level in levels), *parts]
-
-
-def as_text(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
-    names = [*column["categories"], *["other"] * column["has_other"]]
-    features = [0.0] * (len(names) + column["has_missing"])
-    if value is None and column["has_missing"]:
-        features[-1] = 1.0
-    elif (place_of := category(column, value)) is not None:
-        features[place_of] = 1.0
-    elif column["has_other"]:
-        features[len(names) - 1] = 1.0
-    if column.get("pair", False):  # -1 for the first, 1 for the second
-        return [features[1] - features[0], *features[2:]]
-    return features
-
-
-def category(column: Mapping[str, Any], value: Any) -> int | None:
+def as_code(column: Mapping[str, Any], value: Any) -> int:
     """Which category a value is: as it is written, else as a truth value or a number."""
     names: list[str] = column["categories"]
     if value is None:
-        return None
+        return len(names) + 1
     text = str(value)[:1] if column["by_letter"] else str(value)
     if text in names:
         return names.index(text)
-    same = [i for i, name in enumerate(names) if alike(text, name)]
-    return same[0] if len(same) == 1 else None
+    if text.lower() in WORDS:
+        return int(dict(column["words"]).get(text.lower(), len(names)))
+    number = float(text) if NUMBER.fullmatch(text) else None
+    return int(dict(column["numbers"]).get(number, len(names)))
 
 
-def alike(one: str, other: str) -> bool:
-    """Whether two texts are the same truth value or number: True and true, 2 and 2.0."""
-    if {one.lower(), other.lower()} <= {"true", "false"}:
-        return one.lower() == other.lower()
-    numbers = NUMBER.fullmatch(one) and NUMBER.fullmatch(other)
-    return bool(numbers) and float(one) == float(other)
+def as_seconds(column: Mapping[str, Any], value: Any) -> float | None:
+    return None if value is None else seconds_of(str(value), column["form"])
 
 
-def as_date(column: Mapping[str, Any], value: Any, place: str) -> list[float]:
-    cycles, missing = column["cycles"], [float(value is None)] * column["has_missing"]
-    if value is None:
-        return [0.0] * (1 + 2 * len(cycles)) + missing
-    seconds = seconds_of(str(value), column["form"], place)
-    features = [(seconds - column["mean"]) / column["scale"]]
-    for cycle in cycles:
-        angle = seconds * (2 * math.pi / CYCLES[cycle])
-        features += [math.sin(angle), math.cos(angle)]
-    return features + missing
+READERS: dict[str, Callable[[Mapping[str, Any], Any], float | None]] = {
+    "number": as_number,
+    "text": as_code,
+    "date": as_seconds,
+}
 
 
-def seconds_of(text: str, form: str, place: str) -> float:
+# ---- the features of a number x (n, 1), and of a text's code
+
+
+@cache
+def runs(number: int) -> list[tuple[str, list[Any]]]:
+    """Neighbours of one kind: its name, and each of their terms as an array."""
+    neighbours = groupby(MODEL["columns"][number]["features"], lambda feature: feature[0])
+    return [
+        (kind, [np.array(terms) for terms in zip(*(f[1:] for f in same), strict=True)])
+        for kind, same in neighbours
+    ]
+
+
+def features(x: Any, absent: Any, kind: str, terms: Sequence[Any]) -> Any:
+    """(n, n_features), 0 where x is missing but for the feature that says so."""
+    return absent * 1.0 if kind == "absent" else np.where(absent, 0.0, FEATURES[kind](x, *terms))
+
+
+def clipped(x: Any, shift: Any, scale: Any) -> Any:
+    """Nearly (x - shift) / scale about 0, and never beyond -3 and 3."""
+    z = np.clip((x - shift) / scale, -1e150, 1e150)
+    return z / np.hypot(1.0, z / 3.0)
+
+
+FEATURES: dict[str, Callable[..., Any]] = {
+    "scaled": lambda x, shift, scale: (x - shift) / scale,
+    "clipped": clipped,
+    "equal": lambda x, value: x == value,
+    # how far x has come from low to high, less the training rows' mean of it
+    "ramp": lambda x, low, high, mean: np.clip((x - low) / (high - low), 0.0, 1.0) - mean,
+    "wave": lambda x, name, turn: np.where(name == "sin", np.sin(x * turn), np.cos(x * turn)),
+}
+
+
+@cache
+def features_by_code(number: int) -> Any:
+    """The features (n_codes, n_features) of each code."""
+    column = MODEL["columns"][number]
+    table = np.zeros((len(column["categories"]) + 2, len(column["features"])))
+    for i, (kind, *codes) in enumerate(column["features"]):
+        if kind == "sign":
+            table[:2, i] = -1.0, 1.0
+        else:
+            table[codes[0], i] = 1.0
+    return table
+
+
+# ---- dates
+
+
+def seconds_of(text: str, form: str) -> float:
     """Seconds since 1970 of a date that is written in the form of the training rows, or as ISO."""
-    if re.match(r"\d{4}-\d{2}-\d{2}", text) and not form.startswith("%Y"):
-        form = "%Y-%m-%d" if len(text) == 10 else "%Y-%m-%d %H:%M:%S"
-    if re.search("%[bBpIy]", form):
-        return by_strptime(text, form, place)
-    found = date_pattern(form).fullmatch(text)
+    found = date_pattern(form).fullmatch(text.removesuffix(".0")) or YEAR_FIRST.fullmatch(text)
+    if found is None and re.search("%[bBpIy]", form):
+        return by_strptime(text, form)
     try:
         if found is None:
             raise ValueError
@@ -228,36 +280,29 @@ def seconds_of(text: str, form: str, place: str) -> float:
         year, month, day, hour, minute, second = (int(part.get(name) or 0) for name in names)
         whole = datetime.datetime(year, month, day, hour, minute, second)
     except ValueError:
-        raise ValueError(f"{place}: {text!r} is not a date of the form {form}") from None
+        raise ValueError(f"{text!r} is not a date of the form {form}") from None
     seconds = (whole - datetime.datetime(1970, 1, 1)).total_seconds()
     milliseconds = int(((part.get("fraction") or ".0")[1:] + "000")[:3])
     zone = (part.get("zone") or "Z").replace(":", "")
     if zone != "Z":
         ahead = 3600 * int(zone[1:3]) + 60 * int(zone[3:5])
         seconds -= ahead if zone[0] == "+" else -ahead
-    return (seconds * 1e3 + milliseconds) / 1e3
+    return (seconds * 1e3 + milliseconds) * 1e-3
 
 
-def by_strptime(text: str, form: str, place: str) -> float:
+def by_strptime(text: str, form: str) -> float:
     """The same for forms with names of months, AM and PM, or years of two digits."""
     try:
         whole = datetime.datetime.strptime(text, form)
     except ValueError:
-        raise ValueError(f"{place}: {text!r} is not a date of the form {form}") from None
+        raise ValueError(f"{text!r} is not a date of the form {form}") from None
     return (whole - datetime.datetime(1970, 1, 1)).total_seconds()
 
 
 @cache
 def date_pattern(form: str) -> re.Pattern[str]:
     parts = re.split("(" + "|".join(map(re.escape, FIELDS)) + ")", form)
-    return re.compile("".join(FIELDS.get(part, re.escape(part)) for part in parts))
-
-
-ENCODERS: dict[str, Callable[[Mapping[str, Any], Any, str], list[float]]] = {
-    "number": as_number,
-    "text": as_text,
-    "date": as_date,
-}
+    return re.compile("".join(FIELDS.get(part, re.escape(part)) for part in parts), re.ASCII)
 
 
 # ---- what it is for
@@ -271,18 +316,30 @@ def shares(rows: Iterable[Any]) -> Any:
 
 def predict(rows: Iterable[Any]) -> list[Any]:
     """The label, or the number, that the network predicts for each row."""
-    if MODEL["task"] in ("binary", "classes"):
-        return [MODEL["classes"][k] for k in shares(rows).argmax(axis=1).tolist()]
-    output = forward(encode(rows)) * MODEL["target_scale"] + MODEL["target_mean"]
-    if MODEL.get("target_ends") is not None:  # the training targets' range, and half of it more
-        output = np.clip(output, *MODEL["target_ends"])
+    output = forward(encode(rows))
+    task, labels = MODEL["task"], MODEL["labels"]
+    if task == "classes":
+        return [labels[k] for k in output.argmax(axis=1).tolist()]
+    if task in ("binary", "labels"):
+        chosen = output >= 0.5 if MODEL["half_is_yes"] else output > 0.5
+        if task == "labels":
+            return [[int(yes) for yes in row] for row in chosen.tolist()]
+        return [labels[int(yes)] for yes in chosen[:, 0].tolist()]
+    return in_units(output)
+
+
+def in_units(output: Any) -> list[Any]:
+    """Numbers in the target's own units."""
+    output = output * MODEL["scale"] + MODEL["mean"]
+    if MODEL["ends"] is not None:  # the training targets' range, and half of it more
+        output = np.clip(output, *MODEL["ends"])
     numbers: list[Any] = (output[:, 0] if output.shape[1] == 1 else output).tolist()
     return numbers
 
 
 def probabilities(rows: Iterable[Any]) -> list[dict[Any, float]]:
     """The probability of each class, for each row."""
-    if MODEL["task"] not in ("binary", "classes"):
+    if MODEL["task"] == "numbers":
         raise ValueError("this network predicts numbers, so there are no probabilities")
-    classes: Sequence[Any] = MODEL["classes"]
-    return [dict(zip(classes, row, strict=True)) for row in shares(rows).tolist()]
+    labels: Sequence[Any] = MODEL["labels"] or range(MODEL["sizes"][-1])
+    return [dict(zip(labels, row, strict=True)) for row in shares(rows).tolist()]

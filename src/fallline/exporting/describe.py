@@ -1,0 +1,230 @@
+"""The description of a model: of a network, a table's model, or a fitted estimator."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import isfinite, pi
+from typing import Any, Literal
+
+import numpy as np
+
+from fallline.core.network import Network
+from fallline.data import columns as data
+from fallline.data.cells import MISSING
+from fallline.data.dates import CYCLES
+from fallline.data.spelling import MARKS
+from fallline.data.table import parse_numbers
+from fallline.data.values import by_value, unambiguous
+from fallline.errors import ParameterError
+from fallline.exporting.description import (
+    Absent,
+    Clipped,
+    Column,
+    Dense,
+    Description,
+    Equal,
+    Feature,
+    Label,
+    OneOf,
+    Output,
+    Ramp,
+    Scaled,
+    Sign,
+    Wave,
+    in_tables,
+)
+from fallline.tabular.model import TableModel
+
+__all__ = ["describe"]
+
+WAVES: tuple[Literal["sin", "cos"], ...] = ("sin", "cos")
+
+
+def describe(model: Any) -> Description:
+    """The description of a network, a table's model or a fitted estimator.
+
+    Raises ParameterError for anything else.
+    """
+    if isinstance(model, TableModel):
+        return of_table(model)
+    if isinstance(model, Network):
+        return of_network(model)
+    if hasattr(model, "to_network"):
+        return of_estimator(model)
+    raise ParameterError(
+        "export takes a network, a table's model, a fitted estimator or the path of a model file, "
+        f"not {type(model).__name__}"
+    )
+
+
+def layers_of(network: Network) -> tuple[Dense, ...]:
+    return tuple(Dense(layer.W, layer.b, layer.activation) for layer in network.layers)
+
+
+def of_table(model: TableModel) -> Description:
+    encoding = model.encoding
+    used = [c for c in encoding.columns if not isinstance(c, data.SkippedColumn)]
+    marks = [str(mark) for mark in model.reading.get("missing", [])]
+    output = (
+        Output(
+            "binary" if encoding.task == "binary" else "classes",
+            encoding.classes,
+            target=encoding.target,
+        )
+        if encoding.classes
+        else Output(
+            "numbers",
+            mean=encoding.target_mean,
+            scale=encoding.target_scale,
+            ends=model.ends(),
+            target=encoding.target,
+        )
+    )
+    columns = tuple(column_of(column, marks) for column in used)
+    network = model.network
+    return Description(
+        columns, layers_of(network), output, False, network.dtype, model, model.facts
+    )
+
+
+def of_network(network: Network) -> Description:
+    task, n = network.loss.task, network.sizes[-1]
+    if task == "numbers":
+        output = Output("numbers")
+    elif task == "binary" and n > 1:
+        output = Output("labels", half_is_yes=True)
+    elif task == "binary":
+        output = Output("binary", (0, 1), half_is_yes=True)
+    else:
+        output = Output("classes", tuple(range(n)))
+    columns = plain_columns([f"x{i}" for i in range(network.sizes[0])])
+    return Description(columns, layers_of(network), output, True, network.dtype, network)
+
+
+def of_estimator(model: Any) -> Description:
+    """Of a fitted ``MLPClassifier`` or ``MLPRegressor``, by what both show to programs."""
+    network: Network = model.to_network()
+    labels = tuple(plain_label(label) for label in getattr(model, "classes_", ()))
+    if not labels:
+        output = Output("numbers")
+    elif network.loss.task == "binary" and network.sizes[-1] > 1:
+        output = Output("labels")
+    else:
+        output = Output("classes" if network.loss.task == "classes" else "binary", labels)
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        names = [f"x{i}" for i in range(model.n_features_in_)]
+    columns = plain_columns([str(name) for name in names])
+    encoder = getattr(model, "encoder_", None)
+    if encoder is not None:  # a preset's, which leaves out what is the same in all rows
+        parts = [() if c is None else number_features(c) for c in encoder.columns_]
+        columns = tuple(
+            replace(column, features=features)
+            for column, features in zip(columns, parts, strict=True)
+        )
+    return Description(columns, layers_of(network), output, True, network.dtype, model)
+
+
+def plain_label(label: Any) -> Label:
+    """A class of NumPy's as Python's own."""
+    own = label.item() if isinstance(label, np.generic) else label
+    return own if isinstance(own, str | int | float | bool) else str(own)
+
+
+def plain_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """Numbers that enter the network as they are."""
+    return tuple(Column(name, "number", (Scaled(0.0, 1.0),), needed=True) for name in names)
+
+
+# ---- of a column
+
+
+def column_of(
+    column: data.NumberColumn | data.TextColumn | data.DateColumn, marks: Sequence[str]
+) -> Column:
+    """A table's column; ``marks`` are texts that its training table was told to take as gaps."""
+    missing = (*MISSING, *marks)
+    if isinstance(column, data.TextColumn):
+        features = text_features(column)
+        return Column(
+            column.name,
+            "text",
+            features,
+            missing,
+            categories=column.categories,
+            by_letter=column.by_letter,
+            words=words_of(column.categories),
+            numbers=numbers_of(column.categories),
+        )
+    numbers = tuple(x for x in parse_numbers(marks).tolist() if isfinite(x)) if marks else ()
+    missing = (*missing, *sorted(MARKS - set(missing)))
+    if isinstance(column, data.DateColumn):
+        return Column(
+            column.name,
+            "date",
+            date_features(column),
+            missing,
+            form=column.form,
+            low=column.low,
+            high=column.high,
+        )
+    return Column(
+        column.name,
+        "number",
+        number_features(column),
+        missing,
+        numbers,
+        low=column.low,
+        high=column.high,
+    )
+
+
+def words_of(categories: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """Which category a text is that is "true" or "false" in other letters than any category."""
+    found = by_value(("tRuE", "fAlSe"), in_tables(categories))
+    return tuple((text.lower(), code) for text, code in found.items())
+
+
+def numbers_of(categories: Sequence[str]) -> tuple[tuple[float, int], ...]:
+    """Which category a number is that is written otherwise than any category."""
+    known = in_tables(categories)
+    return tuple({**by_truth(known), **unambiguous(known)}.items())
+
+
+def by_truth(categories: Sequence[str]) -> dict[float, int]:
+    """1 and 0, where the categories are truth values."""
+    found = by_value(("1.000", "0.000"), categories)
+    return {float(text): code for text, code in found.items()}
+
+
+def number_features(column: data.NumberColumn) -> tuple[Feature, ...]:
+    absent: tuple[Feature, ...] = (Absent(),) if column.has_missing else ()
+    if not isinstance(column, data.BinnedColumn):
+        return (Scaled(column.mean, column.scale), *absent)
+    ends = zip(pairwise(column.edges), column.centers, strict=True)
+    return (
+        Clipped(column.median, column.spread),
+        *(Equal(level) for level in column.levels),
+        *(Ramp(low, high, center) for (low, high), center in ends),
+        *absent,
+    )
+
+
+def date_features(column: data.DateColumn) -> tuple[Feature, ...]:
+    turns = [2 * pi / CYCLES[cycle] for cycle in column.cycles]
+    return (
+        Scaled(column.mean, column.scale),
+        *(Wave(wave, turn) for turn in turns for wave in WAVES),
+        *((Absent(),) if column.has_missing else ()),
+    )
+
+
+def text_features(column: data.TextColumn) -> tuple[Feature, ...]:
+    other = len(column.categories)
+    absent = other + 1
+    gap: tuple[Feature, ...] = (OneOf((absent,)),) if column.has_missing else ()
+    if isinstance(column, data.PairColumn):
+        return (Sign(), *gap)
+    rest = (other,) if column.has_missing else (other, absent)
+    others: tuple[Feature, ...] = (OneOf(rest),) if column.has_other else ()
+    return (*(OneOf((code,)) for code in range(other)), *others, *gap)

@@ -1,0 +1,181 @@
+"""Whether an exported model predicts what the model itself predicts, on rows made up for it.
+
+The model itself is asked by its own encoding and its network in float64, not by the description
+that the exported model was written from.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.core.network import Network
+from fallline.data.columns import SkippedColumn, TextColumn
+from fallline.data.encoding import Encoding
+from fallline.data.reading import as_table
+from fallline.data.text_reading import frame_of_rows
+from fallline.errors import ExportError
+from fallline.exporting.description import Description, Naming, in_tables
+from fallline.exporting.rows import Rows, made_up
+from fallline.exporting.running import Found, NoRunnerError, RunError
+from fallline.tabular.model import TableModel
+
+__all__ = ["BOUND", "N_ROWS", "Proof", "prove"]
+
+CLEAR = 1e-9  # between the two largest probabilities
+BOUND = 1e-12  # relative; all arithmetic is in float64
+N_ROWS = 1_000
+
+
+class Runner(Protocol):
+    """Runs what was exported on rows."""
+
+    def __call__(self, folder: Path, naming: Naming, model: Description, rows: Rows) -> Found: ...
+
+
+@dataclass(frozen=True)
+class Proof:
+    """``difference``: the largest difference on ``rows`` rows, relative to the numbers summed up.
+
+    ``rounding`` is that between ``predict`` in float32 and the same in float64, for a network in
+    float32. Where nothing could run the exported model ``difference`` is None and ``why`` says so.
+    """
+
+    rows: int = 0
+    difference: float | None = None
+    rounding: float | None = None
+    why: str | None = None
+
+    def __str__(self) -> str:
+        if self.difference is None:
+            return f"not proven: {self.why}"
+        told = (
+            f"proven on {self.rows:,} rows made up from the encoding (no training rows are kept): "
+            f"largest difference {self.difference:.1e}, allowed {BOUND:.0e}"
+        )
+        if self.rounding is None:
+            return told
+        return f"{told}; that of predict itself, in float32, is {self.rounding:.1e}"
+
+
+def prove(run: Runner, files: Mapping[str, bytes], naming: Naming, model: Description) -> Proof:
+    """Run the files, by their endings, in a folder of their own, and compare.
+
+    Raises ExportError where a difference is larger than ``BOUND``, or the exported model fails.
+    """
+    rows = made_up(model, N_ROWS)
+    with tempfile.TemporaryDirectory(prefix="fallline-") as folder:
+        for ending, content in files.items():
+            (Path(folder) / f"{naming.stem}{ending}").write_bytes(content)
+        try:
+            found = run(Path(folder), naming, model, rows)
+        except NoRunnerError as reason:
+            return Proof(why=str(reason))
+        except RunError as reason:
+            raise ExportError(f"what was exported does not run: {reason}") from None
+    expected, size = reference(model, rows, "float64")
+    difference = relative(found.numbers, expected, size)
+    worst = int(np.argmax(difference))
+    if not difference[worst] <= BOUND:
+        raise ExportError(
+            "what was exported predicts otherwise than Fallline: "
+            f"{found.numbers[worst].tolist()} instead of {expected[worst].tolist()} for the row "
+            f"{rows.as_sequences()[worst]}; the difference is {difference[worst]:.1e}, allowed is "
+            f"{BOUND:.0e}"
+        )
+    if found.labels is not None:
+        check_labels(found.labels, expected, model, rows)
+    rounding = None
+    if model.dtype == np.float32:
+        rounding = float(relative(reference(model, rows, "float32")[0], expected, size).max())
+    return Proof(len(rows), float(difference[worst]), rounding)
+
+
+def check_labels(labels: Sequence[Any], expected: Array, model: Description, rows: Rows) -> None:
+    """Raise ExportError for a label that is not the likeliest, where one clearly is."""
+    top = np.sort(expected, axis=1)[:, -2:]
+    for i in np.flatnonzero(top[:, 1] - top[:, 0] > CLEAR).tolist():
+        wanted = model.output.labels[int(expected[i].argmax())]
+        if labels[i] != wanted:
+            raise ExportError(
+                f"what was exported predicts {labels[i]!r} instead of {wanted!r} for the row "
+                f"{rows.as_sequences()[i]}"
+            )
+
+
+def relative(found: Array, expected: Array, size: Array) -> Array:
+    """(n,) the largest difference in each row, in parts of ``size`` (n, n_results)."""
+    if found.shape != expected.shape:
+        raise ExportError(
+            f"what was exported predicts {found.shape} numbers instead of {expected.shape}"
+        )
+    with np.errstate(invalid="ignore"):
+        parts = np.abs(found - expected) / size
+    largest: Array = np.where(np.isnan(parts), np.inf, parts).max(axis=1)
+    return largest
+
+
+def reference(model: Description, rows: Rows, dtype: str) -> tuple[Array, Array]:
+    """What the model predicts, (n, n_results), and the size that differences are relative to.
+
+    The size of a prediction is itself, at least 1 (for numbers the target's scale), times the sum
+    of |A| |W| + |b| of the last layer where that is above 1: what rounding is relative to. It is
+    held to what a float can be.
+    """
+    network, X = network_of(model).copy(dtype), encoded(model, rows, dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        output = network.predict_proba(X).astype(float)
+        A = network.forward(X).A[-2]
+        last = network.layers[-1]
+        summed = (np.abs(A) @ np.abs(last.W) + np.abs(last.b)).max(axis=1, keepdims=True)
+    unit = 1.0
+    if isinstance(model.model, TableModel):
+        predicted = model.model.decode(model.model.held(output))
+        if predicted.probabilities is not None:
+            output = predicted.probabilities
+        else:
+            output, unit = predicted.values[:, None], model.output.scale
+    elif model.output.task == "binary":
+        output = np.hstack([1.0 - output, output])
+    with np.errstate(over="ignore"):
+        size = np.maximum(np.abs(output), unit) * np.maximum(summed, 1.0)
+    return output, np.minimum(size, np.finfo(float).max)
+
+
+def network_of(model: Description) -> Network:
+    own = model.model
+    if isinstance(own, Network):
+        return own
+    network: Network = own.network if isinstance(own, TableModel) else own.to_network()
+    return network
+
+
+def encoded(model: Description, rows: Rows, dtype: str) -> Array:
+    """The rows as the network takes them, by the model's own encoding."""
+    own: Any = model.model
+    if isinstance(own, TableModel):
+        encoding = renamed(own.encoding)
+        names = [c.name for c in encoding.columns if not isinstance(c, SkippedColumn)]
+        listed = [dict(zip(names, row, strict=True)) for row in rows.as_sequences()]
+        marks = own.reading.get("missing", [])
+        table = as_table(frame_of_rows(listed), {"missing": marks})
+        return encoding.transform(table, np.dtype(dtype))
+    X = np.array(rows.cells, dtype=float)
+    encoder = getattr(own, "encoder_", None)
+    return (X if encoder is None else np.asarray(encoder.transform(X))).astype(dtype)
+
+
+def renamed(encoding: Encoding) -> Encoding:
+    """The encoding with columns called by their numbers, and categories that a table can hold."""
+    columns = []
+    for number, column in enumerate(encoding.columns):
+        named = replace(column, name=f"column {number}")
+        if isinstance(named, TextColumn):
+            named = replace(named, categories=tuple(in_tables(named.categories)))
+        columns.append(named)
+    target = f"column {len(columns)}"
+    return replace(encoding, target=target, columns=tuple(columns), spellings={})

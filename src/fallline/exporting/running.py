@@ -1,0 +1,74 @@
+"""Running an exported model in a process of its own."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fallline.arrays import Array
+from fallline.exporting.description import Description
+
+__all__ = ["Found", "NoRunnerError", "RunError", "from_json", "printed", "program"]
+
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an exported model predicts: ``numbers`` (n, n_results), and ``labels`` (n,) if any."""
+
+    numbers: Array
+    labels: Sequence[Any] | None = None
+
+
+class NoRunnerError(Exception):
+    """What would run the exported model is not on this machine; the message says what."""
+
+
+class RunError(Exception):
+    """The exported model does not run; the message has what was said."""
+
+
+def program(names: Sequence[str], what: str) -> str:
+    """The path of the first of these programs that is here. Raises NoRunnerError."""
+    for name in names:
+        found = shutil.which(name)
+        if found is not None:
+            return found
+    raise NoRunnerError(f"there is no {what} ({', '.join(names)}) on this machine")
+
+
+def printed(command: Sequence[str], folder: Path, given: str = "") -> str:
+    """What a command that runs in ``folder`` prints. Raises RunError where it fails.
+
+    Raises NoRunnerError where it cannot be started at all.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603
+            command,
+            cwd=folder,
+            input=given.encode(),
+            capture_output=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunError(f"{Path(command[0]).name} did not end within {SECONDS} s") from None
+    except OSError as reason:  # such as a folder where nothing may be run
+        raise NoRunnerError(f"{command[0]} cannot be run ({reason.strerror})") from None
+    if done.returncode:
+        told = done.stderr.decode(errors="replace").strip()
+        raise RunError(f"{Path(command[0]).name}: {told[-2000:] or done.returncode}")
+    return done.stdout.decode()
+
+
+def from_json(text: str, model: Description) -> Found:
+    """What a program printed: [numbers or probabilities, predictions or null]."""
+    numbers, labels = json.loads(text)
+    found = np.asarray(numbers, dtype=float).reshape(-1, model.n_results)
+    return Found(found, labels if model.output.has_classes else None)
