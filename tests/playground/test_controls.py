@@ -4,6 +4,7 @@
 """
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,19 @@ def choose_data(page: Any, server: Server, kind: str) -> None:
 # ---- lists
 
 
-LISTS = {"optimizer": "training", "schedule": "training", "init": "network"}
+LISTS = {
+    "optimizer": "training",
+    "schedule": "training",
+    "gradient": "training",
+    "init": "network",
+}
 
 
 def test_every_choice_of_a_list_is_taken(page, server) -> None:
     for name, part in LISTS.items():
-        values = page.locator(f"#{name} option").evaluate_all("all => all.map(one => one.value)")
+        values = page.locator(f"#{name} option").evaluate_all(
+            "all => all.filter(one => !one.hidden).map(one => one.value)"
+        )
         assert len(values) >= 6
         for value in [*values[1:], values[0]]:
             page.select_option(f"#{name}", value)
@@ -96,6 +104,7 @@ def test_every_data_set_is_made(page, server) -> None:
 
 
 def test_batch_size_and_loss(page, server) -> None:
+    page.select_option("#on-change", "reset")
     page.select_option("#batch", "4")
     server.until(page, lambda d: d.batch_size == 4)
     page.select_option("#step-kind", "batch")
@@ -117,6 +126,7 @@ NUMBERS = [
     ("epochs", "training", "epochs", 1234),
     ("l2", "training", "l2", 0.015),
     ("l1", "training", "l1", 0.003),
+    ("dropout", "training", "dropout", 0.25),
     ("seed", "network", "seed", 41),
 ]
 
@@ -210,13 +220,13 @@ def test_inputs_are_chosen(page, server) -> None:
 
 
 def test_a_row_is_looked_at(page, server) -> None:
-    page.fill("#row", "3")
+    page.fill("#row", "2")
     page.press("#row", "Enter")
     wait(page, "document.querySelectorAll('.neuron.input .number-under')[1].textContent === '1'")
     shown = page.locator(".neuron.input .number-under").all_inner_texts()
     assert [float(text) for text in shown] == [1, 1, 0]
     page.locator("#predictions [data-part=train] tr").nth(4).click()
-    wait(page, "document.getElementById('row').value === '5'")
+    wait(page, "document.getElementById('row').value === '4'")
     box = page.locator("#surface").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.32, box["y"] + box["height"] * 0.72)
     page.wait_for_timeout(200)
@@ -238,7 +248,7 @@ def test_a_neuron_that_is_pointed_at_is_shown_in_the_large(page) -> None:
 
     before = picture()
     page.hover("[data-neuron='1-1']")
-    wait(page, "document.getElementById('output-title').textContent.includes('neuron 2')")
+    wait(page, "document.getElementById('output-title').textContent.includes('neuron 1')")
     assert picture() != before
     page.mouse.move(5, 5)
     wait(page, "document.getElementById('output-title').textContent === 'Output'")
@@ -290,36 +300,92 @@ def test_two_features_are_chosen_to_look_at(page, server) -> None:
 
 
 def test_the_speed_of_playing(page, server) -> None:
-    page.select_option("#speed", "1")
+    page.select_option("#speed", "60")
     page.click("#play")
     wait_epoch(page, "> 2")
+    assert epoch(page) < 1000
     page.select_option("#speed", "0")  # as fast as it goes, while it plays
     wait_epoch(page, "> 3000")
     page.click("#play")
     wait(page, "!playing()")
-    assert epoch(page) == server.descent.epoch
+    server.until(page, lambda d: epoch(page) == d.epoch)
+
+
+def test_play_takes_the_chosen_time_begins_slowly_and_stops(page) -> None:
+    page.select_option("#data-kind", "circles")
+    page.wait_for_selector("[data-neuron='1-5']")
+    page.select_option("#speed", "3")
+    began = time.perf_counter()
+    page.click("#play")
+    wait_epoch(page, ">= 50")
+    half = time.perf_counter() - began
+    wait(page, "!playing()")
+    whole = time.perf_counter() - began
+    assert epoch(page) == 100  # a whole run, and no further
+    assert 2.5 < whole < 6
+    assert half > 0.6 * whole
+    assert page.inner_text("#play") == "Go on"
+    page.click("#play")
+    wait_epoch(page, "> 100")
+    wait(page, "!playing()")
+    assert epoch(page) == 200
+
+
+def test_a_changed_setting_never_leaves_an_old_number(page) -> None:
+    """It trains the run again, starts again, or goes on from here and says so in the curves."""
+    whole_run(page)
+    page.select_option("#on-change", "reset")
+    page.select_option("#schedule", "cosine")
+    wait_epoch(page, "=== 0")
+    page.select_option("#on-change", "on")
+    page.click("#step")
+    wait_epoch(page, "=== 1")
+    page.select_option("#schedule", "constant")
+    page.click("#step")
+    wait_epoch(page, "=== 2")
+    page.wait_for_selector(".dash.mark", state="visible")  # the mark of a change along the run
+    page.select_option("#on-change", "run")
+    page.select_option("#gradient", "published")
+    wait_epoch(page, "=== 20000")
+    published = page.inner_text("#figure-train")
+    page.select_option("#gradient", "right")
+    wait(
+        page, f"document.getElementById('figure-train').textContent !== {published!r} && !playing()"
+    )
+
+
+def test_an_optimiser_brings_its_usual_rate(page) -> None:
+    page.select_option("#optimizer", "adam")
+    wait(page, "document.getElementById('rate-number').value === '0.02'")
+    assert "0.02" in page.inner_text("#usual-rate")
+    wait_epoch(page, "=== 20000")
+    assert page.inner_text("#figure-test-score") == "100 %"
+    page.select_option("#optimizer", "gradient_descent")
+    wait(page, "document.getElementById('rate-number').value === '1.6'")
 
 
 def test_what_is_looked_at_is_in_the_address(page) -> None:
-    weights(page, "1-1")
     page.click("#tab-seeds")
-    page.select_option("#speed", "200")
+    page.select_option("#speed", "30")
+    page.select_option("#on-change", "on")
     page.select_option("#step-kind", "sample")
-    for box in ("dragging", "sharp", "test-points", "log"):
+    for box in ("sharp", "test-points", "log"):
         page.click(f"#{box}")
-    page.fill("#row", "4")
+    page.fill("#row", "3")
     page.press("#row", "Enter")
     wait(page, "document.querySelectorAll('.neuron.input .number-under')[0].textContent === '1'")
     wait(page, "document.querySelectorAll('#predictions tr.chosen').length === 1")
+    weights(page, "1-1")
     page.wait_for_timeout(600)  # the address is written a moment after the last change
     page.reload()
     page.wait_for_selector("#inspector .value")
     wait(page, "document.getElementById('tab-seeds').getAttribute('aria-selected') === 'true'")
-    assert page.input_value("#speed") == "200"
+    assert page.input_value("#speed") == "30"
+    assert page.input_value("#on-change") == "on"
     assert page.input_value("#step-kind") == "sample"
-    wait(page, "document.getElementById('row').value === '4'")
-    assert page.inner_text("#inspector h3") == "Neuron 2 of layer 1"
-    for box, on in (("dragging", False), ("sharp", True), ("test-points", False), ("log", False)):
+    wait(page, "document.getElementById('row').value === '3'")
+    assert page.inner_text("#inspector h3") == "Neuron 1 of layer 1"
+    for box, on in (("sharp", True), ("test-points", False), ("log", False)):
         assert page.is_checked(f"#{box}") == on
 
 
@@ -356,7 +422,7 @@ def test_points_are_drawn_erased_and_removed(page, server) -> None:
     choose_data(page, server, "drawn")
     box = page.locator("#surface").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.select_option("#draw-class", "1")
+    page.click("#draw-1")
     page.mouse.move(x - 60, y)
     page.mouse.down()
     for step in range(1, 9):
@@ -364,7 +430,7 @@ def test_points_are_drawn_erased_and_removed(page, server) -> None:
     page.mouse.up()
     server.until(page, lambda d: len(d.setup.data.points) > 8)
     drawn = len(server.descent.setup.data.points)
-    page.select_option("#draw-class", "-1")
+    page.click("#draw-erase")
     page.mouse.click(x - 60, y)
     server.until(page, lambda d: len(d.setup.data.points) < drawn)
     page.click("#clear")
@@ -412,10 +478,9 @@ def test_a_network_with_parts_of_ones_own(browser) -> None:
     while True:
         for cell in page.locator("#stage [data-cell]").all()[:3]:
             cell.hover()
-        before = page.inner_text("#stage-count")
-        page.click("#stage-next")
-        if page.inner_text("#stage-count") == before:
+        if page.is_disabled("#stage-next"):
             break
+        page.click("#stage-next")
     page.close()
     own.close()
     assert said == []
@@ -434,7 +499,7 @@ def test_no_control_is_left_out(page, server) -> None:
         )
     assert len(seen) > 70
     named = set(re.findall(r"[\w²π-]+", TESTS))
-    built = {"-number", "export-", "input-", "data-"}
+    built = {"-number", "export-", "input-", "data-", "draw-", "task-"}
     left = {
         name
         for name in seen - named

@@ -156,7 +156,8 @@ def test_trace_goes_on_from_a_state() -> None:
 
 def test_the_slips_are_the_lessons() -> None:
     made = Descent(
-        Setup(training=TrainingSetup(slips=True, epochs=50)), make_problem(DataSetup(), None, None)
+        Setup(training=TrainingSetup(gradient="published", epochs=50)),
+        make_problem(DataSetup(), None, None),
     )
     network = made.network.copy()
     assert np.array_equal(made.gradient(), published_gradient(network, TRAIN_X, TRAIN_Y[:, None]))
@@ -170,7 +171,7 @@ def test_the_slips_are_the_lessons() -> None:
     train_as_published(network, TRAIN_X, TRAIN_Y, learning_rate=1.6, epochs=50, record_every=10)
     assert np.array_equal(made.network.parameters, network.parameters)
     with pytest.raises(ParameterError, match="sigmoid"):
-        descent(slips=True)
+        descent(gradient="published")
 
 
 @pytest.mark.parametrize("method", ["complex_step", "central"])
@@ -353,3 +354,34 @@ def test_seeds_are_told_piece_by_piece(client: Client) -> None:
         results += message["results"]
         done = message.get("done", False)
     assert len(results) == 100
+
+
+WRONG_PARTS = {
+    "sum": [(1, "W"), (1, "b"), (2, "W"), (2, "b")],
+    "no_slope": [(1, "W"), (1, "b")],
+    "z_for_a": [(2, "W")],
+    "no_bias": [(1, "b"), (2, "b")],
+    "sign": [(1, "W"), (1, "b")],
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_PARTS)
+def test_a_wrong_gradient_is_wrong_where_it_says(kind: str) -> None:
+    made = Descent(
+        Setup(training=TrainingSetup(gradient=kind)), make_problem(DataSetup(), None, None)
+    )
+    found = microscope.check(made, "complex_step")
+    wrong = [(part["layer"], part["kind"]) for part in found["parts"] if not part["passed"]]
+    assert wrong == WRONG_PARTS[kind]
+    before = made.network.parameters.copy()
+    gradient = made.gradient()
+    made.step("epoch")
+    assert np.allclose(made.network.parameters, before - 1.6 * gradient)
+
+
+def test_targets_are_those_of_the_page() -> None:
+    targets = (0, 1, 0, 1, 0, 1, 0, 1)
+    made = make_problem(DataSetup(targets=targets), None, None)
+    assert tuple([*made.y, *made.y_test]) == targets
+    with pytest.raises(ParameterError, match="8 zeros and ones"):
+        make_problem(DataSetup(targets=(1, 0)), None, None)

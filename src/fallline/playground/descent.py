@@ -17,15 +17,15 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core import metrics
-from fallline.core.backprop import Backprop, loss_and_gradient
+from fallline.core.backprop import loss_and_gradient
 from fallline.core.network import Network
 from fallline.core.optimizers import rate_at
 from fallline.core.penalties import Penalty
 from fallline.core.samples import Samples
 from fallline.engine import serves
 from fallline.errors import ParameterError
-from fallline.lesson import with_slips
 from fallline.playground.limits import MAX_PARAMETERS
+from fallline.playground.mistakes import spoilt
 from fallline.playground.problems import Problem
 from fallline.playground.setup import Setup, make_optimizer
 from fallline.training.divergence import ran_away, runaway_message
@@ -111,7 +111,7 @@ class Descent:
     def __init__(self, setup: Setup, problem: Problem, start: Network | None = None) -> None:
         self.setup, self.problem = setup, problem
         self.network = new_network(setup, problem) if start is None else start.copy()
-        check_slips(setup, self.network)
+        check_gradient(setup, self.network)
         self.rows = self.network.samples(problem.X, self.targets(problem.y))
         self.test = None
         if len(problem.X_test):
@@ -131,7 +131,7 @@ class Descent:
 
     def arrange(self, setup: Setup) -> None:
         """Take other training settings from here on; the network and its way stay."""
-        check_slips(setup, self.network)
+        check_gradient(setup, self.network)
         n, size = len(self.rows), setup.training.batch_size
         self.batch_size = min(size or n, n)
         steps = setup.training.epochs * -(-n // self.batch_size)
@@ -153,7 +153,14 @@ class Descent:
     @cached_property
     def plan(self) -> StepSetup:
         return StepSetup(
-            self.network, self.rows, self.optimizer, self.position, self.batch_size, self.penalty
+            self.network,
+            self.rows,
+            self.optimizer,
+            self.position,
+            self.batch_size,
+            self.penalty,
+            dropout=self.setup.training.dropout,
+            seed=self.setup.network.seed,
         )
 
     @property
@@ -210,9 +217,9 @@ class Descent:
         if self.cursor is not None:
             self.finish_epoch()
             count -= 1
-        if self.setup.training.slips:
+        if self.spoilt:
             for _ in range(count):
-                self.published_step(None)
+                self.spoilt_epoch()
         elif count:
             steps = self.compiled if self.by_engine else self.reference
             if steps.full:
@@ -253,8 +260,8 @@ class Descent:
 
     def update(self, rows: Array) -> None:
         """One update on these rows, the next ones of the epoch."""
-        if self.setup.training.slips:
-            self.published_step(rows)
+        if self.spoilt:
+            self.spoilt_step(rows)
         else:
             self.reference.step(rows, want_loss=False)
         order, at = self.cursor or (rows, 0)
@@ -263,22 +270,32 @@ class Descent:
             self.cursor = None
             self.position.epoch += 1
 
-    def published_step(self, rows: Array | None) -> None:
-        """One update along the published gradient, slips and all."""
-        gradient = self.published_gradient(rows)
+    @property
+    def spoilt(self) -> bool:
+        """Whether a wrong gradient is in use."""
+        return self.setup.training.gradient != "right"
+
+    def spoilt_epoch(self) -> None:
+        for rows in [None] if self.plan.full else self.plan.batches():
+            self.spoilt_step(rows)
+
+    def spoilt_step(self, rows: Array | None) -> None:
+        """One update along the wrong gradient."""
+        gradient = self.spoilt_gradient(rows)
         network, position = self.network, self.position
         self.optimizer.update(
             network.parameters, gradient, position.state, position.step, network.is_weight
         )
         position.step += 1
 
-    def published_gradient(self, rows: Array | None) -> Array:
+    def spoilt_gradient(self, rows: Array | None) -> Array:
         part = slice(None) if rows is None else rows
-        step = Backprop(self.network, len(self.rows.X[part]), self.penalty)
-        step.load(self.rows.X[part])
-        step.forward()
-        step.backward(self.rows.Y[part])
-        return with_slips(self.network, step)
+        network, kind = self.network, self.setup.training.gradient
+        with np.errstate(over="ignore", invalid="ignore"):
+            gradient = spoilt(kind, network, self.rows.X[part], self.rows.Y[part])
+        if self.penalty:
+            gradient += self.penalty.slope(network.is_weight * network.parameters)
+        return gradient
 
     # ---- what is noted on the way
 
@@ -334,9 +351,9 @@ class Descent:
         return metrics.score(task, Y, output)
 
     def gradient(self) -> Array:
-        """The gradient on all training rows, (n_parameters,); the published one with the slips."""
-        if self.setup.training.slips:
-            return self.published_gradient(None)
+        """The gradient in use on all training rows, (n_parameters,), without dropout."""
+        if self.spoilt:
+            return self.spoilt_gradient(None)
         with np.errstate(over="ignore", invalid="ignore"):
             return loss_and_gradient(self.network, self.rows.X, self.rows.Y, None, self.penalty)[1]
 
@@ -403,17 +420,25 @@ def new_network(setup: Setup, problem: Problem) -> Network:
             f"this network has {n_parameters:,} parameters; the playground takes up to "
             f"{MAX_PARAMETERS:,}. Use fewer neurons, or `fallline train`"
         )
-    return Network(
+    zeros = setup.network.init == "zeros"
+    network = Network(
         sizes,
         hidden=setup.network.activations,
         loss=name,
-        init=setup.network.init or None,
+        init=None if zeros else setup.network.init or None,
         seed=setup.network.seed,
     )
+    if zeros:
+        network.parameters[:] = 0.0
+    return network
 
 
-def check_slips(setup: Setup, network: Network) -> None:
-    if setup.training.slips and set(network.activations) != {"sigmoid"}:
+def check_gradient(setup: Setup, network: Network) -> None:
+    if setup.training.gradient == "published" and set(network.activations) != {"sigmoid"}:
         raise ParameterError(
             "the published update needs sigmoid in every layer and binary cross-entropy"
+        )
+    if setup.training.gradient != "right" and setup.training.dropout:
+        raise ParameterError(
+            "a wrong gradient is tried without dropout: set dropout to 0, or the gradient to right"
         )

@@ -72,7 +72,14 @@ def cells(descent: Descent) -> list[str]:
         f"    loss={network.loss.name!r},\n    init={network.init!r},\n    seed={seed},\n)",
     ]
     every = max(1, setup.training.epochs // 20)
-    if setup.training.slips:
+    if setup.network.init == "zeros":
+        parts.append("net.parameters = np.zeros(net.n_parameters)")
+    wrong = setup.training.gradient
+    if wrong not in ("right", "published"):
+        raise ParameterError(
+            "a script trains with the right gradient: set the gradient to right, then export"
+        )
+    if wrong == "published":
         parts.append(
             "# the published update, both slips kept\n"
             "from fallline.lesson import train_as_published\n\n"
@@ -89,6 +96,7 @@ def cells(descent: Descent) -> list[str]:
             f"    optimizer=optimizer,\n    epochs={setup.training.epochs},\n"
             f"    batch_size={descent.batch_size},\n    l2={setup.training.l2!r},\n"
             f"    l1={setup.training.l1!r},\n"
+            f"    dropout={setup.training.dropout!r},\n"
             f"    seed={seed},\n    record_every={every},\n)"
         )
     shown = 'print(f"loss {history.loss[0]:.6f} to {history.loss[-1]:.6f}")'

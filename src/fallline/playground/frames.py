@@ -13,6 +13,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.activations import ACTIVATIONS
+from fallline.data.columns import NumberColumn
 from fallline.playground.descent import Descent
 from fallline.playground.problems import Problem, lift
 
@@ -179,10 +180,24 @@ def problem_facts(descent: Descent) -> dict[str, Any]:
             "train": rows(problem.X, problem.y),
             "test": rows(problem.X_test, problem.y_test),
         },
+        "scales": scales(problem),
         "notes": [] if problem.encoding is None else problem.encoding.notes,
     }
     cleaned: dict[str, Any] = clean(facts)
     return cleaned
+
+
+def scales(problem: Problem) -> list[tuple[float, float]]:
+    """For each feature the mean and scale by which x * scale + mean is its column's own number."""
+    plain = [(0.0, 1.0)] * len(problem.features)
+    if problem.encoding is None:
+        return plain
+    numbers = {
+        column.name: (column.mean, column.scale)
+        for column in problem.encoding.columns
+        if isinstance(column, NumberColumn)
+    }
+    return [numbers.get(name, (0.0, 1.0)) for name in problem.features]
 
 
 def points(X: Array, y: Array, view: tuple[int, int]) -> Array:

@@ -26,7 +26,7 @@ def landscape(descent: Descent) -> dict[str, Any]:
     """
     theta = descent.network.parameters
     way = np.array(descent.track.theta) - theta
-    axes = directions(way, descent.setup.network.seed)
+    axes, spread = directions(way, descent.setup.network.seed)
     path = way @ axes.T
     reach = 1.15 * np.abs(path).max(axis=0)
     smallest = 0.25 * max(1.0, float(np.linalg.norm(theta)))
@@ -56,23 +56,31 @@ def landscape(descent: Descent) -> dict[str, Any]:
             "path": path,
             "epoch": descent.track.epoch,
             "reach": reach,
+            "spread": spread,
             "rows": len(X),
         }
     )
     return cleaned
 
 
-def directions(way: Array, seed: int) -> Array:
-    """Two orthogonal unit vectors, (2, n_parameters)."""
+def directions(way: Array, seed: int) -> tuple[Array, list[float] | None]:
+    """Two orthogonal unit vectors, (2, n_parameters), and their shares of the path's spread.
+
+    The shares are those of the squared distances from the path's end; None for random vectors.
+    """
     generator = np.random.default_rng(seed)
     axes: list[Array] = []
+    shares: list[float] | None = None
     if len(way) > 2 and np.isfinite(way).all():
         _, spread, components = np.linalg.svd(way, full_matrices=False)
         axes = [c for c, s in zip(components, spread, strict=True) if s > 1e-12][:2]
+        if axes:
+            squares = np.square(spread) / np.square(spread).sum()
+            shares = [float(share) for share in [*squares, 0.0][:2]]
     while len(axes) < 2:
         axis: Array = generator.standard_normal((int(way.shape[1]),))
         for other in axes:
             axis = axis - float(axis @ other) * other
         length = float(np.linalg.norm(axis))
         axes.append(axis / length if length > 1e-12 else axis)
-    return np.array(axes)
+    return np.array(axes), shares

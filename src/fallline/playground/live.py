@@ -69,6 +69,7 @@ class Live:
             "setup": self.on_setup,
             "reset": self.on_reset,
             "play": self.on_play,
+            "advance": self.on_advance,
             "pause": self.on_pause,
             "step": self.on_step,
             "back": self.on_back,
@@ -206,6 +207,17 @@ class Live:
                 await asyncio.sleep(max(0.0, 1 / FRAMES_PER_SECOND - (clock() - began)))
         except FalllineError as error:
             await self.send({"type": "error", "id": None, "message": str(error)})
+
+    async def on_advance(self, message: dict[str, Any]) -> None:
+        """So many epochs, or as many as fit into a piece; the page paces itself by asking."""
+        epochs = integer(1, 10**9)("epochs", message.get("epochs"))
+        await self.stop(self.going)
+        async with self.lock:
+            descent = self.session.there()
+            if message.get("first") is True:
+                descent.keep()
+            await self.work(descent.advance, epochs, PIECE)
+            await self.send_frame(playing=False)
 
     async def on_pause(self, message: dict[str, Any]) -> None:
         self.session.there()

@@ -42,13 +42,13 @@ def traced(descent: Descent, kind: str) -> tuple[Trace, Array]:
         state=descent.position.state,
         step=descent.position.step,
     )
-    return (published(descent, result, rows) if descent.setup.training.slips else result), rows
+    return (spoilt(descent, result, rows) if descent.spoilt else result), rows
 
 
-def published(descent: Descent, right: Trace, rows: Array) -> Trace:
-    """The same update with the published gradient."""
+def spoilt(descent: Descent, right: Trace, rows: Array) -> Trace:
+    """The same update with the wrong gradient in use."""
     network = descent.network
-    gradient = descent.published_gradient(rows)
+    gradient = descent.spoilt_gradient(rows)
     theta, change = network.parameters.copy(), gradient.copy()
     state = {name: values.copy() for name, values in descent.position.state.items()}
     descent.optimizer.update(theta, change, state, descent.position.step, network.is_weight)
@@ -87,7 +87,8 @@ def next_update(descent: Descent, kind: str) -> dict[str, Any]:
         "n_rows": len(rows),
         "kind": kind,
         "step": descent.position.step,
-        "slips": descent.setup.training.slips,
+        "gradient": descent.setup.training.gradient,
+        "dropout": descent.setup.training.dropout,
         "state": state_terms(descent),
         "constants": constants(descent.optimizer),
     }
@@ -128,7 +129,7 @@ def check(descent: Descent, method: Any) -> dict[str, Any]:
     if method not in ("complex_step", "central"):
         raise ParameterError(f"method must be complex_step or central, not {method!r:.40}")
     rows = np.arange(min(len(descent.rows), ROWS_CHECKED))
-    gradient = descent.published_gradient(rows) if descent.setup.training.slips else None
+    gradient = descent.spoilt_gradient(rows) if descent.spoilt else None
     result = check_gradients(
         descent.network,
         descent.rows.X[rows],

@@ -21,6 +21,7 @@ from fallline.playground.setup import DataSetup
 __all__ = ["Problem", "lift", "make_problem", "table_problem"]
 
 HERE = Path(__file__).parent / "data"  # its README.md names the sources
+LOGIC = ("and", "or", "xor")
 FILES = {"iris": ("iris.csv", "species"), "digits": ("digits.csv.gz", "digit")}
 
 
@@ -70,8 +71,10 @@ def make_problem(data: DataSetup, table: Table | None, given: Problem | None) ->
     if data.kind == "drawn":
         return lifted(drawn(data), data.inputs)
     if data.kind == "truth_table":
-        return truth_table()
-    return lifted(MAKERS[data.kind](data, np.random.default_rng(data.seed)), data.inputs)
+        return retargeted(truth_table(), data.targets)
+    made = MAKERS[data.kind](data, np.random.default_rng(data.seed))
+    listed = data.kind in LOGIC and data.noise == 0  # four rows, each with a target of its own
+    return lifted(retargeted(made, data.targets if listed else ()), data.inputs)
 
 
 # ---- what the network is given of a point
@@ -117,6 +120,19 @@ def truth_table() -> Problem:
         ("0", "1"),
         target="first AND last",
     )
+
+
+def retargeted(problem: Problem, targets: Sequence[int]) -> Problem:
+    """The problem with these targets, of the training rows and then of the test rows."""
+    if not targets:
+        return problem
+    n = len(problem.y)
+    if len(targets) != n + len(problem.y_test):
+        raise ParameterError(
+            f"data.targets must be {n + len(problem.y_test)} zeros and ones, one for each row"
+        )
+    y = np.array(targets, dtype=float)
+    return replace(problem, y=y[:n], y_test=y[n:])
 
 
 # ---- made ones, in two features of about unit size

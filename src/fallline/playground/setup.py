@@ -23,6 +23,7 @@ from fallline.playground.limits import (
     MAX_NEURONS,
     MAX_POINTS,
 )
+from fallline.playground.mistakes import GRADIENTS
 
 __all__ = [
     "INPUTS",
@@ -61,6 +62,7 @@ class DataSetup:
     """Which rows. ``points`` are drawn ones, (x1, x2, class); ``view`` the two features shown.
 
     ``inputs`` are what a made or drawn set gives to the network, by their names in INPUTS.
+    ``targets``, where there are any, replace those of a truth table or a logical operation.
     """
 
     kind: str = "truth_table"
@@ -72,11 +74,15 @@ class DataSetup:
     target: str = ""
     inputs: tuple[str, ...] = ("x1", "x2")
     view: tuple[int, int] = (0, 2)
+    targets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class NetworkSetup:
-    """The hidden layers, each with its activation; the initialiser ("" for the usual) and seed."""
+    """The hidden layers, each with its activation; the initialiser and seed.
+
+    ``init`` "" is the usual initialiser, "zeros" sets every weight to 0.
+    """
 
     hidden: tuple[int, ...] = (2,)
     activations: tuple[str, ...] = ("sigmoid",)
@@ -86,7 +92,10 @@ class NetworkSetup:
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """How to train; ``batch_size`` 0 is the full batch, ``epochs`` the length of a whole run."""
+    """How to train; ``batch_size`` 0 is the full batch, ``epochs`` the length of a whole run.
+
+    ``gradient`` is "right", or a wrong one of :mod:`fallline.playground.mistakes`.
+    """
 
     loss: str = "auto"
     optimizer: str = "gradient_descent"
@@ -97,7 +106,8 @@ class TrainingSetup:
     l2: float = 0.0
     l1: float = 0.0
     epochs: int = 20_000
-    slips: bool = False
+    dropout: float = 0.0
+    gradient: str = "right"
 
 
 @dataclass(frozen=True)
@@ -173,12 +183,6 @@ def text(most: int) -> Check:
     return check
 
 
-def flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ParameterError(f"{name} must be true or false, not {value!r:.60}")
-    return value
-
-
 def several(check: Check, low: int, high: int) -> Check:
     def check_all(name: str, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or not low <= len(value) <= high:
@@ -211,11 +215,12 @@ CHECKS: dict[type, dict[str, Check]] = {
         "target": text(200),
         "inputs": distinct(several(choice(INPUTS), 1, len(INPUTS))),
         "view": several(integer(0, 100_000), 2, 2),
+        "targets": several(integer(0, 1), 0, 8),
     },
     NetworkSetup: {
         "hidden": several(integer(1, MAX_NEURONS), 0, MAX_HIDDEN_LAYERS),
         "activations": several(activation, 0, MAX_HIDDEN_LAYERS),
-        "init": choice(["", *INITIALIZERS]),
+        "init": choice(["", *INITIALIZERS, "zeros"]),
         "seed": SEED,
     },
     TrainingSetup: {
@@ -228,7 +233,8 @@ CHECKS: dict[type, dict[str, Check]] = {
         "l2": number(0, 1e6),
         "l1": number(0, 1e6),
         "epochs": integer(1, MAX_EPOCHS),
-        "slips": flag,
+        "dropout": number(0, 0.9),
+        "gradient": choice(GRADIENTS),
     },
 }
 
