@@ -382,6 +382,6 @@ def test_a_wrong_gradient_is_wrong_where_it_says(kind: str) -> None:
 def test_targets_are_those_of_the_page() -> None:
     targets = (0, 1, 0, 1, 0, 1, 0, 1)
     made = make_problem(DataSetup(targets=targets), None, None)
-    assert tuple([*made.y, *made.y_test]) == targets
+    assert np.array_equal([*made.y, *made.y_test], targets)
     with pytest.raises(ParameterError, match="8 zeros and ones"):
         make_problem(DataSetup(targets=(1, 0)), None, None)
