@@ -1,8 +1,7 @@
-"""What the page computes by itself is what Fallline computes: in Node, over everything it offers."""
+"""What the page computes by itself is what Fallline computes: in Node, over all that it offers."""
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
 from typing import Any
@@ -34,8 +33,6 @@ SCHEDULES = ["constant", "step", "exponential", "cosine", "inverse_scaling", "wa
 SCHEDULES += ["one_cycle"]
 STARTS = ["", "uniform", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "zeros"]
 RATES = {"gradient_descent": 0.1, "momentum": 0.02, "nesterov": 0.02, "rmsprop": 0.003}
-
-
 
 
 @dataclass(frozen=True)
@@ -188,9 +185,11 @@ def runs() -> list[Run]:
     penalties = {"l2": 0.01, "l1": 0.001}
     made += [
         # near its end Adam divides small differences of gradients by small numbers
-        Run(more={"l2": 0.01}, optimizer="momentum"), Run(more={"l2": 0.01}, batch_size=7, epochs=100),
+        Run(more={"l2": 0.01}, optimizer="momentum"),
+        Run(more={"l2": 0.01}, batch_size=7, epochs=100),
         # a weight that L1 has brought to zero jumps about it, so a last bit is soon seen
-        Run(more=penalties, optimizer="gradient_descent", epochs=50), Run(more=penalties, epochs=50),
+        Run(more=penalties, optimizer="gradient_descent", epochs=50),
+        Run(more=penalties, epochs=50),
         Run(more={"dropout": 0.2}), Run(more={"dropout": 0.5}, batch_size=16, hidden=(8, 8)),
         Run({"kind": "gaussians", "n": 60}, loss="squared_error"),
         Run({"kind": "truth_table"}, (2,), "sigmoid", "uniform", 0, "auto", "gradient_descent",
@@ -284,9 +283,7 @@ def number(value: Any) -> Any:
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["sample", "batch"])
-def test_the_microscope_shows_the_numbers_of_trace(
-    compute: Computing, run: Run, kind: str
-) -> None:
+def test_the_microscope_shows_the_numbers_of_trace(compute: Computing, run: Run, kind: str) -> None:
     messages = [{"type": "setup", "setup": run.setup}, {"type": "step", "kind": "batch"}]
     said = talk(compute, *messages, {"type": "microscope", "kind": kind, "id": 1})
     facts, frame = fact(said, "microscope")["facts"], fact(said, "frame")
@@ -398,8 +395,9 @@ def test_frames_tell_what_is_there(compute: Computing) -> None:
 
 def test_most_seeds_find_the_truth_table(compute: Computing) -> None:
     for more in ({}, {"batch_size": 2}, {"schedule": "cosine"}, {"dropout": 0.01}):
+        rate = {"learning_rate": 1.6, **more}
         run = Run({"kind": "truth_table"}, (2,), "sigmoid", "uniform", 0, "auto",
-                  "gradient_descent", epochs=1_500, more={"learning_rate": 1.6, **more})  # fmt: skip
+                  "gradient_descent", epochs=1_500, more=rate)  # fmt: skip
         said = talk(compute, {"type": "setup", "setup": run.setup},
                     {"type": "seeds", "setup": run.setup, "id": 5})  # fmt: skip
         results = [result for m in said if m["type"] == "seeds" for result in m["results"]]
@@ -503,7 +501,7 @@ def test_json_lines_are_read(compute: Computing) -> None:
 
 def test_what_is_doubtful_in_a_table_is_told(compute: Computing) -> None:
     rows = [
-        f"{i},2024-{i % 12 + 1:02}-{i % 28 + 1:02},\"{i},5\",word{i},{i % 3},{'ab'[i % 2]}"
+        f'{i},2024-{i % 12 + 1:02}-{i % 28 + 1:02},"{i},5",word{i},{i % 3},{"ab"[i % 2]}'
         for i in range(60)
     ]
     text = "id,day,price,word,x,kind\n" + "\n".join(rows)

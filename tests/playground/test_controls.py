@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fallline.playground.descent import Descent
+from fallline.playground.problems import lift
 
 import fallline as fl
 from fallline.playground import Playground
-from fallline.playground.descent import Descent
-from fallline.playground.problems import lift
 from fallline.playground.starts import start_from_arrays
 
 from .browsing import epoch, needs_browser, wait, wait_epoch, weights, whole_run

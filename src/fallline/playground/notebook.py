@@ -7,6 +7,7 @@ is imported only when a widget is made.
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,11 @@ def widget_class() -> Any:
 def network_from(standing: Mapping[str, Any], theta: bytes) -> Network:
     """The network that a page tells of. Raises FalllineError where it tells of none."""
     try:
-        init = standing["init"]
+        init, sizes = standing["init"], [int(size) for size in standing["sizes"]]
+        if 8 * sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)) != len(theta):
+            raise ShapeError(f"{len(theta)} bytes are not its parameters")
         network = Network(
-            [int(size) for size in standing["sizes"]],
+            sizes,
             hidden=[str(name) for name in standing["hidden"]],
             loss=standing["loss"],
             init=None if init in ("", "zeros") else init,

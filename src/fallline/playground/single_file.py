@@ -1,7 +1,7 @@
 """The playground as one HTML file: the page, what computes, the engine and the data, in one text.
 
-No bundler: ``link`` joins the page's modules into one script. The other parts lie in elements that no
-browser runs, engine and data packed (gzip, base64), so that data can never become script. The
+No bundler: ``link`` joins the page's modules into one script. The other parts lie in elements that
+no browser runs, engine and data packed (gzip, base64), so that data can never become script. The
 Content-Security-Policy in the file lets it run its own script and load nothing at all.
 """
 
@@ -118,7 +118,8 @@ def source_hash(text: str) -> str:
 # ---- modules to one script
 
 IMPORT = re.compile(
-    r'^import (?:\{([^}]*)\}|\* as (\w+)) from "(\.{1,2}/[\w./-]+\.js)";[ \t]*(?://.*)?$', re.MULTILINE
+    r'^import (?:\{([^}]*)\}|\* as (\w+)) from "(\.{1,2}/[\w./-]+\.js)";[ \t]*(?://.*)?$',
+    re.MULTILINE,
 )
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const|let) (\w+))", re.MULTILINE)
 LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
@@ -134,7 +135,9 @@ def link(entry: Path) -> str:
     order: list[Path] = []
     visit(entry.resolve(), order, ())
     names = {path: f"module{number}" for number, path in enumerate(order)}
-    script = '"use strict";\n(() => {\n' + "".join(wrapped(path, names) for path in order) + "})();\n"
+    script = (
+        '"use strict";\n(() => {\n' + "".join(wrapped(path, names) for path in order) + "})();\n"
+    )
     return checked(entry.name, script)
 
 
@@ -172,4 +175,6 @@ def wrapped(path: Path, names: dict[Path, str]) -> str:
     left = LEFT_OVER.search(text)
     if left:
         raise ValueError(f"{path.name}: the page's linker does not know {left[0]!r}")
-    return f"const {names[path]} = (() => {{ // {path.name}\n{text}return {{ {exports} }};\n}})();\n"
+    return (
+        f"const {names[path]} = (() => {{ // {path.name}\n{text}return {{ {exports} }};\n}})();\n"
+    )

@@ -69,9 +69,7 @@ def build(targets: list[Target], folder: Path, functions: list[tuple[Any, ...]])
     symbols = [library.symbol_of(*key) for key in functions]
     for compiled_for in dict.fromkeys(target.compiled_for for target in targets):
         group = [target for target in targets if target.compiled_for == compiled_for]
-        for target, codes in zip(
-            group, compiled(compiled_for, group, functions), strict=True
-        ):
+        for target, codes in zip(group, compiled(compiled_for, group, functions), strict=True):
             with tempfile.TemporaryDirectory() as place:
                 file = link(target, list(codes), symbols, Path(place), folder)
             print(f"{file} {file.stat().st_size:,} bytes", flush=True)

@@ -30,7 +30,8 @@ FUNCTIONS: list[tuple[Any, ...]] = [
     *((name, "float64") for name in ("train", "interleave", "predict", "lay_out", "shuffle")),
     ("descend", "float64", (3, 2, 1), (SIGMOID,), BINARY_CROSS_ENTROPY),  # the truth table's
 ]
-HEAD = """// What the engine's functions are given: records of 8-byte fields, in this order, and the numbers
+HEAD = """\
+// What the engine's functions are given: records of 8-byte fields, in this order, and the numbers
 // of its functions. Made by fallline.engine.build from engine/records.py and engine/codes.py.
 
 """
