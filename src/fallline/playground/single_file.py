@@ -128,8 +128,8 @@ LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 def link(entry: Path) -> str:
     """A module and all that it imports as one script, in which each is a function of its own.
 
-    Imports and exports stand at the beginning of a line, as ``import { a, b as c } from "./x.js";``,
-    ``import * as x from "./x.js";`` and ``export`` before a function, class or constant. Raises
+    Imports and exports begin a line: ``import { a, b as c } from "./x.js";``,
+    ``import * as x from "./x.js";``, and ``export`` before a function, class or constant. Raises
     ValueError for others, for a circle, and for what would end the script's element.
     """
     order: list[Path] = []
