@@ -65,7 +65,10 @@ const JOBS = {
   async talk({ messages, start }) {
     const { session, said } = open(start);
     session.hello();
-    for (const message of messages) await session.answer(message);
+    for (const message of messages) {
+      session.answer(message);
+      await session.idle();
+    }
     return said;
   },
   table: ({ name, text, data: chosen }) => problemOf(tableProblem(readTable(name, text), readSetup({ data: chosen }).data)),

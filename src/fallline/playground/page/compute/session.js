@@ -1,8 +1,8 @@
 // The state of the page's computing: the setup it chose, its rows, its descent, what it looks at;
 // and its answers to the page's messages.
 //
-// A message is {type, id, ...}; an answer bears the same id. Long work goes in short pieces, so that
-// the next message is heard. The page says when it has drawn a frame: while two are on their way no
+// A message is {type, id, ...}; an answer bears the same id. Messages are answered in their order;
+// long work goes on behind them in short pieces, so that the next one is heard. The page says when it has drawn a frame: while two are on their way no
 // further one is made, but the training goes on.
 
 import { checkGradients } from "./check.js";
@@ -41,23 +41,49 @@ export class Session {
     Object.assign(this, { engine, post, startSetup: readSetup(start.setup || USUAL), given: start.problem || null, givenTheta: start.theta || null });
     Object.assign(this, { textOf: start.table, version: start.version || "", table: null, tableUsed: null, descent: null });
     Object.assign(this, { parameter: null, row: 0, going: null, seeding: null, underWay: 0, known: "" });
-    this.readTables = {};
+    Object.assign(this, { readTables: {}, answered: Promise.resolve(), working: new Set() });
   }
 
   hello() { this.post({ type: "hello", session: "", setup: this.startSetup }); }
 
-  /** Do what a message asks; an error is told, and has changed nothing. */
-  async answer(message) {
+  /** Begin with the usual setup while the page builds its views: what it asks first is then there. */
+  warm() {
+    this.work(null, () => {
+      if (!(this.startSetup.data.kind in KEPT_TABLES)) this.take(this.startSetup);
+      if (this.descent) frame(this.descent, { parameter: null, row: 0, playing: false });
+    });
+  }
+
+  /** Do what a message asks, once the earlier ones are answered. */
+  answer(message) {
     const id = Number.isInteger(message?.id) ? message.id : null;
-    try {
+    this.answered = this.answered.then(() => this.told(id, async () => {
       const handler = message && Object.hasOwn(ANSWERS, message.type) ? ANSWERS[message.type] : null;
       if (!handler) throw new PageError(`there is no message of type ${shown(message?.type)}`);
       await handler(this, message, id);
-    } catch (error) {
+    }));
+    return this.answered;
+  }
+
+  /** Work that goes on while other messages are answered. */
+  work(id, task) {
+    const working = this.told(id, task).then(() => this.working.delete(working));
+    this.working.add(working);
+  }
+
+  /** An error is told, and has changed nothing. */
+  async told(id, task) {
+    try { await task(); } catch (error) {
       if (!(error instanceof PageError)) console.error(error);
       const told = error instanceof PageError ? error.message : `a fault of the page itself: ${error.message}`;
       this.post({ type: "error", id, message: told });
     }
+  }
+
+  /** Until all is answered and done. */
+  async idle() {
+    await this.answered;
+    await Promise.all(this.working);
   }
 
   /** The descent. Throws PageError before the first setup. */
@@ -268,17 +294,17 @@ const ANSWERS = {
     session.sendProblem(id);
     session.sendFrame(!done);
     session.post({ type: "retrained", id, done });
-    if (done) return undefined;
-    session.going = { over: false };
-    return session.goOn(session.going, id);
+    if (done) return;
+    const task = session.going = { over: false };
+    session.work(id, () => session.goOn(task, id));
   },
   async seeds(session, message, id) {
     const setup = readSetup(message.setup);
     await session.fetch(setup);
     const problem = session.problem(setup);
     session.stopSeeds();
-    session.seeding = { over: false };
-    return session.manySeeds(setup, problem, session.seeding, id);
+    const task = session.seeding = { over: false };
+    session.work(id, () => session.manySeeds(setup, problem, task, id));
   },
   microscope: told((descent, message) => nextUpdate(descent, message.kind)),
   check: told((descent, message) => checkGradients(descent, message.method)),

@@ -14,6 +14,7 @@ async function begin({ engine, start, rows, tables }) {
   const table = (name) => tables[name] && unpackedText(tables[name]);
   session = new Session(new Engine(module), { ...start, ...givenProblem(start, bytes), table }, post);
   session.hello();
+  session.warm();
 }
 
 self.onmessage = ({ data: message }) => {
