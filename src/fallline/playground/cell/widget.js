@@ -8,7 +8,10 @@ function render({ model, el }) {
   frame.falllineHost = {
     theme: theme(),
     address: () => model.get("address"),
-    setAddress(text) { model.set("address", text); model.save_changes(); },
+    setAddress(text) {
+      model.set("address", text);
+      model.save_changes();
+    },
     /** A network at rest: its architecture, and its parameters as bytes. */
     stands({ sizes, activations, loss }, { theta }, { network }) {
       const { init, seed } = network;

@@ -12,26 +12,43 @@ import { PageError, shown } from "./errors.js";
 import { Generator } from "./random.js";
 import { forward, gradientOf, lossesOf, mean, penaltyOf } from "./steps.js";
 
-const COMPLEX_STEP = 1e-30, DIFFERENCE_STEP = 1e-3, TOLERANCE = { complex_step: 1e-10, central: 1e-6 };
-const ROWS_CHECKED = 200, PARAMETERS_CHECKED = 400;
+const COMPLEX_STEP = 1e-30;
+const DIFFERENCE_STEP = 1e-3;
+const TOLERANCE = { complex_step: 1e-10, central: 1e-6 };
+const ROWS_CHECKED = 200;
+const PARAMETERS_CHECKED = 400;
 
 /** The gradient in use against numeric derivatives, on the first training rows. */
 export function checkGradients(descent, method) {
-  if (!(method in TOLERANCE)) throw new PageError(`method must be complex_step or central, not ${shown(method)}`);
-  const { network, penalty } = descent, X = descent.rows.X.first(ROWS_CHECKED), Y = descent.rows.Y.first(ROWS_CHECKED);
+  if (!(method in TOLERANCE))
+    throw new PageError(`method must be complex_step or central, not ${shown(method)}`);
+  const { network, penalty } = descent;
+  const X = descent.rows.X.first(ROWS_CHECKED);
+  const Y = descent.rows.Y.first(ROWS_CHECKED);
   const everything = Int32Array.from({ length: X.rows }, (_, i) => i);
-  const analytic = descent.spoilt ? descent.spoiltGradient(everything) : gradientOf(network, X, Y, penalty).gradient;
+  const analytic = descent.spoilt
+    ? descent.spoiltGradient(everything)
+    : gradientOf(network, X, Y, penalty).gradient;
   const chosen = new Generator(0).permutation(network.nParameters).slice(0, PARAMETERS_CHECKED);
   const derivative = method === "complex_step" ? complexStep : centralDifference;
-  const numeric = new Float64Array(network.nParameters).fill(NaN), asked = new Set(chosen);
+  const numeric = new Float64Array(network.nParameters).fill(NaN);
+  const asked = new Set(chosen);
   for (const j of asked) numeric[j] = derivative(network, X, Y, penalty, j);
   const parts = compared(network, analytic, numeric, asked, TOLERANCE[method]);
   const worst = parts.reduce((a, b) => (b.error > a.error ? b : a));
-  return { passed: parts.every((part) => part.passed), tolerance: TOLERANCE[method], error: worst.error, worst, parts, rows: X.rows };
+  return {
+    passed: parts.every((part) => part.passed),
+    tolerance: TOLERANCE[method],
+    error: worst.error,
+    worst,
+    parts,
+    rows: X.rows,
+  };
 }
 
 /** Whether L1's kink at a weight of 0 lies within reach. */
-const atZero = (network, penalty, j, reach) => penalty.l1 > 0 && network.isWeight[j] && Math.abs(network.theta[j]) <= reach;
+const atZero = (network, penalty, j, reach) =>
+  penalty.l1 > 0 && network.isWeight[j] && Math.abs(network.theta[j]) <= reach;
 
 // ---- the complex step
 
@@ -92,12 +109,15 @@ function centralDifference(network, X, Y, penalty, j) {
 function moved(network, X, Y, penalty, j, by) {
   const theta = network.theta.slice();
   theta[j] += by;
-  const layers = forward(network, X, theta), { Z } = layers.at(-1);
+  const layers = forward(network, X, theta);
+  const { Z } = layers.at(-1);
   const loss = mean(lossesOf(network, Z, Y)) + penaltyOf(network, penalty, theta);
   const sides = [];
   for (const [l, name] of network.hidden.entries())
-    for (const seam of ACTIVATIONS[name].seams) sides.push(...layers[l].Z.values.map((z) => Math.sign(z - seam)));
-  for (const seam of network.loss.seams) sides.push(...Z.values.map((z, i) => Math.sign(z - Y.values[i] - seam)));
+    for (const seam of ACTIVATIONS[name].seams)
+      sides.push(...layers[l].Z.values.map((z) => Math.sign(z - seam)));
+  for (const seam of network.loss.seams)
+    sides.push(...Z.values.map((z, i) => Math.sign(z - Y.values[i] - seam)));
   return { loss, sides: sides.join() };
 }
 
@@ -110,27 +130,47 @@ function compared(network, analytic, numeric, chosen, limit) {
   const floor = Math.max(1e-3 * scale, Number.MIN_VALUE * 2 ** 52);
   const errorAt = (j) => {
     if (!usable(j)) return -1;
-    const error = Math.abs(analytic[j] - numeric[j]) / Math.max(Math.abs(analytic[j]), Math.abs(numeric[j]), floor);
+    const error =
+      Math.abs(analytic[j] - numeric[j]) / Math.max(Math.abs(analytic[j]), Math.abs(numeric[j]), floor);
     return Number.isNaN(error) ? Infinity : error;
   };
   const part = (layer, kind, from, to, nOut) => {
-    const all = Array.from({ length: to - from }, (_, k) => from + k), used = all.filter(usable);
-    const worst = all.reduce((best, j) => (errorAt(j) > errorAt(best) ? j : best), from), at = worst - from;
+    const all = Array.from({ length: to - from }, (_, k) => from + k);
+    const used = all.filter(usable);
+    const worst = all.reduce((best, j) => (errorAt(j) > errorAt(best) ? j : best), from);
+    const at = worst - from;
     return {
-      layer, kind, index: kind === "W" ? [Math.floor(at / nOut), at % nOut] : [at], error: Math.max(errorAt(worst), 0),
-      analytic: analytic[worst], numeric: numeric[worst], ratio: commonRatio(used.map((j) => analytic[j]), used.map((j) => numeric[j])),
-      checked: used.length, at_kink: all.filter((j) => chosen.has(j)).length - used.length, passed: errorAt(worst) <= limit,
+      layer,
+      kind,
+      index: kind === "W" ? [Math.floor(at / nOut), at % nOut] : [at],
+      error: Math.max(errorAt(worst), 0),
+      analytic: analytic[worst],
+      numeric: numeric[worst],
+      ratio: commonRatio(
+        used.map((j) => analytic[j]),
+        used.map((j) => numeric[j]),
+      ),
+      checked: used.length,
+      at_kink: all.filter((j) => chosen.has(j)).length - used.length,
+      passed: errorAt(worst) <= limit,
     };
   };
-  return network.places.flatMap(({ W, b, nOut }, l) => [part(l + 1, "W", W, b, nOut), part(l + 1, "b", b, b + nOut, nOut)]);
+  return network.places.flatMap(({ W, b, nOut }, l) => [
+    part(l + 1, "W", W, b, nOut),
+    part(l + 1, "b", b, b + nOut, nOut),
+  ]);
 }
 
 /** analytic / numeric, where it is the same for all entries to six digits, and not 1. */
 function commonRatio(analytic, numeric) {
-  const most = Math.max(0, ...numeric.map(Math.abs)), solid = numeric.map((value) => Math.abs(value) > 1e-8 * most);
-  if (solid.filter(Boolean).length < 2 || analytic.some((value, i) => !solid[i] && Math.abs(value) > 1e-8)) return null;
-  const ratios = analytic.map((value, i) => value / numeric[i]).filter((_, i) => solid[i]), sorted = [...ratios].sort((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2), middle = sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  const most = Math.max(0, ...numeric.map(Math.abs));
+  const solid = numeric.map((value) => Math.abs(value) > 1e-8 * most);
+  if (solid.filter(Boolean).length < 2 || analytic.some((value, i) => !solid[i] && Math.abs(value) > 1e-8))
+    return null;
+  const ratios = analytic.map((value, i) => value / numeric[i]).filter((_, i) => solid[i]);
+  const sorted = [...ratios].sort((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const middle = sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
   const same = ratios.every((ratio) => Math.abs(ratio - middle) <= 1e-6 * Math.abs(middle));
   return same && Math.abs(middle - 1) > 1e-6 ? middle : null;
 }

@@ -30,26 +30,32 @@ export function lossName(setup, problem) {
   if (name === "cross_entropy" && problem.task === "numbers")
     throw new PageError("cross_entropy needs classes, and this target is a number");
   if (name === "poisson" && [...problem.y, ...problem.y_test].some((y) => y < 0))
-    throw new PageError("poisson needs targets of at least 0, and some here are below; choose another loss");
+    throw new PageError(
+      "poisson needs targets of at least 0, and some here are below; choose another loss",
+    );
   return name;
 }
 
 /** The network that a setup describes, at its start. */
 export function newNetwork(setup, problem) {
-  const name = lossName(setup, problem), { hidden, activations, init, seed } = setup.network;
+  const name = lossName(setup, problem);
+  const { hidden, activations, init, seed } = setup.network;
   const wide = problem.task === "classes" || name === "cross_entropy";
   const sizes = [problem.X.columns, ...hidden, wide ? Math.max(problem.classes.length, 2) : 1];
   const count = sizes.slice(1).reduce((total, nOut, l) => total + (sizes[l] + 1) * nOut, 0);
   if (count > MAX_PARAMETERS) {
-    throw new PageError(`this network has ${count.toLocaleString("en")} parameters; the page takes up to `
-      + `${MAX_PARAMETERS.toLocaleString("en")}. Use fewer neurons, or \`fallline train\``);
+    throw new PageError(
+      `this network has ${count.toLocaleString("en")} parameters; the page takes up to ` +
+        `${MAX_PARAMETERS.toLocaleString("en")}. Use fewer neurons, or \`fallline train\``,
+    );
   }
   return new Network(sizes, activations, name, init, seed);
 }
 
 /** Targets as the loss wants them: class numbers and numbers in one column, or a column per class. */
 function targets(network, problem, y) {
-  const k = network.sizes.at(-1), Y = new Matrix(y.length, k);
+  const k = network.sizes.at(-1);
+  const Y = new Matrix(y.length, k);
   y.forEach((value, i) => {
     if (problem.task === "classes" || network.loss.task === "classes") Y.values[i * k + value] = 1;
     else Y.values[i] = value;
@@ -59,17 +65,27 @@ function targets(network, problem, y) {
 
 export function rowsOf(network, problem) {
   return {
-    X: problem.X, Y: targets(network, problem, Array.from(problem.y)), X_test: problem.X_test,
+    X: problem.X,
+    Y: targets(network, problem, Array.from(problem.y)),
+    X_test: problem.X_test,
     Y_test: targets(network, problem, Array.from(problem.y_test)),
   };
 }
 
 /** The run of a setup: what the engine is called with. */
 export function loopOf(engine, setup, network, rows) {
-  const { training } = setup, n = rows.X.rows, batchSize = Math.min(training.batch_size || n, n);
+  const { training } = setup;
+  const n = rows.X.rows;
+  const batchSize = Math.min(training.batch_size || n, n);
   const optimizer = makeOptimizer(training, training.epochs * Math.ceil(n / batchSize));
   const { l2, l1, dropout } = training;
-  return new Loop(engine, network, rows, optimizer, { batchSize, l2, l1, dropout, seed: setup.network.seed });
+  return new Loop(engine, network, rows, optimizer, {
+    batchSize,
+    l2,
+    l1,
+    dropout,
+    seed: setup.network.seed,
+  });
 }
 
 /** Losses, scores and parameters along the way, thinned to a few hundred records. */
@@ -88,7 +104,8 @@ export class Track {
 
   /** Drop every second record between the first and the last. */
   thin() {
-    for (const name of Track.names) this[name] = this[name].filter((_, i, all) => i % 2 === 0 || i === all.length - 1);
+    for (const name of Track.names)
+      this[name] = this[name].filter((_, i, all) => i % 2 === 0 || i === all.length - 1);
     this.every *= 2;
   }
 }
@@ -103,7 +120,16 @@ export class Descent {
     checkGradient(setup, this.network);
     this.rows = rowsOf(this.network, problem);
     this.generator = new Generator(setup.network.seed);
-    Object.assign(this, { epoch: 0, steps: 0, cursor: null, track: new Track(), kept: [], message: "", secondsPerEpoch: 0, state: null });
+    Object.assign(this, {
+      epoch: 0,
+      steps: 0,
+      cursor: null,
+      track: new Track(),
+      kept: [],
+      message: "",
+      secondsPerEpoch: 0,
+      state: null,
+    });
     this.arrange(setup);
     this.firstLoss = Infinity;
     this.record();
@@ -116,7 +142,8 @@ export class Descent {
     this.loop = loopOf(this.engine, setup, this.network, this.rows);
     this.setup = setup;
     this.optimizer = this.loop.optimizer;
-    const fresh = this.optimizer.init(this.network.nParameters), before = this.state && Object.keys(this.state).join();
+    const fresh = this.optimizer.init(this.network.nParameters);
+    const before = this.state && Object.keys(this.state).join();
     if (before !== Object.keys(fresh).join()) {
       this.state = fresh;
       this.kept = [];
@@ -125,24 +152,34 @@ export class Descent {
     this.cursor = null;
   }
 
-  get n() { return this.rows.X.rows; }
+  get n() {
+    return this.rows.X.rows;
+  }
 
-  get batchSize() { return this.loop.batchSize; }
+  get batchSize() {
+    return this.loop.batchSize;
+  }
 
-  get penalty() { return { l2: this.setup.training.l2, l1: this.setup.training.l1 }; }
+  get penalty() {
+    return { l2: this.setup.training.l2, l1: this.setup.training.l1 };
+  }
 
   /** The learning rate of the next step. */
-  get rate() { return this.optimizer.rate(this.steps); }
+  get rate() {
+    return this.optimizer.rate(this.steps);
+  }
 
   // ---- going on
 
   /** So many epochs, or as many as fit in the time; at least one. Stops where it diverges. */
   advance(epochs, seconds) {
-    const end = this.epoch + epochs, deadline = performance.now() + 1000 * seconds;
+    const end = this.epoch + epochs;
+    const deadline = performance.now() + 1000 * seconds;
     while (this.epoch < end && !this.message) {
       const left = (deadline - performance.now()) / 1000;
       let ahead = Math.min(end, this.nextRecord()) - this.epoch;
-      if (this.secondsPerEpoch > 0) ahead = Math.max(1, Math.min(ahead, Math.floor(left / this.secondsPerEpoch)));
+      if (this.secondsPerEpoch > 0)
+        ahead = Math.max(1, Math.min(ahead, Math.floor(left / this.secondsPerEpoch)));
       else ahead = Math.min(ahead, TRIAL);
       this.passEpochs(ahead);
       if (this.epoch % this.track.every === 0) this.record();
@@ -152,26 +189,37 @@ export class Descent {
   }
 
   passEpochs(count) {
-    const began = performance.now(), before = this.epoch;
+    const began = performance.now();
+    const before = this.epoch;
     if (this.cursor) {
       this.finishEpoch();
       count -= 1;
     }
     if (this.spoilt) for (let k = 0; k < count; k++) this.spoiltEpoch();
     for (let done = 0; !this.spoilt && done < count;) {
-      const now = this.loop.epochs(this.network.theta, this.state, this.steps, count - done, this.generator);
+      const now = this.loop.epochs(
+        this.network.theta,
+        this.state,
+        this.steps,
+        count - done,
+        this.generator,
+      );
       this.steps += now * this.loop.stepsPerEpoch;
       done += now;
     }
     this.epoch += count;
-    if (this.epoch > before) this.secondsPerEpoch = (performance.now() - began) / 1000 / (this.epoch - before);
+    if (this.epoch > before)
+      this.secondsPerEpoch = (performance.now() - began) / 1000 / (this.epoch - before);
   }
 
-  nextRecord() { return (Math.floor(this.epoch / this.track.every) + 1) * this.track.every; }
+  nextRecord() {
+    return (Math.floor(this.epoch / this.track.every) + 1) * this.track.every;
+  }
 
   /** One update on the next row, one on the next batch, or the rest of the epoch. */
   step(kind) {
-    if (!STEP_KINDS.includes(kind)) throw new PageError(`a step is one of ${STEP_KINDS.join(", ")}, not ${shown(kind)}`);
+    if (!STEP_KINDS.includes(kind))
+      throw new PageError(`a step is one of ${STEP_KINDS.join(", ")}, not ${shown(kind)}`);
     this.keep();
     this.message = "";
     if (kind === "epoch") this.passEpochs(1);
@@ -210,13 +258,16 @@ export class Descent {
   }
 
   /** Whether a wrong gradient is in use. */
-  get spoilt() { return this.setup.training.gradient !== "right"; }
+  get spoilt() {
+    return this.setup.training.gradient !== "right";
+  }
 
   spoiltEpoch() {
     if (this.loop.full) this.spoiltStep(null);
     else {
       const order = this.generator.permutation(this.n);
-      for (let at = 0; at < this.n; at += this.batchSize) this.spoiltStep(order.subarray(at, at + this.batchSize));
+      for (let at = 0; at < this.n; at += this.batchSize)
+        this.spoiltStep(order.subarray(at, at + this.batchSize));
     }
   }
 
@@ -228,8 +279,10 @@ export class Descent {
   }
 
   spoiltGradient(numbers) {
-    const { X, Y } = this.rows, kind = this.setup.training.gradient;
-    return numbers ? spoilt(kind, this.network, X.take(numbers), Y.take(numbers), this.penalty)
+    const { X, Y } = this.rows;
+    const kind = this.setup.training.gradient;
+    return numbers
+      ? spoilt(kind, this.network, X.take(numbers), Y.take(numbers), this.penalty)
       : spoilt(kind, this.network, X, Y, this.penalty);
   }
 
@@ -237,21 +290,34 @@ export class Descent {
 
   /** Note the losses and scores here; a provisional note gives way to the next. */
   record(provisional = false) {
-    const { track } = this, here = this.epoch + this.partOfEpoch;
+    const { track } = this;
+    const here = this.epoch + this.partOfEpoch;
     while (track.epoch.length && (track.provisional || track.epoch.at(-1) >= here)) {
       for (const name of Track.names) track[name].pop();
       track.provisional = false;
     }
     const [train, trainScore] = this.measured("train");
-    if (track.train.length && (!Number.isFinite(train) || train > RUNAWAY * this.firstLoss)) { this.diverged(train); return; }
+    if (track.train.length && (!Number.isFinite(train) || train > RUNAWAY * this.firstLoss)) {
+      this.diverged(train);
+      return;
+    }
     const [test, testScore] = this.rows.X_test.rows ? this.measured("test") : [NaN, NaN];
-    const noted = { epoch: here, train, test, train_score: trainScore, test_score: testScore, theta: this.network.theta.slice() };
+    const noted = {
+      epoch: here,
+      train,
+      test,
+      train_score: trainScore,
+      test_score: testScore,
+      theta: this.network.theta.slice(),
+    };
     for (const name of Track.names) track[name].push(noted[name]);
     track.provisional = provisional;
     if (track.epoch.length > this.mostRecords()) track.thin();
   }
 
-  get partOfEpoch() { return this.cursor ? this.cursor.at / this.n : 0; }
+  get partOfEpoch() {
+    return this.cursor ? this.cursor.at / this.n : 0;
+  }
 
   mostRecords() {
     const fitting = Math.floor(MOST_KEPT_BYTES / (8 * this.network.nParameters));
@@ -262,8 +328,9 @@ export class Descent {
   diverged(loss) {
     const rate = this.optimizer.rate(Math.max(this.steps - 1, 0));
     const how = Number.isFinite(loss) ? `has run away to ${figures(loss)}` : "is no longer finite";
-    this.message = `the loss ${how} at epoch ${this.epoch} (it began at ${figures(this.firstLoss)}): `
-      + `learning_rate ${figures(rate, 6)} is too large here; try ${figures(rate / 10, 6)}`;
+    this.message =
+      `the loss ${how} at epoch ${this.epoch} (it began at ${figures(this.firstLoss)}): ` +
+      `learning_rate ${figures(rate, 6)} is too large here; try ${figures(rate / 10, 6)}`;
     this.network.theta.set(this.track.theta.at(-1));
   }
 
@@ -271,7 +338,10 @@ export class Descent {
   measured(part) {
     const { loss, logits } = this.loop.measure(this.network.theta, part);
     const Y = part === "test" ? this.rows.Y_test : this.rows.Y;
-    return [loss + penaltyOf(this.network, this.penalty), score(this.problem, this.network, new Matrix(Y.rows, Y.columns, logits), Y)];
+    return [
+      loss + penaltyOf(this.network, this.penalty),
+      score(this.problem, this.network, new Matrix(Y.rows, Y.columns, logits), Y),
+    ];
   }
 
   /** The gradient in use on all training rows, without dropout. */
@@ -284,8 +354,18 @@ export class Descent {
   /** Keep this state, to come back to it. */
   keep() {
     const { epoch, steps, cursor, state, network } = this;
-    const copied = Object.fromEntries(Object.entries(state).map(([name, values]) => [name, values.slice()]));
-    this.kept.push({ theta: network.theta.slice(), state: copied, epoch, steps, cursor, generator: this.generator.copy(), track: this.track.copy() });
+    const copied = Object.fromEntries(
+      Object.entries(state).map(([name, values]) => [name, values.slice()]),
+    );
+    this.kept.push({
+      theta: network.theta.slice(),
+      state: copied,
+      epoch,
+      steps,
+      cursor,
+      generator: this.generator.copy(),
+      track: this.track.copy(),
+    });
     const each = 8 * network.nParameters * (1 + Object.keys(state).length) + 40 * MOST_RECORDS;
     this.kept = this.kept.slice(-Math.max(3, Math.floor(MOST_KEPT_BYTES / each)));
   }
@@ -326,20 +406,25 @@ function checkGradient(setup, network) {
   if (gradient === "published" && network.activations.some((name) => name !== "sigmoid"))
     throw new PageError("the published update needs sigmoid in every layer and binary cross-entropy");
   if (gradient !== "right" && dropout)
-    throw new PageError("a wrong gradient is tried without dropout: set dropout to 0, or the gradient to right");
+    throw new PageError(
+      "a wrong gradient is tried without dropout: set dropout to 0, or the gradient to right",
+    );
 }
 
 /** Accuracy, or R2 for numbers, of logits against targets. */
 export function score(problem, network, Z, Y) {
-  const output = OUTPUTS[network.loss.output], A = new Float64Array(Y.columns), k = Y.columns;
+  const output = OUTPUTS[network.loss.output];
+  const A = new Float64Array(Y.columns);
+  const k = Y.columns;
   let [right, residual, total] = [0, 0, 0];
-  const numbers = problem.task === "numbers", mean = numbers ? Y.values.reduce((a, b) => a + b, 0) / Y.rows : 0;
+  const numbers = problem.task === "numbers";
+  const mean = numbers ? Y.values.reduce((a, b) => a + b, 0) / Y.rows : 0;
   for (let i = 0; i < Y.rows; i++) {
     output(Z.row(i), A);
     if (numbers) {
       residual += (Y.values[i] - A[0]) ** 2;
       total += (Y.values[i] - mean) ** 2;
-    } else if (k === 1) right += (Y.values[i] >= 0.5) === (A[0] >= 0.5) ? 1 : 0;
+    } else if (k === 1) right += Y.values[i] >= 0.5 === A[0] >= 0.5 ? 1 : 0;
     else right += highest(Y.row(i)) === highest(A) ? 1 : 0;
   }
   if (!numbers) return right / Y.rows;

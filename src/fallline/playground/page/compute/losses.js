@@ -12,7 +12,11 @@ const sum = (terms) => terms.reduce((total, term) => total + term, 0);
 
 /** A loss that is a sum over the outputs of terms(z, y), and complexTerms(x, i, y). */
 const summed = (term, complexTerm) => ({
-  value: (Z, Y) => { let total = 0; for (let k = 0; k < Z.length; k++) total += term(Z[k], Y[k]); return total; },
+  value: (Z, Y) => {
+    let total = 0;
+    for (let k = 0; k < Z.length; k++) total += term(Z[k], Y[k]);
+    return total;
+  },
   at: (X, I, Y) => {
     let [real, imaginary] = [0, 0];
     for (let k = 0; k < X.length; k++) {
@@ -27,7 +31,8 @@ const summed = (term, complexTerm) => ({
 const huberOf = (e) => (Math.abs(e) <= 1 ? 0.5 * e * e : Math.abs(e) - 0.5);
 
 function crossEntropy(Z, Y) {
-  const top = Z.indexOf(Math.max(...Z)), m = Z[top];
+  const top = Z.indexOf(Math.max(...Z));
+  const m = Z[top];
   let rest = 0;
   for (let k = 0; k < Z.length; k++) if (k !== top) rest += Math.exp(Z[k] - m);
   rest = Math.log1p(rest);
@@ -39,43 +44,82 @@ function crossEntropy(Z, Y) {
 function complexCrossEntropy(X, I, Y) {
   const m = Math.max(...X);
   const powers = Array.from(X, (x, k) => [Math.exp(x - m), Math.exp(x - m) * I[k]]);
-  const real = sum(powers.map(([a]) => a)), imaginary = sum(powers.map(([, b]) => b));
+  const real = sum(powers.map(([a]) => a));
+  const imaginary = sum(powers.map(([, b]) => b));
   const [log, turn] = [Math.log(real), imaginary / real];
-  return [sum(Array.from(Y, (y, k) => y * (log - (X[k] - m)))), sum(Array.from(Y, (y, k) => y * (turn - I[k])))];
+  return [
+    sum(Array.from(Y, (y, k) => y * (log - (X[k] - m)))),
+    sum(Array.from(Y, (y, k) => y * (turn - I[k]))),
+  ];
 }
 
 export const LOSSES = {
   binary_cross_entropy: {
-    task: "binary", output: "sigmoid", delta: difference, range: [0, 1],
-    ...summed((z, y) => Math.max(z, 0) - y * z + softplus(-Math.abs(z)), (x, i, y) => {
-      const [a, b] = x > 0 ? complexSoftplus(-x, -i) : complexSoftplus(x, i);
-      return [(x > 0 ? x : 0) - y * x + a, (x > 0 ? i : 0) - y * i + b];
-    }),
+    task: "binary",
+    output: "sigmoid",
+    delta: difference,
+    range: [0, 1],
+    ...summed(
+      (z, y) => Math.max(z, 0) - y * z + softplus(-Math.abs(z)),
+      (x, i, y) => {
+        const [a, b] = x > 0 ? complexSoftplus(-x, -i) : complexSoftplus(x, i);
+        return [(x > 0 ? x : 0) - y * x + a, (x > 0 ? i : 0) - y * i + b];
+      },
+    ),
   },
   cross_entropy: {
-    task: "classes", output: "softmax", delta: difference, range: [0, 1],
-    value: crossEntropy, at: complexCrossEntropy,
+    task: "classes",
+    output: "softmax",
+    delta: difference,
+    range: [0, 1],
+    value: crossEntropy,
+    at: complexCrossEntropy,
   },
   squared_error: {
-    task: "numbers", output: "identity", delta: difference,
-    ...summed((z, y) => 0.5 * (z - y) ** 2, (x, i, y) => [0.5 * (x - y) ** 2, (x - y) * i]),
+    task: "numbers",
+    output: "identity",
+    delta: difference,
+    ...summed(
+      (z, y) => 0.5 * (z - y) ** 2,
+      (x, i, y) => [0.5 * (x - y) ** 2, (x - y) * i],
+    ),
   },
   absolute_error: {
-    task: "numbers", output: "identity", delta: (a, y) => Math.sign(a - y), seams: [0], kinks: [0],
-    ...summed((z, y) => Math.abs(z - y), (x, i, y) => [Math.abs(x - y), x > y ? i : -i]),
+    task: "numbers",
+    output: "identity",
+    delta: (a, y) => Math.sign(a - y),
+    seams: [0],
+    kinks: [0],
+    ...summed(
+      (z, y) => Math.abs(z - y),
+      (x, i, y) => [Math.abs(x - y), x > y ? i : -i],
+    ),
   },
   huber: {
-    task: "numbers", output: "identity", delta: (a, y) => Math.max(-1, Math.min(1, a - y)), seams: [-1, 1],
-    ...summed((z, y) => huberOf(z - y), (x, i, y) => {
-      const e = x - y;
-      return [huberOf(e), Math.abs(e) <= 1 ? e * i : Math.sign(e) * i];
-    }),
+    task: "numbers",
+    output: "identity",
+    delta: (a, y) => Math.max(-1, Math.min(1, a - y)),
+    seams: [-1, 1],
+    ...summed(
+      (z, y) => huberOf(z - y),
+      (x, i, y) => {
+        const e = x - y;
+        return [huberOf(e), Math.abs(e) <= 1 ? e * i : Math.sign(e) * i];
+      },
+    ),
   },
   poisson: {
-    task: "numbers", output: "exp", delta: difference, range: [0, Infinity],
-    ...summed((z, y) => Math.exp(Math.min(z, 709)) - y * z + (y > 0 ? y * Math.log(y) : 0) - y,
-      (x, i, y) => [Math.exp(Math.min(x, 709)) - y * x + (y > 0 ? y * Math.log(y) : 0) - y,
-        Math.exp(Math.min(x, 709)) * i - y * i]),
+    task: "numbers",
+    output: "exp",
+    delta: difference,
+    range: [0, Infinity],
+    ...summed(
+      (z, y) => Math.exp(Math.min(z, 709)) - y * z + (y > 0 ? y * Math.log(y) : 0) - y,
+      (x, i, y) => [
+        Math.exp(Math.min(x, 709)) - y * x + (y > 0 ? y * Math.log(y) : 0) - y,
+        Math.exp(Math.min(x, 709)) * i - y * i,
+      ],
+    ),
   },
 };
 
@@ -83,9 +127,16 @@ export const LOSSES = {
 function quantile(q) {
   const slope = (e) => (e > 0 ? 1 - q : -q);
   return {
-    task: "numbers", output: "identity", quantile: q, seams: [0], kinks: [0],
+    task: "numbers",
+    output: "identity",
+    quantile: q,
+    seams: [0],
+    kinks: [0],
     delta: (a, y) => (a === y ? 0 : slope(a - y)),
-    ...summed((z, y) => slope(z - y) * (z - y), (x, i, y) => [slope(x - y) * (x - y), slope(x - y) * i]),
+    ...summed(
+      (z, y) => slope(z - y) * (z - y),
+      (x, i, y) => [slope(x - y) * (x - y), slope(x - y) * i],
+    ),
   };
 }
 

@@ -11,9 +11,13 @@ export class Matrix {
     return new Matrix(lists.length, columns, Float64Array.from(lists.flat()));
   }
 
-  row(i) { return this.values.subarray(i * this.columns, (i + 1) * this.columns); }
+  row(i) {
+    return this.values.subarray(i * this.columns, (i + 1) * this.columns);
+  }
 
-  at(i, j) { return this.values[i * this.columns + j]; }
+  at(i, j) {
+    return this.values[i * this.columns + j];
+  }
 
   /** The rows of these numbers, in a matrix of its own. */
   take(numbers) {
@@ -27,14 +31,19 @@ export class Matrix {
     return new Matrix(rows, this.columns, this.values.subarray(0, rows * this.columns));
   }
 
-  column(j) { return Float64Array.from({ length: this.rows }, (_, i) => this.at(i, j)); }
+  column(j) {
+    return Float64Array.from({ length: this.rows }, (_, i) => this.at(i, j));
+  }
 
-  lists() { return Array.from({ length: this.rows }, (_, i) => Array.from(this.row(i))); }
+  lists() {
+    return Array.from({ length: this.rows }, (_, i) => Array.from(this.row(i)));
+  }
 }
 
 /** A @ B + b, where b is a row that is added to each. */
 export function product(A, B, b = null) {
-  const C = new Matrix(A.rows, B.columns), n = B.columns;
+  const C = new Matrix(A.rows, B.columns);
+  const n = B.columns;
   for (let i = 0; i < A.rows; i++) {
     const c = C.row(i);
     if (b) c.set(b);
@@ -49,7 +58,8 @@ export function product(A, B, b = null) {
 
 /** A @ B transposed. */
 export function productWithTransposed(A, B) {
-  const C = new Matrix(A.rows, B.rows), n = A.columns;
+  const C = new Matrix(A.rows, B.rows);
+  const n = A.columns;
   for (let i = 0; i < A.rows; i++) {
     for (let j = 0; j < B.rows; j++) {
       let total = 0;

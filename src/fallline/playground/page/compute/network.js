@@ -26,7 +26,8 @@ export class Network {
     this.activations = [...hidden, this.loss.output];
     let start = 0;
     this.places = this.activations.map((activation, l) => {
-      const [nIn, nOut] = [sizes[l], sizes[l + 1]], place = { activation, nIn, nOut, W: start, b: start + nIn * nOut };
+      const [nIn, nOut] = [sizes[l], sizes[l + 1]];
+      const place = { activation, nIn, nOut, W: start, b: start + nIn * nOut };
       start = place.b + nOut;
       return place;
     });
@@ -48,7 +49,9 @@ export class Network {
   /** Each layer's part of a vector in the layout of theta: W as a matrix, b. */
   layers(vector = this.theta) {
     return this.places.map(({ activation, nIn, nOut, W, b }) => ({
-      activation, W: new Matrix(nIn, nOut, vector.subarray(W, b)), b: vector.subarray(b, b + nOut),
+      activation,
+      W: new Matrix(nIn, nOut, vector.subarray(W, b)),
+      b: vector.subarray(b, b + nOut),
     }));
   }
 

@@ -7,7 +7,11 @@
 import { OPTIMIZERS as CODES } from "./records.js";
 import { SCHEDULES } from "./schedules.js";
 
-const BETA_1 = 0.9, BETA_2 = 0.999, DECAY = 0.9, EPSILON = 1e-8, WEIGHT_DECAY = 0.01;
+const BETA_1 = 0.9;
+const BETA_2 = 0.999;
+const DECAY = 0.9;
+const EPSILON = 1e-8;
+const WEIGHT_DECAY = 0.01;
 
 /** v <- mu v - eta g; theta <- theta + v, or with Nesterov's look-ahead theta + mu v - eta g. */
 function momentum(mu, nesterov) {
@@ -41,9 +45,12 @@ function rmsprop(theta, gradient, { mean_square: s }, step, rate) {
 /** Adam; with a decay, AdamW: theta <- theta - eta (mHat / (sqrt(vHat) + epsilon) + decay theta). */
 function adam(decay) {
   return (theta, gradient, { mean: m, mean_square: v }, step, rate, isWeight) => {
-    const t = step + 1, correction = 1 / Math.sqrt(1 - BETA_2 ** t), size = -rate / (1 - BETA_1 ** t);
+    const t = step + 1;
+    const correction = 1 / Math.sqrt(1 - BETA_2 ** t);
+    const size = -rate / (1 - BETA_1 ** t);
     for (let i = 0; i < theta.length; i++) {
-      const g = gradient[i], shrink = -rate * decay * isWeight[i] * theta[i];
+      const g = gradient[i];
+      const shrink = -rate * decay * isWeight[i] * theta[i];
       m[i] = BETA_1 * m[i] + (1 - BETA_1) * g;
       v[i] = BETA_2 * v[i] + (1 - BETA_2) * g * g;
       gradient[i] = (m[i] / (Math.sqrt(v[i]) * correction + EPSILON)) * size + shrink;
@@ -60,16 +67,28 @@ export function makeOptimizer(training, steps) {
   const decay = optimizer === "adamw" ? WEIGHT_DECAY : 0;
   const kind = {
     rmsprop: { states: ["", "mean_square"], hyperparameters: [DECAY, EPSILON], update: rmsprop },
-    adam: { states: ["mean", "mean_square"], hyperparameters: [BETA_1, BETA_2, EPSILON, decay], update: adam(decay) },
+    adam: {
+      states: ["mean", "mean_square"],
+      hyperparameters: [BETA_1, BETA_2, EPSILON, decay],
+      update: adam(decay),
+    },
     still: { states: ["", ""], hyperparameters: [], update: descend },
-    moving: { states: ["velocity", ""], hyperparameters: [mu], update: momentum(mu, optimizer === "nesterov") },
+    moving: {
+      states: ["velocity", ""],
+      hyperparameters: [mu],
+      update: momentum(mu, optimizer === "nesterov"),
+    },
   }[plain ? (still ? "still" : "moving") : optimizer.replace("adamw", "adam")];
   const name = still ? "descent" : optimizer;
   return {
-    ...kind, name, code: CODES.indexOf(name), constant: schedule === "constant",
+    ...kind,
+    name,
+    code: CODES.indexOf(name),
+    constant: schedule === "constant",
     rate: SCHEDULES[schedule](rate, Math.max(steps, 1)),
     constants: constantsOf(name, still ? 0 : mu, decay),
-    init: (length) => Object.fromEntries(kind.states.filter(Boolean).map((state) => [state, new Float64Array(length)])),
+    init: (length) =>
+      Object.fromEntries(kind.states.filter(Boolean).map((state) => [state, new Float64Array(length)])),
   };
 }
 
@@ -77,7 +96,13 @@ export function makeOptimizer(training, steps) {
 function constantsOf(name, mu, decay) {
   if (name === "rmsprop") return { kind: name, decay: DECAY, epsilon: EPSILON };
   if (name.startsWith("adam")) {
-    return { kind: "adam", beta_1: BETA_1, beta_2: BETA_2, epsilon: EPSILON, ...(decay ? { weight_decay: decay } : {}) };
+    return {
+      kind: "adam",
+      beta_1: BETA_1,
+      beta_2: BETA_2,
+      epsilon: EPSILON,
+      ...(decay ? { weight_decay: decay } : {}),
+    };
   }
   return { kind: mu > 0 ? "momentum" : "descent", momentum: mu, nesterov: name === "nesterov" };
 }

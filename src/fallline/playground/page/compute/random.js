@@ -7,8 +7,10 @@
 import { DENSITIES, INSIDE, WIDTHS } from "./ziggurat.js";
 
 const MULTIPLIER = 0x2360ed051fc65da44385df649fccf645n;
-const LOW = (1n << 64n) - 1n, WHOLE = (1n << 128n) - 1n;
-const TAIL = 3.6541528853610088, INVERSE_TAIL = 0.27366123732975828; // where the ziggurat ends
+const LOW = (1n << 64n) - 1n;
+const WHOLE = (1n << 128n) - 1n;
+const TAIL = 3.6541528853610088;
+const INVERSE_TAIL = 0.27366123732975828; // where the ziggurat ends
 
 /** Four 64-bit numbers from a whole number from 0 to 2^32 - 1. */
 export function spread(seed) {
@@ -40,25 +42,32 @@ export function spread(seed) {
 export class Generator {
   constructor(seed) {
     const [high, low, sequenceHigh, sequenceLow] = spread(seed);
-    this.increment = (((sequenceHigh << 64n) | sequenceLow) << 1n | 1n) & WHOLE;
+    this.increment = ((((sequenceHigh << 64n) | sequenceLow) << 1n) | 1n) & WHOLE;
     this.state = (this.increment + ((high << 64n) | low)) & WHOLE;
     this.advance();
     this.half = 0; // the upper 32 bits of a number whose lower ones were drawn
     this.halfLeft = false;
   }
 
-  advance() { this.state = (this.state * MULTIPLIER + this.increment) & WHOLE; }
+  advance() {
+    this.state = (this.state * MULTIPLIER + this.increment) & WHOLE;
+  }
 
   /** 64 random bits. */
   bits() {
     this.advance();
-    const high = this.state >> 64n, folded = high ^ (this.state & LOW), by = high >> 58n;
+    const high = this.state >> 64n;
+    const folded = high ^ (this.state & LOW);
+    const by = high >> 58n;
     return ((folded >> by) | (folded << (64n - by))) & LOW;
   }
 
   /** 32 random bits, as a number. */
   halfBits() {
-    if (this.halfLeft) { this.halfLeft = false; return this.half; }
+    if (this.halfLeft) {
+      this.halfLeft = false;
+      return this.half;
+    }
     const whole = this.bits();
     this.half = Number(whole >> 32n);
     this.halfLeft = true;
@@ -66,7 +75,9 @@ export class Generator {
   }
 
   /** A number from 0 to 1, 1 excluded. */
-  random() { return Number(this.bits() >> 11n) / 2 ** 53; }
+  random() {
+    return Number(this.bits() >> 11n) / 2 ** 53;
+  }
 
   uniform(low, high, count) {
     return Float64Array.from({ length: count }, () => low + (high - low) * this.random());
@@ -80,7 +91,8 @@ export class Generator {
   standardNormal() {
     for (;;) {
       const bits = this.bits();
-      const layer = Number(bits & 0xffn), negative = (bits >> 8n) & 1n;
+      const layer = Number(bits & 0xffn);
+      const negative = (bits >> 8n) & 1n;
       const place = Number((bits >> 9n) & 0xfffffffffffffn);
       const x = (negative ? -1 : 1) * place * WIDTHS[layer];
       if (place < INSIDE[layer]) return x;
@@ -92,7 +104,8 @@ export class Generator {
 
   fromTail(place) {
     for (;;) {
-      const x = -INVERSE_TAIL * Math.log1p(-this.random()), y = -Math.log1p(-this.random());
+      const x = -INVERSE_TAIL * Math.log1p(-this.random());
+      const y = -Math.log1p(-this.random());
       if (y + y > x * x) return Math.floor(place / 256) % 2 ? -(TAIL + x) : TAIL + x;
     }
   }
@@ -117,14 +130,21 @@ export class Generator {
 
   /** A permutation of 0 .. n - 1, or of the values given. */
   permutation(values) {
-    return this.shuffle(typeof values === "number"
-      ? Int32Array.from({ length: values }, (_, i) => i) : values.slice());
+    return this.shuffle(
+      typeof values === "number" ? Int32Array.from({ length: values }, (_, i) => i) : values.slice(),
+    );
   }
 
   /** The state as the compiled shuffle takes it: six 64-bit words. */
   words() {
-    return BigUint64Array.of(this.state & LOW, this.state >> 64n, this.increment & LOW,
-      this.increment >> 64n, this.halfLeft ? 1n : 0n, BigInt(this.half));
+    return BigUint64Array.of(
+      this.state & LOW,
+      this.state >> 64n,
+      this.increment & LOW,
+      this.increment >> 64n,
+      this.halfLeft ? 1n : 0n,
+      BigInt(this.half),
+    );
   }
 
   takeWords(words) {

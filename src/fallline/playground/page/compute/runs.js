@@ -4,13 +4,16 @@ const N_RECORDS = 36;
 
 /** The epochs to note of a run: close together at first, where most happens; the last too. */
 export function recordsOf(epochs) {
-  const marks = Array.from({ length: N_RECORDS }, (_, i) => Math.round(epochs * ((i + 1) / N_RECORDS) ** 2));
+  const marks = Array.from({ length: N_RECORDS }, (_, i) =>
+    Math.round(epochs * ((i + 1) / N_RECORDS) ** 2),
+  );
   return [...new Set(marks)].filter(Boolean).sort((a, b) => a - b);
 }
 
 /** Go on to the run's length, for so many seconds at most; whether it is there. */
 export function retrain(descent, seconds) {
-  const deadline = performance.now() + 1000 * seconds, { epochs } = descent.setup.training;
+  const deadline = performance.now() + 1000 * seconds;
+  const { epochs } = descent.setup.training;
   descent.track.every = epochs + 1; // only the marks are noted
   for (const mark of recordsOf(epochs)) {
     while (descent.epoch < mark && !descent.message) {

@@ -20,8 +20,8 @@ import { seedResults } from "./seeds.js";
 import { USUAL, integer, number, readSetup, several } from "./setup.js";
 import { readTable } from "./table.js";
 
-const PIECE = 0.010; // seconds of training for a frame
-const RETRAIN_PIECE = 0.030;
+const PIECE = 0.01; // seconds of training for a frame
+const RETRAIN_PIECE = 0.03;
 const RETRAIN_SECONDS = 60;
 const SEEDS_SECONDS = 20;
 const FRAMES_UNDER_WAY = 2;
@@ -30,7 +30,10 @@ const KEPT_TABLES = { iris: ["iris.csv", "species"], digits: ["digits.csv", "dig
 const now = () => performance.now() / 1000;
 
 /** Let the messages be heard that have come meanwhile. */
-const pause = () => new Promise((resolve) => { setTimeout(resolve, 0); });
+const pause = () =>
+  new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
 
 export class Session {
   /**
@@ -38,13 +41,27 @@ export class Session {
    * text of iris or digits, or a promise of it. ``post(message, transfer)`` sends to the page.
    */
   constructor(engine, start, post) {
-    Object.assign(this, { engine, post, startSetup: readSetup(start.setup || USUAL), given: start.problem || null, givenTheta: start.theta || null });
-    Object.assign(this, { textOf: start.table, version: start.version || "", table: null, tableUsed: null, descent: null });
+    Object.assign(this, {
+      engine,
+      post,
+      startSetup: readSetup(start.setup || USUAL),
+      given: start.problem || null,
+      givenTheta: start.theta || null,
+    });
+    Object.assign(this, {
+      textOf: start.table,
+      version: start.version || "",
+      table: null,
+      tableUsed: null,
+      descent: null,
+    });
     Object.assign(this, { parameter: null, row: 0, going: null, seeding: null, underWay: 0, known: "" });
     Object.assign(this, { readTables: {}, answered: Promise.resolve(), working: new Set() });
   }
 
-  hello() { this.post({ type: "hello", session: "", setup: this.startSetup }); }
+  hello() {
+    this.post({ type: "hello", session: "", setup: this.startSetup });
+  }
 
   /** Begin with the usual setup while the page builds its views: what it asks first is then there. */
   warm() {
@@ -57,11 +74,13 @@ export class Session {
   /** Do what a message asks, once the earlier ones are answered. */
   answer(message) {
     const id = Number.isInteger(message?.id) ? message.id : null;
-    this.answered = this.answered.then(() => this.told(id, async () => {
-      const handler = message && Object.hasOwn(ANSWERS, message.type) ? ANSWERS[message.type] : null;
-      if (!handler) throw new PageError(`there is no message of type ${shown(message?.type)}`);
-      await handler(this, message, id);
-    }));
+    this.answered = this.answered.then(() =>
+      this.told(id, async () => {
+        const handler = message && Object.hasOwn(ANSWERS, message.type) ? ANSWERS[message.type] : null;
+        if (!handler) throw new PageError(`there is no message of type ${shown(message?.type)}`);
+        await handler(this, message, id);
+      }),
+    );
     return this.answered;
   }
 
@@ -73,9 +92,12 @@ export class Session {
 
   /** An error is told, and has changed nothing. */
   async told(id, task) {
-    try { await task(); } catch (error) {
+    try {
+      await task();
+    } catch (error) {
       if (!(error instanceof PageError)) console.error(error);
-      const told = error instanceof PageError ? error.message : `a fault of the page itself: ${error.message}`;
+      const told =
+        error instanceof PageError ? error.message : `a fault of the page itself: ${error.message}`;
       this.post({ type: "error", id, message: told });
     }
   }
@@ -113,13 +135,15 @@ export class Session {
 
   /** Whether the descent that is there can go on with this setup. */
   fits(setup) {
-    const { descent } = this, same = JSON.stringify(descent.setup.network) === JSON.stringify(setup.network);
+    const { descent } = this;
+    const same = JSON.stringify(descent.setup.network) === JSON.stringify(setup.network);
     return this.sameRows(setup) && same && lossName(setup, descent.problem) === descent.network.loss.name;
   }
 
   /** A descent at its start; the rows are made anew only where they are other ones. */
   fresh(setup) {
-    const problem = this.problem(setup), start = problem === this.given && this.asGiven(setup) ? this.givenTheta : null;
+    const problem = this.problem(setup);
+    const start = problem === this.given && this.asGiven(setup) ? this.givenTheta : null;
     const descent = new Descent(this.engine, setup, problem, start);
     descent.startGiven = start;
     return descent;
@@ -127,7 +151,8 @@ export class Session {
 
   /** Whether the setup describes the network that was given, so that its parameters serve. */
   asGiven(setup) {
-    const given = this.startSetup, one = JSON.stringify(setup.network) === JSON.stringify(given.network);
+    const given = this.startSetup;
+    const one = JSON.stringify(setup.network) === JSON.stringify(given.network);
     return this.givenTheta !== null && one && ["auto", given.training.loss].includes(setup.training.loss);
   }
 
@@ -139,7 +164,8 @@ export class Session {
       return this.given;
     }
     if (kind === "table") {
-      if (!this.table) throw new PageError("no table is here yet: drop a CSV file on the page, or paste one");
+      if (!this.table)
+        throw new PageError("no table is here yet: drop a CSV file on the page, or paste one");
       return tableProblem(this.table, setup.data);
     }
     return kind in KEPT_TABLES ? this.keptTable(kind, setup.data) : madeProblem(setup.data);
@@ -154,7 +180,10 @@ export class Session {
   /** Whether the setup asks for the rows of the descent that is there. */
   sameRows(setup) {
     const rowsOf = ({ data }) => JSON.stringify({ ...data, view: null });
-    return rowsOf(this.descent.setup) === rowsOf(setup) && (setup.data.kind !== "table" || this.table === this.tableUsed);
+    return (
+      rowsOf(this.descent.setup) === rowsOf(setup) &&
+      (setup.data.kind !== "table" || this.table === this.tableUsed)
+    );
   }
 
   /** Go on with this descent, and look only at what its network has. */
@@ -169,18 +198,25 @@ export class Session {
   sendFrame(playing) {
     this.underWay += 1;
     const made = frame(this.there(), { parameter: this.parameter, row: this.row, playing });
-    this.post(made, [made.theta.buffer, made.maps.buffer, ...(made.gradient ? [made.gradient.buffer] : [])]);
+    this.post(made, [
+      made.theta.buffer,
+      made.maps.buffer,
+      ...(made.gradient ? [made.gradient.buffer] : []),
+    ]);
   }
 
   /** The problem, if it is another than the page knows; else only its setup. */
   sendProblem(id) {
     const facts = { ...problemFacts(this.there()), columns: this.table ? this.table.columns : [] };
-    const text = JSON.stringify(facts), same = text === this.known;
+    const text = JSON.stringify(facts);
+    const same = text === this.known;
     this.known = text;
     this.post({ ...(same ? { type: "same" } : facts), setup: this.descent.setup, id });
   }
 
-  get playing() { return this.going !== null; }
+  get playing() {
+    return this.going !== null;
+  }
 
   stop() {
     if (this.going) this.going.over = true;
@@ -268,34 +304,41 @@ const ANSWERS = {
   step: (session, message) => session.change((descent) => descent.step(message.kind)),
   back: (session) => session.change((descent) => descent.back()),
   set(session, message) {
-    const j = wholeNumber(1e9)("parameter", message.parameter), value = number(-1e6, 1e6)("value", message.value);
+    const j = wholeNumber(1e9)("parameter", message.parameter);
+    const value = number(-1e6, 1e6)("value", message.value);
     session.change((descent) => descent.setParameter(j, value));
   },
   restore(session, message) {
     const values = several(number(-1e9, 1e9), 1, MAX_PARAMETERS)("parameters", message.parameters);
-    const epoch = wholeNumber(1e12)("epoch", message.epoch), step = wholeNumber(1e12)("step", message.step);
+    const epoch = wholeNumber(1e12)("epoch", message.epoch);
+    const step = wholeNumber(1e12)("step", message.step);
     session.change((descent) => descent.restore(values, epoch, step));
   },
   look(session, message) {
-    const descent = session.there(), { parameter = null } = message;
+    const descent = session.there();
+    const { parameter = null } = message;
     if (parameter !== null && !(wholeNumber(1e9)("parameter", parameter) < descent.network.nParameters))
       throw new PageError(`there is no parameter ${parameter}`);
-    if (!(wholeNumber(1e9)("row", message.row) < descent.n)) throw new PageError(`there is no training row ${message.row}`);
+    if (!(wholeNumber(1e9)("row", message.row) < descent.n))
+      throw new PageError(`there is no training row ${message.row}`);
     Object.assign(session, { parameter, row: message.row });
     session.sendFrame(session.playing);
   },
-  shown(session) { session.underWay = Math.max(0, session.underWay - 1); },
+  shown(session) {
+    session.underWay = Math.max(0, session.underWay - 1);
+  },
   async retrain(session, message, id) {
     const setup = readSetup(message.setup);
     await session.fetch(setup);
-    const descent = session.fresh(setup), done = retrain(descent, RETRAIN_PIECE);
+    const descent = session.fresh(setup);
+    const done = retrain(descent, RETRAIN_PIECE);
     session.stop();
     session.adopt(descent);
     session.sendProblem(id);
     session.sendFrame(!done);
     session.post({ type: "retrained", id, done });
     if (done) return;
-    const task = session.going = { over: false };
+    const task = (session.going = { over: false });
     session.work(id, () => session.goOn(task, id));
   },
   async seeds(session, message, id) {
@@ -303,7 +346,7 @@ const ANSWERS = {
     await session.fetch(setup);
     const problem = session.problem(setup);
     session.stopSeeds();
-    const task = session.seeding = { over: false };
+    const task = (session.seeding = { over: false });
     session.work(id, () => session.manySeeds(setup, problem, task, id));
   },
   microscope: told((descent, message) => nextUpdate(descent, message.kind)),

@@ -9,7 +9,8 @@ import { Matrix, product, productWithTransposed } from "./matrix.js";
 export function forward(network, X, theta = network.theta) {
   let A = X;
   return network.layers(theta).map(({ activation, W, b }, l) => {
-    const A_prev = A, Z = product(A_prev, W, b);
+    const A_prev = A;
+    const Z = product(A_prev, W, b);
     A = network.activate(l, Z);
     return { activation, A_prev, W, b, Z, A };
   });
@@ -39,12 +40,18 @@ export const penaltySlope = (network, { l2, l1 }) =>
 /** delta = dLoss_i/dZ of every layer, from the last to the first, of each row's own loss. */
 export function backward(network, layers, Y) {
   const last = layers[layers.length - 1];
-  last.delta = new Matrix(Y.rows, Y.columns,
-    last.A.values.map((a, i) => network.loss.delta(a, Y.values[i])));
+  last.delta = new Matrix(
+    Y.rows,
+    Y.columns,
+    last.A.values.map((a, i) => network.loss.delta(a, Y.values[i])),
+  );
   for (let l = layers.length - 2; l >= 0; l--) {
-    const here = layers[l], above = layers[l + 1], { slope } = ACTIVATIONS[here.activation];
+    const here = layers[l];
+    const above = layers[l + 1];
+    const { slope } = ACTIVATIONS[here.activation];
     here.delta = productWithTransposed(above.delta, above.W); // dLoss/dA
-    for (let i = 0; i < here.delta.values.length; i++) // dLoss/dZ = dLoss/dA * f'(Z)
+    for (let i = 0; i < here.delta.values.length; i++)
+      // dLoss/dZ = dLoss/dA * f'(Z)
       here.delta.values[i] *= slope(here.Z.values[i], here.A.values[i]);
   }
 }
@@ -53,8 +60,10 @@ export function backward(network, layers, Y) {
 export function gradientOfRow(network, layers, i) {
   const gradient = new Float64Array(network.nParameters);
   layers.forEach(({ A_prev, delta }, l) => {
-    const { W, b, nIn, nOut } = network.places[l], d = delta.row(i);
-    for (let k = 0; k < nIn; k++) for (let j = 0; j < nOut; j++) gradient[W + k * nOut + j] = A_prev.at(i, k) * d[j];
+    const { W, b, nIn, nOut } = network.places[l];
+    const d = delta.row(i);
+    for (let k = 0; k < nIn; k++)
+      for (let j = 0; j < nOut; j++) gradient[W + k * nOut + j] = A_prev.at(i, k) * d[j];
     gradient.set(d, b);
   });
   return gradient;
@@ -62,18 +71,23 @@ export function gradientOfRow(network, layers, i) {
 
 /** The mean of the rows' gradients, and the penalty's slope. */
 export function meanGradient(network, layers, penalty = { l2: 0, l1: 0 }) {
-  const gradient = new Float64Array(network.nParameters), n = layers[0].A_prev.rows;
+  const gradient = new Float64Array(network.nParameters);
+  const n = layers[0].A_prev.rows;
   layers.forEach(({ A_prev, delta }, l) => {
     const { W, b, nIn, nOut } = network.places[l];
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < nOut; j++) {
         const d = delta.values[i * nOut + j] / n;
         gradient[b + j] += d;
-        for (let k = 0, at = W + j; k < nIn; k++, at += nOut) gradient[at] += A_prev.values[i * nIn + k] * d;
+        for (let k = 0, at = W + j; k < nIn; k++, at += nOut)
+          gradient[at] += A_prev.values[i * nIn + k] * d;
       }
     }
   });
-  if (penalty.l2 || penalty.l1) penaltySlope(network, penalty).forEach((slope, i) => { gradient[i] += slope; });
+  if (penalty.l2 || penalty.l1)
+    penaltySlope(network, penalty).forEach((slope, i) => {
+      gradient[i] += slope;
+    });
   return gradient;
 }
 

@@ -10,8 +10,11 @@ const MOST_COLUMNS = 2000;
 /** {source, columns, cells, lines}: cells[k][i] is row i of column k, lines[i] its line. */
 export function readTable(source, text) {
   if (text.length > MAX_TABLE_BYTES)
-    throw new PageError(`${source}: the table is larger than ${MAX_TABLE_BYTES >> 20} MB; use \`fallline train\` for it`);
-  if (text.includes("\0")) throw new PageError(`${source}: drop a text file: CSV, TSV or JSON lines, not packed`);
+    throw new PageError(
+      `${source}: the table is larger than ${MAX_TABLE_BYTES >> 20} MB; use \`fallline train\` for it`,
+    );
+  if (text.includes("\0"))
+    throw new PageError(`${source}: drop a text file: CSV, TSV or JSON lines, not packed`);
   const { columns, rows, lines } = /^\s*[{[]/.test(text) ? fromJson(source, text) : fromCsv(source, text);
   checkNames(source, columns);
   if (!rows.length) throw new PageError(`${source}: there are no rows below the names of the columns`);
@@ -27,14 +30,19 @@ function cellOf(value) {
 function fromCsv(source, text) {
   const { data, errors } = globalThis.Papa.parse(text.replace(/^\ufeff/, ""), { skipEmptyLines: "greedy" });
   const broken = errors.find((error) => error.type === "Quotes");
-  if (broken) throw new PageError(`${source}, line ${(broken.row ?? 0) + 1}: a quote is not closed, or has text behind it`);
+  if (broken)
+    throw new PageError(
+      `${source}, line ${(broken.row ?? 0) + 1}: a quote is not closed, or has text behind it`,
+    );
   const [head, ...rows] = data;
   if (!head) throw new PageError(`${source}: the file is empty`);
   const columns = head.map((name) => name.trim());
   rows.forEach((row, i) => {
     if (row.length !== columns.length) {
-      throw new PageError(`${source}, line ${i + 2}: ${row.length} values, but the first line names ${columns.length} columns; `
-        + "correct the line (a value with a comma in it needs quotes)");
+      throw new PageError(
+        `${source}, line ${i + 2}: ${row.length} values, but the first line names ${columns.length} columns; ` +
+          "correct the line (a value with a comma in it needs quotes)",
+      );
     }
   });
   return { columns, rows, lines: rows.map((_, i) => i + 2) };
@@ -42,11 +50,14 @@ function fromCsv(source, text) {
 
 /** One object a line, or one list of objects. */
 function fromJson(source, text) {
-  const objects = text.trim().startsWith("[") ? parsed(source, text, 1) : text.split("\n")
-    .flatMap((line, i) => (line.trim() ? [parsed(source, line, i + 1)] : []));
+  const objects = text.trim().startsWith("[")
+    ? parsed(source, text, 1)
+    : text.split("\n").flatMap((line, i) => (line.trim() ? [parsed(source, line, i + 1)] : []));
   objects.forEach((one, i) => {
     if (!one || typeof one !== "object" || Array.isArray(one))
-      throw new PageError(`${source}, line ${i + 1}: ${shown(one)} is no object with a value for each column`);
+      throw new PageError(
+        `${source}, line ${i + 1}: ${shown(one)} is no object with a value for each column`,
+      );
   });
   const columns = [...new Set(objects.flatMap((one) => Object.keys(one)))];
   const rows = objects.map((one) => columns.map((name) => one[name]));
@@ -56,20 +67,28 @@ function fromJson(source, text) {
 }
 
 function parsed(source, text, line) {
-  try { return JSON.parse(text); } catch { throw new PageError(`${source}, line ${line}: this is no JSON`); }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new PageError(`${source}, line ${line}: this is no JSON`);
+  }
 }
 
 function checkNames(source, columns) {
   const twice = columns.find((name, k) => columns.indexOf(name) !== k);
-  if (columns.some((name) => !name)) throw new PageError(`${source}: the first line has to name every column`);
-  if (twice !== undefined) throw new PageError(`${source}: two columns are called ${shown(twice)}; rename one`);
-  if (columns.length > MOST_COLUMNS) throw new PageError(`${source}: ${columns.length} columns are more than the page takes`);
+  if (columns.some((name) => !name))
+    throw new PageError(`${source}: the first line has to name every column`);
+  if (twice !== undefined)
+    throw new PageError(`${source}: two columns are called ${shown(twice)}; rename one`);
+  if (columns.length > MOST_COLUMNS)
+    throw new PageError(`${source}: ${columns.length} columns are more than the page takes`);
 }
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /** The cells as numbers, NaN where one is missing or is none. */
-export const numbersOf = (cells) => Float64Array.from(cells, (cell) => (cell !== null && NUMBER.test(cell) ? Number(cell) : NaN));
+export const numbersOf = (cells) =>
+  Float64Array.from(cells, (cell) => (cell !== null && NUMBER.test(cell) ? Number(cell) : NaN));
 
 /** The different texts of a column with how often each occurs, the commonest first. */
 export function countsOf(cells) {

@@ -9,7 +9,10 @@ let session = null;
 
 /** The engine and what the page begins with; iris and digits are unpacked when they are chosen. */
 async function begin({ engine, start, rows, tables }) {
-  const [module, bytes] = await Promise.all([unpacked(engine).then(WebAssembly.compile), rows && unpacked(rows)]);
+  const [module, bytes] = await Promise.all([
+    unpacked(engine).then(WebAssembly.compile),
+    rows && unpacked(rows),
+  ]);
   const post = (answer, transfer = []) => self.postMessage(answer, transfer);
   const table = (name) => tables[name] && unpackedText(tables[name]);
   session = new Session(new Engine(module), { ...start, ...givenProblem(start, bytes), table }, post);
