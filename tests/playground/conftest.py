@@ -11,6 +11,7 @@ from fallline.playground.single_file import page_text
 from fallline.playground.starts import Start
 
 from .node import Computing
+from .told import LISTEN
 
 PLAYING = (
     "window.playing = () => document.getElementById('play').getAttribute('aria-pressed') === 'true'"
@@ -66,6 +67,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda one: said.append(one.url) if outside(one.url) else None)
+        page.add_init_script(LISTEN)
         page.goto(path.as_uri())
         page.wait_for_selector(".neuron canvas")
         page.evaluate(PLAYING)
