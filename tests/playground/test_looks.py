@@ -156,6 +156,15 @@ def test_a_number_is_kept_and_lights_up_what_it_comes_from(page) -> None:
     wait(page, "!document.getElementById('formula').textContent.includes('Kept')")
 
 
+def test_the_small_network_lights_up_with_the_stage(page) -> None:
+    page.wait_for_selector("#stage .matrix")
+    seen = set()
+    for stage in (0, 1, 2, 6):
+        page.click(f"#stages button >> nth={stage}")
+        seen.add(picture(page, "mini"))
+    assert len(seen) == 4
+
+
 def test_the_places_of_numbers_are_those_of_python(page) -> None:
     page.wait_for_selector("#stage .matrix")
     page.select_option("#gradient", "published")

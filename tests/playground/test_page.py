@@ -370,12 +370,12 @@ def test_points_are_drawn(page) -> None:
 # ---- for everybody
 
 
-@pytest.mark.parametrize("width", [390, 1024, 1440, 2560])
+@pytest.mark.parametrize("width", [320, 390, 1024, 1440, 2560])
 def test_nothing_runs_over_the_edge(page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.select_option("#data-kind", "iris")
     page.wait_for_selector("[data-neuron='2-2']")
-    for tab in ("microscope", "seeds", "landscape", "away"):
+    for tab in ("microscope", "tasks", "compare", "space", "seeds", "landscape", "away"):
         page.click(f"#tab-{tab}")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), tab
 

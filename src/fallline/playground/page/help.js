@@ -47,6 +47,7 @@ const HELP = {
   microscope: ["One update in stages: forward, loss, backward, gradients of each row, update.", 6],
   microscopeKind: ["Whether the next update is shown for one sample or for a whole batch.", 7],
   check: ["Compares every gradient with a numeric derivative that needs no backpropagation.", 8],
+  method: ["The complex step gives a derivative to nearly all its digits; finite differences lose some of them to rounding.", 8],
   tasks: ["Ten tasks that set the page up and mark themselves.", 1],
   compare: ["Two runs side by side: the one that you hold and the present one.", 8],
   space: ["The hidden layer bends the plane until a straight line can separate the classes.", 1],

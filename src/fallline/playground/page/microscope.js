@@ -5,6 +5,7 @@ import { button, checkbox, field, h, select } from "./dom.js";
 import { formulas } from "./formulas.js";
 import { checkParts } from "./checking.js";
 import { question } from "./help.js";
+import { miniView } from "./mini.js";
 import { lights, sources } from "./sources.js";
 import { stagesOf } from "./stages.js";
 import { ask } from "./server.js";
@@ -156,9 +157,9 @@ export function microscopeView() {
     h("div", { class: "head" }, h("p", { class: "lead" }, M.intro), question("microscope", T.tabs.microscope)),
     h("div", { class: "head" }, field(M.kind, kind, { beside: question("microscopeKind", M.kind) }),
       button(M.take, take, { id: "take-step", class: "main" }), back,
-      checkbox(M.check, checking, question("check", M.check)), method),
+      checkbox(M.check, checking, question("check", M.check)), method, question("method", M.method)),
     checks,
     strip,
-    h("div", { class: "head stage-head" }, previous, title, count, next),
+    h("div", { class: "head stage-head" }, previous, title, count, miniView(), next),
     explain, body, formula];
 }

@@ -71,7 +71,7 @@ export const T = {
       uniform: "uniform ±0.5", glorot_uniform: "Glorot uniform", glorot_normal: "Glorot normal",
       he_uniform: "He uniform", he_normal: "He normal", zeros: "all zeros",
     },
-    init: "Initial weights", usual: "the usual ones", seed: "Seed", inputs: "inputs", output: "output",
+    init: "Initial weights", usual: "the usual ones (Glorot; He for relu)", seed: "Seed", inputs: "inputs", output: "output",
     hidden: (l) => `hidden layer ${l}`, hint: "Point at a weight or neuron for its number; click to change it.",
     left: (n) => `and ${n} more`, row: "Show training row", bias: "bias",
     from: "from", value: "value", gradient: "gradient", set: "set", history: "along the run",
@@ -103,7 +103,7 @@ export const T = {
       inverse_scaling: "inverse scaling", warm_up: "warm-up", one_cycle: "one cycle",
     },
     losses: {
-      auto: "the usual one", binary_cross_entropy: "binary cross-entropy",
+      auto: "the usual one", usual: (name) => `the usual one: ${name}`, binary_cross_entropy: "binary cross-entropy",
       cross_entropy: "cross-entropy", squared_error: "squared error",
       absolute_error: "absolute error", huber: "Huber", poisson: "Poisson",
     },
@@ -121,7 +121,7 @@ export const T = {
   microscope: {
     intro: "The next update, number by number. Point at a number, tap it or move to it with Tab to see where it comes from; click to keep it.",
     next: "Next", back: "Previous", of: (i, n) => `${i} of ${n}`, kind: "Update on",
-    take: "Take this step", rows: "The rows of this update", stages: "Stages of the update",
+    take: "Take this step", rows: "The rows of this update", stages: "Stages of the update", mini: "The network in small, with what this stage is about lit up",
     some: (k, n) => `the first ${k} of ${n} rows`,
     forward: (l) => `Forward, layer ${l}`, loss: "Loss", backward: (l) => `Backward, layer ${l}`,
     stack: (l) => `Gradients of each row, layer ${l}`, update: (l) => `Update, layer ${l}`,

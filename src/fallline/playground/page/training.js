@@ -25,7 +25,8 @@ export function trainingView() {
     training: { optimizer: value, learning_rate: usualRate(state.setup.data.kind, value) },
   }), { id: "optimizer" });
   const schedule = pick("schedule", W.schedules, "schedule");
-  const loss = pick("loss", W.losses, "loss");
+  const { usual: usualLoss, ...losses } = W.losses;
+  const loss = pick("loss", losses, "loss");
   const sizes = { 0: W.full, 1: "1", 4: "4", 8: "8", 16: "16", 32: "32", 64: "64", 128: "128" };
   const batch = select(sizes, 0, (value) => actions.adjust({ training: { batch_size: Number(value) } }), { id: "batch" });
   const onChange = select(W.changes, state.onChange, (value) => show({ onChange: value }), { id: "on-change" });
@@ -63,7 +64,9 @@ export function trainingView() {
     gradient.value = secret ? "secret" : state.setup.training.gradient;
     gradient.disabled = secret;
   }
-  on("problem", ({ problem }) => {
+  on("problem", ({ problem, setup }) => {
+    const auto = [...loss.options].find((option) => option.value === "auto");
+    auto.textContent = setup.training.loss === "auto" ? usualLoss(problem.loss.replaceAll("_", " ")) : losses.auto;
     const sigmoids = problem.activations.every((name) => name === "sigmoid");
     for (const option of gradient.options) if (option.value === "published") option.disabled = !sigmoids;
   });
