@@ -16,7 +16,7 @@ import pytest
 
 import fallline as fl
 from fallline.lesson import TRAIN_X, TRAIN_Y, truth_table_network
-from fallline.playground import write_page
+from fallline.playground import limits, write_page
 from fallline.playground.serving import Playground
 from fallline.playground.single_file import PAGE, link, page_text
 from fallline.playground.starts import Start, start_from_arrays, start_from_table
@@ -217,6 +217,13 @@ def test_another_sites_name_is_refused(served: Playground, host: str) -> None:
 def test_a_port_that_is_taken_is_told(served: Playground) -> None:
     with pytest.raises(fl.FalllineError, match="choose another --port"):
         Playground("", port=served.port)
+
+
+def test_the_limits_are_those_of_the_page() -> None:
+    text = (PAGE / "compute" / "limits.js").read_text()
+    found = re.findall(r"^export const (\w+) = ([\d_]+);", text, re.MULTILINE)
+    theirs = {name: int(number) for name, number in found}
+    assert {name: getattr(limits, name) for name in limits.__all__}.items() <= theirs.items()
 
 
 # ---- the WebAssembly

@@ -3,7 +3,7 @@
 // Epochs, batches and samples go through the engine, the steps along a wrong
 // gradient through mistakes.js. The batches are those of `fl.train`, in its order.
 
-import { Loop } from "./engine.js";
+import { Loop } from "./loop.js";
 import { PageError, shown } from "./errors.js";
 import { MAX_PARAMETERS } from "./limits.js";
 import { Matrix } from "./matrix.js";
