@@ -21,6 +21,7 @@ const place = (id) => document.getElementById(id);
 
 place("skip").textContent = T.skip;
 place("bar").append(...barView());
+place("intro").setAttribute("aria-label", T.intro.label);
 place("intro").append(...introView());
 place("tasks").append(taskView());
 place("left").append(dataView(), trainingView());

@@ -2,6 +2,7 @@
 
 import * as actions from "./actions.js";
 import { score } from "./bar.js";
+import { pixelsOf } from "./digits.js";
 import { button, h, short, whole } from "./dom.js";
 import { usualData, usualNetwork, usualTraining } from "./hints.js";
 import { plot } from "./plotting.js";
@@ -89,6 +90,7 @@ function fill(place, name, run, other) {
   const found = differences(run.setup, other);
   settings.textContent = found.length ? found.map(([what, value]) => `${what}: ${value}`).join(", ") : C.same;
   const { problem } = run;
+  canvas.hidden = Boolean(pixelsOf(problem));  // digits have no surface
   const numbers = problem.task === "numbers";
   const facts = [[T.bar.epoch, whole(run.epoch)], [T.bar.loss, short(run.loss[0])], [T.bar.test, short(run.loss[1])],
     [numbers ? T.bar.r2 : T.bar.accuracy, score(run.score[0], problem)], [numbers ? T.bar.testR2 : T.bar.testAccuracy, score(run.score[1], problem)]];

@@ -7,7 +7,7 @@ import { T } from "./text.js";
 const I = T.intro;
 
 export function introView() {
-  const items = I.items.map(([sign, text]) => h("li", {}, h("span", { class: `key ${sign}`, "aria-hidden": "true" }, sign === "cross" ? "×" : ""), text));
+  const items = I.items.map(([sign, text]) => h("li", {}, h("span", { class: `key ${sign}`, "aria-hidden": "true" }), text));
   const to = (tab) => () => {
     show({ tab });
     document.getElementById(`tab-${tab}`).scrollIntoView({ block: "start" });
@@ -16,6 +16,7 @@ export function introView() {
   return [
     h("p", {}, h("strong", {}, I.what), " ", I.first),
     h("div", { class: "head" }, button(I.microscope, to("microscope"), { id: "to-microscope" }), button(I.tasks, to("tasks"), { id: "to-tasks" })),
-    h("details", { id: "legend" }, h("summary", {}, I.legend), h("ul", { class: "keys-list" }, items), h("p", { class: "quiet" }, I.counting)),
+    h("details", { id: "legend" }, h("summary", {}, I.legend), h("ul", { class: "keys-list" }, items), h("p", { class: "quiet" }, I.counting),
+      h("dl", { class: "keys" }, T.intro.keys.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]))),
   ];
 }

@@ -158,9 +158,11 @@ function drawRelief(canvas, { size, loss, path, reach }) {
     context.stroke();
   }
   const onSurface = ([a, b]) => {
-    const at = (t) => Math.max(0, Math.min(size - 1, t));
-    const [i, j] = [Math.round(at(((1 - b / reach[1]) / 2) * (size - 1))), Math.round(at(((a / reach[0] + 1) / 2) * (size - 1)))];
-    return project(a / reach[0], b / reach[1], level(logs[i][j]) + 0.02);
+    const at = (t) => Math.max(0, Math.min(size - 1.001, t));
+    const [y, x] = [at(((1 - b / reach[1]) / 2) * (size - 1)), at(((a / reach[0] + 1) / 2) * (size - 1))];
+    const [i, j] = [Math.floor(y), Math.floor(x)];
+    const along = (k) => level(logs[k][j]) * (1 - x + j) + level(logs[k][j + 1]) * (x - j);
+    return project(a / reach[0], b / reach[1], along(i) * (1 - y + i) + along(i + 1) * (y - i) + 0.02);
   };
   context.strokeStyle = color("path");
   context.lineWidth = 2.5;

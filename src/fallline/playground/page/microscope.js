@@ -98,6 +98,7 @@ export function microscopeView() {
   /** Nothing is pointed at: the stage as a whole. */
   function rest() {
     unmark();
+    formula.classList.remove("told");
     formula.replaceChildren(h("p", { class: "quiet" }, M.point));
     const { lit } = stagesOf(view.trace)[view.stage];
     shine(lit ? lights(...lit) : null);
@@ -105,6 +106,7 @@ export function microscopeView() {
   function show(cell) {
     const [name, ...indices] = JSON.parse(cell.dataset.cell);
     const [head, ...lines] = formulas[name](view.trace, ...indices);
+    formula.classList.add("told");  // it lies over the page's foot, so that nothing moves under the pointer
     const note = view.pinned === cell.dataset.cell ? h("p", { class: "quiet" }, M.pinned) : null;
     formula.replaceChildren(h("p", { class: "quiet" }, head), ...lines.map((line) => h("p", { class: "sum" }, line)), ...(note ? [note] : []));
     unmark();
@@ -158,5 +160,5 @@ export function microscopeView() {
     checks,
     strip,
     h("div", { class: "head stage-head" }, previous, title, count, next),
-    explain, formula, body];
+    explain, body, formula];
 }

@@ -13,9 +13,10 @@ import { on, state, tell } from "./state.js";
 import { T } from "./text.js";
 
 const N = T.network;
-const SHOWN = 12;
+const SHOWN = 12, SHOWN_LARGE = 8;  // neurons of a layer; hidden ones on a projector
+const NARROW = 58;  // pixels for a neuron below which its number stands beside it
 const MOST_LAYERS = 6, MOST_NEURONS = 64;
-const USUAL = { box: 38, step: 62, named: 70, least: 46, height: 330, input: 76, number: 11.5 }, TOP = 12;
+const USUAL = { box: 38, step: 62, named: 70, least: 52, height: 330, input: 76, number: 11.5 }, TOP = 12;
 const INITS = { "": N.usual, ...N.inits };
 
 export function networkView() {
@@ -73,17 +74,20 @@ const shortNames = (problem) => problem.classes.every((name) => name.length <= 3
 function places(view, problem) {
   const { sizes } = problem;
   const pixels = pixelsOf(problem);
-  const shown = sizes.map((n, l) => (l === 0 && pixels ? 1 : Math.min(n, SHOWN)));
+  const most = (l) => (state.pictures && l > 0 && l < sizes.length - 1 ? SHOWN_LARGE : SHOWN);
+  const shown = sizes.map((n, l) => (l === 0 && pixels ? 1 : Math.min(n, most(l))));
+  const hidesSome = sizes.some((n, l) => shown[l] < n && !(l === 0 && pixels));
   const tallest = Math.max(...shown);
   const named = sizes[sizes.length - 1] > 1 && !shortNames(problem);
   let { box, input, number } = USUAL;
   let step = Math.max(USUAL.least, Math.min(named ? USUAL.named : USUAL.step, USUAL.height / tallest));
   box = Math.min(box, step - number - (named ? 21 : 9));  // a name above it, its number below it
   if (state.pictures) {
-    const room = view.scroll.clientHeight - view.heads.offsetHeight - TOP - 8;
+    const room = view.scroll.clientHeight - view.heads.offsetHeight - TOP - 8 - (hidesSome ? 18 * larger() : 0);
     step = Math.max(26, Math.min(room / tallest, 160));
-    number = Math.max(11, Math.min(step * 0.26, 15 * larger()));
-    box = Math.max(14, Math.min(step - number - 8, 96));
+    const narrow = step < NARROW;
+    number = narrow ? Math.max(11, Math.min(step * 0.5, 15 * larger())) : Math.min(step * 0.26, 15 * larger());
+    box = Math.max(14, Math.min(narrow ? step - 4 : step - number - 8, 96));
     input = Math.round(USUAL.input * larger());
   }
   const picture = pixels ? Math.min(input * 1.6, tallest * step) : 0;
@@ -93,7 +97,7 @@ function places(view, problem) {
   const first = 4 + left / 2, last = width - right - box / 2;
   const height = TOP + tallest * step + 8;
   return {
-    pixels, shown, width, height, box, number, input: left, picture,
+    pixels, shown, width, height, box, number, input: left, picture, beside: state.pictures && step < NARROW,
     middle: (l) => first + ((last - first) * l) / (sizes.length - 1),
     y: (l, j) => (l === 0 && pixels ? Math.max(TOP, (height - picture) / 2 - number) : TOP + ((tallest - shown[l]) / 2 + j) * step),
   };
@@ -130,8 +134,8 @@ function build(view, problem) {
   const neurons = [];
   for (let l = 0; l < sizes.length; l++) {
     for (let j = 0; j < at.shown[l]; j++) neurons.push(neuron(view, problem, l, j, starts));
-    if (sizes[l] > SHOWN && !(l === 0 && at.pixels)) {
-      const more = h("span", { class: "more quiet" }, N.left(sizes[l] - SHOWN));
+    if (sizes[l] > at.shown[l] && !(l === 0 && at.pixels)) {
+      const more = h("span", { class: "more quiet" }, N.left(sizes[l] - at.shown[l]));
       more.style.left = `${at.middle(l) - 32}px`;
       more.style.top = `${at.height - 10}px`;
       neurons.push(more);
@@ -139,6 +143,7 @@ function build(view, problem) {
   }
   view.picture.style.width = `${at.width}px`;
   view.picture.style.height = `${at.height + 14}px`;
+  view.picture.classList.toggle("numbers-beside", at.beside);
   view.picture.style.setProperty("--box", `${at.box}px`);
   view.picture.style.setProperty("--number", `${at.number}px`);
   view.picture.replaceChildren(lines, ...neurons);
@@ -196,7 +201,7 @@ function neuron(view, problem, l, j, starts) {
       box.addEventListener(event, () => { state.peek = peek; tell("peek"); });
     pointed(view, box, { l, i: -1, j, parameter: biasAt(sizes, starts, l, j), x: at.middle(l), y: at.y(l, j) });
   }
-  if (name && l > 0) box.append(h("span", { class: shortNames(problem) ? "beside end" : "beside", title: name }, name));
+  if (name && l > 0) box.append(" ", h("span", { class: shortNames(problem) ? "beside end" : "beside", title: name }, name));
   Object.assign(box.style, { left: `${at.middle(l) - width / 2}px`, top: `${at.y(l, j)}px`, width: `${width}px`, height: `${height}px` });
   view.boxes.push({ l, j, box, canvas, number, name });
   return box;
@@ -249,8 +254,9 @@ function update(view, frame, problem) {
     line.classList.toggle("chosen", parameter === state.parameter);
   }
   const { pixels } = view.at;
-  let map = 0;
   const size = frame.map_size;
+  const mapped = problem.sizes.map((n, l) => (l ? Math.min(n, SHOWN) : 0));
+  const firstMap = mapped.map((_, l) => mapped.slice(0, l).reduce((a, b) => a + b, 0));
   for (const { l, j, box, canvas, number, name } of view.boxes) {
     const picture = l === 0 && pixels;
     const value = l === 0 ? frame.row.x[j] : frame.row.A[l - 1][j];
@@ -258,8 +264,7 @@ function update(view, frame, problem) {
     if (picture) paintRow(canvas, problem, pixels, frame.row.x);
     if (l === 0) continue;
     if (l === 1 && pixels) paintWeights(canvas, problem, pixels, frame.theta, j);
-    else if (size) paint(canvas, frame.maps.subarray(map * size * size, (map + 1) * size * size), size);
-    map += 1;
+    else if (size) paint(canvas, frame.maps.subarray((firstMap[l] + j) * size * size, (firstMap[l] + j + 1) * size * size), size);
     box.setAttribute("aria-label", N.aria(`${number.textContent}${name ? ` ${name}` : ""}`, l, j));
     const chosen = state.parameter !== null ? whereIs(problem.sizes, state.parameter) : null;
     box.classList.toggle("chosen", Boolean(chosen && chosen.l === l && chosen.j === j));

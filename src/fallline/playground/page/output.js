@@ -96,7 +96,7 @@ function lettersOf(problem) {
 }
 
 function legendParts(problem) {
-  const wrong = h("span", {}, h("span", { class: "cross-mark", "aria-hidden": "true" }, "×"), T.output.legendWrong);
+  const wrong = h("span", {}, h("span", { class: "spot ringed" }), T.output.legendWrong);
   const parts = [h("span", {}, h("span", { class: "spot plain" }), T.output.train), ...(problem.n_test ? [h("span", {}, h("span", { class: "spot plain square" }), T.output.test)] : [])];
   if (problem.task === "numbers") {
     return [h("span", {}, h("span", { class: "range-low" }), h("span", { class: "ramp" }), h("span", { class: "range-high" })), ...parts];
@@ -195,11 +195,11 @@ function draw(canvas, small, sharp, withTest) {
       ? `rgb(${diverging(Math.max(0, Math.min(1, (target - low) / (high - low || 1)))).map(Math.round)})`
       : classColor(target);
     context.fill();
-    context.lineWidth = problem.task === "numbers" ? 1.4 : 1.8;
-    context.strokeStyle = color(problem.task === "numbers" ? "outline" : "ring");
+    const wrong = !isRight(problem, outputOf(frame, problem, point, i, part), target);
+    context.lineWidth = (wrong ? 3 : problem.task === "numbers" ? 1.4 : 1.8) * Math.sqrt(larger());
+    context.strokeStyle = color(wrong ? "ink" : problem.task === "numbers" ? "outline" : "ring");
     context.stroke();
     if (letters) inSpot(context, letters[target], px, py, radius);
-    if (!isRight(problem, outputOf(frame, problem, point, i, part), target)) cross(context, px, py, radius * 1.5);
   };
   problem.points.train.forEach((point, i) => spot(point, i, "train"));
   if (withTest) problem.points.test.forEach((point, i) => spot(point, i, "test"));
@@ -223,19 +223,6 @@ function inSpot(context, letter, x, y, radius) {
   context.textBaseline = "middle";
   context.fillText(letter, x, y + 0.5);
   context.textBaseline = "alphabetic";
-}
-
-function cross(context, x, y, reach) {
-  for (const [tone, wide] of [["ring", 4.4], ["ink", 2.2]]) {
-    context.strokeStyle = color(tone);
-    context.lineWidth = wide;
-    context.beginPath();
-    context.moveTo(x - reach, y - reach);
-    context.lineTo(x + reach, y + reach);
-    context.moveTo(x - reach, y + reach);
-    context.lineTo(x + reach, y - reach);
-    context.stroke();
-  }
 }
 
 /** The ends of an axis in the column's own numbers. */

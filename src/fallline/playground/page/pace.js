@@ -62,12 +62,21 @@ export function changePace() {
   if (state.playing) settleClock();
 }
 
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+const CALM = 250;  // milliseconds between two pictures for those who want less motion
+
+/** Ask for the next picture when it is time for it. */
+function later() {
+  const again = () => { if (state.playing && !awaiting) ask(false); };
+  if (calm.matches) setTimeout(again, CALM); else requestAnimationFrame(again);
+}
+
 function ask(first) {
   const here = state.frame.epoch;
   const now = (performance.now() - began) / 1000;
   const goal = state.speed ? Math.floor(epochAt(now, runLength(), state.speed)) : end;
   const epochs = Math.min(Math.max(goal, first ? here + 1 : 0), end) - here;
-  if (epochs < 1) { requestAnimationFrame(() => { if (state.playing && !awaiting) ask(false); }); return; }
+  if (epochs < 1) { later(); return; }
   awaiting = true;
   send({ type: "advance", epochs, first });
 }
@@ -77,7 +86,7 @@ on("frame", ({ frame, playing }) => {
   if (!playing || !awaiting) return;
   awaiting = false;
   if (frame.message || frame.epoch >= end) { stopPlaying(); return; }
-  requestAnimationFrame(() => { if (state.playing && !awaiting) ask(false); });
+  later();
 });
 on("lost", stopPlaying);
 on("error", () => { if (state.error) stopPlaying(); });

@@ -29,7 +29,7 @@ export function rowsView() {
   const asMade = button(R.asMade, () => actions.change({ data: { targets: [] } }), { id: "as-made" });
   const hint = h("p", { class: "quiet" }, R.flipHint);
   const some = h("p", { class: "quiet" });
-  const box = h("details", { id: "rows" }, h("summary", {}, h("h3", {}, R.title), question("rows", R.title)), place, some, h("div", { class: "pair" }, hint, asMade));
+  const box = h("details", { id: "rows" }, h("summary", {}, h("h3", {}, R.title)), h("span", { class: "beside-summary" }, question("rows", R.title)), place, some, h("div", { class: "pair" }, hint, asMade));
   let cells = [], known = "";
 
   on("problem", ({ problem, setup }) => {

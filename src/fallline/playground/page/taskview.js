@@ -129,7 +129,7 @@ function answerOf(task) {
   if (kind === "lines") {
     const lines = task.answer.code.map((text, i) => {
       const line = button(text || " ", () => line.setAttribute("aria-pressed", String(line.getAttribute("aria-pressed") !== "true")),
-        { class: "line", "aria-pressed": "false", "data-line": i + 1 });
+        { class: "line", "aria-pressed": "false", "data-line": i + 1, ...(text ? {} : { "aria-label": K.line(i + 1) }) });
       return h("li", {}, line);
     });
     const box = h("div", {}, h("p", { class: "quiet" }, K.lines), h("ol", { class: "code", id: "task-code" }, lines));

@@ -5,9 +5,10 @@ export const T = {
   skip: "Skip to the network",
   lost: "The connection to Fallline is lost. Is it still running? Trying again …",
   intro: {
+    label: "About this page",
     what: "This page trains a small neural network by gradient descent and shows every number.",
     first: "Press Play, then look into one update.",
-    legend: "Colours and shapes", microscope: "Microscope", tasks: "Tasks",
+    legend: "Colours, shapes, keys", microscope: "Microscope", tasks: "Tasks",
     title: "Colours and shapes",
     items: [
       ["line-high", "a positive weight; the thicker, the larger"],
@@ -16,9 +17,14 @@ export const T = {
       ["spot high", "a training row of class 1 (other classes have their own colour and letter)"],
       ["spot low", "a training row of class 0"],
       ["square", "a square is a test row: the network never trains on it"],
-      ["cross", "a cross marks a row that the network gets wrong"],
+      ["ringed", "a thick outline marks a row that the network gets wrong"],
       ["curve-train", "the loss on the training rows"],
       ["curve-test", "the loss on the test rows"],
+    ],
+    keys: [
+      ["Space", "play, pause"], ["S", "step"], ["B", "back"], ["R", "reset"],
+      ["W", "train the whole run"], ["0 to 5", "class to draw, while drawing"], ["Ctrl Z, Ctrl Y", "undo, redo a change of a setting"],
+      ["← →", "microscope: previous, next stage"], ["Esc", "let a kept number go; close what is open"],
     ],
     counting: "Rows, columns and neurons are counted from 0, as in Python; layers from 1, as in W1.",
   },
@@ -197,12 +203,6 @@ export const T = {
     introNotebook: "The run as it stands, to keep. In the notebook, the widget's network is this one.",
     link: "Copy the address", copied: "Copied. It opens this run wherever the same page is opened.",
     script: "Python script", notebook: "Notebook", model: "Model file", image: "Image",
-    keys: "Keys",
-    keyList: [
-      ["Space", "play, pause"], ["S", "step"], ["B", "back"], ["R", "reset"],
-      ["W", "train the whole run"], ["0 to 9", "class to draw, while drawing"], ["Ctrl Z, Ctrl Y", "undo, redo a change of a setting"],
-      ["← →", "microscope: previous, next stage"], ["Esc", "let a kept number go; close what is open"],
-    ],
   },
   tasks: {
     intro: "Each task sets up the page, asks a question and marks the answer itself.",
