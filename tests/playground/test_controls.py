@@ -446,7 +446,7 @@ def test_no_control_is_left_out(page) -> None:
         )
     assert len(seen) > 70
     named = set(re.findall(r"[\w²π-]+", TESTS))
-    built = {"-number", "export-", "input-", "data-", "draw-", "task-"}
+    built = {"-number", "export-", "input-", "data-", "draw-", "task-", "hide-"}
     left = {
         name
         for name in seen - named

@@ -90,6 +90,7 @@ def test_a_weight_is_told_where_it_is_pointed_at_and_typed_in_place(page) -> Non
 
 
 def test_the_inspector_moves_nothing(page) -> None:
+    wait(page, "document.getElementById('loss-curve').style.height !== ''")
     before = page.locator("#loss-curve").bounding_box()
     weights(page, "1-0")
     assert page.locator("#loss-curve").bounding_box() == before

@@ -7,7 +7,7 @@ import { curvesView } from "./curves.js";
 import { dataView } from "./data.js";
 import { larger } from "./letters.js";
 import { introView } from "./intro.js";
-import { host } from "./home.js";
+import { host, writeHash } from "./home.js";
 import { networkView } from "./network.js";
 import { outputView } from "./output.js";
 import { connect, ask, send } from "./server.js";
@@ -52,6 +52,7 @@ on("look", soon);
 
 let written = "";
 window.addEventListener("hashchange", () => {
+  clearTimeout(writing);
   if (location.hash !== written) begin(readAddress());
 });
 
@@ -154,7 +155,14 @@ document.addEventListener("drop", (event) => {
 });
 document.addEventListener("paste", (event) => {
   if (event.target.closest("input, textarea")) return;
-  const text = event.clipboardData.getData("text");
+  const text = event.clipboardData.getData("text").trim();
+  const link = /#((?:s|task)=\S+)$/.exec(text);
+  if (link) {  // an address of this page, copied elsewhere
+    clearTimeout(writing);  // what waits to be written is of the run before
+    writeHash(link[1]);
+    begin(readAddress());
+    return;
+  }
   if (text.includes("\n")) actions.takeTable("pasted", text);
 });
 

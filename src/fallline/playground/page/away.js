@@ -4,21 +4,17 @@ import { color } from "./colors.js";
 import { button, h, short, whole } from "./dom.js";
 import { host } from "./home.js";
 import { ask } from "./server.js";
-import { state, writeAddress } from "./state.js";
+import { shareView } from "./share.js";
+import { state } from "./state.js";
 import { T } from "./text.js";
 
 export function awayView() {
-  const told = h("p", { role: "status", class: "quiet" });
-  const copy = async () => {
-    writeAddress();
-    try { await navigator.clipboard.writeText(location.href); told.textContent = T.away.copied; } catch { told.textContent = location.href; }
-  };
   const kinds = ["script", "notebook", "model"].map((kind) =>
     button(T.away[kind], () => fetchFile(kind), { id: `export-${kind}` }));
   return [h("p", {}, host ? T.away.introNotebook : T.away.intro),
-    h("div", { class: "head" }, host ? null : button(T.away.link, copy, { id: "copy", class: "main" }), kinds,
+    ...(host ? [] : shareView()), h("div", { class: "head" }, kinds,
       button(T.away.image, saveImage, { id: "export-image" })),
-    told];
+  ];
 }
 
 async function fetchFile(kind) {

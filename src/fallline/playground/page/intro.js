@@ -17,6 +17,6 @@ export function introView() {
     h("p", {}, h("strong", {}, I.what), " ", I.first),
     h("div", { class: "head" }, button(I.microscope, to("microscope"), { id: "to-microscope" }), button(I.tasks, to("tasks"), { id: "to-tasks" })),
     h("details", { id: "legend" }, h("summary", {}, I.legend), h("ul", { class: "keys-list" }, items), h("p", { class: "quiet" }, I.counting),
-      h("dl", { class: "keys" }, T.intro.keys.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]))),
+      h("dl", { class: "keys" }, T.intro.keys.map(([key, what]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what))))),
   ];
 }

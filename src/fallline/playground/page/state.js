@@ -17,6 +17,7 @@ export const state = {
   lit: null,         // what the microscope lights up in the picture of the network
   editing: false,    // whether the inspector opens to type a value
   secret: false,     // whether a task keeps secret which gradient is in use
+  hidden: [],        // parts that whoever opens the address does not see
   task: null,        // the name of the task that is worked on
   stepKind: "epoch",
   onChange: "run",   // a changed setting trains the whole run anew, resets, or goes on from here
@@ -71,6 +72,7 @@ const VIEW = {
   speed: (v) => Number.isInteger(v) && v >= 0,
   stepKind: (v) => ["sample", "batch", "epoch"].includes(v),
   parameter: (v) => v === null || (Number.isInteger(v) && v >= 0),
+  hidden: (v) => Array.isArray(v) && v.every((name) => typeof name === "string" && /^[a-z-]{1,20}$/.test(name)),
   task: (v) => v === null || (typeof v === "string" && v.length < 40),
   row: (v) => Number.isInteger(v) && v >= 0,
   onChange: (v) => ["run", "reset", "on"].includes(v), sharp: (v) => typeof v === "boolean",

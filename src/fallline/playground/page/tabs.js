@@ -13,7 +13,7 @@ import { taskList } from "./taskview.js";
 import { T } from "./text.js";
 
 export function tabsView() {
-  const asked = (key, parts) => [h("div", { class: "head" }, parts[0], question(key, T.tabs[key])), ...parts.slice(1)];
+  const asked = (key, parts) => [h("div", { class: "head asked" }, parts[0], question(key, T.tabs[key])), ...parts.slice(1)];
   const views = {
     microscope: microscopeView(), tasks: asked("tasks", taskList()), compare: asked("compare", compareView()), space: asked("space", spaceView()),
     seeds: asked("seeds", seedsView()), landscape: asked("landscape", landscapeView()), away: asked("away", awayView()),

@@ -65,7 +65,8 @@ export function taskView() {
     const task = taskOf(shown);
     box.hidden = !task;
     document.body.classList.toggle("has-task", Boolean(task));
-    if (!task) state.secret = false;
+    state.secret = Boolean(task && task.secret);
+    if (state.setup) tell("setup");
     box.replaceChildren(...(task ? parts(task) : []));
     window.dispatchEvent(new Event("resize"));
   };

@@ -201,8 +201,15 @@ export const T = {
   away: {
     intro: "The address of this page holds the data's settings, the network, the training and what is looked at. Everything runs on this machine; a dropped table stays in the page and is not in the address.",
     introNotebook: "The run as it stands, to keep. In the notebook, the widget's network is this one.",
-    link: "Copy the address", copied: "Copied. It opens this run wherever the same page is opened.",
     script: "Python script", notebook: "Notebook", model: "Model file", image: "Image",
+  },
+  share: {
+    copy: "Copy the address", copied: "Copied. It opens this run wherever the same page is opened; there it can also be pasted.",
+    show: "Show as a QR code", code: "The address as a QR code", scan: "Scan it to open this page as it stands.",
+    file: "This page was opened from a file, so the code holds an address of this machine only. Put the file on a web server, and the code opens it on any telephone.",
+    long: "This address is too long for a QR code (drawn points make it long).",
+    hide: "Hide parts for a class", hideWhy: "Whoever opens the address does not see the parts that are ticked here.",
+    parts: { data: "Data", rows: "Rows and predictions", training: "Training", network: "changing the network", curves: "Curves", output: "Output" },
   },
   tasks: {
     intro: "Each task sets up the page, asks a question and marks the answer itself.",
