@@ -55,7 +55,14 @@ const HELP = {
   away: ["The run as a script, a notebook, a model file or an image, and the address that opens it again.", 9],
 };
 
-const docs = () => (document.querySelector('meta[name="fallline-docs"]') || {}).content || "";
+// On the documentation site the page lies beside the lessons; elsewhere there is nothing to link to.
+const beside = () => location.pathname.endsWith("/play.html");
+
+/** A lesson's number and title, as a link where the lesson can be reached. */
+export function lessonLink(lesson) {
+  const title = `Lesson ${lesson}: ${TITLES[lesson]}`;
+  return beside() ? h("a", { href: `lesson/${LESSONS[lesson]}.html`, target: "_blank", rel: "noopener" }, title) : title;
+}
 
 let box = null, owner = null;
 
@@ -68,9 +75,7 @@ function popover() {
 
 function fill(key) {
   const [text, lesson] = HELP[key];
-  const title = `Lesson ${lesson}: ${TITLES[lesson]}`;
-  const link = docs() ? h("a", { href: `${docs()}lesson/${LESSONS[lesson]}.html`, target: "_blank", rel: "noopener" }, title) : title;
-  popover().replaceChildren(h("p", {}, text), h("p", { class: "quiet" }, link));
+  popover().replaceChildren(h("p", {}, text), h("p", { class: "quiet" }, lessonLink(lesson)));
 }
 
 /** Beside the element, within the window. */

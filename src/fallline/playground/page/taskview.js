@@ -2,6 +2,7 @@
 
 import * as actions from "./actions.js";
 import { button, h } from "./dom.js";
+import { lessonLink } from "./help.js";
 import { usualData, usualNetwork, usualTraining } from "./hints.js";
 import { on, show, state, tell } from "./state.js";
 import { TASKS, taskOf } from "./tasks.js";
@@ -108,7 +109,7 @@ function parts(task) {
   }, { id: "task-leave" });
   return [h("div", { class: "head" }, h("h2", { id: "task-title" }, `${K.number(number + 1)}: ${task.title}`),
     button(K.again, () => startTask(task.id), { id: "task-again" }), leave),
-  h("p", {}, task.question), ...(given.box ? [given.box] : []),
+  h("p", {}, task.question, " ", h("span", { class: "quiet" }, lessonLink(task.lesson))), ...(given.box ? [given.box] : []),
   h("div", { class: "head" }, check, hint, next), verdict, hints];
 }
 
