@@ -18,6 +18,7 @@ BENCHMARKS = (
     "predicting.py",
     "startup.py",
     "size.py",
+    "page.py",
 )
 HEAD = """# Benchmark results
 

@@ -27,7 +27,7 @@ __all__ = ["FOLDER", "FUNCTIONS", "PACKED", "RECORDS", "pack", "records"]
 FOLDER = ENGINE.parent / "playground" / "page" / "compute"
 PACKED, RECORDS = FOLDER / "engine.wasm.gz", FOLDER / "records.js"
 FUNCTIONS: list[tuple[Any, ...]] = [
-    *((name, "float64") for name in ("train", "interleave", "predict", "lay_out", "shuffle")),
+    *((name, "float64") for name in ("train", "interleave", "lay_out", "shuffle")),
     ("descend", "float64", (3, 2, 1), (SIGMOID,), BINARY_CROSS_ENTROPY),  # the truth table's
 ]
 HEAD = """\

@@ -3,7 +3,7 @@
 // Epochs, batches and samples go through the engine, the steps along a wrong
 // gradient through mistakes.js. The batches are those of `fl.train`, in its order.
 
-import { Loop } from "./engine.js";
+import { Loop } from "./loop.js";
 import { PageError, shown } from "./errors.js";
 import { MAX_PARAMETERS } from "./limits.js";
 import { Matrix } from "./matrix.js";
@@ -18,7 +18,8 @@ const MOST_RECORDS = 400;
 const MOST_KEPT_BYTES = 8 << 20; // of earlier states to go back to
 const STEP_KINDS = ["sample", "batch", "epoch"];
 const RUNAWAY = 1e3;
-const TRIAL = 64; // epochs, before their time is known
+const TRIAL = 2e6; // rows times parameters times epochs, before their time is known: some milliseconds
+const RECENT = 0.05; // seconds
 
 const usualLoss = { binary: "binary_cross_entropy", classes: "cross_entropy", numbers: "squared_error" };
 
@@ -127,7 +128,7 @@ export class Descent {
       track: new Track(),
       kept: [],
       message: "",
-      secondsPerEpoch: 0,
+      pace: { epochs: 0, seconds: 0 }, // of late
       state: null,
     });
     this.arrange(setup);
@@ -178,14 +179,25 @@ export class Descent {
     while (this.epoch < end && !this.message) {
       const left = (deadline - performance.now()) / 1000;
       let ahead = Math.min(end, this.nextRecord()) - this.epoch;
-      if (this.secondsPerEpoch > 0)
-        ahead = Math.max(1, Math.min(ahead, Math.floor(left / this.secondsPerEpoch)));
-      else ahead = Math.min(ahead, TRIAL);
+      ahead = Math.max(1, Math.min(ahead, this.epochsIn(left)));
       this.passEpochs(ahead);
       if (this.epoch % this.track.every === 0) this.record();
       if (performance.now() >= deadline) break;
     }
     this.record(this.epoch % this.track.every !== 0);
+  }
+
+  /** How many epochs fit into the time, by those of late; a browser's clock may stand still for 0.1 ms. */
+  epochsIn(seconds) {
+    const { pace } = this;
+    if (pace.seconds === 0)
+      return Math.max(Math.floor(TRIAL / (this.n * this.network.nParameters)), 8 * pace.epochs);
+    return Math.floor((seconds * pace.epochs) / pace.seconds);
+  }
+
+  notePace(epochs, seconds) {
+    const fade = this.pace.seconds > RECENT ? 0.5 : 1;
+    this.pace = { epochs: fade * this.pace.epochs + epochs, seconds: fade * this.pace.seconds + seconds };
   }
 
   passEpochs(count) {
@@ -208,8 +220,7 @@ export class Descent {
       done += now;
     }
     this.epoch += count;
-    if (this.epoch > before)
-      this.secondsPerEpoch = (performance.now() - began) / 1000 / (this.epoch - before);
+    if (this.epoch > before) this.notePace(this.epoch - before, (performance.now() - began) / 1000);
   }
 
   nextRecord() {

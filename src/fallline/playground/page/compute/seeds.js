@@ -1,7 +1,7 @@
 // The whole run from a hundred starts: loss, scores, and whether it found the answer.
 
 import { Descent, loopOf, newNetwork, rowsOf, score } from "./descent.js";
-import { SEEDS_AT_ONCE, interleaves, trainTogether } from "./engine.js";
+import { SEEDS_AT_ONCE, interleaves, trainTogether } from "./together.js";
 import { PageError } from "./errors.js";
 import { Matrix } from "./matrix.js";
 import { Generator } from "./random.js";

@@ -20,7 +20,17 @@ async function begin({ engine, start, rows, tables }) {
   session.warm();
 }
 
+/** Most often a browser from before 2023. */
+const cannotBegin = (error) =>
+  self.postMessage({
+    type: "error",
+    id: null,
+    message:
+      `This browser cannot run the page (${error.message}). ` +
+      "Chromium and Edge 97, Firefox 113 and Safari 16.4 can, and later ones.",
+  });
+
 self.onmessage = ({ data: message }) => {
-  if (message.type === "begin") begin(message);
+  if (message.type === "begin") begin(message).catch(cannotBegin);
   else session?.answer(message);
 };
