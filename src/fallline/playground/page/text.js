@@ -9,7 +9,6 @@ export const T = {
     what: "This page trains a small neural network by gradient descent and shows every number.",
     first: "Press Play, then look into one update.",
     legend: "Colours, shapes, keys", microscope: "Microscope", tasks: "Tasks",
-    title: "Colours and shapes",
     items: [
       ["line-high", "a positive weight; the thicker, the larger"],
       ["line-low", "a negative weight"],
@@ -41,7 +40,7 @@ export const T = {
   },
   data: {
     title: "Data", set: "Data set", n: "Points", noise: "Noise", test: "Test share",
-    seed: "Seed of the data", again: "Draw other points", target: "Column to predict",
+    seed: "Seed of the data", target: "Column to predict",
     drop: "Drop a CSV file here, paste one anywhere, or", choose: "choose a file",
     draw: "Click or drag in the picture to draw.", klass: "Class to draw", erase: "erase",
     clear: "Start again with four points", inputs: "Inputs", rows: (a, b) => `${a} rows to train on, ${b} to test`,
@@ -71,14 +70,14 @@ export const T = {
       uniform: "uniform ±0.5", glorot_uniform: "Glorot uniform", glorot_normal: "Glorot normal",
       he_uniform: "He uniform", he_normal: "He normal", zeros: "all zeros",
     },
-    init: "Initial weights", usual: "the usual ones (Glorot; He for relu)", seed: "Seed", inputs: "inputs", output: "output",
+    init: "Initial weights", usual: "the usual ones (Glorot; He for relu)", inputs: "inputs", output: "output",
     hidden: (l) => `hidden layer ${l}`, hint: "Point at a weight or neuron for its number; click to change it.",
     left: (n) => `and ${n} more`, row: "Show training row", bias: "bias",
     from: "from", value: "value", gradient: "gradient", set: "set", history: "along the run",
     neuron: (l, j) => `Neuron ${j} of layer ${l}`, noGradient: "too many rows for it here",
     aria: (text, l, j) => `${text}: activation of neuron ${j} of layer ${l}`,
     tip: (name, value, gradient) => `${name} = ${value}${gradient === null ? "" : `, gradient ${gradient}`}`,
-    all: "All weights of this neuron", close: "Close",
+    close: "Close",
   },
   training: {
     title: "Training", rate: "Learning rate", optimizer: "Optimiser", momentum: "Momentum",
@@ -136,7 +135,7 @@ export const T = {
     ratio: (r) => `every entry is ${r} of the derivative`,
     wrongGradient: "A wrong gradient is in use: dW and db of the update are not the means of the rows.",
     dropout: "With dropout on, this shows the update without it.",
-    old: "old", step: "step", new: "new", state: "the optimiser's own averages",
+    old: "old", step: "step", new: "new",
     explain: {
       rows: "X has a row for each sample and a column for each feature; Y has the targets.",
       forward: (l, name) => `Z${l} = A${l - 1} · W${l} + b${l}, a matrix product and a bias; then A${l} = ${name}(Z${l}), entry by entry.`,
@@ -172,13 +171,13 @@ export const T = {
   space: {
     intro: "What a hidden layer does: the plane of the two features, with its grid, bent into the space of two of the layer's neurons. The next layer only draws a straight line there.",
     none: "This picture needs a hidden layer with two neurons or more, and activations that the page knows.",
-    layer: "Layer", across: "Across", up: "Up", neuron: (j) => `neuron ${j}`, line: "where the output is one half",
+    layer: "Layer", across: "Across", up: "Up", neuron: (j) => `neuron ${j}`,
     aria: "The rows and the grid of the two features, as two hidden neurons see them",
   },
   compare: {
     intro: "Hold a run, change one thing, run again: both stand side by side.",
     slips: "Compare the right gradient with the published one", none: "No run is held yet. Train one, then press Hold this run.",
-    held: "Held", now: "Now", same: "the same settings", differs: "differs in",
+    held: "Held", now: "Now", same: "the same settings",
     names: {
       optimizer: "optimiser", learning_rate: "rate", momentum: "momentum", schedule: "schedule", batch_size: "batch", l2: "L2", l1: "L1",
       dropout: "dropout", epochs: "epochs", gradient: "gradient", loss: "loss", hidden: "hidden layers", activations: "activations", init: "initial weights", seed: "seed",
@@ -213,7 +212,7 @@ export const T = {
   },
   tasks: {
     intro: "Each task sets up the page, asks a question and marks the answer itself.",
-    start: "Start", again: "Start again", check: "Check my answer", hint: (k, n) => `Hint ${k} of ${n}`, solution: "Show the solution", leave: "Leave the task",
+    again: "Start again", check: "Check my answer", hint: (k, n) => `Hint ${k} of ${n}`, solution: "Show the solution", leave: "Leave the task",
     done: "solved", passed: "Right.", failed: "Not yet.", next: "Next task", answer: "Your answer", number: (i) => `Task ${i}`,
     line: (i) => `line ${i}`, lines: "Click the two lines that are wrong.",
   },
