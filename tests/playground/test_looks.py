@@ -360,3 +360,62 @@ def test_epoch_and_loss_are_spoken(page) -> None:
     whole_run(page)
     wait(page, "document.getElementById('spoken').textContent.startsWith('Epoch 20,000')")
     assert epoch(page) == 20_000
+
+
+# ---- by touch, and by keyboard alone
+
+
+def test_a_finger_finds_values_explanations_and_formulas(opened, page_file) -> None:
+    page = opened(page_file, has_touch=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.tap("[data-neuron='1-1']")
+    page.wait_for_selector("#tip", state="visible")
+    assert page.inner_text("#tip").startswith("b1[1] = ")
+    page.tap("#close-inspector")
+    page.tap("[data-help=network]")
+    page.wait_for_selector("#help", state="visible")
+    page.tap("#to-microscope")
+    page.tap("#stages button >> nth=6")
+    cell = page.locator("""[data-cell='["delta",0,2,1]']""")
+    cell.tap()
+    wait(page, "document.getElementById('formula').textContent.includes('delta1[2, 1]')")
+    assert "picked" in cell.get_attribute("class")
+    formula, window = page.locator("#formula").bounding_box(), 844
+    assert formula["y"] + formula["height"] <= window  # in sight, wherever the number stands
+
+
+def test_settings_begin_closed_on_a_telephone(opened, page_file) -> None:
+    page = opened(page_file)
+    assert page.is_visible("#rate")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    page.wait_for_selector(".neuron canvas")
+    assert page.is_hidden("#rate")
+    head = page.locator("#training-card summary").bounding_box()
+    assert head["y"] < 844  # on the first screen
+    page.click("#training-card summary")
+    page.wait_for_selector("#rate", state="visible")
+
+
+def test_a_task_is_solved_with_the_keyboard_alone(page) -> None:
+    def reach(selector: str) -> None:
+        for _ in range(250):
+            page.keyboard.press("Tab")
+            if page.evaluate(f"document.activeElement.matches({selector!r})"):
+                return
+        raise AssertionError(selector)
+
+    reach("#to-tasks")
+    page.keyboard.press("Enter")
+    wait(page, "document.activeElement.id === 'tab-tasks'")
+    reach("#task-two-slips")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#task-check")
+    wait(page, "document.activeElement.id === 'task-title'")
+    for text in ("np.zeros((1, *W1.shape))", "np.outer(slope(a1), d2)"):
+        line = page.locator("#task-code button", has_text=text).get_attribute("data-line")
+        reach(f"[data-line='{line}']")
+        page.keyboard.press("Enter")
+    reach("#task-check")
+    page.keyboard.press("Enter")
+    wait(page, "document.getElementById('task-verdict').textContent === 'Right.'")

@@ -86,18 +86,19 @@ function places(view, problem) {
     const room = view.scroll.clientHeight - view.heads.offsetHeight - TOP - 8 - (hidesSome ? 18 * larger() : 0);
     step = Math.max(26, Math.min(room / tallest, 160));
     const narrow = step < NARROW;
-    number = narrow ? Math.max(11, Math.min(step * 0.5, 15 * larger())) : Math.min(step * 0.26, 15 * larger());
+    number = narrow ? Math.max(12, Math.min(step * 0.36, 15 * larger())) : Math.min(step * 0.26, 15 * larger());
     box = Math.max(14, Math.min(narrow ? step - 4 : step - number - 8, 96));
     input = Math.round(USUAL.input * larger());
   }
   const picture = pixels ? Math.min(input * 1.6, tallest * step) : 0;
   const left = pixels ? picture : input;
   const width = Math.max(view.scroll.clientWidth, (left + 60) + (box + 46) * (sizes.length - 1));
-  const right = named ? 46 : 34 * larger();
+  const beside = state.pictures && step < NARROW;  // names and numbers stand to the right of the boxes
+  const right = beside ? number * (named ? 5.4 : 3.6) : named ? 46 : 34 * larger();
   const first = 4 + left / 2, last = width - right - box / 2;
   const height = TOP + tallest * step + 8;
   return {
-    pixels, shown, width, height, box, number, input: left, picture, beside: state.pictures && step < NARROW,
+    pixels, shown, width, height, box, number, input: left, picture, beside,
     middle: (l) => first + ((last - first) * l) / (sizes.length - 1),
     y: (l, j) => (l === 0 && pixels ? Math.max(TOP, (height - picture) / 2 - number) : TOP + ((tallest - shown[l]) / 2 + j) * step),
   };
@@ -201,7 +202,7 @@ function neuron(view, problem, l, j, starts) {
       box.addEventListener(event, () => { state.peek = peek; tell("peek"); });
     pointed(view, box, { l, i: -1, j, parameter: biasAt(sizes, starts, l, j), x: at.middle(l), y: at.y(l, j) });
   }
-  if (name && l > 0) box.append(" ", h("span", { class: shortNames(problem) ? "beside end" : "beside", title: name }, name));
+  if (name && l > 0) box.append(" ", h("span", { class: shortNames(problem) || at.beside ? "beside end" : "beside", title: name }, name));
   Object.assign(box.style, { left: `${at.middle(l) - width / 2}px`, top: `${at.y(l, j)}px`, width: `${width}px`, height: `${height}px` });
   view.boxes.push({ l, j, box, canvas, number, name });
   return box;

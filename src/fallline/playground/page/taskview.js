@@ -38,8 +38,8 @@ export async function startTask(id) {
   show({ task: id, pictures: false, ...(task.tab ? { tab: task.tab } : {}) });
   await actions.take(setup);
   seen = {};
-  const place = document.getElementById("task");
-  if (place.scrollIntoView) place.scrollIntoView({ block: "nearest" });
+  document.getElementById("task").scrollIntoView({ block: "nearest" });
+  document.getElementById("task-title").focus({ preventScroll: true });  // the keyboard goes on from there
 }
 
 on("frame", ({ frame }) => { if (frame.message) seen.diverged = true; });
@@ -107,7 +107,7 @@ function parts(task) {
     show({ task: null });
     if (secret) actions.change({ training: { gradient: "right" } });
   }, { id: "task-leave" });
-  return [h("div", { class: "head" }, h("h2", { id: "task-title" }, `${K.number(number + 1)}: ${task.title}`),
+  return [h("div", { class: "head" }, h("h2", { id: "task-title", tabindex: -1 }, `${K.number(number + 1)}: ${task.title}`),
     button(K.again, () => startTask(task.id), { id: "task-again" }), leave),
   h("p", {}, task.question, " ", h("span", { class: "quiet" }, lessonLink(task.lesson))), ...(given.box ? [given.box] : []),
   h("div", { class: "head" }, check, hint, next), verdict, hints];
