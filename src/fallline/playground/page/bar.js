@@ -23,29 +23,13 @@ export function barView() {
     SPEEDS.map((n) => h("option", { value: n }, T.bar.speeds[n])));
   speed.value = state.speed;
   const kind = select(T.bar.kinds, state.stepKind, (value) => show({ stepKind: value }), { id: "step-kind" });
-  const names = { epoch: T.bar.epoch, train: T.bar.loss, test: T.bar.test, score: T.bar.accuracy, "test-score": T.bar.testAccuracy };
-  const helps = { epoch: "epoch", train: "figureLoss", score: "accuracy" };
-  const figures = Object.entries(names).map(([name, text]) => {
-    const [head, output] = [h("span", { class: "figure-name" }, text), h("output", { id: `figure-${name}`, "aria-live": "off" })];
-    const beside = helps[name] ? question(helps[name], text) : null;
-    return { name, head, output, box: h("div", { class: `figure ${name}` }, h("div", { class: "label" }, head, beside), output) };
-  });
-  const at = Object.fromEntries(figures.map((figure) => [figure.name, figure]));
-  const spoken = h("p", { class: "unseen", role: "status", id: "spoken" });
-  let lastSpoken = 0;
+  const figures = figuresView();
 
   function playLabel() {
     const moving = actions.moving();
     play.textContent = moving ? T.bar.pause : isOver() ? T.bar.goOn : T.bar.play;
     play.title = !moving && isOver() ? T.bar.over : "";
     play.setAttribute("aria-pressed", String(moving));
-  }
-  function speak(shown) {
-    const now = performance.now();
-    if (actions.moving() && now - lastSpoken < SPOKEN) return;
-    lastSpoken = now;
-    const text = T.bar.spoken(shown.epoch, shown.train, `${at.score.head.textContent} ${shown.score}`);
-    if (spoken.textContent !== text) spoken.textContent = text;
   }
   on("view", () => {
     if (![...speed.options].some((option) => Number(option.value) === state.speed)) show({ speed: 10 });
@@ -59,25 +43,12 @@ export function barView() {
   });
   on("playing", playLabel);
   on("setup", playLabel);
-  on("frame", ({ frame, problem, setup }) => {
+  on("frame", ({ frame }) => {
     playLabel();
     back.disabled = !frame.can_go_back;
-    const part = frame.at ? ` + ${frame.at}` : "";
-    const shown = {
-      epoch: whole(frame.epoch) + part, train: short(frame.loss[0]), test: short(frame.loss[1]),
-      score: score(frame.score[0], problem), "test-score": score(frame.score[1], problem),
-    };
-    for (const { name, output } of figures) output.textContent = shown[name];
-    at.epoch.head.textContent = T.bar.ofRun(whole(setup.training.epochs));
-    const numbers = problem && problem.task === "numbers";
-    at.score.head.textContent = numbers ? T.bar.r2 : T.bar.accuracy;
-    at["test-score"].head.textContent = numbers ? T.bar.testR2 : T.bar.testAccuracy;
-    const tested = Boolean(problem && problem.n_test);
-    at.test.box.hidden = at["test-score"].box.hidden = !tested;
     const [can, again] = canTravel();
     undo.disabled = !can;
     redo.disabled = !again;
-    speak(shown);
     if (frame.message && frame.message !== state.error) { state.error = frame.message; tell("error"); }
   });
 
@@ -91,11 +62,45 @@ export function barView() {
       button(T.bar.reset, actions.reset, { id: "reset" }),
       button(T.bar.whole, actions.retrain, { id: "whole" }),
       field(T.bar.speed, speed, { hidden: true, beside: question("speed", T.bar.speed) })),
-    h("div", { class: "figures" }, figures.map(({ box }) => box)),
+    figures,
     h("div", { class: "corner" }, undo, redo, pictures,
       button("◐", () => tell("switch-theme"), { "aria-label": T.bar.theme, title: T.bar.theme, id: "theme" })),
-    spoken,
   ];
+}
+
+/** Epoch, losses and scores; a screen reader hears them where the descent rests, and now and then on its way. */
+function figuresView() {
+  const names = { epoch: T.bar.epoch, train: T.bar.loss, test: T.bar.test, score: T.bar.accuracy, "test-score": T.bar.testAccuracy };
+  const helps = { epoch: "epoch", train: "figureLoss", score: "accuracy" };
+  const at = Object.fromEntries(Object.entries(names).map(([name, text]) => {
+    const [head, output] = [h("span", { class: "figure-name" }, text), h("output", { id: `figure-${name}`, "aria-live": "off" })];
+    const beside = helps[name] ? question(helps[name], text) : null;
+    return [name, { head, output, box: h("div", { class: `figure ${name}` }, h("div", { class: "label" }, head, beside), output) }];
+  }));
+  const spoken = h("p", { class: "unseen", role: "status", id: "spoken" });
+  let lastSpoken = 0;
+  function speak(shown) {
+    const now = performance.now();
+    if (actions.moving() && now - lastSpoken < SPOKEN) return;
+    lastSpoken = now;
+    const text = T.bar.spoken(shown.epoch, shown.train, `${at.score.head.textContent} ${shown.score}`);
+    if (spoken.textContent !== text) spoken.textContent = text;
+  }
+  on("frame", ({ frame, problem, setup }) => {
+    const part = frame.at ? ` + ${frame.at}` : "";
+    const shown = {
+      epoch: whole(frame.epoch) + part, train: short(frame.loss[0]), test: short(frame.loss[1]),
+      score: score(frame.score[0], problem), "test-score": score(frame.score[1], problem),
+    };
+    for (const [name, text] of Object.entries(shown)) at[name].output.textContent = text;
+    at.epoch.head.textContent = T.bar.ofRun(whole(setup.training.epochs));
+    const numbers = problem && problem.task === "numbers";
+    at.score.head.textContent = numbers ? T.bar.r2 : T.bar.accuracy;
+    at["test-score"].head.textContent = numbers ? T.bar.testR2 : T.bar.testAccuracy;
+    at.test.box.hidden = at["test-score"].box.hidden = !(problem && problem.n_test);
+    speak(shown);
+  });
+  return h("div", { class: "figures" }, Object.values(at).map(({ box }) => box), spoken);
 }
 
 /** A score as the bar shows it: a percentage, or R². */

@@ -92,11 +92,7 @@ export function digitView() {
     if (!pixels) return;
     ink ||= new Array(pixels.side ** 2).fill(0);
     shownRow = -1;
-    places = problem.classes.map((name) => {
-      const [bar, number] = [h("span", { class: "fill" }), h("output", { "aria-live": "off" })];
-      return { bar, number, box: h("div", { class: "one-bar" }, h("span", {}, name), h("span", { class: "track" }, bar), number) };
-    });
-    bars.replaceChildren(...places.map((one) => one.box));
+    places = barsFor(bars, problem.classes);
   });
   on("frame", () => render());
   on("theme", () => render());
@@ -124,29 +120,48 @@ export function digitView() {
     });
   }
 
-  // ---- drawing: ink where the pen is, less around it
-  let down = false, rubber = false;
-  const draw = (event) => {
-    const at = canvas.getBoundingClientRect();
-    const [x, y] = [((event.clientX - at.left) / at.width) * pixels.side, ((event.clientY - at.top) / at.height) * pixels.side];
+  pen(canvas, (weights, rubber, begins) => {
+    if (!pixels) return;
+    if (begins && !own) ink = ink.map(() => 0);  // the first stroke begins a drawing of one's own
     own = true;
     ink = ink.map((value, k) => {
-      const [dx, dy] = [(k % pixels.side) + 0.5 - x, Math.floor(k / pixels.side) + 0.5 - y];
-      const weight = Math.exp(-((dx * dx + dy * dy) / (2 * STROKE * STROKE)));
+      const weight = weights((k % pixels.side) + 0.5, Math.floor(k / pixels.side) + 0.5, pixels.side);
       return rubber ? value * (1 - weight) : Math.max(value, Math.min(1, 1.3 * weight));
     });
     render();
+  });
+  return box;
+}
+
+/** A bar and a number for each class. */
+function barsFor(place, classes) {
+  const made = classes.map((name) => {
+    const [bar, number] = [h("span", { class: "fill" }), h("output", { "aria-live": "off" })];
+    return { bar, number, box: h("div", { class: "one-bar" }, h("span", {}, name), h("span", { class: "track" }, bar), number) };
+  });
+  place.replaceChildren(...made.map((one) => one.box));
+  return made;
+}
+
+/**
+ * The pen over a picture, of mouse or finger; the right button rubs out. ``draw`` is given how near
+ * the pen is to a place of the picture, whether it rubs, and whether a stroke begins.
+ */
+function pen(canvas, draw) {
+  let down = false, rubber = false;
+  const stroke = (event, begins) => {
+    const at = canvas.getBoundingClientRect();
+    const [x, y] = [(event.clientX - at.left) / at.width, (event.clientY - at.top) / at.height];
+    const near = (column, row, side) => Math.exp(-((column - x * side) ** 2 + (row - y * side) ** 2) / (2 * STROKE * STROKE));
+    draw(near, rubber, begins);
   };
   canvas.addEventListener("pointerdown", (event) => {
-    if (!pixels) return;
-    if (!own) ink = ink.map(() => 0);  // the first stroke begins a drawing of one's own
     down = true;
     rubber = event.button === 2;
     canvas.setPointerCapture(event.pointerId);
-    draw(event);
+    stroke(event, true);
   });
-  canvas.addEventListener("pointermove", (event) => { if (down) draw(event); });
+  canvas.addEventListener("pointermove", (event) => { if (down) stroke(event, false); });
   canvas.addEventListener("pointerup", () => { down = false; });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
-  return box;
 }

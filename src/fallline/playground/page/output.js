@@ -140,24 +140,41 @@ function geometry(canvas) {
 
 function draw(canvas, small, sharp, withTest) {
   const { frame, problem } = state;
-  const size = frame.map_size;
   const { side, left, top, height } = geometry(canvas);
   const [context, width] = fitted(canvas, height);
   context.clearRect(0, 0, width, height);
+  paintSurface(small, frame, problem, sharp);
+  context.imageSmoothingEnabled = true;
+  context.save();
+  context.beginPath();
+  context.roundRect(left, top, side, side, 6);
+  context.clip();
+  context.drawImage(small, left, top, side, side);
+  const [[x0, x1], [y0, y1]] = problem.view_ranges;
+  const place = ([x, y]) => [left + (side * (x - x0)) / (x1 - x0), top + side - (side * (y - y0)) / (y1 - y0)];
+  const letters = lettersOf(problem);
+  for (const part of withTest ? ["train", "test"] : ["train"])
+    problem.points[part].forEach((point, i) => spot(context, place(point), { point, i, part, letters }));
+  context.restore();
+  axisLabels(context, problem, { left, top, side });
+}
+
+/** The output over the two features, or that of the neuron which is pointed at, as a small picture. */
+function paintSurface(small, frame, problem, sharp) {
+  const size = frame.map_size;
   const n = problem.sizes[problem.sizes.length - 1];
   const shown = problem.sizes.slice(1).map((k) => Math.min(k, 12));
-  const first = shown.slice(0, -1).reduce((a, b) => a + b, 0) * size * size;
-  const { peek } = state;  // a hidden neuron that is pointed at stands in for the output
-  const at = peek ? shown.slice(0, peek.l - 1).reduce((a, b) => a + b, 0) + peek.j : first / size ** 2;
+  const before = (l) => shown.slice(0, l).reduce((a, b) => a + b, 0);
+  const { peek } = state;
+  const at = peek ? before(peek.l - 1) + peek.j : before(shown.length - 1);
   const maps = Array.from({ length: n === 1 || peek ? 1 : Math.min(n, 12) },
     (_, k) => finer(frame.maps.subarray((at + k) * size * size, (at + k + 1) * size * size), size));
   const fine = size * FINER;
   if (small.width !== fine) small.width = small.height = fine;
   const image = small.getContext("2d").createImageData(fine, fine);
-  const table = scale();
   const words = new Uint32Array(image.data.buffer);
-  if (n === 1 || peek) {
-    const [bytes] = maps;
+  if (maps.length === 1) {
+    const [bytes] = maps, table = scale();
     const decided = sharp && !peek && problem.task !== "numbers";
     for (let i = 0; i < words.length; i++) words[i] = table[decided ? (bytes[i] > 127 ? 235 : 20) : bytes[i]];
   } else {
@@ -176,35 +193,25 @@ function draw(canvas, small, sharp, withTest) {
     }
   }
   small.getContext("2d").putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = true;
-  context.save();
-  context.beginPath();
-  context.roundRect(left, top, side, side, 6);
-  context.clip();
-  context.drawImage(small, left, top, side, side);
-  const [[x0, x1], [y0, y1]] = problem.view_ranges;
-  const [low, high] = frame.ranges[frame.ranges.length - 1] || [0, 1];
-  const letters = lettersOf(problem);
+}
+
+/** One row as a point: a circle, or for a test row a square; a thick outline where it comes out wrong. */
+function spot(context, [x, y], { point, i, part, letters }) {
+  const { frame, problem } = state;
+  const target = point[2], numbers = problem.task === "numbers";
   const radius = (letters ? 6 : 4.6) * Math.sqrt(larger());
-  const spot = (point, i, part) => {
-    const [x, y, target] = point;
-    const [px, py] = [left + (side * (x - x0)) / (x1 - x0), top + side - (side * (y - y0)) / (y1 - y0)];
-    context.beginPath();
-    if (part === "test") context.rect(px - radius * 0.88, py - radius * 0.88, radius * 1.76, radius * 1.76); else context.arc(px, py, radius, 0, 7);
-    context.fillStyle = problem.task === "numbers"
-      ? `rgb(${diverging(Math.max(0, Math.min(1, (target - low) / (high - low || 1)))).map(Math.round)})`
-      : classColor(target);
-    context.fill();
-    const wrong = !isRight(problem, outputOf(frame, problem, point, i, part), target);
-    context.lineWidth = (wrong ? 3 : problem.task === "numbers" ? 1.4 : 1.8) * Math.sqrt(larger());
-    context.strokeStyle = color(wrong ? "ink" : problem.task === "numbers" ? "outline" : "ring");
-    context.stroke();
-    if (letters) inSpot(context, letters[target], px, py, radius);
-  };
-  problem.points.train.forEach((point, i) => spot(point, i, "train"));
-  if (withTest) problem.points.test.forEach((point, i) => spot(point, i, "test"));
-  context.restore();
-  axisLabels(context, problem, { left, top, side });
+  const [low, high] = frame.ranges[frame.ranges.length - 1] || [0, 1];
+  context.beginPath();
+  if (part === "test") context.rect(x - radius * 0.88, y - radius * 0.88, radius * 1.76, radius * 1.76); else context.arc(x, y, radius, 0, 7);
+  context.fillStyle = numbers
+    ? `rgb(${diverging(Math.max(0, Math.min(1, (target - low) / (high - low || 1)))).map(Math.round)})`
+    : classColor(target);
+  context.fill();
+  const wrong = !isRight(problem, outputOf(frame, problem, point, i, part), target);
+  context.lineWidth = (wrong ? 3 : numbers ? 1.4 : 1.8) * Math.sqrt(larger());
+  context.strokeStyle = color(wrong ? "ink" : numbers ? "outline" : "ring");
+  context.stroke();
+  if (letters) inSpot(context, letters[target], x, y, radius);
 }
 
 /** The output for a point: told by the frame for the first rows, else computed where that can be. */

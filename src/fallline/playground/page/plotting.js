@@ -43,27 +43,8 @@ export function plot(canvas, tall, series, { log = false, low, high, name, marks
     context.lineTo(x(epoch), height - bottom);
     context.stroke();
   }
-  series.forEach(({ epochs, values, tone, dashed, thin }) => {
-    context.strokeStyle = color(tone);
-    context.lineWidth = (thin ? 1.6 : 2) * letters;
-    context.setLineDash(dashed ? [5 * letters, 4 * letters] : []);
-    context.beginPath();
-    let pen = false;
-    values.forEach((v, i) => {
-      if (v === null || (log && v <= 0)) { pen = false; return; }
-      const place = [x(epochs[i]), y(Math.min(Math.max(v, low ?? v), high ?? v))];
-      if (pen) context.lineTo(...place); else context.moveTo(...place);
-      pen = true;
-    });
-    context.stroke();
-    const known = values.flatMap((v, i) => (v === null || (log && v <= 0) ? [] : [[x(epochs[i]), y(v)]]));
-    if (known.length === 1) {  // no line yet
-      context.fillStyle = color(tone);
-      context.beginPath();
-      context.arc(...known[0], 3, 0, 7);
-      context.fill();
-    }
-  });
+  const at = (epoch, v) => [x(epoch), y(Math.min(Math.max(v, low ?? v), high ?? v))];
+  for (const one of series) drawSeries(context, one, at, log);
   context.setLineDash([]);
   context.fillStyle = color("quiet");
   context.save();
@@ -76,6 +57,30 @@ export function plot(canvas, tall, series, { log = false, low, high, name, marks
   context.fillText("0", left, height - 5);
   context.textAlign = "right";
   context.fillText(`${T.bar.epoch.toLowerCase()} ${whole(end)}`, width - right, height - 5);
+}
+
+/** One curve; a single value, which makes no line yet, is a dot. */
+function drawSeries(context, { epochs, values, tone, dashed, thin }, at, log) {
+  const letters = larger();
+  const known = (v) => v !== null && (!log || v > 0);
+  context.strokeStyle = color(tone);
+  context.lineWidth = (thin ? 1.6 : 2) * letters;
+  context.setLineDash(dashed ? [5 * letters, 4 * letters] : []);
+  context.beginPath();
+  let pen = false;
+  values.forEach((v, i) => {
+    if (!known(v)) { pen = false; return; }
+    if (pen) context.lineTo(...at(epochs[i], v)); else context.moveTo(...at(epochs[i], v));
+    pen = true;
+  });
+  context.stroke();
+  const places = values.flatMap((v, i) => (known(v) ? [at(epochs[i], v)] : []));
+  if (places.length === 1) {
+    context.fillStyle = color(tone);
+    context.beginPath();
+    context.arc(...places[0], 3, 0, 7);
+    context.fill();
+  }
 }
 
 function ticks(a, b, log) {
