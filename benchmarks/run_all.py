@@ -21,6 +21,7 @@ BENCHMARKS = (
     "predicting.py",
     "startup.py",
     "size.py",
+    "page.py",
 )
 HEAD = """# Benchmark results
 

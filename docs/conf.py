@@ -1,9 +1,11 @@
 """The documentation site: `make docs` builds it, offline, with warnings as errors."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import fallline
+from fallline.playground import write_page
 
 project = "Fallline"
 author = "the Fallline contributors"
@@ -66,6 +68,13 @@ def escaped(lines: list[str]) -> list[str]:
     return made
 
 
+def put_playground(app: Any, error: Exception | None) -> None:
+    """The playground itself, beside the pages."""
+    if error is None and app.builder.format == "html":
+        write_page(Path(app.outdir) / "play.html")
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("build-finished", put_playground)
     app.connect("autodoc-process-docstring", as_list)

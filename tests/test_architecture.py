@@ -45,9 +45,6 @@ LIBRARIES = {
     "threadpoolctl": {"ground"},
     "dask": {"distributed"},
     "distributed": {"distributed"},
-    "starlette": {"playground"},
-    "uvicorn": {"playground"},
-    "websockets": {"playground"},
     "anywidget": {"playground"},
     "safetensors": {"saving"},
     "click": {"cli"},
@@ -145,7 +142,7 @@ def test_type_checkers_see_the_same_names() -> None:
 HEAVY = {
     *("numpy", "scipy", "polars", "click", "rich", "plotille", "safetensors", "threadpoolctl"),
     *("numba", "llvmlite", "sklearn", "joblib", "pandas", "pyarrow", "matplotlib", "pydantic"),
-    *("distributed", "dask", "starlette", "asyncio", "difflib", "vl_convert"),
+    *("distributed", "dask", "http.server", "asyncio", "difflib", "vl_convert"),
     *("fallline.report", "fallline.distributed", "fallline.playground", "fallline.sweeps"),
     *("fallline.plots", "fallline.tabular.large", "fallline.explaining", "fallline.exporting"),
 }

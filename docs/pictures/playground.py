@@ -1,32 +1,27 @@
-"""Take the playground's picture anew: python docs/pictures/playground.py (needs chromium)."""
+"""Take the playground's pictures anew: python docs/pictures/playground.py (needs chromium)."""
 
 import shutil
-import time
+import tempfile
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from fallline.playground import Playground
-from fallline.playground.descent import load_engine
-from fallline.playground.session import Start
+from fallline.playground import write_page
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """The truth table after a whole run, at 1440 by 900."""
-    load_engine()
-    playground = Playground(Start())
-    playground.start()
-    while not playground.web.started:
-        time.sleep(0.01)
-    with sync_playwright() as started:
+    """The truth table after a whole run at 1440 by 900, and the microscope at its heart."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
+        file = Path(folder) / "playground.html"
+        write_page(file)
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(playground.url)
+        page.goto(file.as_uri())
         page.wait_for_selector(".neuron canvas")
         page.click("#whole")
         page.wait_for_function(
@@ -35,10 +30,18 @@ def main() -> None:
         page.mouse.move(5, 5)
         page.evaluate("document.activeElement.blur()")
         page.wait_for_timeout(500)
-        picture = Image.open(BytesIO(page.screenshot()))
-        picture.convert("RGB").save(HERE / "playground.webp", quality=88, method=6)
+        keep(page.screenshot(), "playground.webp")
+        page.click("#reset")
+        page.click("#stages button >> nth=6")  # backward, layer 1
+        page.locator("""[data-cell='["delta",0,1,0]']""").click()
+        page.wait_for_timeout(500)
+        keep(page.locator("#panel-microscope").screenshot(), "microscope.webp")
         browser.close()
-    playground.close()
+
+
+def keep(picture: bytes, name: str) -> None:
+    """Write a picture beside this file."""
+    Image.open(BytesIO(picture)).convert("RGB").save(HERE / name, quality=88, method=6)
 
 
 if __name__ == "__main__":

@@ -628,9 +628,9 @@ def test_play_serves_its_page_until_it_is_interrupted(tmp_path) -> None:
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        host, _, query = process.stdout.readline().split("http://")[1].strip().partition("/")
+        host, _, _ = process.stdout.readline().split("http://")[1].strip().partition("/")
         page = http.client.HTTPConnection(host, timeout=20)
-        page.request("GET", f"/{query}")
+        page.request("GET", "/")
         assert b"Fallline playground" in page.getresponse().read()
         page.close()
         process.send_signal(signal.SIGINT)
@@ -638,6 +638,27 @@ def test_play_serves_its_page_until_it_is_interrupted(tmp_path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_page_writes_one_file(cli, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "a,b,y\n" + "".join(f"{i},{i % 3},{i % 2}\n" for i in range(30))
+    )
+    done = cli("page")
+    assert done.stdout.startswith("playground.html written, ")
+    assert b"Fallline playground" in (tmp_path / "playground.html").read_bytes()
+    told = json.loads(cli("page", "t.csv", "--target", "y", "-o", "t.html", "--json").stdout)
+    assert (tmp_path / "t.html").stat().st_size == told["bytes"]
+    assert 'id="part-rows"' in (tmp_path / "t.html").read_text()
+    for arguments, message in [
+        (["t.csv"], "belong together"), (["t.csv", "--target", "x"], "'x'"),
+        (["-o", "none/t.html"], "no folder"),
+        (["t.csv", "--target", "y", "-o", "t.csv"], "read here"),
+    ]:  # fmt: skip
+        result = cli("page", *arguments)
+        assert result.returncode in (1, 2)
+        assert message in result.stderr
+        assert result.stderr.count("\n") <= 2
 
 
 def test_play_says_what_is_wrong(cli) -> None:

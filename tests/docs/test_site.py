@@ -37,6 +37,7 @@ def test_the_site_builds(site: Path) -> None:
     index = (site / "genindex.html").read_text()
     for name in ("check_gradients", "register_activation", "Predictor", "loss_landscape", "export"):
         assert name in index
+    assert b"Fallline playground" in (site / "play.html").read_bytes()
 
 
 class Page(HTMLParser):

@@ -1,9 +1,10 @@
-"""Every control of the page does what it says: looked up in the session that serves it.
+"""Every control of the page does what it says: looked up in what its worker last told it.
 
 ``EXERCISED`` names the controls that the tests use; another one on the page fails a test.
 """
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fallline as fl
-from fallline.playground import Playground
-from fallline.playground.descent import Descent
-from fallline.playground.problems import lift
-from fallline.playground.starts import start_from_arrays
-
 from .browsing import epoch, needs_browser, wait, wait_epoch, weights, whole_run
-from .conftest import PLAYING
+from .problems import lift
+from .told import Told, until
 
 pytestmark = needs_browser
 TESTS = "".join(
@@ -26,87 +22,74 @@ TESTS = "".join(
 )
 
 
-class Server:
-    """The newest session behind the page."""
-
-    def __init__(self, playground: Playground) -> None:
-        self.playground = playground
-
-    @property
-    def descent(self) -> Descent:
-        return list(self.playground.server.sessions.values())[-1].session.there()
-
-    def until(self, page: Any, condition: Callable[[Descent], bool]) -> None:
-        for _ in range(400):
-            if condition(self.descent):
-                return
-            page.wait_for_timeout(25)
-        raise AssertionError(self.descent.setup)
-
-
-@pytest.fixture
-def server(playground: Playground) -> Server:
-    return Server(playground)
-
-
-def choose_data(page: Any, server: Server, kind: str) -> None:
+def choose_data(page: Any, kind: str) -> None:
     page.select_option("#data-kind", kind)
-    server.until(page, lambda descent: descent.setup.data.kind == kind)
+    until(page, lambda told: told.setup.data.kind == kind)
 
 
 # ---- lists
 
 
-LISTS = {"optimizer": "training", "schedule": "training", "init": "network"}
+LISTS = {
+    "optimizer": "training",
+    "schedule": "training",
+    "gradient": "training",
+    "init": "network",
+}
 
 
-def test_every_choice_of_a_list_is_taken(page, server) -> None:
+def test_every_choice_of_a_list_is_taken(page) -> None:
     for name, part in LISTS.items():
-        values = page.locator(f"#{name} option").evaluate_all("all => all.map(one => one.value)")
+        values = page.locator(f"#{name} option").evaluate_all(
+            "all => all.filter(one => !one.hidden).map(one => one.value)"
+        )
         assert len(values) >= 6
         for value in [*values[1:], values[0]]:
             page.select_option(f"#{name}", value)
             of = attribute(part, name)
-            server.until(page, lambda d, of=of, v=value: of(d) == v)
+            until(page, lambda d, of=of, v=value: of(d) == v)
         page.click("#step")
         wait_epoch(page, "> 0")
         page.click("#reset")
         wait_epoch(page, "=== 0")
 
 
-def attribute(part: str, name: str) -> Callable[[Descent], Any]:
-    return lambda descent: getattr(getattr(descent.setup, part), name)
+def attribute(part: str, name: str) -> Callable[[Told], Any]:
+    return lambda told: getattr(getattr(told.setup, part), name)
 
 
-def test_every_activation_is_taken(page, server) -> None:
+def test_every_activation_is_taken(page) -> None:
     values = page.locator("#activation-1 option").evaluate_all("all => all.map(o => o.value)")
     assert len(values) >= 9  # those of one's own too
     for value in values:
         page.select_option("#activation-1", value)
-        server.until(page, lambda d, v=value: d.network.hidden == (v,))
+        until(page, lambda d, v=value: d.hidden == (v,))
 
 
-def test_every_data_set_is_made(page, server) -> None:
+def test_every_data_set_is_made(page) -> None:
     made = "and or xor circles moons spirals gaussians iris digits plane bump drawn truth_table"
     for kind in made.split():
-        choose_data(page, server, kind)
-        n = f"{len(server.descent.rows):,}"
-        wait(page, f"document.getElementById('data-size').textContent.startsWith('{n} rows')")
+        choose_data(page, kind)
+        n_train = Told(page).problem["n_train"]
+        wait(
+            page, f"document.getElementById('data-size').textContent.startsWith('{n_train:,} rows')"
+        )
     assert page.is_hidden("#notice")
 
 
-def test_batch_size_and_loss(page, server) -> None:
+def test_batch_size_and_loss(page) -> None:
+    page.select_option("#on-change", "reset")
     page.select_option("#batch", "4")
-    server.until(page, lambda d: d.batch_size == 4)
+    until(page, lambda d: d.problem["batch_size"] == 4)
     page.select_option("#step-kind", "batch")
     page.click("#step")
     wait(page, "document.getElementById('figure-epoch').textContent === '0 + 4'")
     page.select_option("#step-kind", "sample")
     page.click("#step")
     wait_epoch(page, "=== 1")  # the fifth row ends the epoch
-    assert server.descent.position.step == 2
+    assert Told(page).step == 2
     page.select_option("#loss", "squared_error")
-    server.until(page, lambda d: d.network.loss.name == "squared_error")
+    until(page, lambda d: d.problem["loss"] == "squared_error")
 
 
 # ---- sliders and numbers
@@ -117,91 +100,91 @@ NUMBERS = [
     ("epochs", "training", "epochs", 1234),
     ("l2", "training", "l2", 0.015),
     ("l1", "training", "l1", 0.003),
+    ("dropout", "training", "dropout", 0.25),
     ("seed", "network", "seed", 41),
 ]
 
 
-def test_a_number_is_taken_and_the_run_redone(page, server) -> None:
+def test_a_number_is_taken_and_the_run_redone(page) -> None:
     for control, part, name, value in NUMBERS:
         of = attribute(part, name)
         page.fill(f"#{control}-number", str(value))
         page.press(f"#{control}-number", "Enter")
-        server.until(page, lambda d, of=of, v=value: of(d) == v)
-        server.until(page, lambda d: d.epoch == d.setup.training.epochs)
+        until(page, lambda d, of=of, v=value: of(d) == v)
+        until(page, lambda d: d.epoch == d.setup.training.epochs)
         page.focus(f"#{control}")
         page.keyboard.press("ArrowRight")
-        server.until(page, lambda d, of=of, v=value: of(d) > v)
-        server.until(page, lambda d: d.epoch == d.setup.training.epochs)
+        until(page, lambda d, of=of, v=value: of(d) > v)
+        until(page, lambda d: d.epoch == d.setup.training.epochs)
 
 
-def test_penalties_cost_in_the_loss_that_is_shown(page, server) -> None:
+def test_penalties_cost_in_the_loss_that_is_shown(page) -> None:
     plain = float(page.inner_text("#figure-train"))
     page.fill("#l1-number", "0.05")
     page.fill("#epochs-number", "10")
     page.press("#epochs-number", "Enter")
-    server.until(page, lambda d: d.setup.training.l1 == 0.05 and d.epoch == 10)
+    until(page, lambda d: d.setup.training.l1 == 0.05 and d.epoch == 10)
     page.click("#reset")
     wait_epoch(page, "=== 0")
-    size = np.abs(server.descent.network.parameters * server.descent.network.is_weight).sum()
+    size = np.abs(Told(page).weights).sum()
     assert float(page.inner_text("#figure-train")) == pytest.approx(plain + 0.05 * size, rel=1e-3)
     page.check("#check")
     page.wait_for_selector("#verdict.good")  # with L1 in the gradient
 
 
-def test_momentum_is_there_where_it_counts(page, server) -> None:
+def test_momentum_is_there_where_it_counts(page) -> None:
     assert page.is_hidden("#momentum")
     for optimizer in ("momentum", "nesterov"):
         page.select_option("#optimizer", optimizer)
         page.wait_for_selector("#momentum", state="visible")
     page.fill("#momentum-number", "0.5")
     page.press("#momentum-number", "Enter")
-    server.until(page, lambda d: d.optimizer.momentum == 0.5)
+    until(page, lambda d: d.setup.training.momentum == 0.5)
 
 
-def test_size_noise_share_and_seed_of_the_data(page, server) -> None:
-    choose_data(page, server, "moons")
-    before = server.descent.problem.X.copy()
+def test_size_noise_share_and_seed_of_the_data(page) -> None:
+    choose_data(page, "moons")
+    before = Told(page).X
     for control, value in (("n", 300), ("noise", 0.3), ("test", 0.5), ("seed", 9)):
         page.fill(f"#data-{control}-number", str(value))
         page.press(f"#data-{control}-number", "Enter")
-    server.until(page, lambda d: d.setup.data.seed == 9 and len(d.rows) == 150)
-    problem = server.descent.problem
-    assert len(problem.X_test) == 150
-    assert problem.X.std() > before.std()
+    until(page, lambda d: d.setup.data.seed == 9 and d.problem["n_train"] == 150)
+    assert Told(page).problem["n_test"] == 150
+    assert Told(page).X.std() > before.std()
     page.focus("#data-n")
     page.keyboard.press("ArrowLeft")
-    server.until(page, lambda d: d.setup.data.n < 300)
+    until(page, lambda d: d.setup.data.n < 300)
     for control in ("noise", "test", "seed"):
-        old = getattr(server.descent.setup.data, control)
+        old = getattr(Told(page).setup.data, control)
         page.focus(f"#data-{control}")
         page.keyboard.press("ArrowRight" if control == "seed" else "ArrowLeft")
-        server.until(page, lambda d, c=control, o=old: getattr(d.setup.data, c) != o)
+        until(page, lambda d, c=control, o=old: getattr(d.setup.data, c) != o)
 
 
 # ---- inputs made of the points
 
 
-def test_inputs_are_chosen(page, server) -> None:
-    choose_data(page, server, "circles")
-    points = server.descent.problem.X.copy()
+def test_inputs_are_chosen(page) -> None:
+    choose_data(page, "circles")
+    points = Told(page).X
     for name in ("x1²", "x2²", "x1-x2", "sin-πx1", "sin-πx2"):
         page.click(f"[id='input-{name}']")
-    server.until(page, lambda d: d.network.sizes[0] == 7)
+    until(page, lambda d: d.sizes[0] == 7)
     page.click("#input-x1")
     page.click("#input-x2")
-    server.until(page, lambda d: d.network.sizes[0] == 5)
-    problem = server.descent.problem
-    assert np.array_equal(problem.X, lift(points, problem.features))
+    until(page, lambda d: d.sizes[0] == 5)
+    features = Told(page).problem["features"]
+    assert np.allclose(Told(page).X, lift(points, features), rtol=1e-14, atol=1e-14)
     page.wait_for_selector(".neuron.input >> text=x1²")
     for name in ("x1-x2", "sin-πx1", "sin-πx2"):
         page.click(f"[id='input-{name}']")
     page.click("#remove-layer")
-    server.until(page, lambda d: d.network.sizes == (2, 1))
+    until(page, lambda d: d.sizes == (2, 1))
     whole_run(page)
     score = float(page.inner_text("#figure-score").split(" ")[0])
     assert score > 95  # squares alone tell a disc from a ring, without a hidden layer
     page.click("[id='input-x1²']")
-    server.until(page, lambda d: d.network.sizes == (1, 1))
+    until(page, lambda d: d.sizes == (1, 1))
     page.click("[id='input-x2²']")  # the last one stays
     assert page.get_attribute("[id='input-x2²']", "aria-pressed") == "true"
 
@@ -209,14 +192,14 @@ def test_inputs_are_chosen(page, server) -> None:
 # ---- the network
 
 
-def test_a_row_is_looked_at(page, server) -> None:
-    page.fill("#row", "3")
+def test_a_row_is_looked_at(page) -> None:
+    page.fill("#row", "2")
     page.press("#row", "Enter")
     wait(page, "document.querySelectorAll('.neuron.input .number-under')[1].textContent === '1'")
     shown = page.locator(".neuron.input .number-under").all_inner_texts()
     assert [float(text) for text in shown] == [1, 1, 0]
     page.locator("#predictions [data-part=train] tr").nth(4).click()
-    wait(page, "document.getElementById('row').value === '5'")
+    wait(page, "document.getElementById('row').value === '4'")
     box = page.locator("#surface").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.32, box["y"] + box["height"] * 0.72)
     page.wait_for_timeout(200)
@@ -238,14 +221,14 @@ def test_a_neuron_that_is_pointed_at_is_shown_in_the_large(page) -> None:
 
     before = picture()
     page.hover("[data-neuron='1-1']")
-    wait(page, "document.getElementById('output-title').textContent.includes('neuron 2')")
+    wait(page, "document.getElementById('output-title').textContent.includes('neuron 1')")
     assert picture() != before
     page.mouse.move(5, 5)
     wait(page, "document.getElementById('output-title').textContent === 'Output'")
     assert picture() == before
 
 
-def test_a_frame_of_another_network_is_not_drawn(page, server) -> None:
+def test_a_frame_of_another_network_is_not_drawn(page) -> None:
     """One that waits for the next refresh when the network changes: drawing it would fail."""
     page.evaluate(
         """() => {
@@ -260,7 +243,7 @@ def test_a_frame_of_another_network_is_not_drawn(page, server) -> None:
     )
     page.click("#step")
     wait(page, "window.held.length > 0")
-    choose_data(page, server, "spirals")  # one more layer
+    choose_data(page, "spirals")  # one more layer
     wait(page, "window.held.length === 0")
     page.click("#step")
     wait_epoch(page, "=== 1")  # and nothing was said on the console
@@ -269,7 +252,7 @@ def test_a_frame_of_another_network_is_not_drawn(page, server) -> None:
 # ---- what is looked at
 
 
-def test_boxes_that_change_the_pictures(page, server) -> None:
+def test_boxes_that_change_the_pictures(page) -> None:
     def picture(name: str) -> str:
         return page.evaluate(f"document.getElementById('{name}').toDataURL()")
 
@@ -282,44 +265,100 @@ def test_boxes_that_change_the_pictures(page, server) -> None:
         assert picture(canvas) == before, box
 
 
-def test_two_features_are_chosen_to_look_at(page, server) -> None:
+def test_two_features_are_chosen_to_look_at(page) -> None:
     page.select_option("#view-x", "1")
-    server.until(page, lambda d: d.setup.data.view == (1, 2))
+    until(page, lambda d: d.setup.data.view == (1, 2))
     page.select_option("#view-y", "0")
-    server.until(page, lambda d: d.setup.data.view == (1, 0))
+    until(page, lambda d: d.setup.data.view == (1, 0))
 
 
-def test_the_speed_of_playing(page, server) -> None:
-    page.select_option("#speed", "1")
+def test_the_speed_of_playing(page) -> None:
+    page.select_option("#speed", "60")
     page.click("#play")
     wait_epoch(page, "> 2")
+    assert epoch(page) < 1000
     page.select_option("#speed", "0")  # as fast as it goes, while it plays
     wait_epoch(page, "> 3000")
     page.click("#play")
     wait(page, "!playing()")
-    assert epoch(page) == server.descent.epoch
+    until(page, lambda d: epoch(page) == d.epoch)
+
+
+def test_play_takes_the_chosen_time_begins_slowly_and_stops(page) -> None:
+    page.select_option("#data-kind", "circles")
+    page.wait_for_selector("[data-neuron='1-5']")
+    page.select_option("#speed", "3")
+    began = time.perf_counter()
+    page.click("#play")
+    wait_epoch(page, ">= 50")
+    half = time.perf_counter() - began
+    wait(page, "!playing()")
+    whole = time.perf_counter() - began
+    assert epoch(page) == 100  # a whole run, and no further
+    assert 2.5 < whole < 6
+    assert half > 0.6 * whole
+    assert page.inner_text("#play") == "Go on"
+    page.click("#play")
+    wait_epoch(page, "> 100")
+    wait(page, "!playing()")
+    assert epoch(page) == 200
+
+
+def test_a_changed_setting_never_leaves_an_old_number(page) -> None:
+    """It trains the run again, starts again, or goes on from here and says so in the curves."""
+    whole_run(page)
+    page.select_option("#on-change", "reset")
+    page.select_option("#schedule", "cosine")
+    wait_epoch(page, "=== 0")
+    page.select_option("#on-change", "on")
+    page.click("#step")
+    wait_epoch(page, "=== 1")
+    page.select_option("#schedule", "constant")
+    page.click("#step")
+    wait_epoch(page, "=== 2")
+    page.wait_for_selector(".dash.mark", state="visible")  # the mark of a change along the run
+    page.select_option("#on-change", "run")
+    page.select_option("#gradient", "published")
+    wait_epoch(page, "=== 20000")
+    published = page.inner_text("#figure-train")
+    page.select_option("#gradient", "right")
+    wait(
+        page, f"document.getElementById('figure-train').textContent !== {published!r} && !playing()"
+    )
+
+
+def test_an_optimiser_brings_its_usual_rate(page) -> None:
+    page.select_option("#optimizer", "adam")
+    wait(page, "document.getElementById('rate-number').value === '0.02'")
+    assert "0.02" in page.inner_text("#usual-rate")
+    wait_epoch(page, "=== 20000")
+    assert page.inner_text("#figure-test-score") == "100 %"
+    page.select_option("#optimizer", "gradient_descent")
+    wait(page, "document.getElementById('rate-number').value === '1.6'")
 
 
 def test_what_is_looked_at_is_in_the_address(page) -> None:
-    weights(page, "1-1")
     page.click("#tab-seeds")
-    page.select_option("#speed", "200")
+    page.select_option("#speed", "30")
+    page.select_option("#on-change", "on")
     page.select_option("#step-kind", "sample")
-    for box in ("dragging", "sharp", "test-points", "log"):
+    for box in ("sharp", "test-points", "log"):
         page.click(f"#{box}")
-    page.fill("#row", "4")
+    page.fill("#row", "3")
     page.press("#row", "Enter")
     wait(page, "document.querySelectorAll('.neuron.input .number-under')[0].textContent === '1'")
     wait(page, "document.querySelectorAll('#predictions tr.chosen').length === 1")
+    weights(page, "1-1")
     page.wait_for_timeout(600)  # the address is written a moment after the last change
     page.reload()
     page.wait_for_selector("#inspector .value")
     wait(page, "document.getElementById('tab-seeds').getAttribute('aria-selected') === 'true'")
-    assert page.input_value("#speed") == "200"
+    assert page.input_value("#speed") == "30"
+    assert page.input_value("#on-change") == "on"
     assert page.input_value("#step-kind") == "sample"
-    wait(page, "document.getElementById('row').value === '4'")
-    assert page.inner_text("#inspector h3") == "Neuron 2 of layer 1"
-    for box, on in (("dragging", False), ("sharp", True), ("test-points", False), ("log", False)):
+    wait(page, "document.getElementById('row').value === '3'")
+    assert page.inner_text("#inspector h3") == "Neuron 1 of layer 1"
+    for box, on in (("sharp", True), ("test-points", False), ("log", False)):
         assert page.is_checked(f"#{box}") == on
 
 
@@ -337,7 +376,7 @@ def test_the_pictures_alone(page) -> None:
 # ---- microscope and drawing
 
 
-def test_the_microscope_on_one_sample(page, server) -> None:
+def test_the_microscope_on_one_sample(page) -> None:
     page.wait_for_selector("#stage .matrix")
     page.select_option("#microscope-kind", "sample")
     wait(page, "document.querySelectorAll('#stage .matrix tbody')[0].rows.length === 1")
@@ -347,38 +386,38 @@ def test_the_microscope_on_one_sample(page, server) -> None:
     page.click("#stage-back")
     assert page.inner_text("#stage-title") == before
     page.click("#take-step")
-    server.until(page, lambda d: d.position.step == 1 and d.cursor is not None)
+    until(page, lambda d: d.step == 1 and d.at > 0)
     page.click("#undo-step")
-    server.until(page, lambda d: d.position.step == 0)
+    until(page, lambda d: d.step == 0)
 
 
-def test_points_are_drawn_erased_and_removed(page, server) -> None:
-    choose_data(page, server, "drawn")
+def test_points_are_drawn_erased_and_removed(page) -> None:
+    choose_data(page, "drawn")
     box = page.locator("#surface").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.select_option("#draw-class", "1")
+    page.click("#draw-1")
     page.mouse.move(x - 60, y)
     page.mouse.down()
     for step in range(1, 9):
         page.mouse.move(x - 60 + 15 * step, y, steps=2)
     page.mouse.up()
-    server.until(page, lambda d: len(d.setup.data.points) > 8)
-    drawn = len(server.descent.setup.data.points)
-    page.select_option("#draw-class", "-1")
+    until(page, lambda d: len(d.setup.data.points) > 8)
+    drawn = len(Told(page).setup.data.points)
+    page.click("#draw-erase")
     page.mouse.click(x - 60, y)
-    server.until(page, lambda d: len(d.setup.data.points) < drawn)
+    until(page, lambda d: len(d.setup.data.points) < drawn)
     page.click("#clear")
-    server.until(page, lambda d: len(d.setup.data.points) == 4)
+    until(page, lambda d: len(d.setup.data.points) == 4)
 
 
-def test_a_file_is_chosen(page, server, tmp_path: Path) -> None:
+def test_a_file_is_chosen(page, tmp_path: Path) -> None:
     table = tmp_path / "own.csv"
     table.write_text("a,b,c\n" + "".join(f"{i % 7},{i % 5},{i % 3}\n" for i in range(60)))
     page.set_input_files("#file", table)
-    server.until(page, lambda d: d.setup.data.kind == "table")
+    until(page, lambda d: d.setup.data.kind == "table")
     page.wait_for_selector("#target")
     page.select_option("#target", "a")
-    server.until(page, lambda d: d.problem.target == "a")
+    until(page, lambda d: d.problem["target"] == "a")
 
 
 def test_the_address_is_copied(page) -> None:
@@ -394,38 +433,11 @@ def test_the_address_is_copied(page) -> None:
     assert "token" not in copied
 
 
-def test_a_network_with_parts_of_ones_own(browser) -> None:
-    fl.register_activation("bent", lambda Z: Z / (1 + abs(Z)), lambda Z, A: 1 / (1 + abs(Z)) ** 2)
-    network = fl.Network([2, 3, 1], hidden="bent", loss="poisson", seed=1)
-    X = np.random.default_rng(0).normal(size=(9, 2))
-    own = Playground(start_from_arrays(network, X, np.round(np.exp(X[:, 0]))))
-    own.start()
-    page = browser.new_page()
-    said: list[str] = []
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(own.url)
-    page.wait_for_selector("#stage .matrix")
-    page.evaluate(PLAYING)
-    assert page.input_value("#activation-1") == "bent"
-    assert page.input_value("#loss") == "poisson"
-    whole_run(page)
-    while True:
-        for cell in page.locator("#stage [data-cell]").all()[:3]:
-            cell.hover()
-        before = page.inner_text("#stage-count")
-        page.click("#stage-next")
-        if page.inner_text("#stage-count") == before:
-            break
-    page.close()
-    own.close()
-    assert said == []
-
-
-def test_no_control_is_left_out(page, server) -> None:
+def test_no_control_is_left_out(page) -> None:
     """Each control on the page, of every data set and tab, is named in a test above or beside."""
     seen: set[str] = set()
     for kind in ("drawn", "moons", "iris", "truth_table"):
-        choose_data(page, server, kind)
+        choose_data(page, kind)
         seen |= set(
             page.evaluate(
                 """[...document.querySelectorAll("button, input, select")]
@@ -434,7 +446,7 @@ def test_no_control_is_left_out(page, server) -> None:
         )
     assert len(seen) > 70
     named = set(re.findall(r"[\w²π-]+", TESTS))
-    built = {"-number", "export-", "input-", "data-"}
+    built = {"-number", "export-", "input-", "data-", "draw-", "task-", "hide-"}
     left = {
         name
         for name in seen - named

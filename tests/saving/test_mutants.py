@@ -79,8 +79,8 @@ def use(path: Path, target: str, sample: pl.DataFrame) -> None:
     model = fl.TableModel.load(path)
     model.predict(sample)
     model.evaluate(sample)
-    for ending in (".py", ".json"):
-        fl.export(path, path.with_suffix(ending))
+    for ending in (".py", ".json", ".c", ".sql", ".mjs", ".onnx"):
+        fl.export(path, path.with_suffix(ending), proof=False)
 
 
 def try_mutants(bases: list[tuple[str, Base]], folder: Path, seeds: range) -> dict[str, int]:

@@ -413,9 +413,9 @@ def play(
 
     Example: fallline play housing.csv --target median_house_value
     """
-    from fallline.cli.play import run
+    from fallline.cli.play import play
 
-    run(
+    play(
         table,
         target,
         reading=reading,
@@ -423,6 +423,35 @@ def play(
         host=host,
         allow_others=allow_others,
         browser=browser,
+    )
+
+
+@app.declare
+def page(
+    *,
+    table: OptionalTable = None,
+    target: OptionalTarget = None,
+    output: Annotated[
+        str, Option("--output", "-o", help="Where the file goes.")
+    ] = "playground.html",
+    force: Force = False,
+    display: Display,
+    reading: ReadingOptions,
+) -> None:
+    """Write the playground as one HTML file that works in any browser, offline too.
+
+    Example: fallline page housing.csv --target median_house_value -o housing.html
+    """
+    from fallline.cli.play import write
+
+    write(
+        table,
+        target,
+        output,
+        reading=reading,
+        force=force,
+        quiet=display.quiet,
+        json=display.json,
     )
 
 

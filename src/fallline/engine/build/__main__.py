@@ -1,8 +1,9 @@
 """Compile and link the engine: ``python -m fallline.engine.build [TARGET ...]``.
 
 A target is SYSTEM-LEVEL, such as linux-aarch64, or a level of this system; without one it is the
-best level of this machine, and "all" is every target there is. Other systems than this one take the
-package ziglang, which links for all of them.
+best level of this machine, "all" is every target there is, and "page" the part of the engine that
+the playground's page carries. Other systems than this one take the package ziglang, which links for
+all of them.
 """
 
 import argparse
@@ -19,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from fallline.engine import library
+from fallline.engine.build import page
 from fallline.engine.build.header import header
 from fallline.engine.build.link import link, missing_linker
-from fallline.engine.build.targets import TARGETS, Target
+from fallline.engine.build.targets import TARGETS, WASM, Target
 from fallline.engine.codes import BINARY_CROSS_ENTROPY, SIGMOID, SQUARED_ERROR, TANH
 from fallline.engine.layout import lanes
 from fallline.engine.processor import levels
@@ -46,8 +48,10 @@ def keys() -> list[tuple[Any, ...]]:
     return [*common, ("shuffle", "float64"), *tiny]
 
 
-def compiled(compiled_for: str, targets: list[Target]) -> Iterable[tuple[bytes, ...]]:
-    """The object code of all functions for each of these targets, which share their kernels."""
+def compiled(
+    compiled_for: str, targets: list[Target], functions: list[tuple[Any, ...]]
+) -> Iterable[tuple[bytes, ...]]:
+    """The object code of the functions for each of these targets, which share their kernels."""
     # read by the kernels, and by Numba, when the workers import them
     os.environ["FALLLINE_COMPILE_FOR"] = compiled_for
     os.environ["NUMBA_CPU_NAME"], os.environ["NUMBA_CPU_FEATURES"] = compiled_for, ""
@@ -55,20 +59,27 @@ def compiled(compiled_for: str, targets: list[Target]) -> Iterable[tuple[bytes, 
 
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        return zip(*pool.map(partial(objects, targets=targets), keys()), strict=True)
+        return zip(*pool.map(partial(objects, targets=targets), functions), strict=True)
 
 
-def build(targets: list[Target], folder: Path) -> None:
-    """The library of each target, and the header."""
+def build(targets: list[Target], folder: Path, functions: list[tuple[Any, ...]]) -> None:
+    """The library of each target, with these functions, and the header."""
     folder.mkdir(exist_ok=True, parents=True)
     (folder / "fallline.h").write_text(header())
-    symbols = [library.symbol_of(*key) for key in keys()]
+    symbols = [library.symbol_of(*key) for key in functions]
     for compiled_for in dict.fromkeys(target.compiled_for for target in targets):
         group = [target for target in targets if target.compiled_for == compiled_for]
-        for target, codes in zip(group, compiled(compiled_for, group), strict=True):
+        for target, codes in zip(group, compiled(compiled_for, group, functions), strict=True):
             with tempfile.TemporaryDirectory() as place:
                 file = link(target, list(codes), symbols, Path(place), folder)
             print(f"{file} {file.stat().st_size:,} bytes", flush=True)
+
+
+def build_page() -> None:
+    """The page's WebAssembly, and the records that its modules read."""
+    with tempfile.TemporaryDirectory() as folder:
+        build([WASM], Path(folder), page.FUNCTIONS)
+        page.pack(Path(folder) / WASM.file)
 
 
 def chosen(names: list[str]) -> list[Target]:
@@ -91,11 +102,14 @@ def main() -> None:
     names = arguments.targets or list(levels()[:1])
     if not names:
         sys.exit("there is no library for this processor")
-    targets = chosen(names)
+    targets = [WASM] if names == ["page"] else chosen(names)
     for lack in filter(None, map(missing_linker, targets)):
         sys.exit(lack)
     began = time.perf_counter()
-    build(targets, arguments.folder)
+    if names == ["page"]:
+        build_page()
+    else:
+        build(targets, arguments.folder, keys())
     print(f"made in {time.perf_counter() - began:.0f} s")
 
 

@@ -1,5 +1,7 @@
 // What a person can do: each action changes the state and tells the server.
 
+import { changePace, startPlaying, stopPlaying } from "./pace.js";
+import { usualNetwork, usualTraining } from "./hints.js";
 import { ask, askRun, send, upload } from "./server.js";
 import { on, remember, show, state, tell, travel } from "./state.js";
 
@@ -7,22 +9,40 @@ export const clone = (value) => JSON.parse(JSON.stringify(value));
 
 export function complain(text) { state.error = text; tell("error"); }
 
-/** Change parts of the setup: {data: {...}, network: {...}, training: {...}}. */
-export function change(parts, { keep = true, run = false } = {}) {
+/**
+ * Change parts of the setup: {data: {...}, network: {...}, training: {...}}. What ``then`` says is
+ * done with the run: "run" trains all of it anew, "reset" starts again, "on" goes on from here, so
+ * that no number stands under a setting that it does not come from.
+ */
+export function change(parts, { keep = true, then = "reset" } = {}) {
   const setup = clone(state.setup);
   for (const [name, values] of Object.entries(parts)) Object.assign(setup[name], values);
-  return take(setup, { keep, run });
+  return take(setup, { keep, then });
+}
+
+/** Change parts of the setup, and do what the page's choice says for a changed setting. */
+export const adjust = (parts, keep = true) => change(parts, { keep, then: state.onChange });
+
+const another = (a, b) => JSON.stringify(a) !== JSON.stringify(b);
+
+/** Whether a setup asks for other rows or another network: then there is nothing to go on from. */
+function startsAnew(before, setup) {
+  return another({ ...before.data, view: 0 }, { ...setup.data, view: 0 }) || another(before.network, setup.network);
 }
 
 /** Take a whole setup; the old one stays where the server refuses the new. */
-export async function take(setup, { keep = true, run = false } = {}) {
+export async function take(setup, { keep = true, then = "reset" } = {}) {
   const before = state.setup;
   if (keep) remember();
+  const anew = startsAnew(before, setup), other = another(before.training, setup.training);
   state.setup = setup;
+  if (anew || then !== "on") stopPlaying();
+  if (!anew && other && then === "on" && state.frame && state.frame.epoch) state.marks.push(state.frame.epoch);
   tell("setup");
-  if (run) { retrain(); return; }
+  if (then === "run") { retrain(); return; }
   try {
     await ask({ type: "setup", setup });
+    if (other && !anew && then === "reset") reset();
     state.error = "";
     tell("error");
   } catch (error) {
@@ -39,14 +59,15 @@ let running = false, wanted = false;
 const finished = [];
 
 export async function retrain() {
+  stopPlaying();
   wanted = true;
   if (running) return;
   running = true;
   while (wanted) {
     wanted = false;
     try {
-      await askRun({ type: "retrain", setup: state.setup });
       if (state.error) { state.error = ""; tell("error"); }
+      await askRun({ type: "retrain", setup: state.setup });
     } catch {
       await new Promise((resolve) => { setTimeout(resolve, 50); });
     }
@@ -54,7 +75,18 @@ export async function retrain() {
   running = false;
 }
 
+/** A whole run, waited for. */
+export function wholeRun() {
+  return new Promise((resolve) => {
+    ended.push(resolve);
+    retrain();
+  });
+}
+
+const ended = [];
+
 on("run-done", () => {
+  for (const resolve of ended.splice(0)) resolve();
   const now = performance.now();
   finished.push(now);
   while (finished[0] < now - 1000) finished.shift();
@@ -65,22 +97,30 @@ on("run-done", () => {
 
 // ---- the descent
 
-export const playing = () => Boolean(state.frame && state.frame.playing);
+/** Whether the descent moves by itself: it is played, or a long whole run is under way. */
+export const moving = () => state.playing || Boolean(state.frame && state.frame.playing);
 
 export function play() {
-  if (playing()) { send({ type: "pause" }); return; }
-  send({ type: "play", epochs: state.speed || 1e9 });
+  if (state.playing) stopPlaying();
+  else if (moving()) send({ type: "pause" });
+  else startPlaying();
 }
 
 export function setSpeed(speed) {
   show({ speed });
-  if (playing()) send({ type: "play", epochs: speed || 1e9 });
+  changePace();
 }
 
-export const step = (kind = state.stepKind) => send({ type: "step", kind });
-export const back = () => send({ type: "back" });
-export const reset = () => { send({ type: "reset" }); };
-export const setParameter = (parameter, value) => send({ type: "set", parameter, value });
+/** One thing that a person does by hand; playing ends. */
+function byHand(message) {
+  stopPlaying();
+  send(message);
+}
+
+export const step = (kind = state.stepKind) => byHand({ type: "step", kind });
+export const back = () => byHand({ type: "back" });
+export const reset = () => byHand({ type: "reset" });
+export const setParameter = (parameter, value) => byHand({ type: "set", parameter, value });
 
 export function look(parameter, row = state.row) {
   state.parameter = parameter;
@@ -91,7 +131,7 @@ export function look(parameter, row = state.row) {
 
 export function time(undo) {
   const setup = travel(undo);
-  if (setup) take(setup, { keep: false });
+  if (setup) take(setup, { keep: false, then: state.onChange });
 }
 
 // ---- tables
@@ -103,12 +143,8 @@ export async function takeTable(name, body) {
     complain(error.message);
     return;
   }
-  const small = state.setup.network;
-  const hidden = state.setup.data.kind === "truth_table" ? [8] : small.hidden;
-  const activations = state.setup.data.kind === "truth_table" ? ["tanh"] : small.activations;
   await change({
-    data: { kind: "table", target: "", view: [0, 1] },
-    network: { hidden, activations, init: "" },
-    training: { loss: "auto", optimizer: "adam", learning_rate: 0.01, batch_size: 32, epochs: 50, slips: false },
+    data: { kind: "table", target: "", view: [0, 1], targets: [] },
+    network: usualNetwork("table"), training: usualTraining("table"),
   });
 }

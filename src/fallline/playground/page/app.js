@@ -5,12 +5,15 @@ import { barView } from "./bar.js";
 import { forget } from "./colors.js";
 import { curvesView } from "./curves.js";
 import { dataView } from "./data.js";
-import { host } from "./home.js";
+import { larger } from "./letters.js";
+import { introView } from "./intro.js";
+import { host, writeHash } from "./home.js";
 import { networkView } from "./network.js";
 import { outputView } from "./output.js";
 import { connect, ask, send } from "./server.js";
 import { on, readAddress, show, state, tell, writeAddress } from "./state.js";
 import { tabsView } from "./tabs.js";
+import { startTask, taskView } from "./taskview.js";
 import { T } from "./text.js";
 import { trainingView } from "./training.js";
 
@@ -18,6 +21,9 @@ const place = (id) => document.getElementById(id);
 
 place("skip").textContent = T.skip;
 place("bar").append(...barView());
+place("intro").setAttribute("aria-label", T.intro.label);
+place("intro").append(...introView());
+place("tasks").append(taskView());
 place("left").append(dataView(), trainingView());
 place("middle").append(networkView(), curvesView());
 place("right").append(outputView());
@@ -37,7 +43,7 @@ if (!host && location.search) history.replaceState(null, "", location.pathname +
 let writing = 0;
 function soon() {
   clearTimeout(writing);
-  writing = setTimeout(() => { if (!actions.playing()) writeAddress(); }, 250);
+  writing = setTimeout(() => { if (!actions.moving()) writeAddress(); }, 250);
 }
 on("setup", soon);
 on("frame", soon);
@@ -46,6 +52,7 @@ on("look", soon);
 
 let written = "";
 window.addEventListener("hashchange", () => {
+  clearTimeout(writing);
   if (location.hash !== written) begin(readAddress());
 });
 
@@ -60,6 +67,11 @@ function filled(setup) {
 }
 
 async function begin(found, otherwise = null) {
+  if (found && found.task) {  // a link to a task
+    await begin(null, otherwise || state.setup);
+    startTask(found.task);
+    return;
+  }
   const setup = found ? filled(found.setup) : otherwise;
   if (found && !setup) { await begin(null, otherwise); return; }
   if (!setup) return;
@@ -119,7 +131,12 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || writing_) return;
-  if (key === " " && event.target.closest("button, summary")) return;
+  if (key === " " && event.target.closest("button, summary, [data-cell]")) return;
+  if (/^[0-5]$/.test(key) && state.setup && state.setup.data.kind === "drawn") {
+    state.drawClass = Number(key);
+    tell("draw-class");
+    return;
+  }
   if (KEYS[key]) { event.preventDefault(); KEYS[key](); }
 });
 
@@ -138,12 +155,25 @@ document.addEventListener("drop", (event) => {
 });
 document.addEventListener("paste", (event) => {
   if (event.target.closest("input, textarea")) return;
-  const text = event.clipboardData.getData("text");
+  const text = event.clipboardData.getData("text").trim();
+  const link = /#((?:s|task)=\S+)$/.exec(text);
+  if (link) {  // an address of this page, copied elsewhere
+    clearTimeout(writing);  // what waits to be written is of the run before
+    writeHash(link[1]);
+    begin(readAddress());
+    return;
+  }
   if (text.includes("\n")) actions.takeTable("pasted", text);
 });
+
 
 let resizing = 0;
 window.addEventListener("resize", () => {
   cancelAnimationFrame(resizing);
-  resizing = requestAnimationFrame(() => { tell("problem"); if (state.frame) tell("frame"); });
+  resizing = requestAnimationFrame(() => {
+    document.documentElement.style.fontSize = state.pictures ? `${Math.round(12.4 * larger())}px` : "";
+    document.body.style.setProperty("--bar", `${place("bar").offsetHeight}px`);
+    if (state.problem) tell("problem");
+    if (state.frame) tell("frame");
+  });
 });

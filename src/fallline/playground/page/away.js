@@ -4,22 +4,17 @@ import { color } from "./colors.js";
 import { button, h, short, whole } from "./dom.js";
 import { host } from "./home.js";
 import { ask } from "./server.js";
-import { state, writeAddress } from "./state.js";
+import { shareView } from "./share.js";
+import { state } from "./state.js";
 import { T } from "./text.js";
 
 export function awayView() {
-  const told = h("p", { role: "status", class: "quiet" });
-  const copy = async () => {
-    writeAddress();
-    try { await navigator.clipboard.writeText(location.href); told.textContent = T.away.copied; } catch { told.textContent = location.href; }
-  };
   const kinds = ["script", "notebook", "model"].map((kind) =>
     button(T.away[kind], () => fetchFile(kind), { id: `export-${kind}` }));
-  const keys = h("dl", { class: "keys" }, T.away.keyList.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]));
   return [h("p", {}, host ? T.away.introNotebook : T.away.intro),
-    h("div", { class: "head" }, host ? null : button(T.away.link, copy, { id: "copy", class: "main" }), kinds,
+    ...(host ? [] : shareView()), h("div", { class: "head" }, kinds,
       button(T.away.image, saveImage, { id: "export-image" })),
-    told, h("h3", {}, T.away.keys), keys];
+  ];
 }
 
 async function fetchFile(kind) {
@@ -38,37 +33,75 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-/** Network, output and curves as one picture. */
-async function saveImage() {
+const SHEET = { width: 1600, height: 900, left: 40, top: 120, net: 1000, tall: 720, right: 1090, side: 470 };
+const MOST_NUMBERS = 60;  // weights; more would lie upon each other
+
+/** Network, output and curve as one picture. */
+function saveImage() {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d");
-  [canvas.width, canvas.height] = [1600, 900];
-  context.fillStyle = color("paper");
-  context.fillRect(0, 0, 1600, 900);
+  [canvas.width, canvas.height] = [SHEET.width, SHEET.height];
+  context.fillStyle = color("card");
+  context.fillRect(0, 0, SHEET.width, SHEET.height);
+  const { frame, problem, setup } = state;
   context.fillStyle = color("ink");
   context.font = "600 30px system-ui, sans-serif";
-  const { frame, problem } = state;
-  context.fillText(`${T.title}: ${problem.sizes.join("-")}, ${T.bar.epoch.toLowerCase()} ${whole(frame.epoch)}, ${T.curves.loss} ${short(frame.loss[0])}`, 40, 60);
-  const net = document.getElementById("net");
-  const lines = net.querySelector("svg").cloneNode(true);
-  const picture = new Image();
-  picture.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(lines))}`;
-  await picture.decode();
-  const scale = Math.min(980 / net.clientWidth, 780 / net.clientHeight, 2);
-  context.drawImage(picture, 40, 100, picture.width * scale, picture.height * scale);
-  for (const box of net.querySelectorAll(".neuron")) {
-    const map = box.querySelector("canvas");
-    const [x, y] = [40 + box.offsetLeft * scale, 100 + box.offsetTop * scale];
-    context.font = `${13 * scale}px system-ui, sans-serif`;
-    context.fillStyle = color("ink");
-    if (map) context.drawImage(map, x, y, 38 * scale, 38 * scale);
-    else context.fillText(box.querySelector(".feature").textContent, x, y + 24 * scale);
-  }
-  const place = (id, x, y, width) => {
+  context.fillText(`${T.title}: ${problem.sizes.join("-")}, ${T.bar.epoch.toLowerCase()} ${whole(frame.epoch)}, ${T.curves.loss} ${short(frame.loss[0])}`, SHEET.left, 58);
+  context.font = "20px system-ui, sans-serif";
+  context.fillStyle = color("quiet");
+  const { training } = setup;
+  context.fillText(`${T.data.kinds[setup.data.kind]}; ${T.training.optimizers[training.optimizer]}, ${T.training.rate.toLowerCase()} ${training.learning_rate}, ${T.training.seed.toLowerCase()} ${setup.network.seed}`, SHEET.left, 90);
+  drawNetwork(context, frame);
+  const place = (id, y, width) => {
     const from = document.getElementById(id);
-    context.drawImage(from, x, y, width, (width * from.height) / from.width);
+    if (from.width && !from.closest("[hidden]")) context.drawImage(from, SHEET.right, y, width, (width * from.height) / from.width);
   };
-  place("surface", 1080, 100, 480);
-  place("loss-curve", 1080, 600, 480);
+  place(document.getElementById("surface").closest("[hidden]") ? "pad" : "surface", 110, SHEET.side);
+  place("loss-curve", 660, SHEET.side);
   canvas.toBlob((blob) => save(blob, "descent.png"));
+}
+
+/** The network as it stands on the page, with its names, activations and weights. */
+function drawNetwork(context, frame) {
+  const net = document.getElementById("net");
+  const scale = Math.min(SHEET.net / net.clientWidth, SHEET.tall / net.clientHeight);
+  context.save();
+  context.translate(SHEET.left, SHEET.top);
+  context.scale(scale, scale);
+  const lines = [...net.querySelectorAll("path[stroke-opacity]")];
+  for (const line of lines) {
+    context.globalAlpha = Number(line.getAttribute("stroke-opacity"));
+    context.strokeStyle = line.getAttribute("stroke");
+    context.lineWidth = Number(line.getAttribute("stroke-width"));
+    context.stroke(new Path2D(line.getAttribute("d")));
+  }
+  context.globalAlpha = 1;
+  const text = (words, x, y, size, tone = "ink", align = "center") => {
+    context.font = `${size}px system-ui, sans-serif`;
+    context.textAlign = align;
+    context.lineWidth = 3;
+    context.strokeStyle = color("card");
+    context.strokeText(words, x, y);
+    context.fillStyle = color(tone);
+    context.fillText(words, x, y);
+  };
+  if (lines.length <= MOST_NUMBERS) {
+    lines.forEach((line, k) => {
+      const at = line.getPointAtLength(line.getTotalLength() * (0.28 + 0.14 * (k % 4)));
+      text(short(frame.theta[Number(line.nextSibling.dataset.parameter)], 3), at.x, at.y + 3, 9);
+    });
+  }
+  for (const box of net.querySelectorAll(".neuron")) {
+    const [x, y, width, height] = [box.offsetLeft, box.offsetTop, box.offsetWidth, box.offsetHeight];
+    const [map, feature, name, number] = ["canvas", ".feature", ".beside", ".number-under"].map((part) => box.querySelector(part));
+    context.imageSmoothingEnabled = !box.classList.contains("picture");
+    if (map) context.drawImage(map, x, y, width, height);
+    context.lineWidth = 1.5;
+    context.strokeStyle = color("line");
+    context.strokeRect(x, y, width, height);
+    if (feature) text(feature.textContent, x + width / 2, y + height / 2 + 4, 11);
+    text(number.textContent, x + width / 2, y + height + 12, 10, "quiet");
+    if (name) text(name.textContent, x + width + 6, y + height / 2 + 4, 10, "ink", "left");
+  }
+  context.restore();
 }

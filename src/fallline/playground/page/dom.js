@@ -19,13 +19,21 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Whether cards stand side by side; on a telephone those of the settings begin closed. */
+export const roomy = () => window.innerWidth > 760;
+
 let labels = 0;
 
-/** A control under its label; the label names it for screen readers too. */
-export function field(label, control, extra = null, hidden = false) {
+/** A control under its label, which names it for screen readers too; ``beside`` stands at the label. */
+export function field(label, control, { extra = null, hidden = false, beside = null } = {}) {
   control.id ||= `control-${++labels}`;
   return h("div", { class: "field" },
-    h("label", { for: control.id, class: hidden ? "unseen" : "" }, label), control, extra);
+    h("span", { class: "label" }, h("label", { for: control.id, class: hidden ? "unseen" : "" }, label), beside), control, extra);
+}
+
+/** A box to tick, with its label after it. */
+export function checkbox(label, box, beside = null) {
+  return h("div", { class: "check" }, box, h("label", { for: box.id }, label), beside);
 }
 
 export function select(options, value, onchange, attributes = {}) {

@@ -1,11 +1,12 @@
 // The formula behind each number of the microscope, with the numbers put in.
 
 import { exact } from "./dom.js";
+import { slopeAt } from "./slopes.js";
 import { T } from "./text.js";
 
 const F = T.formulas;
 
-const row = (t, i) => t.rows[i] + 1;  // as the page counts rows, from 1
+const row = (t, i) => t.rows[i];  // from 0, as Python counts
 const signed = (x) => (x < 0 ? `(${exact(x)})` : exact(x));
 const MOST_TERMS = 8;
 
@@ -59,13 +60,13 @@ export const formulas = {
   Z: (t, l, i, j) => {
     const { A_prev: A, W, b, Z } = t.layers[l];
     const terms = A[i].map((a, k) => `${exact(a)} · ${signed(W[k][j])}`);
-    return [`Z[${row(t, i)}, ${j + 1}] = Σ A_prev · W + b`, `${sum([...terms, signed(b[j])])} = ${exact(Z[i][j])}`];
+    return [`Z${l + 1}[${row(t, i)}, ${j}] = Σ ${l ? `A${l}` : "X"} · W${l + 1} + b${l + 1}`, `${sum([...terms, signed(b[j])])} = ${exact(Z[i][j])}`];
   },
   A: (t, l, i, j) => {
     const { activation, Z, A } = t.layers[l];
     if (activation === "softmax")
-      return ["A = softmax(Z)", `e^${signed(Z[i][j])} / (${sum(Z[i].map((z) => `e^${signed(z)}`))}) = ${exact(A[i][j])}`];
-    return [`A[${row(t, i)}, ${j + 1}] = ${activation}(Z)`, `${(VALUE[activation] || ((z) => `${activation}(${exact(z)})`))(Z[i][j])} = ${exact(A[i][j])}`];
+      return [`A${l + 1}[${row(t, i)}, ${j}] = softmax(Z${l + 1})`, `e^${signed(Z[i][j])} / (${sum(Z[i].map((z) => `e^${signed(z)}`))}) = ${exact(A[i][j])}`];
+    return [`A${l + 1}[${row(t, i)}, ${j}] = ${activation}(Z${l + 1})`, `${(VALUE[activation] || ((z) => `${activation}(${exact(z)})`))(Z[i][j])} = ${exact(A[i][j])}`];
   },
   loss: (t, i) => [F.ofRow(row(t, i), t.loss_name.replaceAll("_", " ")),
     `${(LOSS[t.loss_name] || F.lossOf)(t.Y[i], t.layers[t.layers.length - 1].A[i])} = ${exact(t.losses[i])}`],
@@ -83,18 +84,32 @@ export const formulas = {
       return [F.delta, `${text} = ${exact(here.delta[i][j])}`];
     }
     const terms = next.delta[i].map((d, k) => `${exact(d)} · ${signed(next.W[j][k])}`);
-    return [`delta = (Σ delta_next · W_next) · ${here.activation}′(Z)`,
+    return [`delta${l + 1}[${row(t, i)}, ${j}] = (Σ delta${l + 2} · W${l + 2}ᵀ) · ${here.activation}′(Z${l + 1})`,
       `(${sum(terms)}) · ${slope(here.activation, here.Z[i][j], here.A[i][j])} = ${exact(here.delta[i][j])}`];
+  },
+  lossSlope: (t, l, i, j) => {
+    const [a, y] = [t.layers[l].A[i][j], t.Y[i][j]];
+    return [F.back, `(${exact(a)} − ${signed(y)}) / (${exact(a)} · (1 − ${exact(a)})) = ${exact((a - y) / (a * (1 - a)))}`];
+  },
+  slope: (t, l, i, j) => {
+    const { activation, Z, A } = t.layers[l];
+    return [F.slope, `${slope(activation, Z[i][j], A[i][j])} = ${exact(slopeAt(activation, Z[i][j], A[i][j]))}`];
+  },
+  back: (t, l, i, j) => {
+    const next = t.layers[l + 1];
+    const terms = next.delta[i].map((d, k) => `${exact(d)} · ${signed(next.W[j][k])}`);
+    return [`dLoss/dA${l + 1}[${row(t, i)}, ${j}] = Σ delta${l + 2} · W${l + 2}ᵀ`,
+      `${sum(terms)} = ${exact(next.delta[i].reduce((total, d, k) => total + d * next.W[j][k], 0))}`];
   },
   dW1: (t, l, i, k, j) => {
     const { A_prev: A, delta, W, dW_per_sample: G } = t.layers[l];
     const penalty = (t.l2 ? ` + ${exact(t.l2)} · ${signed(W[k][j])}` : "")
       + (t.l1 ? ` + ${exact(t.l1)} · ${Math.sign(W[k][j]) < 0 ? "(−1)" : Math.sign(W[k][j])}` : "");
-    return [F.weightOfRow(`dW[${k + 1}, ${j + 1}]`, row(t, i)), `${exact(A[i][k])} · ${signed(delta[i][j])}${penalty} = ${exact(G[i][k][j])}`];
+    return [F.weightOfRow(`dW${l + 1}[${k}, ${j}]`, `${l ? `A${l}` : "X"}[${row(t, i)}, ${k}]`, `delta${l + 1}[${row(t, i)}, ${j}]`, row(t, i)), `${exact(A[i][k])} · ${signed(delta[i][j])}${penalty} = ${exact(G[i][k][j])}`];
   },
-  db1: (t, l, i, j) => [F.biasOfRow(`db[${j + 1}]`, row(t, i)), `${exact(t.layers[l].delta[i][j])} = ${exact(t.layers[l].db_per_sample[i][j])}`],
-  dW: (t, l, k, j) => mean(t, `dW[${k + 1}, ${j + 1}]`, t.layers[l].dW_per_sample.map((g) => g[k][j]), t.layers[l].dW[k][j]),
-  db: (t, l, j) => mean(t, `db[${j + 1}]`, t.layers[l].db_per_sample.map((g) => g[j]), t.layers[l].db[j]),
+  db1: (t, l, i, j) => [F.biasOfRow(`db${l + 1}[${j}]`, row(t, i)), `${exact(t.layers[l].delta[i][j])} = ${exact(t.layers[l].db_per_sample[i][j])}`],
+  dW: (t, l, k, j) => mean(t, `dW${l + 1}[${k}, ${j}]`, t.layers[l].dW_per_sample.map((g) => g[k][j]), t.layers[l].dW[k][j]),
+  db: (t, l, j) => mean(t, `db${l + 1}[${j}]`, t.layers[l].db_per_sample.map((g) => g[j]), t.layers[l].db[j]),
   step: (t, l, kind, k, j) => {
     const pick = (m) => (kind === "W" ? m[k][j] : m[j]);
     const layer = t.layers[l];
@@ -106,14 +121,19 @@ export const formulas = {
     const pick = (m) => (kind === "W" ? m[k][j] : m[j]);
     const layer = t.layers[l];
     const [old, step, fresh] = [pick(layer[kind]), pick(layer[`step_${kind}`]), pick(layer[`new_${kind}`])];
+    if (t.constants.kind === "descent") {
+      const g = pick(kind === "W" ? layer.dW : layer.db);
+      return [F.updatedPlain, `${exact(old)} − ${exact(t.learning_rate)} · ${signed(g)} = ${exact(fresh)}`];
+    }
     return [F.updated, `${exact(old)} + ${signed(step)} = ${exact(fresh)}`];
   },
 };
 
 function mean(t, name, terms, result) {
   const more = t.n_rows > terms.length ? " + …" : "";
-  const by = t.slips && name.startsWith("dW") ? F.published : F.mean;
-  return [`${name} = ${by}`, `(${sum(terms.map(exact))}${more}) / ${t.n_rows}${t.slips && name.startsWith("dW") ? " → " : " = "}${exact(result)}`];
+  const average = terms.reduce((a, b) => a + b, 0) / terms.length;
+  const other = t.n_rows === terms.length && Math.abs(average - result) > 1e-9 * Math.max(1e-6, Math.abs(average), Math.abs(result));
+  return [`${name} = ${other ? F.other : F.mean}`, `(${sum(terms.map(exact))}${more}) / ${t.n_rows} ${other ? "≠" : "="} ${exact(result)}`];
 }
 
 /** The optimiser's own formula, term by term. */

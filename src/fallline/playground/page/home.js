@@ -1,4 +1,4 @@
-// Where the page lives: on its own server, or in a notebook, whose cell is then its host.
+// Where the page lives: by itself, or in a notebook, whose cell is then its host.
 
 export const host = (window.frameElement && window.frameElement.falllineHost) || null;
 
@@ -6,5 +6,10 @@ export const readHash = () => (host ? host.address() : location.hash.slice(1));
 
 export function writeHash(text) {
   if (host) host.setAddress(text);
-  else history.replaceState(null, "", `${location.pathname}#${text}`);
+  else history.replaceState(null, "", `#${text}`);
+}
+
+/** Tell the notebook where a network at rest stands. */
+export function tellHost(problem, frame, setup) {
+  if (host && host.stands && problem && !frame.playing) host.stands(problem, frame, setup);
 }

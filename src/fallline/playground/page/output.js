@@ -1,42 +1,56 @@
-// The output card: the surface over two features with the points, and predictions row by row.
+// The output card: the surface over two features with the points; for digits, a picture to draw on.
 
 import * as actions from "./actions.js";
 import { classColor, color, diverging, rgb, scale, word, CLASSES } from "./colors.js";
-import { field, fitted, h, select, short } from "./dom.js";
+import { written } from "./data.js";
+import { digitView, pixelsOf } from "./digits.js";
+import { checkbox, field, fitted, h, select, short } from "./dom.js";
+import { forward, knows, lifted } from "./forward.js";
+import { question } from "./help.js";
+import { font, larger } from "./letters.js";
+import { isRight, original } from "./rows.js";
 import { on, show, state } from "./state.js";
 import { T } from "./text.js";
+
+const FLAT = 26;  // of 255: an output that changes by a tenth says little about two features
 
 export function outputView() {
   const canvas = h("canvas", { role: "img", "aria-label": T.output.aria, id: "surface" });
   const small = document.createElement("canvas");
   const axes = h("div", { class: "pair" });
-  const others = h("p", { class: "quiet" }, T.output.others);
+  const others = h("p", { class: "quiet", id: "others" });
   const sharp = h("input", { type: "checkbox", id: "sharp", onchange: () => show({ sharp: sharp.checked }) });
   const testPoints = h("input", { type: "checkbox", id: "test-points",
     onchange: () => show({ testPoints: testPoints.checked }) });
   testPoints.checked = true;
-  const table = h("div", { class: "predictions", id: "predictions" });
   const legend = h("div", { class: "legend" });
+  const surface = h("div", { class: "surface" }, canvas);
+  const checks = h("div", { class: "checks" },
+    checkbox(T.output.testPoints, testPoints, question("testPoints", T.output.testPoints)),
+    checkbox(T.output.sharp, sharp, question("sharp", T.output.sharp)));
   on("view", () => {
     sharp.checked = state.sharp;
     testPoints.checked = state.testPoints;
     redraw();
   });
-  const redraw = () => { if (state.frame && state.problem) draw(canvas, small, sharp.checked, testPoints.checked); };
+  const redraw = () => {
+    if (state.frame && state.problem && !surface.hidden) draw(canvas, small, sharp.checked, testPoints.checked);
+  };
 
   on("problem", ({ problem }) => {
+    const digits = Boolean(pixelsOf(problem));
+    for (const part of [surface, legend, axes, checks, others]) part.hidden = digits;
     axes.replaceChildren();
     if (problem.axes.length > 2) {
       const names = Object.fromEntries(problem.axes.slice(0, 400).map((name, k) => [k, name]));
       const pick = (which, id) => select(names, problem.view[which], (value) => {
         const view = [...problem.view];
         view[which] = Number(value);
-        actions.change({ data: { view } });
+        actions.change({ data: { view } }, { then: "on" });
       }, { id });
       axes.append(field(T.output.across, pick(0, "view-x")), field(T.output.up, pick(1, "view-y")));
     }
-    others.hidden = problem.axes.length <= 2;
-    table.replaceChildren();
+    if (!digits) others.hidden = problem.axes.length <= 2;
     legend.replaceChildren(...legendParts(problem));
   });
   on("frame", ({ frame, problem }) => {
@@ -47,7 +61,8 @@ export function outputView() {
       legend.querySelector(".range-low").textContent = short(low, 3);
       legend.querySelector(".range-high").textContent = short(high, 3);
     }
-    if (problem.n_train <= 40) predictions(table, frame, problem);
+    const text = problem.axes.length > 2 && frame.epoch > 0 && isFlat(frame, problem) ? T.output.flat : T.output.others;
+    if (others.textContent !== text) others.textContent = text;
   });
 
   drawing(canvas);
@@ -57,25 +72,42 @@ export function outputView() {
     redraw();
   });
   return h("section", { class: "card output", "aria-labelledby": "output-title" },
-    title,
-    h("div", { class: "surface" }, canvas), legend, axes, others,
-    h("div", { class: "checks" },
-      h("div", { class: "check" }, testPoints, h("label", { for: "test-points" }, T.output.testPoints)),
-      h("div", { class: "check" }, sharp, h("label", { for: "sharp" }, T.output.sharp))),
-    table);
+    h("div", { class: "head" }, title, question("output", T.output.title)),
+    surface, digitView(), legend, axes, others, checks);
+}
+
+/** Whether the output hardly changes over the two features shown. */
+function isFlat(frame, problem) {
+  if (problem.task === "numbers" || !frame.map_size) return false;
+  const n = Math.min(problem.sizes[problem.sizes.length - 1], 12) * frame.map_size ** 2;
+  const bytes = frame.maps.subarray(frame.maps.length - n);
+  for (let k = 0; k < n; k += frame.map_size ** 2) {
+    const one = bytes.subarray(k, k + frame.map_size ** 2);
+    if (Math.max(...one) - Math.min(...one) > FLAT) return false;
+  }
+  return true;
+}
+
+/** A letter for each class, where there are more than colours can tell apart for everybody. */
+function lettersOf(problem) {
+  if (problem.classes.length <= 2) return null;
+  const firsts = problem.classes.map((name) => name.slice(0, name.length <= 2 ? 2 : 1));
+  return new Set(firsts).size === firsts.length ? firsts : problem.classes.map((_, k) => String(k));
 }
 
 function legendParts(problem) {
+  const wrong = h("span", {}, h("span", { class: "spot ringed" }), T.output.legendWrong);
+  const parts = [h("span", {}, h("span", { class: "spot plain" }), T.output.train), ...(problem.n_test ? [h("span", {}, h("span", { class: "spot plain square" }), T.output.test)] : [])];
   if (problem.task === "numbers") {
-    return [h("span", {}, h("span", { class: "range-low" }), h("span", { class: "ramp" }), h("span", { class: "range-high" }))];
+    return [h("span", {}, h("span", { class: "range-low" }), h("span", { class: "ramp" }), h("span", { class: "range-high" })), ...parts];
   }
-  return problem.classes.slice(0, 30).map((name, k) => {
-    const spot = h("span", { class: `spot class-${k % CLASSES.length}` });
-    return h("span", {}, spot, name);
-  });
+  const letters = lettersOf(problem);
+  const classes = problem.classes.slice(0, 30).map((name, k) =>
+    h("span", {}, h("span", { class: `spot class-${k % CLASSES.length}`, "aria-hidden": "true" }, letters ? letters[k] : ""), name));
+  return [...classes, ...parts, wrong];
 }
 
-const SIDE = 420, LARGE_SIDE = 900, MARGIN = 44, FINER = 3;
+const SIDE = 330, LARGE_SIDE = 1400, MARGIN = 44, FINER = 3;
 
 /** A map of (size * size) bytes, FINER times as fine each way: the boundary between is a line then. */
 function finer(bytes, size) {
@@ -99,31 +131,50 @@ function finer(bytes, size) {
 }
 
 function geometry(canvas) {
-  const width = Math.max(120, canvas.parentElement.clientWidth);
-  const side = Math.min(width - MARGIN, state.pictures ? LARGE_SIDE : SIDE, window.innerHeight - 140);
-  return { width, side, left: MARGIN + Math.max(0, (width - MARGIN - side) / 2), top: 4, height: side + 28 };
+  const place = canvas.parentElement;
+  const width = Math.max(120, place.clientWidth), margin = MARGIN * larger(), foot = 28 * larger();
+  const tallest = state.pictures ? place.clientHeight - foot - 4 : window.innerHeight - 140;
+  const side = Math.max(60, Math.min(width - margin, state.pictures ? LARGE_SIDE : SIDE, tallest));
+  return { width, side, left: margin + Math.max(0, (width - margin - side) / 2), top: 4, height: side + foot };
 }
 
 function draw(canvas, small, sharp, withTest) {
   const { frame, problem } = state;
-  const size = frame.map_size;
   const { side, left, top, height } = geometry(canvas);
   const [context, width] = fitted(canvas, height);
   context.clearRect(0, 0, width, height);
+  paintSurface(small, frame, problem, sharp);
+  context.imageSmoothingEnabled = true;
+  context.save();
+  context.beginPath();
+  context.roundRect(left, top, side, side, 6);
+  context.clip();
+  context.drawImage(small, left, top, side, side);
+  const [[x0, x1], [y0, y1]] = problem.view_ranges;
+  const place = ([x, y]) => [left + (side * (x - x0)) / (x1 - x0), top + side - (side * (y - y0)) / (y1 - y0)];
+  const letters = lettersOf(problem);
+  for (const part of withTest ? ["train", "test"] : ["train"])
+    problem.points[part].forEach((point, i) => spot(context, place(point), { point, i, part, letters }));
+  context.restore();
+  axisLabels(context, problem, { left, top, side });
+}
+
+/** The output over the two features, or that of the neuron which is pointed at, as a small picture. */
+function paintSurface(small, frame, problem, sharp) {
+  const size = frame.map_size;
   const n = problem.sizes[problem.sizes.length - 1];
   const shown = problem.sizes.slice(1).map((k) => Math.min(k, 12));
-  const first = shown.slice(0, -1).reduce((a, b) => a + b, 0) * size * size;
-  const { peek } = state;  // a hidden neuron that is pointed at stands in for the output
-  const at = peek ? shown.slice(0, peek.l - 1).reduce((a, b) => a + b, 0) + peek.j : first / size ** 2;
+  const before = (l) => shown.slice(0, l).reduce((a, b) => a + b, 0);
+  const { peek } = state;
+  const at = peek ? before(peek.l - 1) + peek.j : before(shown.length - 1);
   const maps = Array.from({ length: n === 1 || peek ? 1 : Math.min(n, 12) },
     (_, k) => finer(frame.maps.subarray((at + k) * size * size, (at + k + 1) * size * size), size));
   const fine = size * FINER;
   if (small.width !== fine) small.width = small.height = fine;
   const image = small.getContext("2d").createImageData(fine, fine);
-  const table = scale();
   const words = new Uint32Array(image.data.buffer);
-  if (n === 1 || peek) {
-    const [bytes] = maps;
+  if (maps.length === 1) {
+    const [bytes] = maps, table = scale();
     const decided = sharp && !peek && problem.task !== "numbers";
     for (let i = 0; i < words.length; i++) words[i] = table[decided ? (bytes[i] > 127 ? 235 : 20) : bytes[i]];
   } else {
@@ -142,83 +193,70 @@ function draw(canvas, small, sharp, withTest) {
     }
   }
   small.getContext("2d").putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = true;
-  context.save();
-  context.beginPath();
-  context.roundRect(left, top, side, side, 6);
-  context.clip();
-  context.drawImage(small, left, top, side, side);
-  const [[x0, x1], [y0, y1]] = problem.view_ranges;
+}
+
+/** One row as a point: a circle, or for a test row a square; a thick outline where it comes out wrong. */
+function spot(context, [x, y], { point, i, part, letters }) {
+  const { frame, problem } = state;
+  const target = point[2], numbers = problem.task === "numbers";
+  const radius = (letters ? 6 : 4.6) * Math.sqrt(larger());
   const [low, high] = frame.ranges[frame.ranges.length - 1] || [0, 1];
-  const spot = ([x, y, target], test) => {
-    const [px, py] = [left + (side * (x - x0)) / (x1 - x0), top + side - (side * (y - y0)) / (y1 - y0)];
-    context.beginPath();
-    if (test) context.rect(px - 3.6, py - 3.6, 7.2, 7.2); else context.arc(px, py, 4.4, 0, 7);
-    context.fillStyle = problem.task === "numbers"
-      ? `rgb(${diverging(Math.max(0, Math.min(1, (target - low) / (high - low || 1)))).map(Math.round)})`
-      : classColor(target);
-    context.fill();
-    context.lineWidth = 1.4;
-    context.strokeStyle = color("outline");
-    context.stroke();
-  };
-  problem.points.train.forEach((point) => spot(point, false));
-  if (withTest) problem.points.test.forEach((point) => spot(point, true));
-  context.restore();
-  axisLabels(context, problem, { left, top, side });
+  context.beginPath();
+  if (part === "test") context.rect(x - radius * 0.88, y - radius * 0.88, radius * 1.76, radius * 1.76); else context.arc(x, y, radius, 0, 7);
+  context.fillStyle = numbers
+    ? `rgb(${diverging(Math.max(0, Math.min(1, (target - low) / (high - low || 1)))).map(Math.round)})`
+    : classColor(target);
+  context.fill();
+  const wrong = !isRight(problem, outputOf(frame, problem, point, i, part), target);
+  context.lineWidth = (wrong ? 3 : numbers ? 1.4 : 1.8) * Math.sqrt(larger());
+  context.strokeStyle = color(wrong ? "ink" : numbers ? "outline" : "ring");
+  context.stroke();
+  if (letters) inSpot(context, letters[target], x, y, radius);
+}
+
+/** The output for a point: told by the frame for the first rows, else computed where that can be. */
+function outputOf(frame, problem, point, i, part) {
+  if (i < frame.outputs[part].length) return frame.outputs[part][i];
+  if (problem.axes.length > 2 || !knows(problem.activations)) return null;
+  const features = problem.axes.length === problem.features.length && problem.features.every((name, k) => name === problem.axes[k])
+    ? point.slice(0, problem.features.length) : lifted(problem.features, point);
+  return forward(problem, frame.theta, features).pop();
+}
+
+function inSpot(context, letter, x, y, radius) {
+  context.font = `700 ${Math.round(radius * 1.5)}px system-ui, sans-serif`;
+  context.fillStyle = color("ring");
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(letter, x, y + 0.5);
+  context.textBaseline = "alphabetic";
+}
+
+/** The ends of an axis in the column's own numbers. */
+function ends(problem, which) {
+  const plain = problem.axes.length === problem.features.length && problem.axes.every((name, k) => name === problem.features[k]);
+  const own = (x) => (plain ? original(problem, problem.view[which], x) : x);
+  return problem.view_ranges[which].map((x) => String(Number(own(x).toPrecision(3))).replace("-", "−"));
 }
 
 function axisLabels(context, problem, { left, top, side }) {
-  const [[x0, x1], [y0, y1]] = problem.view_ranges;
+  const [[x0, x1], [y0, y1]] = [ends(problem, 0), ends(problem, 1)];
+  const below = top + side + 15 * larger();
   context.fillStyle = color("quiet");
-  context.font = "12px system-ui, sans-serif";
+  context.font = font(12);
   context.textAlign = "left";
-  context.fillText(short(x0, 2), left, top + side + 15);
+  context.fillText(x0, left, below);
   context.textAlign = "right";
-  context.fillText(short(x1, 2), left + side, top + side + 15);
-  context.fillText(short(y1, 2), left - 5, top + 11);
-  context.fillText(short(y0, 2), left - 5, top + side - 2);
+  context.fillText(x1, left + side, below);
+  context.fillText(y1, left - 5, top + 11 * larger());
+  context.fillText(y0, left - 5, top + side - 2);
   context.textAlign = "center";
-  context.fillText(problem.axes[problem.view[0]], left + side / 2, top + side + 15);
+  context.fillText(written(problem.axes[problem.view[0]]), left + side / 2, below);
   context.save();
   context.translate(left - 10, top + side / 2);
   context.rotate(-Math.PI / 2);
-  if (problem.axes.length > 1) context.fillText(problem.axes[problem.view[1]], 0, 0);
+  if (problem.axes.length > 1) context.fillText(written(problem.axes[problem.view[1]]), 0, 0);
   context.restore();
-}
-
-// ---- row by row
-
-function predictions(place, frame, problem) {
-  const parts = [["train", T.output.trained], ["test", T.output.held]];
-  if (!place.firstChild) {
-    for (const [part, title] of parts) {
-      if (!problem.rows[part].length) continue;
-      const body = h("tbody", { "data-part": part }, problem.rows[part].map((row, i) => h("tr", {},
-        h("td", {}, row.slice(0, -1).map((x) => short(x, 3)).join(" ")),
-        h("td", { class: "num" }, problem.task === "classes" ? problem.classes[row[row.length - 1]] : short(row[row.length - 1], 3)),
-        h("td", { class: "num predicted" }), h("td", { class: "bar" }, h("span", {})))));
-      const heads = [`${title}: ${T.output.row}`, T.output.target, T.output.predicted, ""];
-      place.append(h("div", { class: "scroll table" }, h("table", {},
-        h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))), body)));
-    }
-  }
-  for (const body of place.querySelectorAll("tbody")) {
-    const part = body.dataset.part;
-    [...body.children].forEach((row, i) => {
-      const output = frame.outputs[part][i];
-      if (!output) return;
-      const best = output.length > 1 ? output.indexOf(Math.max(...output)) : 0;
-      const value = output[best];
-      row.querySelector(".predicted").textContent = output.length > 1
-        ? `${problem.classes[best]} (${value.toFixed(3)})`
-        : problem.task === "numbers" ? short(value) : (value === null ? "–" : value.toFixed(5));
-      const bar = row.querySelector(".bar span");
-      bar.style.width = problem.task === "numbers" ? "0" : `${Math.round(100 * Math.max(0, Math.min(1, value)))}%`;
-      row.classList.toggle("chosen", part === "train" && i === frame.row.index);
-      row.onclick = part === "train" ? () => actions.look(state.parameter, i) : null;
-    });
-  }
 }
 
 // ---- drawing points, and picking a row by clicking on its point

@@ -1,32 +1,36 @@
-// The only module that talks to Fallline: over a WebSocket, or in a notebook through its cell.
+// The only module that talks to what computes: a Web Worker with the engine in WebAssembly. Its code,
+// the engine and the data are parts of this file (playground/single_file.py).
 
-import { host } from "./home.js";
+import { tellHost } from "./home.js";
 import { state, tell } from "./state.js";
 
-let socket = null, session = "", counter = 0, onHello = null, tries = 0;
+let counter = 0, onHello = null, hello = null;
 const waiting = new Map();
+const part = (name) => document.getElementById(`part-${name}`)?.textContent ?? null;
 
-export function connect(hello) {
-  onHello = hello;
-  open();
+// Begun before the views are built, which takes as long as the engine's start.
+const worker = new Worker(URL.createObjectURL(new Blob([part("worker")], { type: "text/javascript" })));
+worker.onmessage = (event) => receive(event.data);
+worker.onerror = (event) => stopped(event.message || "the worker could not be started");
+worker.postMessage({
+  type: "begin", engine: part("engine"), start: JSON.parse(part("start")), rows: part("rows"),
+  tables: { iris: part("iris"), digits: part("digits") },
+});
+
+export function connect(each) {
+  onHello = each;
+  if (hello) onHello(hello);
 }
 
-function open() {
-  socket = host ? host.open() : new WebSocket(`ws://${location.host}/socket`);
-  socket.binaryType = "arraybuffer";
-  socket.onopen = () => { tries = 0; };
-  socket.onmessage = (event) => receive(event.data);
-  socket.onclose = () => {
-    for (const { reject } of waiting.values()) reject(new Error("closed"));
-    waiting.clear();
-    tell("lost");
-    setTimeout(open, Math.min(500 * 2 ** tries++, 5000));
-  };
+/** What computes is gone: all who wait are told. */
+function stopped(reason) {
+  for (const { reject } of waiting.values()) reject(new Error("closed"));
+  waiting.clear();
+  state.error = `The page has stopped computing (${reason}). Load it again.`;
+  tell("error");
 }
 
-export function send(message) {
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
-}
+export function send(message) { worker.postMessage(message); }
 
 /** Send a message, and wait for the answer that bears its number. */
 export function ask(message) {
@@ -45,13 +49,12 @@ export function listen(message, each) {
   return id;
 }
 
-function receive(data) {
-  if (typeof data !== "string") return receiveFrame(data);
-  const message = JSON.parse(data);
+function receive(message) {
+  if (message.type === "frame") return receiveFrame(message);
   const waiter = waiting.get(message.id);
   if (message.type === "hello") {
-    session = message.session;
-    return onHello(message);
+    hello = message;
+    return onHello ? onHello(hello) : undefined;
   }
   if (message.type === "error") {
     waiting.delete(message.id);
@@ -83,16 +86,9 @@ export function askRun(message) {
   });
 }
 
-function receiveFrame(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const frame = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  let at = 4 + length + ((8 - ((4 + length) % 8)) % 8);
-  frame.theta = new Float64Array(buffer, at, frame.n_parameters);
-  at += 8 * frame.n_parameters;
-  frame.gradient = frame.has_gradient ? new Float64Array(buffer, at, frame.n_parameters) : null;
-  at += frame.has_gradient ? 8 * frame.n_parameters : 0;
-  frame.maps = new Uint8Array(buffer, at);
+function receiveFrame(frame) {
   state.frame = frame;
+  tellHost(state.problem, frame, state.setup);
   schedule();
 }
 
@@ -113,10 +109,8 @@ function schedule() {
   if (document.hidden) setTimeout(draw, 200);  // a hidden tab gets no refreshes
 }
 
+/** Hand a table's text over: it stays in this page. */
 export async function upload(name, body) {
-  if (host) return host.upload(name, await new Blob([body]).arrayBuffer());
-  const answer = await fetch(`upload/${session}?name=${encodeURIComponent(name)}`, { method: "POST", body });
-  const facts = await answer.json();
-  if (!answer.ok) throw new Error(facts.error);
-  return facts;
+  const text = await new Blob([body]).text();
+  return (await ask({ type: "table", name, text })).facts;
 }

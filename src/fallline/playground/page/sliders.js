@@ -3,7 +3,7 @@
 import { h, field } from "./dom.js";
 
 /** onmove while dragging (first tells whether a drag begins), onset for a typed number. */
-export function slider(label, { low, high, log = false, integer = false, id, onmove, onset }) {
+export function slider(label, { low, high, log = false, integer = false, id, beside = null, onmove, onset }) {
   const toPlace = (x) => (log ? Math.log(Math.max(x, low) / low) / Math.log(high / low) : (x - low) / (high - low));
   const fromPlace = (p) => {
     const x = log ? low * (high / low) ** p : low + p * (high - low);
@@ -31,10 +31,10 @@ export function slider(label, { low, high, log = false, integer = false, id, onm
     onmove(next, true);
   });
   number.addEventListener("change", () => { if (number.value !== "") (onset || onmove)(Number(number.value), true); });
-  const box = field(label, range, number);
+  const box = field(label, range, { extra: number, beside });
   box.classList.add("slider");
   return {
-    box,
+    box, number,
     show(value) {
       if (document.activeElement !== range) range.value = toPlace(value);
       if (document.activeElement !== number) number.value = value;

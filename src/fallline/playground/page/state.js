@@ -10,9 +10,17 @@ export const state = {
   parameter: null,   // the weight or bias looked at
   peek: null,        // the neuron pointed at, {l, j}
   row: 0,            // the training row looked at
-  speed: 30,         // epochs a frame; 0 is as fast as it goes
+  speed: 10,         // seconds that a whole run takes; 0 is as fast as it goes
+  playing: false,
+  marks: [],         // epochs at which a setting was changed on the way
+  held: null,        // a run that is kept to compare with
+  lit: null,         // what the microscope lights up in the picture of the network
+  editing: false,    // whether the inspector opens to type a value
+  secret: false,     // whether a task keeps secret which gradient is in use
+  hidden: [],        // parts that whoever opens the address does not see
+  task: null,        // the name of the task that is worked on
   stepKind: "epoch",
-  dragging: true,    // whether a dragged slider retrains
+  onChange: "run",   // a changed setting trains the whole run anew, resets, or goes on from here
   sharp: false,      // decisions only
   testPoints: true,  // whether the picture shows them
   pictures: false,   // whether the controls make room for the pictures
@@ -60,12 +68,14 @@ const MOST_IN_ADDRESS = 400;
 
 // What is looked at, and what it may be, beside the setup: an address that is damaged does no harm.
 const VIEW = {
-  tab: (v) => ["microscope", "seeds", "landscape", "away"].includes(v),
+  tab: (v) => ["microscope", "tasks", "compare", "space", "seeds", "landscape", "away"].includes(v),
   speed: (v) => Number.isInteger(v) && v >= 0,
   stepKind: (v) => ["sample", "batch", "epoch"].includes(v),
   parameter: (v) => v === null || (Number.isInteger(v) && v >= 0),
+  hidden: (v) => Array.isArray(v) && v.every((name) => typeof name === "string" && /^[a-z-]{1,20}$/.test(name)),
+  task: (v) => v === null || (typeof v === "string" && v.length < 40),
   row: (v) => Number.isInteger(v) && v >= 0,
-  dragging: (v) => typeof v === "boolean", sharp: (v) => typeof v === "boolean",
+  onChange: (v) => ["run", "reset", "on"].includes(v), sharp: (v) => typeof v === "boolean",
   testPoints: (v) => typeof v === "boolean", log: (v) => typeof v === "boolean", pictures: (v) => typeof v === "boolean",
 };
 
@@ -89,10 +99,11 @@ export function writeAddress() {
   writeHash(parts.join("&"));
 }
 
-/** The setup in the address, the view, and the parameters to restore; null where there is none. */
+/** The setup in the address, the view, and the parameters to restore, or a task; null where there is none. */
 export function readAddress() {
   const parts = new URLSearchParams(readHash());
   try {
+    if (parts.has("task") && !parts.has("s")) return { task: parts.get("task") };
     if (!parts.has("s")) return null;
     const decoded = (name) => JSON.parse(new TextDecoder().decode(fromText(parts.get(name))));
     const setup = decoded("s");

@@ -1,15 +1,23 @@
-// The lower part: microscope, seeds, landscape, take away.
+// The lower part: microscope, tasks, compare, hidden space, seeds, landscape, take away.
 
-import { button, h } from "./dom.js";
 import { awayView } from "./away.js";
+import { button, h } from "./dom.js";
+import { question } from "./help.js";
+import { compareView } from "./hold.js";
 import { landscapeView } from "./landscape.js";
 import { microscopeView } from "./microscope.js";
 import { seedsView } from "./seeds.js";
+import { spaceView } from "./space.js";
 import { on, show, state, tell } from "./state.js";
+import { taskList } from "./taskview.js";
 import { T } from "./text.js";
 
 export function tabsView() {
-  const views = { microscope: microscopeView(), seeds: seedsView(), landscape: landscapeView(), away: awayView() };
+  const asked = (key, parts) => [h("div", { class: "head asked" }, parts[0], question(key, T.tabs[key])), ...parts.slice(1)];
+  const views = {
+    microscope: microscopeView(), tasks: asked("tasks", taskList()), compare: asked("compare", compareView()), space: asked("space", spaceView()),
+    seeds: asked("seeds", seedsView()), landscape: asked("landscape", landscapeView()), away: asked("away", awayView()),
+  };
   const names = Object.keys(views);
   const heads = names.map((name) => button(T.tabs[name], () => show({ tab: name }), {
     role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}` }));

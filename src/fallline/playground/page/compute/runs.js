@@ -1,0 +1,28 @@
+// Whole runs at once: the one that a dragged slider asks for.
+
+const N_RECORDS = 36;
+
+/** The epochs to note of a run: close together at first, where most happens; the last too. */
+export function recordsOf(epochs) {
+  const marks = Array.from({ length: N_RECORDS }, (_, i) =>
+    Math.round(epochs * ((i + 1) / N_RECORDS) ** 2),
+  );
+  return [...new Set(marks)].filter(Boolean).sort((a, b) => a - b);
+}
+
+/** Go on to the run's length, for so many seconds at most; whether it is there. */
+export function retrain(descent, seconds) {
+  const deadline = performance.now() + 1000 * seconds;
+  const { epochs } = descent.setup.training;
+  descent.track.every = epochs + 1; // only the marks are noted
+  for (const mark of recordsOf(epochs)) {
+    while (descent.epoch < mark && !descent.message) {
+      const left = (deadline - performance.now()) / 1000;
+      if (left <= 0) return false;
+      descent.advance(mark - descent.epoch, left);
+    }
+    descent.track.provisional = false;
+  }
+  descent.track.every = Math.ceil(epochs / N_RECORDS);
+  return true;
+}
