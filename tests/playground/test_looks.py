@@ -342,7 +342,9 @@ def test_all_pictures_fit_on_a_projector(page, width: int, height: int, kind: st
         choose(page, kind, "2-7")
     page.set_viewport_size({"width": width, "height": height})
     page.click("#pictures")
-    page.wait_for_timeout(300)
+    fits = "document.getElementById('{}').getBoundingClientRect().bottom <= innerHeight + 1"
+    for part in ("net", "surface", "loss-curve"):
+        wait(page, fits.format(part))
     for part in ("#net", "#loss-curve", "#surface", "#bar"):
         box = page.locator(part).bounding_box()
         assert min(box["x"], box["y"]) >= 0, part
