@@ -30,8 +30,13 @@ place("right").append(outputView());
 place("below").append(...tabsView());
 
 const notice = place("notice");
+/** An error as a person reads it: settings by the names that the page gives them. */
+function readable(error) {
+  const named = error.replace(/\b(?:data|network|training)\.(\w+)/g, (whole, name) => T.compare.names[name] || whole);
+  return named === error ? error : named.charAt(0).toUpperCase() + named.slice(1);
+}
 on("error", () => {
-  notice.textContent = state.error || "";
+  notice.textContent = readable(state.error || "");
   notice.hidden = !state.error;
 });
 on("lost", () => { notice.textContent = T.lost; notice.hidden = false; });
