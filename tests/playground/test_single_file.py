@@ -22,6 +22,7 @@ from fallline.playground.single_file import PAGE, link, page_text
 from fallline.playground.starts import Start, start_from_arrays, start_from_table
 
 from .browsing import epoch, figure, needs_browser, wait, wait_epoch, whole_run
+from .conftest import PLAYING
 
 MAX_BYTES = 700_000  # without data of one's own
 
@@ -276,6 +277,23 @@ THETA = """() => {
     const text = atob(coded.replace(/-/g, "+").replace(/_/g, "/"));
     return Array.from(new Float64Array(Uint8Array.from(text, (c) => c.charCodeAt(0)).buffer));
 }"""
+
+
+@needs_browser
+def test_the_page_works_where_it_is_served(browser) -> None:
+    served = Playground(page_text())
+    served.start()
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(served.url)
+    page.wait_for_selector(".neuron canvas")
+    page.evaluate(PLAYING)
+    whole_run(page)
+    assert figure(page, "test-score") == 100
+    page.close()
+    served.close()
+    assert said == []
 
 
 @needs_browser
