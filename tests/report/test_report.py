@@ -73,7 +73,7 @@ def test_a_report_of_every_task(target: str, tmp_path: Path) -> None:
         "Scores",
         "Training",
         "Where it is wrong",
-        "What it goes by",
+        "Which columns matter",
         "The network",
         "The table",
         "What to know before using it",

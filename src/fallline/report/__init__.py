@@ -68,7 +68,7 @@ def report_html(model: TableModel, data: Prepared, command: str) -> str:
             section("Scores", *scores(model, data, part, where)),
             section("Training", training(model)),
             section("Where it is wrong", errors(model, y, output, where)),
-            section("What it goes by", *columns_that_matter(model, X, y, known)),
+            section("Which columns matter", *columns_that_matter(model, X, y, known)),
             section("The network", network_part(model)),
             section("The table", *table_part(model)),
             section("What to know before using it", limits(model, part.name, where)),
@@ -112,7 +112,7 @@ def scores(model: TableModel, data: Prepared, part: Scored, where: str) -> list[
         cells = [SCORE_NAMES[score]]
         for name, value in zip(models, values, strict=True):
             span = ends.get(name, {}).get(score)
-            interval = f"\n{span[0]:.3g} to {span[1]:.3g}" if span else ""
+            interval = f"\n{number(span[0])} to {number(span[1])}" if span else ""
             cells.append("" if value is None else number(value) + interval)
         rows.append(cells)
         known = [j for j, value in enumerate(values) if value is not None]
@@ -273,7 +273,7 @@ def limits(model: TableModel, part: str, where: str) -> str:
         f"The scores are of {where}"
         + ("." if part == "test" else "; hold out test rows with --test for an unbiased score."),
         *([] if unsure is None else [unsure[:1].upper() + unsure[1:] + "."]),
-        "What it goes by need not be a cause. Whether its errors fall on some people more than on "
+        "A column that matters need not be a cause. Whether its errors fall on some people more than on "
         "others has not been looked at.",
         *advice(model.encoding.task, facts, model.data_history),
     ]
