@@ -167,6 +167,12 @@ def test_a_network_that_the_page_cannot_take_is_refused(network: Any, told: str 
         start_from_arrays(network, X, y)
 
 
+def test_a_seed_that_the_page_has_not_becomes_one_that_it_has() -> None:
+    network = fl.Network([2, 1], loss="squared_error", seed=2**40 + 7)
+    start = start_from_arrays(network, np.zeros((3, 2)), np.zeros(3))
+    assert start.setup["network"]["seed"] == 7
+
+
 def test_functions_of_ones_own_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     fl.register_activation("bent", lambda Z: Z / (1 + abs(Z)), lambda Z, A: 1 / (1 + abs(Z)) ** 2)
     network = fl.Network([2, 3, 1], hidden="bent", loss="squared_error")
