@@ -57,7 +57,12 @@ def run(
     found = explain(model, table, some, start, **choices)
     if not (quiet or json):
         tell_new(model.new_cells(table if chosen is None else table.take(chosen)), model.encoding)
-    whole = overview(found) if chosen is None or report is not None else None
+    whole = None
+    if chosen is None:
+        whole = overview(found)
+    elif report is not None:
+        drawn = sample(len(table), choices["seed"])
+        whole = overview(explain(model, table, drawn, start, **choices))
     if report is not None and whole is not None:
         from fallline.report.explanation import write_explanation
 
@@ -126,9 +131,8 @@ def overview_text(found: Explanation, whole: Overview, source: str, *, plain: bo
     parts.append(text_table(heads, rows))
     more = len(whole.strength) - len(rows)
     if more > 0:
-        parts.append(
-            f"{more} others add {sum(x for _, x in whole.strength[MAX_LINES:]):.4g} in all"
-        )
+        rest = sum(size for _, size in whole.strength[MAX_LINES:])
+        parts.append(f"{more} others add {figure(rest)} in all")
     pairs = [pair for pair in whole.interactions if pair.h >= LEAST_H][:MAX_PAIRS]
     if pairs:
         shown = [

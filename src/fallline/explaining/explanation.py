@@ -40,19 +40,19 @@ class Explanation:
     ``value`` (n,), what is explained of the row, up to ``gap`` (n,). ``explained`` says of each row
     what that is, such as "log-odds of yes", and in which unit. ``columns`` are the names, ``cells``
     the row's texts, ``rows`` (n,) the positions in the table, ``steps`` (n,) how many gradients
-    were taken, ``baseline`` in words where the line to the row starts. ``predicted`` are the labels, or
-    the numbers, and ``probability`` (n,) those of the labels, None for numbers.
+    were taken, ``baseline`` in words where the line to the row starts. ``predicted`` are the
+    labels, or the numbers, and ``probability`` (n,) those of the labels, None for numbers.
 
     >>> import fallline as fl
     >>> net = fl.Network([2, 1], loss="squared_error")
     >>> net.parameters = [2.0, -1.0, 0.5]
     >>> print(fl.explain(net, [[1.0, 3.0]], baseline=[[0.0, 0.0]]))
     ROW 1  the output -0.5
-    column  value      adds
-    base            +0.5000
-    x1          3   -3.0000  ████████████████████
-    x0          1   +2.0000                      █████████████
-    sum             -0.5000  gap 0: 1 gradient
+    column  value     adds
+    base           +0.5000
+    x1          3  -3.0000  █████████████████████████████████
+    x0          1  +2.0000                                   ██████████████████████
+    sum            -0.5000  gap 0: 1 gradient
     """
 
     columns: tuple[str, ...]
@@ -233,7 +233,7 @@ def explain(
     >>> history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=fl.GradientDescent(1.6), epochs=500)
     >>> found = fl.explain(net, TRAIN_X, rows=[0])
     >>> found.explained, found.attributions.shape, found.leading(2)
-    (('log-odds of 1',), (1, 3), ['x0', 'x2'])
+    (('log-odds of 1',), (1, 3), ['x2', 'x0'])
     >>> bool(abs(found.base + found.attributions.sum(axis=1) - found.value)[0] < 1e-6)
     True
     """

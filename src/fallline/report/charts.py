@@ -295,7 +295,7 @@ def attributions(shown: Sequence[Part], rest: float | None, what: str) -> Spec:
         x=[added for _, added in parts],
         sign=["up" if added >= 0 else "down" for _, added in parts],
     )
-    colour = {"field": "sign", "type": "nominal", "legend": None}
+    colour: Spec = {"field": "sign", "type": "nominal", "legend": None}
     colour["scale"] = {"domain": ["up", "down"], "range": [ACCENT, SECOND]}
     names = y_of(
         "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}

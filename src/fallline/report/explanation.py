@@ -15,8 +15,8 @@ __all__ = ["check_available", "explanation_html", "write_explanation"]
 MAX_BARS = 15
 MAX_ROWS = 24
 CAUTION = (
-    "A column is moved alone here, which understates columns that go together. What a model goes by "
-    "need not be a cause."
+    "A column is moved alone here, which understates columns that go together. What a model goes "
+    "by need not be a cause."
 )
 
 check_available = charts.available

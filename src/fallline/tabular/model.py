@@ -120,9 +120,9 @@ class TableModel:
 
     ``notes`` are what a person should know of the last table that passed through; ``seen`` are the
     fingerprints of the training rows, ``means`` (n_features,) the means of their features, which an
-    explanation starts from; older files have none. Fresh from training, ``data`` are the rows, ``folds`` those
-    of an ensemble, and ``scored`` the parts that were scored, the one to believe last; a file has
-    none of these.
+    explanation starts from; older files have none. Fresh from training, ``data`` are the rows,
+    ``folds`` those of an ensemble, and ``scored`` the parts that were scored, the one to believe
+    last; a file has none of these.
 
     >>> import fallline as fl
     >>> from pathlib import Path
