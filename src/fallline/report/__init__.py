@@ -12,12 +12,13 @@ from fallline.atomic import write_bytes
 from fallline.data.columns import BinnedColumn
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
+from fallline.explaining.dependence import partial_dependence
+from fallline.explaining.importance import importances
 from fallline.report import charts
 from fallline.report.page import code, escape, figure, page, section, table
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.evaluation import calibration, confusion, doubt, intervals, roc_curve
-from fallline.tabular.importance import importances, partial_dependence
 from fallline.tabular.model import Scored, TableModel
 from fallline.tabular.preparation import Prepared
 from fallline.tabular.scoring import SCORE_NAMES, better
@@ -186,24 +187,26 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
 
 def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> list[str]:
     encoding, network = model.encoding, model.network
-    ranked = importances(network, encoding, X, y)
+    ranked = importances(network, encoding.columns, X, y)
     drawing = charts.svg(charts.importance(ranked[:MAX_BARS]), "permutation importance")
     figures = [
         figure(
             drawing,
-            f"How much the loss rises when a column of the {where} is shuffled (five times).",
+            f"How much the loss rises when a column of the {where} is shuffled (five times), "
+            "with the 95 % interval over the rows.",
         )
     ]
     output, what = dependence_of(model)
     for item in ranked[:MAX_CURVES]:
-        found = partial_dependence(network, encoding, X, item.column)
+        found = partial_dependence(network, encoding.columns, X, item.column)
         if found is None:
             continue
         if encoding.task in QUANTITIES:
-            values = encoding.decode_numbers(found.predicted.ravel())
-            found.predicted[:] = values.reshape(found.predicted.shape)
+            for part in (found.predicted, found.curves):
+                part[:] = encoding.decode_numbers(part)
         spec = charts.dependence(found, output, what)
         caption = f"The mean prediction with {item.column} set to each value, the rest as it is."
+        caption += "" if found.labels else " The faint lines are single rows."
         figures.append(figure(charts.svg(spec, f"partial dependence on {item.column}"), caption))
     return [
         grid(*figures),
