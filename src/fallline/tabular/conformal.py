@@ -29,13 +29,24 @@ from fallline.arrays import Array
 from fallline.errors import ParameterError
 from fallline.limits import is_count, is_number
 
-__all__ = ["METHODS", "Conformal", "Scale", "conformal_quantile", "fit_scale", "fits", "rows_needed"]
+__all__ = [
+    "METHODS",
+    "Conformal",
+    "Scale",
+    "conformal_quantile",
+    "coverage_of_intervals",
+    "coverage_of_sets",
+    "fit_scale",
+    "fits",
+    "rows_needed",
+]
 
 METHODS = ("out of fold", "split")
 KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the predictions
 SMALLEST = 0.1  # of the median residual: so much is added, for a logarithm that stays finite
 MAX_FEATURES = 1_000
 RELATIVE_PENALTIES = (*np.geomspace(1e-4, 10.0, 11), np.inf)
+PARTS = 5
 ENDS = (1.0, 99.0)  # percentiles of log sigma over the rows it was fitted on
 
 
@@ -234,3 +245,67 @@ def scale_fits(kept: Any, n_features: int) -> bool:
         and hinges == knots + 1
         and -700 <= kept["low"] <= kept["high"] <= 700
     )
+
+
+# ---- how often the truth was held
+
+
+def coverage_of_intervals(y: Array, lower: Array, upper: Array, predicted: Array) -> dict[str, Any]:
+    """How often y (n,) lies within its interval, in all and by fifths of the predictions.
+
+    Plain data: ``coverage``, ``mean_width``, and ``parts``, each with ``from`` and ``to`` (the
+    lowest and the highest prediction), ``rows``, ``coverage``, ``mean_width``; the widths are in the
+    units of y.
+
+    >>> import numpy as np
+    >>> y = np.arange(10.0)
+    >>> found = coverage_of_intervals(y, y - 1, np.where(y < 8, y + 1, y - 0.5), y)
+    >>> found["coverage"], [part["coverage"] for part in found["parts"]]
+    (0.8, [1.0, 1.0, 1.0, 1.0, 0.0])
+    """
+    held, width = (lower <= y) & (y <= upper), upper - lower
+    order = np.argsort(predicted, kind="stable")
+    parts = [part for part in np.array_split(order, min(PARTS, len(y))) if len(part)]
+    return {
+        "coverage": float(held.mean()),
+        "mean_width": float(width.mean()),
+        "parts": [
+            {
+                "from": float(predicted[part[0]]),
+                "to": float(predicted[part[-1]]),
+                "rows": len(part),
+                "coverage": float(held[part].mean()),
+                "mean_width": float(width[part].mean()),
+            }
+            for part in parts
+        ],
+    }
+
+
+def coverage_of_sets(codes: Array, members: Array, shares: Array) -> dict[str, Any]:
+    """How often the class ``codes`` (n,) is in its row's set, in all and by class.
+
+    Plain data: ``coverage``, ``mean_size``, ``accuracy`` (how often the class predicted is right),
+    ``sizes`` (rows with sets of 1, 2, ... classes), and ``parts``, for each class ``rows``,
+    ``coverage`` and ``mean_size``, the last two None where it has no rows.
+    """
+    n_classes = members.shape[1]
+    held, size = members[np.arange(len(codes)), codes], members.sum(axis=1)
+    parts: list[dict[str, Any]] = []
+    for number in range(n_classes):
+        own = codes == number
+        some = bool(own.any())
+        parts.append(
+            {
+                "rows": int(own.sum()),
+                "coverage": float(held[own].mean()) if some else None,
+                "mean_size": float(size[own].mean()) if some else None,
+            }
+        )
+    return {
+        "coverage": float(held.mean()),
+        "mean_size": float(size.mean()),
+        "accuracy": float((shares.argmax(axis=1) == codes).mean()),
+        "sizes": np.bincount(size, minlength=n_classes + 1)[1:].tolist(),
+        "parts": parts,
+    }

@@ -14,7 +14,7 @@ from fallline.data.targets import QUANTITIES
 from fallline.errors import ModelFileError
 from fallline.limits import check_integer
 from fallline.saving.modelfile import Model, Path_, read_model, save
-from fallline.tabular.conformal import Conformal
+from fallline.tabular.conformal import Conformal, coverage_of_intervals, coverage_of_sets
 from fallline.tabular.evaluation import (
     against_trivial,
     calibration,
@@ -220,6 +220,23 @@ class TableModel:
         output = self.held(self.network.predict_proba(X), extrapolate=extrapolate)
         return replace(self.decode(output), given=table, **self.sure_of(X, output))
 
+    def coverage_on(self, X: Array, y: Array, output: Array) -> dict[str, Any] | None:
+        """How often intervals or sets hold the targets y (n,) of encoded rows; None without them.
+
+        Plain data: ``level`` and what :mod:`fallline.tabular.conformal` counts.
+        """
+        conformal, encoding = self.conformal, self.encoding
+        if conformal is None:
+            return None
+        sure = self.sure_of(X, output)
+        if "members" in sure:
+            shares = shares_of_classes(encoding, output)
+            found = coverage_of_sets(y.astype(np.intp), sure["members"], shares)
+        else:
+            actual, predicted = map(encoding.decode_numbers, (y, output[:, 0]))
+            found = coverage_of_intervals(actual, sure["lower"], sure["upper"], predicted)
+        return {"level": conformal.level, **found}
+
     @property
     def conformal(self) -> Conformal | None:
         """What the model's intervals or sets are made by; None where it has none."""
@@ -261,6 +278,7 @@ class TableModel:
         Plain data: ``rows``, ``set_aside``, ``scores``, ``intervals``, ``trivial_guess``,
         ``notes``, ``new_cells`` (by column, what training had not), ``seen_share`` (of the rows,
         those that were trained on), ``positive`` (the class that AUC and calibration are of);
+        with intervals ``coverage``, how often they hold the target, by part of the range or class;
         for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and, for two,
         ``roc``; else ``residuals``. Raises TableError for a table that does not fit or has no
         target.
@@ -287,6 +305,9 @@ class TableModel:
             "new_cells": [new.to_dict() for new in self.new_cells(usable)],
             "seen_share": seen,
         }
+        coverage = self.coverage_on(X, y, output)
+        if coverage is not None:
+            result["coverage"] = coverage
         if self.encoding.task == "binary":
             result["positive"] = self.encoding.classes[1]
         if self.encoding.task in QUANTITIES:

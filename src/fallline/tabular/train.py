@@ -24,7 +24,13 @@ from fallline.errors import ParameterError
 from fallline.limits import check_integer, check_number
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.baselines import new_network
-from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
+from fallline.tabular.ensemble import (
+    best_temperature,
+    choose_weights,
+    cooled,
+    linear_member,
+    merged,
+)
 from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.held_out import add_scores
 from fallline.tabular.intervals import add_interval, calibration_share, check_enough
@@ -308,6 +314,10 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
             break
     if best is None:
         raise ParameterError("at least one recipe is needed")
+    if validation is not None:
+        temperature = cooled(best.network, *data.part(data.validation))
+        if temperature != 1.0:
+            best.facts["temperature"] = temperature
     return best
 
 
