@@ -56,7 +56,7 @@ def rows_needed(level: float) -> int:
     >>> rows_needed(0.9), rows_needed(0.99)
     (9, 99)
     """
-    return math.ceil(level / (1.0 - level) - 1e-9)
+    return math.ceil(level / (1.0 - level) * (1.0 - 1e-9))
 
 
 def conformal_quantile(scores: Array, level: float) -> float:
@@ -69,7 +69,7 @@ def conformal_quantile(scores: Array, level: float) -> float:
     18.0
     """
     n = len(scores)
-    k = math.ceil((n + 1) * level - 1e-9)
+    k = math.ceil((n + 1) * level * (1.0 - 1e-12))
     if k > n:
         raise ParameterError(
             f"an interval of {level:g} needs {rows_needed(level):,} rows to calibrate on, and "
