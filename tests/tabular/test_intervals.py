@@ -66,7 +66,8 @@ def held(model: fl.TableModel, table: Table) -> Array:
         codes = np.array([found.classes.index(label) for label in actual])
         inside: Array = found.members[np.arange(len(codes)), codes]
         return inside
-    assert found.lower is not None and found.upper is not None
+    assert found.lower is not None
+    assert found.upper is not None
     y = actual.to_numpy()
     return (found.lower <= y) & (y <= found.upper)
 
@@ -198,17 +199,20 @@ def test_intervals_follow_the_spread_of_the_rows() -> None:
     model, new = trained(3000, "number"), made(4000, seed=9)
     inside, b = held(model, new), new.frame["b"].to_numpy()
     found = model.predict(new)
-    assert found.lower is not None and found.upper is not None
+    assert found.lower is not None
+    assert found.upper is not None
     width = found.upper - found.lower
     assert width[b > 0.5].mean() > 1.7 * width[b < -0.5].mean()
     for part in (b < -0.5, b > 0.5):
         assert 0.82 < inside[part].mean() < 0.98
-    assert model.conformal is not None and model.data is not None
+    assert model.conformal is not None
+    assert model.data is not None
     rows = model.data.calibration
     actual, expected = made(3000).frame["number"].to_numpy()[rows], model.predict(made(3000))
     q = conformal_quantile(np.abs(actual - expected.values[rows]), 0.9)  # of one width for all
     off = np.abs(new.frame["number"].to_numpy() - found.values) <= q
-    assert off[b < -0.5].mean() > 0.97 and off[b > 0.5].mean() < 0.82
+    assert off[b < -0.5].mean() > 0.97
+    assert off[b > 0.5].mean() < 0.82
 
 
 def test_calibration_rows_take_no_part_in_training() -> None:
@@ -218,14 +222,17 @@ def test_calibration_rows_take_no_part_in_training() -> None:
     parts = [data.train, data.validation, data.calibration, data.test]
     assert sorted(np.concatenate(parts).tolist()) == list(range(3000))
     assert facts["calibration_rows"] == len(data.calibration) == 720
-    assert facts["interval"]["rows"] == 720 and facts["rows"] == 3000
+    assert facts["interval"]["rows"] == 720
+    assert facts["rows"] == 3000
     rows = data.X[data.calibration], data.y[data.calibration]
-    assert model.seen is not None and model.seen.share_seen(*rows) < 0.05
+    assert model.seen is not None
+    assert model.seen.share_seen(*rows) < 0.05
 
 
 def test_without_an_interval_nothing_changes() -> None:
     plain = trained(1600, "number", interval=None)
-    assert "interval" not in plain.facts and "calibration_rows" not in plain.facts
+    assert "interval" not in plain.facts
+    assert "calibration_rows" not in plain.facts
     assert list(plain.predict(made(5)).columns()) == ["prediction"]
     assert "coverage" not in plain.evaluate(made(50))
 
@@ -250,14 +257,17 @@ def test_a_file_keeps_the_intervals(target: str, tmp_path: Path) -> None:
         shares = [f"probability of {label}" for label in ("high", "low", "mid|dle")]
         expected = ["prediction", *shares, "set"]
         texts = set(one["set"].tolist())
-        assert "mid\\|dle" in texts and "low" in texts
+        assert "mid\\|dle" in texts
+        assert "low" in texts
         assert any(text.count("|") - text.count("\\|") == 1 for text in texts)
     assert list(model.predict(new).to_frame().columns) == expected
 
 
 def test_ends_of_counts_are_not_below_zero() -> None:
     found = trained(1800, "count").predict(made(500, seed=3))
-    assert found.lower is not None and (found.lower >= 0).all() and (found.lower == 0).any()
+    assert found.lower is not None
+    assert (found.lower >= 0).all()
+    assert (found.lower == 0).any()
 
 
 @pytest.mark.parametrize("change", [
@@ -325,7 +335,8 @@ def test_counts_of_sets_by_hand() -> None:
 
 def test_few_rows_have_few_parts() -> None:
     found = coverage_of_intervals(np.ones(2), np.zeros(2), np.full(2, 2.0), np.ones(2))
-    assert len(found["parts"]) == 2 and found["mean_width"] == 2.0
+    assert len(found["parts"]) == 2
+    assert found["mean_width"] == 2.0
 
 
 def test_a_line_tells_what_the_intervals_are() -> None:

@@ -6,10 +6,10 @@ of rows that took no part in training, in ascending order, and q = s_k with
 
     k = ceil((n + 1) * level).
 
-Were those rows and a new one drawn alike, the score of the new one is at most q with a probability
-of ``level`` at least, and of level + 1 / (n + 1) at most where no two scores are equal, whatever the
-network is like (Vovk, Gammerman and Shafer 2005; Lei et al. 2018, doi:10.1080/01621459.2017.1307116,
-theorem 2.2). So every target whose score is at most q is taken in:
+Where those rows and a new one are drawn alike, the score of the new one is at most q with a
+probability of ``level`` at least, and of level + 1 / (n + 1) at most where no two scores are equal,
+whatever the network is like (Vovk, Gammerman and Shafer 2005; Lei et al. 2018, theorem 2.2,
+doi:10.1080/01621459.2017.1307116). So every target whose score is at most q is taken in:
 
 - numbers: s = abs(y - f(x)) / sigma(x), hence f(x) - q sigma(x) to f(x) + q sigma(x). ``Scale`` is
   sigma, so that an interval is wide where the network errs much (Lei et al., section 5.2);
@@ -112,7 +112,7 @@ def bent(output: Array, knots: Array) -> Array:
 
 
 def fit_scale(X: Array, output: Array, residual: Array) -> Scale:
-    """Ridge regression of log abs residual on the rows; the penalty by generalised cross-validation.
+    """Ridge regression of log abs residual; its penalty is chosen by generalised cross-validation.
 
     X (n, n_features), ``output`` and ``residual`` (n,). The penalty, relative to n, is one of a
     grid that ends with infinity, a constant sigma. Source: Golub, Heath and Wahba 1979
@@ -158,7 +158,8 @@ def ridge_by_gcv(A: Array, t: Array) -> Array:
         value = n * rss / left**2 if left > 0 else np.inf
         if value < best:
             best, found = value, b * shrunk
-    return V @ found
+    coefficients: Array = V @ found
+    return coefficients
 
 
 # ---- what a model keeps
@@ -211,7 +212,7 @@ class Conformal:
         scale = kept.get("scale")
         if scale is None:
             return cls(**kept)
-        arrays = {
+        arrays: dict[str, Any] = {
             name: np.array(value, dtype=float) if isinstance(value, list) else value
             for name, value in scale.items()
         }
@@ -254,8 +255,8 @@ def coverage_of_intervals(y: Array, lower: Array, upper: Array, predicted: Array
     """How often y (n,) lies within its interval, in all and by fifths of the predictions.
 
     Plain data: ``coverage``, ``mean_width``, and ``parts``, each with ``from`` and ``to`` (the
-    lowest and the highest prediction), ``rows``, ``coverage``, ``mean_width``; the widths are in the
-    units of y.
+    lowest and the highest prediction), ``rows``, ``coverage`` and ``mean_width``; widths are in
+    the units of y.
 
     >>> import numpy as np
     >>> y = np.arange(10.0)

@@ -3,12 +3,12 @@ they hold the truth.
 
 An ensemble over folds has out-of-fold outputs of all its rows, so it needs no others: the scores
 are those of the rows under the members that they did not train, and sigma is fitted for each fold
-on the other folds' residuals. This is the cross-validation of residuals; CV+ (Barber, Candès, Ramdas
-and Tibshirani 2021, doi:10.1214/20-AOS1965) would keep every fold's network apart and take a
-quantile over all of them for each prediction, for a proven coverage of 1 - 2 alpha. Here the mean
-of the members, one network, stands in for each of them: it errs less than a single member, so the
-intervals are a little too wide rather than too narrow. docs/how-to/intervals.md has the coverage
-measured.
+on the other folds' residuals. This approximates CV+ (Barber, Candès, Ramdas and Tibshirani 2021,
+arXiv:1905.02928), which keeps every fold's network apart and takes a quantile over all of them for
+each prediction; its proven coverage is 1 - 2 alpha. Here the mean of the members, one network,
+stands for each of them, and nothing is proven. Two small effects oppose each other: the mean errs
+less than a single member does, and the rows out of fold chose their member's epoch.
+docs/how-to/intervals.md has the coverage measured.
 
 A single network leaves rows apart, which neither train it nor choose its epoch. Its sigma is
 fitted on the validation rows, so the guarantee of split conformal prediction holds exactly.

@@ -243,7 +243,7 @@ class TableModel:
         kept = self.facts.get("interval")
         return None if kept is None else Conformal.from_dict(kept)
 
-    def sure_of(self, X: Array, output: Array) -> dict[str, Array]:
+    def sure_of(self, X: Array, output: Array) -> dict[str, Any]:
         """``lower`` and ``upper``, or ``members``, of encoded rows; nothing without intervals."""
         conformal, encoding = self.conformal, self.encoding
         if conformal is None:

@@ -93,7 +93,7 @@ def prepare(
     ``validation`` and ``test`` are shares of the rows, drawn class by class where there are
     classes (by ``split`` "time" the last rows), or tables of their own; ``bins`` are the most that
     a column of numbers gets, 0 for the number alone, None for as many as suit the rows;
-    ``calibration`` gives the share of the rows that do not test to keep for it, 0 for none; the other
+    ``calibration`` gives the share to keep of so many rows that do not test, 0 for none; the other
     parameters are those of :func:`fallline.train_table`. Raises TableError for a table that cannot
     be used,
     ParameterError for a value out of range.
