@@ -46,6 +46,8 @@ def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:
         f"{source}: {result['rows']:,} rows{aside}",
         f"\n{scores_text(result, model.encoding.target)}",
     ]
+    if "coverage" in result:
+        parts.append(f"\n{coverage_text(result['coverage'], model.encoding.classes)}")
     if "confusion" in result:
         parts.append(f"\n{confusion_text(result['confusion'], model.encoding.classes)}")
         parts.append(f"\n{calibration_text(result['calibration'], result.get('positive'))}")
@@ -70,6 +72,40 @@ def scores_text(result: dict[str, Any], target: str) -> str:
 
 def interval_text(ends: list[float] | None) -> str:
     return "" if ends is None else f"{figure(ends[0])} to {figure(ends[1])}"
+
+
+def coverage_text(found: dict[str, Any], classes: tuple[str, ...]) -> str:
+    """How often intervals or sets hold the target, by fifths of the predictions or by class."""
+    level, hold = f"{found['level']:.4g} asked for", f"{found['coverage']:.3f}"
+    if "sizes" not in found:
+        rows = [
+            (
+                f"{figure(part['from'])} to {figure(part['to'])}",
+                f"{part['rows']:,}",
+                f"{part['coverage']:.3f}",
+                figure(part["mean_width"]),
+            )
+            for part in found["parts"]
+        ]
+        table = text_table(("prediction", "rows", "in interval", "mean width"), rows)
+        return (
+            f"{table}\nintervals hold {hold} of the targets, {level}; "
+            f"mean width {figure(found['mean_width'])}"
+        )
+    by_class = zip(classes, found["parts"], strict=True)
+    shown = [(name, part) for name, part in by_class if part["rows"]]
+    least = sorted(shown, key=lambda pair: pair[1]["coverage"])[:MAX_CLASSES]
+    shown = [pair for pair in shown if pair in least]
+    rows = [
+        (name, f"{part['rows']:,}", f"{part['coverage']:.3f}", f"{part['mean_size']:.2f}")
+        for name, part in shown
+    ]
+    more = "" if len(classes) <= MAX_CLASSES else " (least often)"
+    table = text_table((f"actual{more}", "rows", "in set", "mean size"), rows)
+    return (
+        f"{table}\nsets hold {hold} of the targets, {level}; mean size "
+        f"{found['mean_size']:.2f}; the class predicted alone is right for {found['accuracy']:.3f}"
+    )
 
 
 def confusion_text(counts: list[list[int]], classes: tuple[str, ...]) -> str:

@@ -213,12 +213,17 @@ class HeldOut(Group):
     test: Annotated[
         str | None, Option(help="To score at the end: a share of the rows, or a file.")
     ] = None
+    interval: Annotated[
+        float | None,
+        Option(help="Predict intervals or sets that hold the true value so often: 0.9."),
+    ] = None
 
     split: Split = "random"
 
-    def options(self, reading: ReadingOptions) -> "PreparationOptions":
+    def options(self, reading: ReadingOptions) -> "TableOptions":
         """Shares, or tables read as the other is."""
         return {
+            "interval": self.interval,
             "split": self.split,
             "validation": share_or_table("validation", self.validation, reading.table),
             "test": share_or_table("test", self.test, reading.table),

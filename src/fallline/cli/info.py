@@ -7,6 +7,7 @@ from typing import Any
 from fallline.cli.train import columns_text, scores_text
 from fallline.saving.modelfile import Model, read_model
 from fallline.tabular.baselines import LINEAR_NAMES
+from fallline.tabular.intervals import in_words
 from fallline.tabular.model import TableModel
 
 
@@ -21,6 +22,8 @@ def run(path: str, *, json: bool) -> None:
         print(json_.dumps(facts))
         return
     scores = facts.pop("scores", {})
+    if encoding is not None and "interval" in facts:
+        facts["interval"] = in_words(facts, encoding)
     for name in ("class_shares", "against_trivial", "penalty"):
         facts.pop(name, None)
     print(f"{path}\n")

@@ -74,8 +74,11 @@ def for_screen(
     decimals = model.facts.get("target_decimals")
     for block in blocks:
         if output is None and decimals is not None and sys.stdout.isatty():
-            values = np.round(np.asarray(block["prediction"], dtype=float), decimals)
-            yield {**block, "prediction": values}
+            numbers = [name for name in ("prediction", "lower", "upper") if name in block]
+            rounded = {
+                name: np.round(np.asarray(block[name], dtype=float), decimals) for name in numbers
+            }
+            yield {**block, **rounded}
         else:
             yield block
 

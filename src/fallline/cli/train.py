@@ -229,6 +229,8 @@ def rows_text(facts: dict[str, Any]) -> str:
     validated = f"{facts['validation_rows']:,} to validate"
     if "folds" in facts:
         validated = f"in {facts['folds']} folds"
+    if "calibration_rows" in facts:
+        validated += f", {facts['calibration_rows']:,} to calibrate"
     aside = f"; {facts['set_aside']:,} more set aside (no target)" if facts["set_aside"] else ""
     return (
         f"{facts['source']}: {facts['rows']:,} rows ({facts['training_rows']:,} to train on, "

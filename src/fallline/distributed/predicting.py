@@ -49,7 +49,9 @@ def by_table_model(model: TableModel, X: Any) -> Any:
     label = "object" if model.encoding.classes else "float64"
     shares = [(f"probability of {name}", "float64") for name in model.encoding.classes]
     light = replace(model, data=None, folds=None, scored=[])
-    meta = [("prediction", label), *shares]
+    ends = [("lower", "float64"), ("upper", "float64")] if not shares else [("set", "object")]
+    sure = ends if model.conformal is not None else []
+    meta = [("prediction", label), *shares, *sure]
     return X[needed].map_partitions(predicted_rows, light, meta=meta)
 
 

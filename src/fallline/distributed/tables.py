@@ -25,7 +25,7 @@ from fallline.distributed.training import refuse, train
 from fallline.errors import ClusterError, FalllineError, TableError
 from fallline.limits import check_integer
 from fallline.tabular.model import TableModel
-from fallline.tabular.options import TableOptions, with_defaults
+from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
 from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
@@ -104,6 +104,7 @@ def train_files(
     200th of the rows, from 128 to 4096. Raises TableError, ParameterError or ClusterError.
     """
     given = with_defaults(options)
+    refuse_interval(given, "on a cluster")
     seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())
     recipe = recipes(given)[0]

@@ -19,6 +19,7 @@ from fallline.report.page import code, escape, figure, page, section, table
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.evaluation import calibration, confusion, doubt, intervals, roc_curve
+from fallline.tabular.intervals import in_words
 from fallline.tabular.model import Scored, TableModel
 from fallline.tabular.preparation import Prepared
 from fallline.tabular.scoring import SCORE_NAMES, better
@@ -69,6 +70,7 @@ def report_html(model: TableModel, data: Prepared, command: str) -> str:
             section("Scores", *scores(model, data, part, where)),
             section("Training", training(model)),
             section("Where it is wrong", errors(model, y, output, where)),
+            *coverage_part(model, X, y, output, where),
             section("Which columns matter", *columns_that_matter(model, X, y, known)),
             section("The network", network_part(model)),
             section("The table", *table_part(model)),
@@ -183,6 +185,44 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
         )
     )
     return grid(*parts)
+
+
+def coverage_part(model: TableModel, X: Array, y: Array, output: Array, where: str) -> list[str]:
+    """How often intervals or sets hold the target; no section without them."""
+    found = model.coverage_on(X, y, output)
+    if found is None:
+        return []
+    lead = (
+        f"{in_words(model.facts, model.encoding)}. On {where} they hold {found['coverage']:.3f} of "
+        "the targets."
+    )
+    parts = [f"<p>{escape(lead[:1].upper() + lead[1:])}</p>"]
+    if "sizes" not in found:
+        heads = ["prediction", "rows", "in the interval", "mean width"]
+        rows = [
+            [
+                f"{number(part['from'])} to {number(part['to'])}",
+                f"{part['rows']:,}",
+                f"{part['coverage']:.3f}",
+                number(part["mean_width"]),
+            ]
+            for part in found["parts"]
+        ]
+        note = "By fifths of the predictions. "
+    else:
+        heads = ["class", "rows", "in the set", "mean size"]
+        by_class = zip(model.encoding.classes, found["parts"], strict=True)
+        rows = [
+            [one_line(name), f"{p['rows']:,}", f"{p['coverage']:.3f}", f"{p['mean_size']:.2f}"]
+            for name, p in by_class
+            if p["rows"]
+        ]
+        note = (
+            f"By the actual class. The class predicted alone is right for {found['accuracy']:.3f}. "
+        )
+    if model.scored[-1].name == "out_of_fold":
+        note += "These rows calibrated them, so in all the coverage is the level by construction."
+    return [section("How sure it is", *parts, table(heads, rows), small(note))]
 
 
 def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> list[str]:

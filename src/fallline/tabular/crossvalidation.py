@@ -21,7 +21,7 @@ from fallline.errors import ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.baselines import fit_linear
 from fallline.tabular.model import TableModel
-from fallline.tabular.options import TableOptions, with_defaults
+from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
 from fallline.tabular.preparation import (
     SPLITS,
     Prepared,
@@ -125,6 +125,7 @@ def cross_validate(
     a share of each fold's training rows. Raises TableError or ParameterError.
     """
     given = with_defaults(options)
+    refuse_interval(given, "in a cross-validation")
     check_integer("folds", n_folds)
     check_integer("repeats", repeats)
     validation = check_number("validation", given["validation"])

@@ -8,8 +8,10 @@ from typing import Any
 
 from fallline.data.cells import KEPT, Reading
 from fallline.data.encoding import Encoding
+from fallline.data.targets import QUANTITIES
 from fallline.errors import FalllineError, ModelFileError
 from fallline.limits import is_count, is_number
+from fallline.tabular.conformal import fits
 from fallline.tabular.scoring import SCORE_NAMES
 
 __all__ = ["check_facts"]
@@ -24,7 +26,11 @@ Fits = Callable[[Any], bool]
 def check_facts(facts: Mapping[str, Any], encoding: Encoding) -> None:
     """Raise ModelFileError for a fact of another kind than training writes, naming it."""
     n_classes = len(encoding.classes)
-    known = KINDS | {"class_shares": shares_of(n_classes)}
+    numbers = encoding.task in QUANTITIES
+    known = KINDS | {
+        "class_shares": shares_of(n_classes),
+        "interval": lambda value: fits(value, encoding.n_features, numbers=numbers),
+    }
     for name, value in facts.items():
         if name in known and not known[name](value):
             raise ModelFileError(f"its fact {name!r} is {value!r:.60}, which no training writes")
@@ -91,6 +97,7 @@ def is_reading(value: Any) -> bool:
 KINDS: dict[str, Fits] = {
     **dict.fromkeys(
         ("rows", "training_rows", "validation_rows", "test_rows", "out_of_fold_rows", "set_aside",
+         "calibration_rows",
          "runs", "members", "folds", "encoding_sample", "seed"),
         is_count,
     ),

@@ -17,7 +17,7 @@ from fallline.data.encoding import Encoding
 from fallline.data.reading import Paths
 from fallline.limits import check_integer
 from fallline.tabular.model import TableModel
-from fallline.tabular.options import TableOptions, with_defaults
+from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
 from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
@@ -44,6 +44,7 @@ def train_large(
     TableError or ParameterError.
     """
     given = with_defaults(options)
+    refuse_interval(given, "block by block")
     seed = check_integer("seed", given["seed"])
     blocks = survey(paths, how or Reading(), target, shares_of_rows(given), seed)
     recipe = recipe_for(given, blocks.n_rows)

@@ -14,6 +14,7 @@ from fallline.data.targets import QUANTITIES
 from fallline.errors import ModelFileError
 from fallline.limits import check_integer
 from fallline.saving.modelfile import Model, Path_, read_model, save
+from fallline.tabular.conformal import Conformal, coverage_of_intervals, coverage_of_sets
 from fallline.tabular.evaluation import (
     against_trivial,
     calibration,
@@ -22,6 +23,7 @@ from fallline.tabular.evaluation import (
     intervals,
     residuals,
     roc_curve,
+    shares_of_classes,
 )
 from fallline.tabular.facts import check_facts
 from fallline.tabular.fingerprints import Fingerprints
@@ -46,20 +48,28 @@ class Predictions:
     """``values`` (n,): numbers in the target's own units, or class labels.
 
     ``probabilities`` (n, n_classes), in the order of ``classes``; None for numbers. ``given`` is
-    what was predicted from.
+    what was predicted from. Of a model with intervals, ``lower`` and ``upper`` (n,) are their ends,
+    for classes ``members`` (n, n_classes) tells whether each class is in the row's set.
     """
 
     values: Array
     classes: list[str]
     probabilities: Array | None
     given: Any = field(default=None, repr=False, compare=False)
+    lower: Array | None = None
+    upper: Array | None = None
+    members: Array | None = None
 
     def columns(self) -> dict[str, Array]:
         """The columns of a table of predictions."""
         result = {"prediction": self.values}
+        if self.lower is not None and self.upper is not None:
+            result |= {"lower": self.lower, "upper": self.upper}
         if self.probabilities is not None:
             for i, label in enumerate(self.classes):
                 result[f"probability of {label}"] = self.probabilities[:, i]
+        if self.members is not None:
+            result["set"] = sets_text(self.members, self.classes)
         return result
 
     def to_frame(self) -> Any:
@@ -77,6 +87,19 @@ class Predictions:
         if self.classes:
             columns["prediction"] = as_values(self.values, self.classes)
         return as_kind_of(columns, self.given)
+
+
+def sets_text(members: Array, classes: list[str]) -> Array:
+    r"""Each row's set as one text, (n,): its classes with "|" between them, "\|" for one inside.
+
+    >>> sets_text(np.array([[True, True], [False, True]]), ["a", "b|c"]).tolist()
+    ['a|b\\|c', 'b\\|c']
+    """
+    names = [name.replace("\\", "\\\\").replace("|", "\\|") for name in classes]
+    kinds, of_row = np.unique(members, axis=0, return_inverse=True)
+    texts = ["|".join(names[i] for i in np.flatnonzero(kind)) for kind in kinds]
+    found: Array = np.array(texts, dtype=object)[of_row.ravel()]
+    return found
 
 
 def as_values(labels: Array, classes: list[str]) -> Array:
@@ -197,7 +220,43 @@ class TableModel:
         """
         X = self.encoding.transform(as_table(table, self.reading), self.network.dtype)
         output = self.held(self.network.predict_proba(X), extrapolate=extrapolate)
-        return replace(self.decode(output), given=table)
+        return replace(self.decode(output), given=table, **self.sure_of(X, output))
+
+    def coverage_on(self, X: Array, y: Array, output: Array) -> dict[str, Any] | None:
+        """How often intervals or sets hold the targets y (n,) of encoded rows; None without them.
+
+        Plain data: ``level`` and what :mod:`fallline.tabular.conformal` counts.
+        """
+        conformal, encoding = self.conformal, self.encoding
+        if conformal is None:
+            return None
+        sure = self.sure_of(X, output)
+        if "members" in sure:
+            shares = shares_of_classes(encoding, output)
+            found = coverage_of_sets(y.astype(np.intp), sure["members"], shares)
+        else:
+            actual, predicted = map(encoding.decode_numbers, (y, output[:, 0]))
+            found = coverage_of_intervals(actual, sure["lower"], sure["upper"], predicted)
+        return {"level": conformal.level, **found}
+
+    @property
+    def conformal(self) -> Conformal | None:
+        """What the model's intervals or sets are made by; None where it has none."""
+        kept = self.facts.get("interval")
+        return None if kept is None else Conformal.from_dict(kept)
+
+    def sure_of(self, X: Array, output: Array) -> dict[str, Any]:
+        """``lower`` and ``upper``, or ``members``, of encoded rows; nothing without intervals."""
+        conformal, encoding = self.conformal, self.encoding
+        if conformal is None:
+            return {}
+        output = output.astype(np.float64)
+        if encoding.task not in QUANTITIES:
+            return {"members": conformal.sets(shares_of_classes(encoding, output))}
+        lower, upper = map(encoding.decode_numbers, conformal.interval(X, output[:, 0]))
+        if encoding.task == "counts":
+            lower = np.maximum(lower, 0.0)
+        return {"lower": lower, "upper": upper}
 
     def new_cells(self, table: Any) -> list[New]:
         """The columns of a table with cells that the training rows had not, and how many."""
@@ -221,6 +280,7 @@ class TableModel:
         Plain data: ``rows``, ``set_aside``, ``scores``, ``intervals``, ``trivial_guess``,
         ``notes``, ``new_cells`` (by column, what training had not), ``seen_share`` (of the rows,
         those that were trained on), ``positive`` (the class that AUC and calibration are of);
+        with intervals ``coverage``, how often they hold the target, by part of the range or class;
         for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and, for two,
         ``roc``; else ``residuals``. Raises TableError for a table that does not fit or has no
         target.
@@ -247,6 +307,9 @@ class TableModel:
             "new_cells": [new.to_dict() for new in self.new_cells(usable)],
             "seen_share": seen,
         }
+        coverage = self.coverage_on(X, y, output)
+        if coverage is not None:
+            result["coverage"] = coverage
         if self.encoding.task == "binary":
             result["positive"] = self.encoding.classes[1]
         if self.encoding.task in QUANTITIES:

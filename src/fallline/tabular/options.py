@@ -9,12 +9,19 @@ from typing import Any, TypedDict
 
 from fallline.core.optimizers import LBFGS, Optimizer
 from fallline.data.table import Table
+from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.recipes import RecipeStart
 from fallline.training.settings import Progress
 
-__all__ = ["PreparationOptions", "TableOptions", "preparation_options", "with_defaults"]
+__all__ = [
+    "PreparationOptions",
+    "TableOptions",
+    "preparation_options",
+    "refuse_interval",
+    "with_defaults",
+]
 
 
 class PreparationOptions(TypedDict, total=False):
@@ -56,6 +63,7 @@ class TableOptions(PreparationOptions, RecipeOptions, total=False):
     seed: int
     threads: int | None
     baseline: bool
+    interval: float | None
     callbacks: Sequence[Callable[[Progress], Any]]
     on_run: Callable[[RecipeStart], Any] | None
     checkpoint: RunCheckpoint | None
@@ -88,6 +96,7 @@ DEFAULTS: TableOptions = {
     "seed": 0,
     "threads": None,
     "baseline": True,
+    "interval": None,
     "callbacks": (),
     "on_run": None,
     "checkpoint": None,
@@ -100,6 +109,12 @@ def with_defaults(options: PreparationOptions) -> TableOptions:
         check_choice("an option", name, list(DEFAULTS))
     given: Any = options
     return DEFAULTS | given  # type: ignore[no-any-return]
+
+
+def refuse_interval(options: TableOptions, where: str) -> None:
+    """Raise ParameterError where an interval is asked for that ``where`` cannot give."""
+    if options["interval"] is not None:
+        raise ParameterError(f"interval needs all rows in memory, in one training: not {where}")
 
 
 def preparation_options(options: TableOptions) -> PreparationOptions:

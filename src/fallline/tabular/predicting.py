@@ -17,6 +17,7 @@ from fallline.tabular.novelty import New
 __all__ = ["PARTS", "columns_needed", "predict_blocks"]
 
 PARTS = ("all", "labels", "probabilities")
+PREDICTED = ("prediction", "lower", "upper", "set")  # the columns that are no probabilities
 
 
 def columns_needed(model: TableModel, carried: Sequence[str]) -> list[str]:
@@ -51,9 +52,9 @@ def predict_blocks(
         if new is not None:
             new.append(model.new_cells(block))
         if part == "labels":
-            columns = {"prediction": columns["prediction"]}
+            columns = {k: v for k, v in columns.items() if k in PREDICTED}
         elif part == "probabilities":
-            del columns["prediction"]
+            columns = {k: v for k, v in columns.items() if k not in PREDICTED}
         twice = set(columns) & set(carried)
         if twice:
             raise TableError(

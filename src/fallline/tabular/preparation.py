@@ -1,7 +1,7 @@
 """From a table to arrays: which rows train, validate and test, their encoding and weights."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -51,6 +51,7 @@ class Prepared:
     """A table's usable rows, encoded: X (n, n_features), y (n,), ``weight`` (n,) or None.
 
     ``train``, ``validation`` and ``test`` are the positions of those rows; ``test`` may be empty.
+    ``calibration`` are those that neither train nor choose: intervals are calibrated on them.
     ``set_aside`` counts the rows whose target is missing. ``linear_encoding`` and ``linear_X`` are
     what the linear model goes by: the columns without bins. ``notes`` tell how the table was read.
     """
@@ -66,6 +67,7 @@ class Prepared:
     linear_encoding: Encoding
     linear_X: Array
     notes: tuple[str, ...] = ()
+    calibration: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def part(self, rows: Array) -> tuple[Array, Array, Array | None]:
         """X, y and the weight of these rows."""
@@ -83,13 +85,15 @@ def prepare(
     seed: int = 0,
     dtype: Any = "float64",
     bins: int | None = 0,
+    calibration: Callable[[int], float] | None = None,
     **options: Unpack[PreparationOptions],
 ) -> Prepared:
     """Split the rows that have a target, fit the encoding on the training part, and encode all.
 
     ``validation`` and ``test`` are shares of the rows, drawn class by class where there are
     classes (by ``split`` "time" the last rows), or tables of their own; ``bins`` are the most that
-    a column of numbers gets, 0 for the number alone, None for as many as suit the rows; the other
+    a column of numbers gets, 0 for the number alone, None for as many as suit the rows;
+    ``calibration`` gives the share to keep of so many rows that do not test, 0 for none; the other
     parameters are those of :func:`fallline.train_table`. Raises TableError for a table that cannot
     be used,
     ParameterError for a value out of range.
@@ -104,6 +108,8 @@ def prepare(
     check_choice("split", given["split"], SPLITS)
     last = given["split"] == "time"
     rest, test = hold_out("test", given["test"], everything, classes, generator, last=last)
+    apart = 0.0 if calibration is None else calibration(len(rest))
+    rest, calibrating = hold_out("calibration", apart, rest, classes, generator, last=last)
     train, validation = hold_out(
         "validation", given["validation"], rest, classes, generator, last=last
     )
@@ -126,7 +132,7 @@ def prepare(
             validation = np.arange(start, end)
         else:
             test = np.arange(start, end)
-    return encode(
+    prepared = encode(
         [usable, *extra.values()],
         target,
         Split(train, validation, test),
@@ -139,6 +145,7 @@ def prepare(
         dtype=dtype,
         bins=bins,
     )
+    return replace(prepared, calibration=calibrating)
 
 
 def ordered_classes(
@@ -265,7 +272,7 @@ def hold_out(
     last: bool = False,
 ) -> tuple[Array, Array]:
     """Those of ``rows`` that stay, and those held out where ``part`` is a share: the ``last``."""
-    if part is None or isinstance(part, Table) or (part == 0 and name == "validation"):
+    if part is None or isinstance(part, Table) or (part == 0 and name != "test"):
         return rows, rows[:0]
     check_number(name, part)
     if last:

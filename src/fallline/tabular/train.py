@@ -21,12 +21,19 @@ from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
-from fallline.limits import check_integer
+from fallline.limits import check_integer, check_number
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.baselines import new_network
-from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
+from fallline.tabular.ensemble import (
+    best_temperature,
+    choose_weights,
+    cooled,
+    linear_member,
+    merged,
+)
 from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.held_out import add_scores
+from fallline.tabular.intervals import add_interval, calibration_share, check_enough
 from fallline.tabular.model import Folds, TableModel
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.preparation import Prepared, prepare
@@ -94,6 +101,8 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
         patience and bins.
     seconds : the time limit of training; None for none.
     optimizer : a name, with learning_rate and schedule, or an optimiser.
+    interval : the level of conformal intervals, or of sets of classes: 0.9 for those that hold
+        the true value of nine new rows in ten (:mod:`fallline.tabular.intervals`).
     baseline : whether to fit the linear model to compare with.
     on_run : called as each of the preset's runs begins.
     seed, threads, callbacks : as in :func:`fallline.train`.
@@ -125,23 +134,48 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
         seed=given["seed"],
         dtype=chosen[0].dtype,
         bins=chosen[0].bins,
+        calibration=apart(chosen, given),
         **preparation_options(given),
     )
     model = train_prepared(data, chosen, given)
+    if given["interval"] is not None:
+        add_interval(model, data, given["interval"])
     complete(model, data, given, source=Path(table.source).name, reading=table.reading)
     return model
 
 
-def mixes(options: TableOptions, data: Prepared) -> bool:
-    """Whether members may be trained over folds of the rows that train and validate.
+def apart(chosen: Sequence[Recipe], options: TableOptions) -> Callable[[int], float]:
+    """The share of so many rows to keep for calibration: none without intervals or over folds.
 
-    Not where rows are held out for a reason of their own (a table, the last ones, none), nor
-    where they are fewer than 64, nor by L-BFGS.
+    Raises ParameterError for a level that is none, and for one that the rows are too few for.
     """
-    drawn = isinstance(options["validation"], float) and options["split"] == "random"
-    rows = len(data.train) + len(data.validation)
+    if options["interval"] is None:
+        return lambda n_rows: 0.0
+    level = check_number("interval", options["interval"])
+
+    def share_of(n_rows: int) -> float:
+        folded = over_folds(chosen, options, n_rows)[1] > 1
+        share = 0.0 if folded else calibration_share(n_rows)
+        check_enough(level, n_rows if folded else round(share * n_rows))
+        return share
+
+    return share_of
+
+
+def over_folds(
+    chosen: Sequence[Recipe], options: TableOptions, n_rows: int
+) -> tuple[tuple[Recipe, ...], int]:
+    """The recipes, and over how many folds of the ``n_rows`` that do not test; 1 for none.
+
+    There are none where rows are held out for a reason of their own (a table, the last ones,
+    none), nor where they are fewer than 64, nor by L-BFGS.
+    """
+    share = options["validation"]
+    drawn = isinstance(share, float) and share > 0 and options["split"] == "random"
     named = isinstance(options["optimizer"], str | None) and options["optimizer"] != "lbfgs"
-    return drawn and named and len(data.validation) > 0 and rows >= MIN_ROWS_FOR_FOLDS
+    if drawn and named and n_rows >= MIN_ROWS_FOR_FOLDS:
+        return for_size(chosen, options, n_rows)
+    return tuple(chosen), 1
 
 
 def train_folds(
@@ -260,8 +294,8 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
     if options["checkpoint"] is not None:
         kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation)
         options["checkpoint"].data = kept
-    if mixes(options, data):
-        sized, n_folds = for_size(chosen, options, len(data.train) + len(data.validation))
+    if len(data.calibration) == 0:
+        sized, n_folds = over_folds(chosen, options, len(data.train) + len(data.validation))
         if n_folds > 1:
             return train_folds(data, sized, options, n_folds)
     X, y, weight = data.part(data.train)
@@ -280,6 +314,10 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
             break
     if best is None:
         raise ParameterError("at least one recipe is needed")
+    if validation is not None:
+        temperature = cooled(best.network, *data.part(data.validation))
+        if temperature != 1.0:
+            best.facts["temperature"] = temperature
     return best
 
 
@@ -334,7 +372,7 @@ def facts_of(
 ) -> dict[str, Any]:
     """What the model file keeps about a run: the rows in memory, and the settings that ran."""
     facts: dict[str, Any] = {
-        "rows": len(data.train) + len(data.validation) + len(data.test),
+        "rows": sum(map(len, (data.train, data.validation, data.calibration, data.test))),
         "training_rows": len(data.train),
         "validation_rows": len(data.validation),
         "test_rows": len(data.test),
@@ -350,6 +388,8 @@ def facts_of(
         "runs": start.of,
         "best_validation_loss": best_loss(history) if history.validation_loss else None,
     }
+    if len(data.calibration):
+        facts["calibration_rows"] = len(data.calibration)
     return facts | target_facts(data.encoding, data.y[data.train])
 
 
