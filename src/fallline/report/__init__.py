@@ -316,8 +316,8 @@ def limits(model: TableModel, part: str, where: str) -> str:
         f"The scores are of {where}"
         + ("." if part == "test" else "; hold out test rows with --test for an unbiased score."),
         *([] if unsure is None else [unsure[:1].upper() + unsure[1:] + "."]),
-        "A column that matters need not be a cause. Whether the errors fall on some people more than "
-        "on others has not been looked at.",
+        "A column that matters need not be a cause. Whether the errors fall on some people more "
+        "than on others has not been looked at.",
         *advice(model.encoding.task, facts, model.data_history),
     ]
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
