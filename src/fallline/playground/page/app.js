@@ -39,11 +39,8 @@ on("error", () => {
   notice.textContent = readable(state.error || "");
   notice.hidden = !state.error;
 });
-on("lost", () => { notice.textContent = T.lost; notice.hidden = false; });
 
-// ---- the address: without the token, with the setup
-
-if (!host && location.search) history.replaceState(null, "", location.pathname + location.hash);
+// ---- the address, with the setup
 
 let writing = 0;
 function soon() {

@@ -3,7 +3,7 @@
 export const T = {
   title: "Fallline",
   skip: "Skip to the network",
-  lost: "The connection to Fallline is lost. Is it still running? Trying again …",
+  lost: (reason) => `The page has stopped computing (${reason}). Load it again.`,
   intro: {
     label: "About this page",
     what: "This page trains a small neural network by gradient descent and shows every number.",
