@@ -1,4 +1,4 @@
-"""Attributions add up, whatever the task and the activation, and say what is true of known models."""
+"""Attributions add up for every task and activation, and are right where the answer is known."""
 
 import numpy as np
 import pandas as pd
