@@ -8,6 +8,7 @@ import pytest
 import fallline as fl
 from fallline.core.activations import ACTIVATIONS
 from fallline.errors import DataError, ParameterError
+from fallline.explaining import integrated_gradients as steps_of
 from fallline.explaining.explanation import Explanation
 from fallline.explaining.integrated_gradients import (
     KRONROD,
@@ -132,6 +133,26 @@ def test_too_few_steps_are_told() -> None:
         found = fl.explain(net, X, steps=15)
     assert found.steps.max() == 15
     assert fl.explain(net, X).gap.max() < found.gap.max()
+
+
+def test_more_pieces_than_steps_are_told() -> None:
+    net = fl.Network([6, 60, 60, 1], hidden="relu", loss="squared_error", seed=0)
+    with pytest.warns(UserWarning, match="give more steps"):
+        found = fl.explain(net, X, steps=15)
+    assert found.steps.max() <= 15
+    assert fl.explain(net, X).steps.min() > 15
+    with pytest.raises(ParameterError, match="at least 15"):
+        fl.explain(net, X, steps=14)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+def test_rows_taken_in_parts_are_those_taken_at_once(loss: str, monkeypatch) -> None:
+    net = network("silu", loss)
+    whole = fl.explain(net, X)
+    monkeypatch.setattr(steps_of, "CELLS_AT_ONCE", 5 * 9 * sum(net.sizes[1:]))
+    parts = fl.explain(net, X)
+    np.testing.assert_allclose(parts.attributions, whole.attributions, rtol=1e-12)
+    assert parts.explained == whole.explained
 
 
 def test_a_row_at_the_baseline_adds_nothing() -> None:

@@ -30,6 +30,7 @@ from fallline.core import activations
 from fallline.core.network import Network
 
 __all__ = [
+    "NODES",
     "TOLERANCE",
     "Attributions",
     "Head",
@@ -152,14 +153,32 @@ def integrated_gradients(
 
     ``steps`` is the most gradients a row; a row that they do not suffice for has a gap.
     """
-    lines = Lines(network.copy("float64"), X, baseline, head)
-    sums = np.zeros_like(lines.u)
-    used = np.zeros(len(X), dtype=np.intp)
-    at_once = max(1, CELLS_AT_ONCE // max(1, sum(network.sizes[1:]) * max(network.sizes[1:])))
+    network = network.copy("float64")
+    at_once = max(1, CELLS_AT_ONCE // (sum(network.sizes[1:]) * max(network.sizes[1:])))
+    found = []
     for start in range(0, len(X), at_once):
-        rows = np.arange(start, min(start + at_once, len(X)))
-        Integral(lines, rows, steps).add_to(sums, used)
-    inputs = lines.attributions(np.arange(len(X)), sums)
+        part = X[start : start + at_once]
+        found.append(of_part(Lines(network, part, baseline, head_from(head, start)), steps))
+    names = ("inputs", "base", "value", "gap", "steps")
+    return Attributions(*(np.concatenate([getattr(one, name) for one in found]) for name in names))
+
+
+def head_from(head: Head, start: int) -> Head:
+    """The head for rows that are counted from ``start``."""
+    return Head(
+        lambda Z, rows: head.value(Z, rows + start),
+        lambda Z, rows: head.slope(Z, rows + start),
+        head.linear,
+    )
+
+
+def of_part(lines: "Lines", steps: int) -> Attributions:
+    """Of as many rows as are taken at once."""
+    sums = np.zeros_like(lines.u)
+    rows = np.arange(len(sums))
+    used = np.zeros(len(sums), dtype=np.intp)
+    Integral(lines, rows, steps).add_to(sums, used)
+    inputs = lines.attributions(rows, sums)
     gap = np.abs(lines.base + inputs.sum(axis=1) - lines.value)
     return Attributions(inputs, lines.base, lines.value, gap, used)
 
