@@ -91,8 +91,9 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 
 def every_output(call: Callable[..., str], folder: Path, target: str) -> tuple[str, str]:
-    """What a terminal is shown by all commands; the report."""
-    table, model, report = (str(folder / name) for name in ("t.parquet", "m", "r.html"))
+    """What a terminal is shown by all commands; the reports."""
+    files = ("t.parquet", "m", "r.html", "why.html")
+    table, model, report, why = (str(folder / name) for name in files)
     given = (table, f"--target={target}", "--epochs", "2")
     shown = [
         call("look", table, f"--target={target}"),
@@ -102,12 +103,15 @@ def every_output(call: Callable[..., str], folder: Path, target: str) -> tuple[s
         call("cv", *given, "--folds", "2", "-o", str(folder / "cv.csv"), "--spreadsheet"),
         call("predict", model, table, "-o", str(folder / "p.csv"), "--spreadsheet"),
         call("trace", "--model", model, table, "--row", "3"),
+        call("explain", model, table),
+        call("explain", model, table, "--row", "2", "--row", "3", "--report", why),
         call("export", model, str(folder / "m.py")),
         call("export", model, str(folder / "m.json")),
     ]
-    for words in (("info", model), ("evaluate", model, table)):
+    commands = (("info", model), ("evaluate", model, table), ("explain", model, table))
+    for words in commands:
         assert isinstance(json.loads(call(*words, "--json")), dict)
-    return "".join(shown), Path(report).read_text()
+    return "".join(shown), Path(report).read_text() + Path(why).read_text()
 
 
 @pytest.mark.parametrize("seed", range(4))

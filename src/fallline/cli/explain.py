@@ -105,10 +105,13 @@ def shows(character: str) -> bool:
 def facts(
     found: Explanation, whole: Overview | None, report: str | None, *, single: bool
 ) -> dict[str, Any]:
-    """All of it as plain data."""
+    """All of it as plain data, the rows counted from 1 as the options count them."""
+    rows = found.as_dict()
+    for row in rows["rows"]:
+        row["row"] += 1
     return {
         **({} if report is None else {"report": report}),
-        **(found.as_dict() if single else {"baseline": found.baseline}),
+        **(rows if single else {"baseline": found.baseline}),
         **({} if whole is None else whole.as_dict()),
     }
 

@@ -43,7 +43,7 @@ def bars(
         f"{name:{wide[0]}}  {cell:>{wide[1]}}  {number:>{wide[2]}}  {bar}".rstrip()
         for name, cell, number, bar in rows
     ]
-    return "\n".join([one_line(title), head, *body])
+    return "\n".join([shortened(title, WIDTH), head, *body])
 
 
 def leading_first(parts: Sequence[Part], most: int) -> tuple[list[Part], float | None]:

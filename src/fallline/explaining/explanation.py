@@ -15,6 +15,7 @@ from fallline.explaining.dependence import Dependence, partial_dependence
 from fallline.explaining.features import added_up, sample
 from fallline.explaining.importance import Importance, importances
 from fallline.explaining.integrated_gradients import (
+    NODES,
     TOLERANCE,
     Head,
     integrated_gradients,
@@ -220,7 +221,7 @@ def explain(
     probability : explain the probability of the class (of counts, the rate), where the default is
         what the columns add up to before: the logarithm of the odds, or of the rate. Of more than
         two classes it is the class's logit less the mean of all, since softmax leaves that open.
-    steps : the most gradients that a row may take.
+    steps : the most gradients that a row may take, at least 15.
     seed : of the rows drawn for what is said of the table as a whole.
 
     Raises ParameterError, and what ``model.predict`` raises for a table that does not fit.
@@ -237,7 +238,8 @@ def explain(
     >>> bool(abs(found.base + found.attributions.sum(axis=1) - found.value)[0] < 1e-6)
     True
     """
-    steps = check_integer("steps", steps)
+    if check_integer("steps", steps) < len(NODES):
+        raise ParameterError(f"steps must be at least {len(NODES)}, not {steps}")
     seed = check_integer("seed", seed)
     check_flag("probability", probability)
     subject = subject_of(model, table, rows, baseline, seed)

@@ -30,6 +30,7 @@ from fallline.core import activations
 from fallline.core.network import Network
 
 __all__ = [
+    "NODES",
     "TOLERANCE",
     "Attributions",
     "Head",
@@ -152,14 +153,32 @@ def integrated_gradients(
 
     ``steps`` is the most gradients a row; a row that they do not suffice for has a gap.
     """
-    lines = Lines(network.copy("float64"), X, baseline, head)
-    sums = np.zeros_like(lines.u)
-    used = np.zeros(len(X), dtype=np.intp)
-    at_once = max(1, CELLS_AT_ONCE // max(1, sum(network.sizes[1:]) * max(network.sizes[1:])))
+    network = network.copy("float64")
+    at_once = max(1, CELLS_AT_ONCE // (sum(network.sizes[1:]) * max(network.sizes[1:])))
+    found = []
     for start in range(0, len(X), at_once):
-        rows = np.arange(start, min(start + at_once, len(X)))
-        Integral(lines, rows, steps).add_to(sums, used)
-    inputs = lines.attributions(np.arange(len(X)), sums)
+        part = X[start : start + at_once]
+        found.append(of_part(Lines(network, part, baseline, head_from(head, start)), steps))
+    names = ("inputs", "base", "value", "gap", "steps")
+    return Attributions(*(np.concatenate([getattr(one, name) for one in found]) for name in names))
+
+
+def head_from(head: Head, start: int) -> Head:
+    """The head for rows that are counted from ``start``."""
+    return Head(
+        lambda Z, rows: head.value(Z, rows + start),
+        lambda Z, rows: head.slope(Z, rows + start),
+        head.linear,
+    )
+
+
+def of_part(lines: "Lines", steps: int) -> Attributions:
+    """Of as many rows as are taken at once."""
+    sums = np.zeros_like(lines.u)
+    rows = np.arange(len(sums))
+    used = np.zeros(len(sums), dtype=np.intp)
+    Integral(lines, rows, steps).add_to(sums, used)
+    inputs = lines.attributions(rows, sums)
     gap = np.abs(lines.base + inputs.sum(axis=1) - lines.value)
     return Attributions(inputs, lines.base, lines.value, gap, used)
 
@@ -265,26 +284,24 @@ class Integral:
         pieces = np.bincount(at, minlength=len(used)) - 1
         kept = (each * pieces[at] <= self.steps) | (t == 0.0) | (t == 1.0)
         at, t = at[kept], t[kept]
+        pieces_only = self.lines.exact & (pieces[at] <= self.steps)
+        self.add_pieces(at[pieces_only], t[pieces_only], sums, used)
+        at, t = at[~pieces_only], t[~pieces_only]
         f = self.lines.values(at, t)
-        inside = (at[1:] == at[:-1]) & (t[1:] > t[:-1])
+        inside = apart(at, t)
         ends = (at[:-1], t[:-1], t[1:], f[:-1], f[1:])
-        panels = Panels(*(values[inside] for values in ends))
-        if self.lines.exact:
-            whole = pieces[panels.rows] <= self.steps
-            self.add_pieces(taken(panels, whole), sums, used)
-            panels = taken(panels, ~whole)
-        self.add_panels(panels, sums, used)
+        self.add_panels(Panels(*(values[inside] for values in ends)), sums, used)
 
-    def add_pieces(self, panels: Panels, sums: Array, used: Array) -> None:
-        """Where f is linear all along each of them."""
-        width = panels.high - panels.low
-        middle = panels.low + width / 2.0
-        for start in range(0, len(width), POINTS_AT_ONCE):
+    def add_pieces(self, at: Array, t: Array, sums: Array, used: Array) -> None:
+        """Between cuts ``t`` (m,) of the rows ``at`` (m,), where f is linear: one gradient each."""
+        inside = apart(at, t)
+        rows, width = at[:-1][inside], np.diff(t)[inside]
+        middle = t[:-1][inside] + width / 2.0
+        for start in range(0, len(rows), POINTS_AT_ONCE):
             part = slice(start, start + POINTS_AT_ONCE)
-            rows = panels.rows[part]
-            D, _ = self.lines.gradients(rows, middle[part])
-            np.add.at(sums, rows, D * width[part, None])
-        used += np.bincount(panels.rows, minlength=len(used))
+            D, _ = self.lines.gradients(rows[part], middle[part])
+            np.add.at(sums, rows[part], D * width[part, None])
+        used += np.bincount(rows, minlength=len(used))
 
     def add_panels(self, panels: Panels, sums: Array, used: Array) -> None:
         """Halve panels until each row adds up, or its steps are used up."""
@@ -339,6 +356,12 @@ class Integral:
         halved &= panels.high - panels.low > 1e-12  # where the halves would be no numbers
         needed = used + 2 * len(NODES) * np.bincount(at[halved], minlength=n)
         return halved & (needed <= self.steps)[at]
+
+
+def apart(at: Array, t: Array) -> Array:
+    """(m - 1,) whether a cut and the next are those of one row, and not at the same place."""
+    different: Array = (at[1:] == at[:-1]) & (t[1:] > t[:-1])
+    return different
 
 
 def taken(panels: Panels, which: Array) -> Panels:

@@ -1,7 +1,7 @@
 """What is explained: a network, and rows of a table or of an array."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -178,7 +178,7 @@ def of_estimator(model: Any, given: Any, rows: Any, baseline: Any, seed: int) ->
         encoded = np.asarray(encoder.transform(X), dtype=np.float64)
         start = None if start is None else np.asarray(encoder.transform(start), dtype=np.float64)
         kept = [i for i, column in enumerate(encoder.columns_) if column is not None]
-        columns = tuple(encoder.columns_[i] for i in kept)
+        columns = tuple(replace(encoder.columns_[i], name=columns[i].name) for i in kept)
         X = X[:, kept]
     labels = tuple(str(label) for label in getattr(model, "classes_", ()))
     several = network.loss.task == "binary" and network.sizes[-1] > 1

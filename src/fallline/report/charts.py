@@ -121,6 +121,12 @@ def y_of(title: str, kind: str = "quantitative", **more: Any) -> Spec:
     return {"field": "y", "type": kind, "title": title, **more}
 
 
+def names_axis() -> Spec:
+    """A line for each name, in the order given."""
+    axis = {"title": None, "grid": False, "labelOverlap": False}
+    return y_of("", "nominal", sort=None, axis=axis)
+
+
 LOOSE = {"zero": False, "nice": True}
 
 
@@ -267,9 +273,7 @@ def importance(found: Sequence[Importance]) -> Spec:
         low=[item.interval[0] for item in found],
         high=[item.interval[1] for item in found],
     )
-    names = y_of(
-        "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}
-    )
+    names = names_axis()
     bars = {
         "mark": {"type": "bar", "color": ACCENT, "height": {"band": 0.6}},
         "encoding": {"x": x_of("rise of the loss when shuffled"), "y": names},
@@ -297,9 +301,7 @@ def attributions(shown: Sequence[Part], rest: float | None, what: str) -> Spec:
     )
     colour: Spec = {"field": "sign", "type": "nominal", "legend": None}
     colour["scale"] = {"domain": ["up", "down"], "range": [ACCENT, SECOND]}
-    names = y_of(
-        "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}
-    )
+    names = names_axis()
     return {
         "data": data,
         "mark": {"type": "bar", "height": {"band": 0.6}},
@@ -310,9 +312,7 @@ def attributions(shown: Sequence[Part], rest: float | None, what: str) -> Spec:
 
 def strength(found: Sequence[tuple[str, float]], what: str) -> Spec:
     """The mean absolute attribution of each column."""
-    names = y_of(
-        "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}
-    )
+    names = names_axis()
     return {
         "data": rows(y=[name for name, _ in found], x=[size for _, size in found]),
         "mark": {"type": "bar", "color": ACCENT, "height": {"band": 0.6}},
@@ -328,9 +328,7 @@ def bins(columns: Sequence[BinnedColumn]) -> Spec:
         low, high = column.edges[0], column.edges[-1]
         names += [column.name] * len(column.edges)
         at += [(edge - low) / (high - low) for edge in column.edges]
-    name = y_of(
-        "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}
-    )
+    name = names_axis()
     axis = {"tickCount": 2, "labelExpr": "datum.value == 0 ? 'lowest' : 'highest'", "grid": False}
     return {
         "data": rows(x=at, y=names),

@@ -32,9 +32,9 @@ def write_explanation(
 def explanation_html(found: Explanation, whole: Overview, source: str, *, single: bool) -> str:
     target = found.subject.target
     lead = (
-        f"What a network that predicts {target} goes by, on {source}. Integrated gradients: what "
-        f"the columns add to {found.baseline} gives each output, to within "
-        f"{float(found.gap.max()):.1g}."
+        f"What a network that predicts {target} goes by, on {source}. What the columns of a row "
+        f"add are integrated gradients: with the output at {found.baseline} they add up to the "
+        f"row's output, to within {float(found.gap.max()):.1g}."
     )
     return page(
         f"{target}: explained by Fallline",
