@@ -279,9 +279,10 @@ def table_part(model: TableModel) -> list[str]:
     columns = [[one_line(text) for text in column] for column in model.encoding.describe()]
     notes = "".join(f"<li>{escape(note)}</li>" for note in model.notes)
     facts = model.facts
+    calibrating = f"{n:,} to calibrate, " if (n := facts.get("calibration_rows")) else ""
     counts = (
         f"{facts['rows']:,} rows: {facts['training_rows']:,} to train on, "
-        f"{facts['validation_rows']:,} to validate, {facts['test_rows']:,} to test; "
+        f"{facts['validation_rows']:,} to validate, {calibrating}{facts['test_rows']:,} to test; "
         f"{facts['set_aside']:,} more set aside because they have no target."
     )
     return [
