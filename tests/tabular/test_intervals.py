@@ -15,6 +15,7 @@ import fallline as fl
 from fallline.arrays import Array
 from fallline.data.table import Table
 from fallline.errors import ModelFileError, ParameterError
+from fallline.report import report_html
 from fallline.tabular.conformal import (
     RELATIVE_PENALTIES,
     Conformal,
@@ -27,6 +28,7 @@ from fallline.tabular.conformal import (
 )
 from fallline.tabular.crossvalidation import cross_validate
 from fallline.tabular.ensemble import cooled
+from fallline.tabular.evaluation import calibration
 from fallline.tabular.intervals import in_words
 
 
@@ -371,6 +373,22 @@ def test_a_gain_within_chance_changes_nothing() -> None:
         network.parameters = np.array([1.0, 0.0])
         kept += cooled(network, X, y, None) == 1.0
     assert kept >= 88  # 95 expected
+
+
+def test_the_report_tells_how_sure_and_what_the_temperature_did(tmp_path: Path) -> None:
+    for target, heading in (("number", "in the interval"), ("kind", "in the set")):
+        model = trained(1800, target)
+        assert model.data is not None
+        part = model.scored[-1]
+        model.facts["temperature"] = 2.0
+        page = report_html(model, model.data, "")
+        assert heading in page
+        assert "540 to calibrate" in page or "539 to calibrate" in page
+        assert ("undivided it was" in page) == (target == "kind")
+    y, before = model.data.y[part.rows], model.network.logits(model.data.X[part.rows]) * 2.0
+    powers = np.exp(before - before.max(axis=1, keepdims=True))
+    error = calibration(model.encoding, y, powers / powers.sum(axis=1, keepdims=True))["error"]
+    assert f"undivided it was {error:.3f}" in page
 
 
 def test_numbers_have_no_temperature() -> None:
