@@ -8,8 +8,10 @@ KERNELS := $(wildcard src/fallline/engine/kernels/*.py src/fallline/engine/build
 	src/fallline/core/constants.py
 DOCS := $(VENV)/.docs
 ZIG := $(VENV)/.zig
+FLOOR := .venv-floor
+FLOOR_EXTRAS := $(addprefix --extra ,jit sklearn excel report dask plots video notebook onnx)
 
-.PHONY: demo test test-long lint docs bench wheels lock clean
+.PHONY: demo test test-long test-floor lint docs bench wheels lock clean
 
 demo: $(ENGINE)  ## install, then run the main job: the truth table
 	$(BIN)/fallline demo
@@ -19,6 +21,9 @@ test: $(ENGINE) lint  ## install, then lint, types and the whole fast suite
 
 test-long: $(ENGINE) $(DOCS) $(ZIG)  ## the long tests: fuzzing, soak, exhaustive sweeps
 	$(BIN)/python -m pytest -m long
+
+test-floor: $(ENGINE) $(FLOOR)/.installed  ## the suite with the lowest versions that pyproject.toml allows
+	$(FLOOR)/bin/python -m pytest -n 2 --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -52,6 +57,12 @@ $(ENGINE): $(STAMP) $(KERNELS)
 	$(BIN)/python -m fallline.engine.build || echo "the engine is compiled at its first use instead"
 	touch $(ENGINE)
 
+$(FLOOR)/.installed: pyproject.toml requirements-floor.lock
+	$(PYTHON) -m venv $(FLOOR)
+	$(FLOOR)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-floor.lock
+	$(FLOOR)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(FLOOR)/.installed
+
 $(ZIG): $(STAMP) requirements-zig.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-zig.lock
 	touch $(ZIG)
@@ -69,6 +80,14 @@ lock:  ## renew requirements.lock (needs uv)
 	uv pip compile --group zig --universal --python-version 3.11 \
 		--no-annotate --no-emit-index-url --no-header --quiet --upgrade \
 		--output-file requirements-zig.lock
+	mkdir -p build
+	rm -f build/floor.txt requirements-floor.lock
+	uv pip compile pyproject.toml $(FLOOR_EXTRAS) --group build --python-version 3.11 \
+		--resolution lowest-direct --no-annotate --no-emit-index-url --no-header --quiet \
+		--output-file build/floor.txt
+	uv pip compile pyproject.toml $(FLOOR_EXTRAS) --group build --group dev --python-version 3.11 \
+		--constraint build/floor.txt --no-annotate --no-emit-index-url --no-header --quiet \
+		--output-file requirements-floor.lock
 
 clean:
-	rm -rf $(VENV) src/fallline/engine/lib build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist docs/_build
+	rm -rf $(VENV) $(FLOOR) src/fallline/engine/lib build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist docs/_build

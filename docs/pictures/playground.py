@@ -1,4 +1,4 @@
-"""Take the playground's pictures anew: python docs/pictures/playground.py (needs chromium)."""
+"""Take the pages' pictures anew: python docs/pictures/playground.py (needs chromium)."""
 
 import shutil
 import tempfile
@@ -8,13 +8,15 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+import fallline as fl
 from fallline.playground import write_page
+from fallline.report import write_report
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """The truth table after a whole run at 1440 by 900, and the microscope at its heart."""
+    """The playground after a whole run at 1440 by 900, its microscope, and a report's head."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
         file = Path(folder) / "playground.html"
         write_page(file)
@@ -36,6 +38,13 @@ def main() -> None:
         page.locator("""[data-cell='["delta",0,1,0]']""").click()
         page.wait_for_timeout(500)
         keep(page.locator("#panel-microscope").screenshot(), "microscope.webp")
+        model = fl.train_table(
+            HERE.parents[1] / "examples" / "housing.csv", "median_house_value", test=0.15
+        )
+        write_report(model, file.with_name("report.html"))
+        page = browser.new_page(viewport={"width": 1000, "height": 900})
+        page.goto(file.with_name("report.html").as_uri())
+        keep(page.screenshot(), "report.webp")
         browser.close()
 
 

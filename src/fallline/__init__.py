@@ -44,6 +44,7 @@ _NAMES = {
     "training.run": ("train",),
     "training.settings": ("Progress",),
     "training.stopping": ("Patience", "TargetLoss", "TimeLimit"),
+    "explaining.explanation": ("Explanation", "explain"),
     "explaining.gradcheck": ("check_gradients", "GradientCheck"),
     "explaining.row_tracing": ("RowTrace", "trace_row"),
     "explaining.tracing": ("Trace", "trace"),

@@ -45,6 +45,8 @@ from fallline.estimators import PiecewiseLinear as PiecewiseLinear
 from fallline.estimators import TableEncoder as TableEncoder
 from fallline.estimators import from_sklearn as from_sklearn
 from fallline.estimators import to_sklearn as to_sklearn
+from fallline.explaining.explanation import Explanation as Explanation
+from fallline.explaining.explanation import explain as explain
 from fallline.explaining.gradcheck import GradientCheck as GradientCheck
 from fallline.explaining.gradcheck import check_gradients as check_gradients
 from fallline.explaining.row_tracing import RowTrace as RowTrace

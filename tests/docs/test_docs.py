@@ -103,6 +103,18 @@ def test_every_command_is_documented() -> None:
         assert f"$ fallline {command}" in pages, f"`fallline {command}` is nowhere documented"
 
 
+def test_every_message_that_is_explained_is_one() -> None:
+    """Each quoted message stands in the sources; ``...`` is what a message fills in."""
+    source = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    source = re.sub(r'"\s*\n\s*f?"', "", source)  # a text over several lines
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    rows = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
+    assert len(rows) > 10
+    for message in re.findall(r"`([^`]+)`", "\n".join(rows)):
+        for part in message.split("..."):
+            assert part.strip() in source, f"no message says {part!r}"
+
+
 def test_every_dependency_has_its_line() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     listed = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)

@@ -1,5 +1,6 @@
 """The documentation site builds without a warning, its links and its spelling are right."""
 
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -65,6 +66,7 @@ class Page(HTMLParser):
 def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
     """Pages, and places in them; what a page loads is beside it, so that it works offline."""
     pages = {path: Page(path) for path in site.rglob("*.html")}
+    pages[site / "play.html"].anchors |= {f"task={name}" for name in task_names()}
     wrong = []
     for path, page in pages.items():
         for target in page.links + page.loaded:
@@ -82,6 +84,12 @@ def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
                     wrong.append(f"{path.relative_to(site)} links to {target}: no such place")
     assert len(pages) > 30
     assert wrong == [], "\n".join(wrong)
+
+
+def task_names() -> list[str]:
+    """The playground's tasks, which an address names."""
+    text = (ROOT / "src" / "fallline" / "playground" / "page" / "tasks.js").read_text()
+    return re.findall(r'^    id: "([\w-]+)", lesson', text, re.MULTILINE)
 
 
 def test_spelling() -> None:

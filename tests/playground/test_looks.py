@@ -97,6 +97,17 @@ def test_the_inspector_moves_nothing(page) -> None:
     page.click("#close-inspector")
 
 
+def test_a_number_out_of_range_is_told_in_the_words_of_the_page(page) -> None:
+    page.fill("#rate-number", "0")
+    page.press("#rate-number", "Enter")
+    page.wait_for_selector("#notice:not([hidden])")
+    told = page.inner_text("#notice")
+    assert told.startswith("Learning rate must be a number from")
+    page.fill("#rate-number", "1")
+    page.press("#rate-number", "Enter")
+    page.wait_for_selector("#notice", state="hidden")
+
+
 def test_the_most_layers_are_told_by_the_button(page) -> None:
     for layer in range(2, 7):
         page.click("#add-layer")
@@ -263,7 +274,7 @@ def test_a_run_is_held_beside_the_next(page) -> None:
     page.fill("#rate-number", "0.4")
     page.press("#rate-number", "Enter")
     wait(page, f"document.getElementById('figure-train').textContent !== {held!r} && !playing()")
-    wait(page, "document.getElementById('compare-now').textContent.includes('rate: 0.4')")
+    wait(page, "document.getElementById('compare-now').textContent.includes('learning rate: 0.4')")
     assert held in page.inner_text("#compare-held")
     assert page.inner_text("#figure-train") in page.inner_text("#compare-now")
     page.click("#hold")
@@ -331,7 +342,9 @@ def test_all_pictures_fit_on_a_projector(page, width: int, height: int, kind: st
         choose(page, kind, "2-7")
     page.set_viewport_size({"width": width, "height": height})
     page.click("#pictures")
-    page.wait_for_timeout(300)
+    fits = "document.getElementById('{}').getBoundingClientRect().bottom <= innerHeight + 1"
+    for part in ("net", "surface", "loss-curve"):
+        wait(page, fits.format(part))
     for part in ("#net", "#loss-curve", "#surface", "#bar"):
         box = page.locator(part).bounding_box()
         assert min(box["x"], box["y"]) >= 0, part

@@ -22,6 +22,7 @@ from fallline.playground.single_file import PAGE, link, page_text
 from fallline.playground.starts import Start, start_from_arrays, start_from_table
 
 from .browsing import epoch, figure, needs_browser, wait, wait_epoch, whole_run
+from .conftest import PLAYING
 
 MAX_BYTES = 700_000  # without data of one's own
 
@@ -166,6 +167,12 @@ def test_a_network_that_the_page_cannot_take_is_refused(network: Any, told: str 
         start_from_arrays(network, X, y)
 
 
+def test_a_seed_that_the_page_has_not_becomes_one_that_it_has() -> None:
+    network = fl.Network([2, 1], loss="squared_error", seed=2**40 + 7)
+    start = start_from_arrays(network, np.zeros((3, 2)), np.zeros(3))
+    assert start.setup["network"]["seed"] == 7
+
+
 def test_functions_of_ones_own_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     fl.register_activation("bent", lambda Z: Z / (1 + abs(Z)), lambda Z, A: 1 / (1 + abs(Z)) ** 2)
     network = fl.Network([2, 3, 1], hidden="bent", loss="squared_error")
@@ -276,6 +283,23 @@ THETA = """() => {
     const text = atob(coded.replace(/-/g, "+").replace(/_/g, "/"));
     return Array.from(new Float64Array(Uint8Array.from(text, (c) => c.charCodeAt(0)).buffer));
 }"""
+
+
+@needs_browser
+def test_the_page_works_where_it_is_served(browser) -> None:
+    served = Playground(page_text())
+    served.start()
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(served.url)
+    page.wait_for_selector(".neuron canvas")
+    page.evaluate(PLAYING)
+    whole_run(page)
+    assert figure(page, "test-score") == 100
+    page.close()
+    served.close()
+    assert said == []
 
 
 @needs_browser

@@ -12,8 +12,9 @@ import pytest
 from fallline.data.columns import BinnedColumn
 from fallline.data.table import Table
 from fallline.errors import FalllineError, FileWriteError, ParameterError
+from fallline.explaining.dependence import partial_dependence
+from fallline.explaining.importance import importances
 from fallline.report import charts, write_report
-from fallline.tabular.importance import importances, partial_dependence
 from fallline.tabular.model import TableModel
 from fallline.tabular.train import train_table
 
@@ -73,7 +74,7 @@ def test_a_report_of_every_task(target: str, tmp_path: Path) -> None:
         "Scores",
         "Training",
         "Where it is wrong",
-        "What it goes by",
+        "Which columns matter",
         "The network",
         "The table",
         "What to know before using it",
@@ -108,17 +109,17 @@ def test_importance_ranks_what_matters() -> None:
     model = trained("number")
     assert model.data is not None
     X, y, _ = model.data.part(model.data.test)
-    found = importances(model.network, model.encoding, X, y)
+    found = importances(model.network, model.encoding.columns, X, y)
     assert found[0].column == HOSTILE
     assert found[0].rise > 10 * abs(next(f.rise for f in found if f.column == "none"))
-    assert importances(model.network, model.encoding, X, y) == found
+    assert importances(model.network, model.encoding.columns, X, y) == found
 
 
 def test_partial_dependence_is_the_mean_over_rows() -> None:
     model = trained("number")
     assert model.data is not None
     X, _, _ = model.data.part(model.data.test)
-    found = partial_dependence(model.network, model.encoding, X, HOSTILE)
+    found = partial_dependence(model.network, model.encoding.columns, X, HOSTILE)
     assert found is not None
     column = model.encoding.columns[0]
     assert isinstance(column, BinnedColumn)
@@ -127,7 +128,7 @@ def test_partial_dependence_is_the_mean_over_rows() -> None:
     expected = model.network.predict_proba(moved).mean()
     assert found.predicted[3, 0] == pytest.approx(expected, rel=1e-5)
     assert np.all(np.diff(found.predicted[:, 0]) > 0)
-    text = partial_dependence(model.network, model.encoding, X, "text")
+    text = partial_dependence(model.network, model.encoding.columns, X, "text")
     assert text is not None
     assert set(text.labels) == {"up & <b>", "down"}
-    assert partial_dependence(model.network, model.encoding, X, "nothing") is None
+    assert partial_dependence(model.network, model.encoding.columns, X, "nothing") is None

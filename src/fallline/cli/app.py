@@ -497,6 +497,58 @@ def export(
 
 
 @app.declare
+def explain(
+    *,
+    model: ModelPath,
+    tables: Tables,
+    row: Annotated[
+        list[int] | None,
+        Option(help="A row of the table, from 1, to explain; may be repeated."),
+    ] = None,
+    baseline: Annotated[
+        list[int] | None,
+        Option(help="A row to compare with; may be repeated.  [default: training means]"),
+    ] = None,
+    output: Annotated[
+        str | None,
+        Option(help="The class to explain; by default the second of two, else that predicted."),
+    ] = None,
+    probability: Annotated[
+        bool, Option("--probability", help="Explain the probability, not the log-odds.")
+    ] = False,
+    steps: Annotated[int, Option(help="The most gradients that a row may take.")] = 4_096,
+    report: Annotated[
+        str | None, Option(help="Write a page with charts to this .html file.")
+    ] = None,
+    force: Force = False,
+    seed: Annotated[int, Option(help="Of the rows drawn, and of the shuffles.")] = 0,
+    types: DateForms = None,
+    reading: ReadingOptions,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Without the notes.")] = False,
+    json: Json = False,
+) -> None:
+    """Show why a model predicts what it does: what each column adds, row by row or in general.
+
+    Example: fallline explain housing.safetensors housing.csv --row 3
+    """
+    from fallline.cli.explain import run
+
+    run(
+        model,
+        tables,
+        reading,
+        rows=row,
+        baseline=baseline,
+        choices={"output": output, "probability": probability, "steps": steps, "seed": seed},
+        report=report,
+        force=force,
+        forms=date_forms(types),
+        quiet=quiet,
+        json=json,
+    )
+
+
+@app.declare
 def info(model: ModelPath, json: Json = False) -> None:
     """Show what a model file holds.
 

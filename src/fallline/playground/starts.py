@@ -27,6 +27,7 @@ from fallline.playground.limits import (
 __all__ = ["Start", "start_from_arrays", "start_from_table"]
 
 TEST_SHARE = 0.3  # of a table's rows, as on the page
+SEEDS = 2**31  # how many the page has
 INITIALIZERS = ("uniform", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
 
 
@@ -81,7 +82,7 @@ def start_from_arrays(network: Network | None, X: ArrayLike | None, y: ArrayLike
             "hidden": list(network.sizes[1:-1]),
             "activations": list(network.hidden),
             "init": network.init if network.init in INITIALIZERS else "",
-            "seed": network.seed,
+            "seed": network.seed % SEEDS,  # its weights are given; the page draws orders from it
         },
         "training": {"loss": network.loss.name, "learning_rate": 0.1, "epochs": 1_000},
     }

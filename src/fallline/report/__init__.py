@@ -12,6 +12,8 @@ from fallline.atomic import write_bytes
 from fallline.data.columns import BinnedColumn
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
+from fallline.explaining.dependence import partial_dependence
+from fallline.explaining.importance import importances
 from fallline.report import charts
 from fallline.report.page import code, escape, figure, page, section, table
 from fallline.tabular.advice import advice
@@ -24,7 +26,6 @@ from fallline.tabular.evaluation import (
     roc_curve,
     shares_of_classes,
 )
-from fallline.tabular.importance import importances, partial_dependence
 from fallline.tabular.intervals import in_words
 from fallline.tabular.model import Scored, TableModel
 from fallline.tabular.preparation import Prepared
@@ -77,7 +78,7 @@ def report_html(model: TableModel, data: Prepared, command: str) -> str:
             section("Training", training(model)),
             section("Where it is wrong", errors(model, y, output, where)),
             *coverage_part(model, X, y, output, where),
-            section("What it goes by", *columns_that_matter(model, X, y, known)),
+            section("Which columns matter", *columns_that_matter(model, X, y, known)),
             section("The network", network_part(model)),
             section("The table", *table_part(model)),
             section("What to know before using it", limits(model, part.name, where)),
@@ -121,7 +122,7 @@ def scores(model: TableModel, data: Prepared, part: Scored, where: str) -> list[
         cells = [SCORE_NAMES[score]]
         for name, value in zip(models, values, strict=True):
             span = ends.get(name, {}).get(score)
-            interval = f"\n{span[0]:.3g} to {span[1]:.3g}" if span else ""
+            interval = f"\n{number(span[0])} to {number(span[1])}" if span else ""
             cells.append("" if value is None else number(value) + interval)
         rows.append(cells)
         known = [j for j, value in enumerate(values) if value is not None]
@@ -249,24 +250,26 @@ def coverage_part(model: TableModel, X: Array, y: Array, output: Array, where: s
 
 def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> list[str]:
     encoding, network = model.encoding, model.network
-    ranked = importances(network, encoding, X, y)
+    ranked = importances(network, encoding.columns, X, y)
     drawing = charts.svg(charts.importance(ranked[:MAX_BARS]), "permutation importance")
     figures = [
         figure(
             drawing,
-            f"How much the loss rises when a column of the {where} is shuffled (five times).",
+            f"How much the loss rises when a column of the {where} is shuffled (five times), "
+            "with the 95 % interval over the rows.",
         )
     ]
     output, what = dependence_of(model)
     for item in ranked[:MAX_CURVES]:
-        found = partial_dependence(network, encoding, X, item.column)
+        found = partial_dependence(network, encoding.columns, X, item.column)
         if found is None:
             continue
         if encoding.task in QUANTITIES:
-            values = encoding.decode_numbers(found.predicted.ravel())
-            found.predicted[:] = values.reshape(found.predicted.shape)
+            for part in (found.predicted, found.curves):
+                part[:] = encoding.decode_numbers(part)
         spec = charts.dependence(found, output, what)
         caption = f"The mean prediction with {item.column} set to each value, the rest as it is."
+        caption += "" if found.labels else " The faint lines are single rows."
         figures.append(figure(charts.svg(spec, f"partial dependence on {item.column}"), caption))
     return [
         grid(*figures),
@@ -337,8 +340,8 @@ def limits(model: TableModel, part: str, where: str) -> str:
         f"The scores are of {where}"
         + ("." if part == "test" else "; hold out test rows with --test for an unbiased score."),
         *([] if unsure is None else [unsure[:1].upper() + unsure[1:] + "."]),
-        "What it goes by need not be a cause. Whether its errors fall on some people more than on "
-        "others has not been looked at.",
+        "A column that matters need not be a cause. Whether the errors fall on some people more "
+        "than on others has not been looked at.",
         *advice(model.encoding.task, facts, model.data_history),
     ]
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"

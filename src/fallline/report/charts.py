@@ -14,7 +14,9 @@ from fallline.arrays import Array
 from fallline.core.network import Layer, Network
 from fallline.data.columns import BinnedColumn
 from fallline.errors import FalllineError
-from fallline.tabular.importance import Dependence, Importance
+from fallline.explaining.bars import Part
+from fallline.explaining.dependence import Dependence
+from fallline.explaining.importance import Importance
 from fallline.text import printable
 from fallline.training.history import History
 
@@ -258,12 +260,12 @@ def residuals(predicted: Array, residual: Array) -> Spec:
 
 
 def importance(found: Sequence[Importance]) -> Spec:
-    """The rise of the loss when a column is shuffled, with its deviation over the shuffles."""
+    """The rise of the loss when a column is shuffled, with its 95 % interval over the rows."""
     data = rows(
         y=[item.column for item in found],
         x=[item.rise for item in found],
-        low=[item.rise - item.deviation for item in found],
-        high=[item.rise + item.deviation for item in found],
+        low=[item.interval[0] for item in found],
+        high=[item.interval[1] for item in found],
     )
     names = y_of(
         "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}
@@ -281,6 +283,42 @@ def importance(found: Sequence[Importance]) -> Spec:
         },
     }
     return {"data": data, "layer": [bars, lines], "height": {"step": 22}}
+
+
+def attributions(shown: Sequence[Part], rest: float | None, what: str) -> Spec:
+    """What columns add to one row's output, either way; ``rest`` is what the others add."""
+    parts = [(f"{name} = {cell}", added) for name, cell, added in shown]
+    if rest is not None:
+        parts.append(("others", rest))
+    data = rows(
+        y=[name for name, _ in parts],
+        x=[added for _, added in parts],
+        sign=["up" if added >= 0 else "down" for _, added in parts],
+    )
+    colour: Spec = {"field": "sign", "type": "nominal", "legend": None}
+    colour["scale"] = {"domain": ["up", "down"], "range": [ACCENT, SECOND]}
+    names = y_of(
+        "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}
+    )
+    return {
+        "data": data,
+        "mark": {"type": "bar", "height": {"band": 0.6}},
+        "encoding": {"x": x_of(f"adds to {what}"), "y": names, "color": colour},
+        "height": {"step": 22},
+    }
+
+
+def strength(found: Sequence[tuple[str, float]], what: str) -> Spec:
+    """The mean absolute attribution of each column."""
+    names = y_of(
+        "", "nominal", sort=None, axis={"title": None, "grid": False, "labelOverlap": False}
+    )
+    return {
+        "data": rows(y=[name for name, _ in found], x=[size for _, size in found]),
+        "mark": {"type": "bar", "color": ACCENT, "height": {"band": 0.6}},
+        "encoding": {"x": x_of(f"adds to {what}, either way, on average"), "y": names},
+        "height": {"step": 22},
+    }
 
 
 def bins(columns: Sequence[BinnedColumn]) -> Spec:
@@ -303,7 +341,7 @@ def bins(columns: Sequence[BinnedColumn]) -> Spec:
 
 
 def dependence(found: Dependence, output: int, what: str) -> Spec:
-    """The mean prediction at each value of a column."""
+    """The mean prediction at each value of a column, and faintly that of single rows."""
     predicted = found.predicted[:, output]
     if found.labels:
         return {
@@ -320,14 +358,24 @@ def dependence(found: Dependence, output: int, what: str) -> Spec:
             },
             "height": {"step": 22},
         }
-    return {
+    x = x_of(found.column, scale={"zero": False, "nice": False}, axis={"grid": False})
+    y = y_of(what, scale=LOOSE)
+    n, m = found.curves.shape[:2]
+    single = {
+        "data": rows(
+            x=np.tile(found.values, n),
+            y=found.curves[:, :, output].ravel(),
+            row=np.repeat(np.arange(n), m),
+        ),
+        "mark": {"type": "line", "color": MUTED, "strokeWidth": 0.6, "opacity": 0.35},
+        "encoding": {"x": x, "y": y, "detail": {"field": "row", "type": "nominal"}},
+    }
+    mean = {
         "data": rows(x=found.values, y=predicted),
         "mark": {"type": "line", "color": ACCENT, "strokeWidth": 2},
-        "encoding": {
-            "x": x_of(found.column, scale={"zero": False, "nice": False}, axis={"grid": False}),
-            "y": y_of(what, scale=LOOSE),
-        },
+        "encoding": {"x": x, "y": y},
     }
+    return {"layer": [single, mean]}
 
 
 def drawing(network: Network, inputs: Sequence[str], outputs: Sequence[str]) -> Spec:

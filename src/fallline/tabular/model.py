@@ -36,7 +36,7 @@ __all__ = ["WEIGHTED", "Predictions", "TableModel"]
 
 MARGIN = 0.5  # of the width of the training targets' range
 MIN_SEEN, MIN_SEEN_ROWS = 0.2, 5
-SEEN = "rows.seen"
+SEEN, MEANS = "rows.seen", "features.means"
 WEIGHTED = (
     "the classes were weighted, so the probabilities are those of a table with as many rows of "
     "each: log loss and calibration suffer, the order of the rows does not"
@@ -142,9 +142,10 @@ class TableModel:
     r"""A network with the encoding of its table; ``facts`` tell how it was trained.
 
     ``notes`` are what a person should know of the last table that passed through; ``seen`` are the
-    fingerprints of the training rows. Fresh from training, ``data`` are the rows, ``folds`` those
-    of an ensemble, and ``scored`` the parts that were scored, the one to believe last; a file has
-    none of these.
+    fingerprints of the training rows, ``means`` (n_features,) the means of their features, which an
+    explanation starts from; older files have none. Fresh from training, ``data`` are the rows,
+    ``folds`` those of an ensemble, and ``scored`` the parts that were scored, the one to believe
+    last; a file has none of these.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -164,6 +165,7 @@ class TableModel:
     facts: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     seen: Fingerprints | None = field(default=None, repr=False)
+    means: Array | None = field(default=None, repr=False)
     data: Prepared | None = field(default=None, repr=False)
     folds: Folds | None = field(default=None, repr=False)
     scored: list[Scored] = field(default_factory=list, repr=False)
@@ -358,7 +360,10 @@ class TableModel:
             history=self.history,
             encoding=self.encoding.to_dict(),
             training=self.facts,
-            tensors=None if self.seen is None else {SEEN: self.seen.hashes},
+            tensors={
+                **({} if self.seen is None else {SEEN: self.seen.hashes}),
+                **({} if self.means is None else {MEANS: self.means}),
+            },
         )
 
     @classmethod
@@ -394,7 +399,18 @@ class TableModel:
         check_facts(file.training, encoding)
         hashes = file.tensors.get(SEEN)
         seen = None if hashes is None or hashes.dtype != np.uint32 else Fingerprints(hashes)
-        return cls(network, encoding, file.history, file.training, seen=seen)
+        means = means_of(file, encoding.n_features)
+        return cls(network, encoding, file.history, file.training, seen=seen, means=means)
+
+
+def means_of(file: Model, n_features: int) -> Array | None:
+    """The means of the training rows' features. Raises ModelFileError where they cannot be such."""
+    means = file.tensors.get(MEANS)
+    if means is None:
+        return None
+    if means.shape != (n_features,) or means.dtype != np.float64 or not np.isfinite(means).all():
+        raise ModelFileError(f"its tensor {MEANS!r} has not a number for each of its features")
+    return means
 
 
 # ---- training

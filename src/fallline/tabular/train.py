@@ -462,6 +462,7 @@ def complete(
     if model.folds is not None:
         trained_on = np.concatenate([data.train, data.validation])
     model.seen = Fingerprints.of(data.X[trained_on], data.y[trained_on])
+    model.means = data.X[trained_on].mean(axis=0, dtype=np.float64)
     if checkpoint is not None and checkpoint.failure is not None:
         model.notes.append(f"no checkpoint was kept: {checkpoint.failure}")
     add_scores(model, data, baseline=options["baseline"])

@@ -30,15 +30,17 @@ place("right").append(outputView());
 place("below").append(...tabsView());
 
 const notice = place("notice");
+/** An error as a person reads it: settings by the names that the page gives them. */
+function readable(error) {
+  const named = error.replace(/\b(?:data|network|training)\.(\w+)/g, (whole, name) => T.compare.names[name] || whole);
+  return named === error ? error : named.charAt(0).toUpperCase() + named.slice(1);
+}
 on("error", () => {
-  notice.textContent = state.error || "";
+  notice.textContent = readable(state.error || "");
   notice.hidden = !state.error;
 });
-on("lost", () => { notice.textContent = T.lost; notice.hidden = false; });
 
-// ---- the address: without the token, with the setup
-
-if (!host && location.search) history.replaceState(null, "", location.pathname + location.hash);
+// ---- the address, with the setup
 
 let writing = 0;
 function soon() {

@@ -3,6 +3,7 @@
 
 import { tellHost } from "./home.js";
 import { state, tell } from "./state.js";
+import { T } from "./text.js";
 
 let counter = 0, onHello = null, hello = null;
 const waiting = new Map();
@@ -26,7 +27,8 @@ export function connect(each) {
 function stopped(reason) {
   for (const { reject } of waiting.values()) reject(new Error("closed"));
   waiting.clear();
-  state.error = `The page has stopped computing (${reason}). Load it again.`;
+  state.error = T.lost(reason);
+  tell("lost");
   tell("error");
 }
 

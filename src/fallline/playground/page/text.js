@@ -3,7 +3,7 @@
 export const T = {
   title: "Fallline",
   skip: "Skip to the network",
-  lost: "The connection to Fallline is lost. Is it still running? Trying again …",
+  lost: (reason) => `The page has stopped computing (${reason}). Load it again.`,
   intro: {
     label: "About this page",
     what: "This page trains a small neural network by gradient descent and shows every number.",
@@ -179,9 +179,9 @@ export const T = {
     slips: "Compare the right gradient with the published one", none: "No run is held yet. Train one, then press Hold this run.",
     held: "Held", now: "Now", same: "the same settings",
     names: {
-      optimizer: "optimiser", learning_rate: "rate", momentum: "momentum", schedule: "schedule", batch_size: "batch", l2: "L2", l1: "L1",
+      optimizer: "optimiser", learning_rate: "learning rate", momentum: "momentum", schedule: "schedule", batch_size: "batch size", l2: "L2", l1: "L1",
       dropout: "dropout", epochs: "epochs", gradient: "gradient", loss: "loss", hidden: "hidden layers", activations: "activations", init: "initial weights", seed: "seed",
-      kind: "data", n: "points", noise: "noise", test: "test share", inputs: "inputs", targets: "targets", points: "points drawn", target: "target",
+      kind: "data", n: "points", view: "features shown", noise: "noise", test: "test share", inputs: "inputs", targets: "targets", points: "points drawn", target: "column to predict",
     },
   },
   formulas: {

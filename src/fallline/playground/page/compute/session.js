@@ -63,11 +63,18 @@ export class Session {
     this.post({ type: "hello", session: "", setup: this.startSetup });
   }
 
+  /** Answer nothing before these parts of the session are there. */
+  wait(parts) {
+    this.answered = parts.then((found) => Object.assign(this, found));
+    return this.answered;
+  }
+
   /** Begin with the usual setup while the page builds its views: what it asks first is then there. */
   warm() {
     this.work(null, () => {
-      if (!(this.startSetup.data.kind in KEPT_TABLES)) this.take(this.startSetup);
-      if (this.descent) frame(this.descent, { parameter: null, row: 0, playing: false });
+      if (this.descent || this.startSetup.data.kind in KEPT_TABLES) return;
+      this.take(this.startSetup);
+      frame(this.descent, { parameter: null, row: 0, playing: false });
     });
   }
 

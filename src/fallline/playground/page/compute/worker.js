@@ -7,17 +7,23 @@ import { Session } from "./session.js";
 
 let session = null;
 
-/** The engine and what the page begins with; iris and digits are unpacked when they are chosen. */
+/** The page is greeted at once; what it asks is answered when engine and rows are there. */
 async function begin({ engine, start, rows, tables }) {
+  const post = (answer, transfer = []) => self.postMessage(answer, transfer);
+  const table = (name) => tables[name] && unpackedText(tables[name]); // when it is chosen
+  session = new Session(null, { ...start, table }, post);
+  session.hello();
+  await session.wait(parts(engine, start, rows));
+  session.warm();
+}
+
+async function parts(engine, start, rows) {
   const [module, bytes] = await Promise.all([
     unpacked(engine).then(WebAssembly.compile),
     rows && unpacked(rows),
   ]);
-  const post = (answer, transfer = []) => self.postMessage(answer, transfer);
-  const table = (name) => tables[name] && unpackedText(tables[name]);
-  session = new Session(new Engine(module), { ...start, ...givenProblem(start, bytes), table }, post);
-  session.hello();
-  session.warm();
+  const { problem, theta } = givenProblem(start, bytes);
+  return { engine: new Engine(module), given: problem, givenTheta: theta };
 }
 
 /** Most often a browser from before 2023. */

@@ -1,0 +1,111 @@
+"""The page of an explanation: what each column adds to single rows, and in general."""
+
+import os
+
+from fallline.atomic import write_bytes
+from fallline.explaining.bars import leading_first
+from fallline.explaining.explanation import Explanation
+from fallline.explaining.overview import Overview
+from fallline.report import charts
+from fallline.report.page import escape, figure, page, section, table
+from fallline.text import figure as number
+
+__all__ = ["check_available", "explanation_html", "write_explanation"]
+
+MAX_BARS = 15
+MAX_ROWS = 24
+CAUTION = (
+    "A column is moved alone here, which understates columns that go together. What a model goes "
+    "by need not be a cause."
+)
+
+check_available = charts.available
+
+
+def write_explanation(
+    found: Explanation, whole: Overview, path: str | os.PathLike[str], source: str, *, single: bool
+) -> None:
+    """Write the page; ``single``: with the explained rows. Raises FileWriteError."""
+    write_bytes(path, explanation_html(found, whole, source, single=single).encode())
+
+
+def explanation_html(found: Explanation, whole: Overview, source: str, *, single: bool) -> str:
+    target = found.subject.target
+    lead = (
+        f"What a network that predicts {target} goes by, on {source}. Integrated gradients: what "
+        f"the columns add to {found.baseline} gives each output, to within "
+        f"{float(found.gap.max()):.1g}."
+    )
+    return page(
+        f"{target}: explained by Fallline",
+        [
+            f'<h1>{escape(target)}, explained</h1>\n<p class="lead">{escape(lead)}</p>',
+            section("Rows", *(rows_part(found) if single else [])),
+            section("Columns", grid(*columns_part(found, whole)), small(CAUTION)),
+            section("Interactions", *interactions_part(whole)),
+        ],
+    )
+
+
+def small(text: str) -> str:
+    return f'<p class="small">{escape(text)}</p>'
+
+
+def grid(*figures: str) -> str:
+    return f'<div class="charts">{"".join(figures)}</div>' if any(figures) else ""
+
+
+def rows_part(found: Explanation) -> list[str]:
+    """A chart for each of the rows."""
+    figures = []
+    for i in range(min(len(found.rows), MAX_ROWS)):
+        parts = list(zip(found.columns, found.cells[i], found.attributions[i], strict=True))
+        shown, rest = leading_first(parts, MAX_BARS)
+        spec = charts.attributions(shown, rest, found.explained[i])
+        caption = (
+            f"Row {found.rows[i] + 1}: {found.heading(i)}; at the baseline "
+            f"{number(float(found.base[i]))}."
+        )
+        figures.append(figure(charts.svg(spec, f"row {found.rows[i] + 1}"), caption))
+    more = len(found.rows) - len(figures)
+    return [grid(*figures), small(f"{more} more rows are left out here.") if more else ""]
+
+
+def columns_part(found: Explanation, whole: Overview) -> list[str]:
+    unit = found.explained[0] if len(set(found.explained)) == 1 else "the predicted class's logit"
+    figures = [
+        figure(
+            charts.svg(charts.strength(whole.strength[:MAX_BARS], unit), "mean attributions"),
+            f"The mean of what each column adds either way, over {whole.rows:,} rows.",
+        )
+    ]
+    if whole.importances is not None:
+        spec = charts.importance(whole.importances[:MAX_BARS])
+        caption = "How much the loss rises when a column is shuffled (five times), with the 95 % "
+        caption += "interval over the rows; on rows that trained the network it flatters."
+        figures.append(figure(charts.svg(spec, "permutation importance"), caption))
+    subject = found.subject
+    for one in whole.dependences:
+        k, what = 0, f"predicted {subject.target}"
+        if subject.classes:
+            k = 0 if subject.task == "binary" else int(one.predicted.mean(axis=0).argmax())
+            what = f"probability of {subject.classes[1 if subject.task == 'binary' else k]}"
+        caption = f"The mean prediction with {one.column} set to each value, the rest as it is."
+        caption += "" if one.labels else " The faint lines are single rows."
+        drawing = charts.svg(charts.dependence(one, k, what), f"partial dependence on {one.column}")
+        figures.append(figure(drawing, caption))
+    return figures
+
+
+def interactions_part(whole: Overview) -> list[str]:
+    if not whole.interactions:
+        return []
+    rows = [
+        [" x ".join(pair.columns), number(pair.size), f"{pair.h:.3f}"]
+        for pair in whole.interactions
+    ]
+    note = (
+        "How far two columns together do other than the sum of both: the root mean square in the "
+        "output's unit, and Friedman's H, which is 0 where effects add up."
+    )
+    return [table(["columns", "size", "H"], rows), small(note)]
