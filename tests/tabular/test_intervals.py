@@ -15,6 +15,7 @@ import fallline as fl
 from fallline.arrays import Array
 from fallline.data.table import Table
 from fallline.errors import ModelFileError, ParameterError
+from fallline.report import report_html
 from fallline.tabular.conformal import (
     RELATIVE_PENALTIES,
     Conformal,
@@ -27,6 +28,7 @@ from fallline.tabular.conformal import (
 )
 from fallline.tabular.crossvalidation import cross_validate
 from fallline.tabular.ensemble import cooled
+from fallline.tabular.evaluation import calibration
 from fallline.tabular.intervals import in_words
 
 
@@ -356,7 +358,7 @@ def test_a_network_that_is_too_sure_is_cooled() -> None:
     y = (rng.uniform(size=2000) < 1 / (1 + np.exp(-X[:, 0]))).astype(float)
     network = fl.Network([1, 1], loss="binary_cross_entropy", seed=0)
     network.parameters = np.array([1.8, 0.0])
-    temperature = cooled(network, X, y, None)
+    temperature = cooled(network, X, y)
     assert temperature == pytest.approx(1.8, rel=0.1)
     assert network.layers[0].W[0, 0] == pytest.approx(1.8 / temperature)
 
@@ -369,10 +371,26 @@ def test_a_gain_within_chance_changes_nothing() -> None:
         y = (rng.uniform(size=200) < 1 / (1 + np.exp(-X[:, 0]))).astype(float)
         network = fl.Network([1, 1], loss="binary_cross_entropy", seed=0)
         network.parameters = np.array([1.0, 0.0])
-        kept += cooled(network, X, y, None) == 1.0
+        kept += cooled(network, X, y) == 1.0
     assert kept >= 88  # 95 expected
+
+
+def test_the_report_tells_how_sure_and_what_the_temperature_did(tmp_path: Path) -> None:
+    for target, heading in (("number", "in the interval"), ("kind", "in the set")):
+        model = trained(1800, target)
+        assert model.data is not None
+        part = model.scored[-1]
+        model.facts["temperature"] = 2.0
+        page = report_html(model, model.data, "")
+        assert heading in page
+        assert "540 to calibrate" in page or "539 to calibrate" in page
+        assert ("undivided it was" in page) == (target == "kind")
+    y, before = model.data.y[part.rows], model.network.logits(model.data.X[part.rows]) * 2.0
+    powers = np.exp(before - before.max(axis=1, keepdims=True))
+    error = calibration(model.encoding, y, powers / powers.sum(axis=1, keepdims=True))["error"]
+    assert f"undivided it was {error:.3f}" in page
 
 
 def test_numbers_have_no_temperature() -> None:
     network = fl.Network([1, 1], loss="squared_error", seed=0)
-    assert cooled(network, np.ones((3, 1)), np.ones(3), None) == 1.0
+    assert cooled(network, np.ones((3, 1)), np.ones(3)) == 1.0

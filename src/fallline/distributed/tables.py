@@ -30,7 +30,7 @@ from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.survey import Division, Reservoir, Survey
-from fallline.tabular.train import complete, train_recipe
+from fallline.tabular.train import complete, cool, train_recipe
 from fallline.training.history import History
 from fallline.training.settings import TrainOptions
 
@@ -127,6 +127,7 @@ def train_files(
         names = ", ".join(Path(file.path).name for file in files)
         given["checkpoint"].data = f"{blocks.n_rows} rows in {names}"
     model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
+    cool(model, data)
     model.notes.append(
         f"{len(files)} files were read by the workers of a cluster, a file by one of them; the "
         f"encoding and the linear model are fitted on {len(data.train):,} rows drawn from all"

@@ -18,7 +18,14 @@ from fallline.report import charts
 from fallline.report.page import code, escape, figure, page, section, table
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
-from fallline.tabular.evaluation import calibration, confusion, doubt, intervals, roc_curve
+from fallline.tabular.evaluation import (
+    calibration,
+    confusion,
+    doubt,
+    intervals,
+    roc_curve,
+    shares_of_classes,
+)
 from fallline.tabular.intervals import in_words
 from fallline.tabular.model import Scored, TableModel
 from fallline.tabular.preparation import Prepared
@@ -181,10 +188,26 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
         figure(
             charts.svg(charts.calibration(found), "calibration"),
             "How often what was predicted with a probability came true, in tenths of the rows; "
-            f"mean distance from the dashed line {found['error']:.3f}.",
+            f"mean distance from the dashed line {found['error']:.3f}."
+            + temperature_text(model, y, output),
         )
     )
     return grid(*parts)
+
+
+def temperature_text(model: TableModel, y: Array, output: Array) -> str:
+    """What the temperature did to the calibration; nothing where there is none.
+
+    Softmax of logits times t is in proportion to the t-th powers of the probabilities.
+    """
+    t = model.facts.get("temperature", 1.0)
+    if t == 1.0:
+        return ""
+    powers = shares_of_classes(model.encoding, output).astype(np.float64) ** t
+    before = powers / powers.sum(axis=1, keepdims=True)
+    before = before[:, 1:] if model.encoding.task == "binary" else before
+    error = calibration(model.encoding, y, before)["error"]
+    return f" The logits are divided by a temperature of {t:.3g}; undivided it was {error:.3f}."
 
 
 def coverage_part(model: TableModel, X: Array, y: Array, output: Array, where: str) -> list[str]:
@@ -282,9 +305,10 @@ def table_part(model: TableModel) -> list[str]:
     columns = [[one_line(text) for text in column] for column in model.encoding.describe()]
     notes = "".join(f"<li>{escape(note)}</li>" for note in model.notes)
     facts = model.facts
+    calibrating = f"{n:,} to calibrate, " if (n := facts.get("calibration_rows")) else ""
     counts = (
         f"{facts['rows']:,} rows: {facts['training_rows']:,} to train on, "
-        f"{facts['validation_rows']:,} to validate, {facts['test_rows']:,} to test; "
+        f"{facts['validation_rows']:,} to validate, {calibrating}{facts['test_rows']:,} to test; "
         f"{facts['set_aside']:,} more set aside because they have no target."
     )
     return [

@@ -43,6 +43,7 @@ __all__ = [
 
 METHODS = ("out of fold", "split")
 KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the predictions
+FREEDOM = 10.0  # of the bends: their penalty is divided by its square
 SMALLEST = 0.1  # of the median residual: so much is added, for a logarithm that stays finite
 MAX_FEATURES = 1_000
 RELATIVE_PENALTIES = (*np.geomspace(1e-4, 10.0, 11), np.inf)
@@ -115,7 +116,10 @@ def fit_scale(X: Array, output: Array, residual: Array) -> Scale:
     """Ridge regression of log abs residual; its penalty is chosen by generalised cross-validation.
 
     X (n, n_features), ``output`` and ``residual`` (n,). The penalty, relative to n, is one of a
-    grid that ends with infinity, a constant sigma. Source: Golub, Heath and Wahba 1979
+    grid that ends with infinity, a constant sigma. The bends of the prediction are penalised a
+    hundredth as much as the row's features: they are few, and it is by prediction that coverage is
+    to be even (on 2,500 rows of California housing, 16 splits, the fifths then held 88 to 93 %
+    instead of 85 to 95 %). Source: Golub, Heath and Wahba 1979
     (doi:10.1080/00401706.1979.10489751).
 
     >>> import numpy as np
@@ -131,12 +135,13 @@ def fit_scale(X: Array, output: Array, residual: Array) -> Scale:
     target = np.log(size + floor)
     knots = np.unique(np.quantile(output, KNOTS))
     n_features = X.shape[1] if X.shape[1] <= MAX_FEATURES else 0
-    A = np.column_stack([X[:, :n_features], bent(output, knots)]).astype(np.float64)
+    bends = FREEDOM * bent(output, knots)
+    A = np.column_stack([X[:, :n_features], bends]).astype(np.float64)
     centre = A.mean(axis=0)
     coefficients = ridge_by_gcv(A - centre, target - target.mean())
     bias = float(target.mean() - centre @ coefficients)
     low, high = np.percentile(A @ coefficients + bias, ENDS)
-    weights, hinges = coefficients[:n_features], coefficients[n_features:]
+    weights, hinges = coefficients[:n_features], FREEDOM * coefficients[n_features:]
     return Scale(bias, weights, knots, hinges, float(low), float(high))
 
 

@@ -120,7 +120,7 @@ def best_temperature(network: Network, logits: Array, rows: Samples) -> float:
     return float(tried[int(np.argmin(losses))]) if gain > ENOUGH else 1.0
 
 
-def cooled(network: Network, X: Array, y: Array, weight: Array | None) -> float:
+def cooled(network: Network, X: Array, y: Array) -> float:
     """Divide the logits of classes by the temperature of the lowest loss on rows held out, and
     return it; 1 where the gain is within chance.
 
@@ -131,7 +131,7 @@ def cooled(network: Network, X: Array, y: Array, weight: Array | None) -> float:
     """
     if network.loss.task not in ("binary", "classes"):
         return 1.0
-    rows, logits = network.samples(X, y, weight), network.logits(X)
+    rows, logits = network.samples(X, y), network.logits(X)
     temperature = best_temperature(network, logits, rows)
     gain = loss_of(network, logits, rows) - loss_of(network, logits / temperature, rows)
     if gain <= CHANCE / (2 * len(rows)):

@@ -22,7 +22,7 @@ from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.survey import Blocks, survey
-from fallline.tabular.train import complete, train_recipe
+from fallline.tabular.train import complete, cool, train_recipe
 from fallline.training.block_steps import BlockSteps
 from fallline.training.history import History
 from fallline.training.run import Run
@@ -62,6 +62,7 @@ def train_large(
     if given["checkpoint"] is not None:
         given["checkpoint"].data = f"{blocks.n_rows} rows in {Path(blocks.source).name}"
     model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
+    cool(model, data)
     model.notes.append(
         f"the table was read in {len(blocks.readers):,} blocks; the encoding and the linear model "
         f"are fitted on {len(data.train):,} rows drawn from all of it"

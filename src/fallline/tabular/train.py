@@ -44,7 +44,7 @@ from fallline.training.run import train
 from fallline.training.settings import Progress, TrainOptions
 from fallline.training.stopping import TimeLimit
 
-__all__ = ["complete", "target_facts", "train_prepared", "train_recipe", "train_table"]
+__all__ = ["complete", "cool", "target_facts", "train_prepared", "train_recipe", "train_table"]
 
 MIN_ROWS_FOR_FOLDS = 64
 
@@ -314,11 +314,21 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
             break
     if best is None:
         raise ParameterError("at least one recipe is needed")
-    if validation is not None:
-        temperature = cooled(best.network, *data.part(data.validation))
-        if temperature != 1.0:
-            best.facts["temperature"] = temperature
+    cool(best, data)
     return best
+
+
+def cool(model: TableModel, data: Prepared) -> None:
+    """Divide a single network's logits by a temperature, where its validation rows gain by it.
+
+    They count once each, as in the validation loss that chose the epoch. A run that was cut short
+    is left as it is.
+    """
+    if len(data.validation) == 0 or model.history.stopped in ("interrupted", "diverged"):
+        return
+    temperature = cooled(model.network, *data.part(data.validation)[:2])
+    if temperature != 1.0:
+        model.facts["temperature"] = temperature
 
 
 def train_recipe(
