@@ -78,7 +78,12 @@ def new_beside(path: Path, mode: int) -> Path:
     while True:
         found = path.with_name(unfinished())
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(found, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode))
+            handle = os.open(found, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode)
+            try:
+                os.close(handle)
+            except OSError:
+                found.unlink()
+                raise
             return found
 
 

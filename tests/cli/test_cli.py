@@ -409,7 +409,7 @@ class TestRealTables:
         made = cli("train", SHARED / "titanic_train.csv", "--target", "Survived", "--json")
         data = json.loads(made.stdout)
         assert data["task"] == "binary"
-        assert data["scores"]["validation"]["network"]["accuracy"] > 0.7
+        assert data["scores"]["out_of_fold"]["network"]["accuracy"] > 0.7
         assert any("'Name' is set aside" in note for note in data["notes"])
 
 

@@ -87,15 +87,15 @@ def write_csv(path: Path) -> None:
     write_blocks(path, [{"a": np.arange(5)}, {"a": np.arange(5)}])
 
 
-CALLS = ("mkstemp", "close", "fsync", "chmod", "replace", "open")
+CALLS = ("create", "close", "fsync", "chmod", "replace", "open")
 
 
 def failing(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    if call == "mkstemp":
-        monkeypatch.setattr(atomic.tempfile, "mkstemp", fail)
+    if call == "create":
+        monkeypatch.setattr(atomic.os, "open", fail)
     elif call == "open":
         monkeypatch.setattr(Path, "open", fail)
     else:
