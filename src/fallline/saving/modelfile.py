@@ -372,12 +372,6 @@ def check_history(history: History) -> None:
     for name in ("stopped", "message"):
         if not isinstance(getattr(history, name), str):
             raise ModelFileError(f"its {name} is {getattr(history, name)!r:.40}, no text")
-    for name in HISTORY_LISTS:
-        if len(getattr(history, name)) not in (0, len(history.epoch)):
-            raise ModelFileError(
-                f"its history has {len(history.epoch)} epochs, but {name} for "
-                f"{len(getattr(history, name))}"
-            )
 
 
 # ---- checkpoints
