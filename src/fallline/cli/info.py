@@ -16,7 +16,7 @@ def run(path: str, *, json: bool) -> None:
     model = read_model(path)
     encoding = None
     if model.encoding is not None:
-        encoding = TableModel.load(path).encoding
+        encoding = TableModel.of_file(path, model).encoding
     facts = as_dict(model)
     if json:
         print(json_.dumps(facts))

@@ -369,15 +369,19 @@ class TableModel:
     @classmethod
     def load(cls, path: Path_) -> "TableModel":
         """Read a model file. Raises ModelFileError, also for one that was not made from a table."""
-        try:
-            return cls.of_file(read_model(path))
-        except ModelFileError as reason:
-            known = str(reason).removeprefix(f"{path}: ")
-            raise ModelFileError(f"{path}: {known}") from None
+        return cls.of_file(path, read_model(path))
 
     @classmethod
-    def of_file(cls, file: Model) -> "TableModel":
-        """The model that a file holds. Raises ModelFileError where its parts do not fit."""
+    def of_file(cls, path: Path_, file: Model) -> "TableModel":
+        """The model of a file that is read. Raises ModelFileError where its parts do not fit."""
+        try:
+            return cls.fitted(file)
+        except ModelFileError as reason:
+            raise ModelFileError(f"{path}: {reason}") from None
+
+    @classmethod
+    def fitted(cls, file: Model) -> "TableModel":
+        """The same; the error does not name the file."""
         if file.encoding is None or file.history is None or file.training is None:
             raise ModelFileError(
                 "this model was not trained from a table, so it cannot read one; "
