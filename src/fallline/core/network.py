@@ -15,7 +15,16 @@ import numpy as np
 
 from fallline.arrays import Array, ArrayLike
 from fallline.core import activations, initializers, losses
-from fallline.core.samples import Samples, check_samples, check_X
+from fallline.core.compact import CompactRows
+from fallline.core.samples import (
+    AnySamples,
+    CompactSamples,
+    Samples,
+    check_compact,
+    check_samples,
+    check_X,
+    checked_targets,
+)
 from fallline.errors import ParameterError, ShapeError
 from fallline.limits import check_integer
 
@@ -195,6 +204,16 @@ class Network:
             loss=self.loss,
             dtype=self.dtype,
         )
+
+    def rows(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> AnySamples:
+        """``samples``, but rows of a table that are kept compactly stay so."""
+        if not isinstance(X, CompactRows):
+            return self.samples(X, y, sample_weight)
+        X = check_compact(X, self.sizes[0], self.dtype)
+        targets = checked_targets(y, len(X), sample_weight, self.sizes[-1], self.loss, self.dtype)
+        return CompactSamples(X, *targets)
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """The output in its own terms, (n_samples, n_outputs).

@@ -1,27 +1,35 @@
 """The checks of data on entry, done once: shapes, dtypes, NaN, infinity, allowed targets."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array, ArrayLike
+from fallline.core.compact import CompactRows
 from fallline.core.losses import Loss
 from fallline.errors import DataError, ShapeError
 
-__all__ = ["Samples", "check_X", "check_samples"]
+__all__ = [
+    "AnySamples",
+    "CompactSamples",
+    "Samples",
+    "check_X",
+    "check_compact",
+    "check_samples",
+    "checked_targets",
+]
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Checked rows: X (n, n_features), Y (n, n_outputs), and ``weight`` (n,) or None for equal."""
+class Weighted:
+    """Rows with targets Y (n, n_outputs), and ``weight`` (n,) or None for equal."""
 
-    X: Array
     Y: Array
     weight: Array | None
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.Y)
 
     def mass_of(self, batch: Array | None = None) -> float:
         """The number of these rows (None: of all), or the sum of their weights."""
@@ -29,6 +37,37 @@ class Samples:
             return float(len(self) if batch is None else len(batch))
         weight = self.weight if batch is None else self.weight[batch]
         return float(weight.sum())
+
+
+@dataclass(frozen=True)
+class Samples(Weighted):
+    """Checked rows: X (n, n_features), Y (n, n_outputs), and ``weight`` (n,) or None for equal."""
+
+    X: Array
+    Y: Array
+    weight: Array | None
+
+    @property
+    def dense(self) -> "Samples":
+        """Themselves: see CompactSamples."""
+        return self
+
+
+@dataclass(frozen=True)
+class CompactSamples(Weighted):
+    """Checked rows of a table that are kept compactly."""
+
+    X: CompactRows
+    Y: Array
+    weight: Array | None
+
+    @cached_property
+    def dense(self) -> Samples:
+        """The same rows, with their features in an array."""
+        return Samples(np.asarray(self.X), self.Y, self.weight)
+
+
+AnySamples = Samples | CompactSamples
 
 
 def check_samples(
@@ -46,12 +85,33 @@ def check_samples(
     Raises ShapeError where the shapes do not fit, DataError where the numbers do not.
     """
     X = check_X(X, n_features, dtype)
-    if len(X) == 0:
+    return Samples(X, *checked_targets(y, len(X), sample_weight, n_outputs, loss, dtype))
+
+
+def checked_targets(
+    y: ArrayLike,
+    n_rows: int,
+    sample_weight: ArrayLike | None,
+    n_outputs: int,
+    loss: Loss,
+    dtype: np.dtype,
+) -> tuple[Array, Array | None]:
+    """Y (n_rows, n_outputs) and the weights (n_rows,) of so many rows.
+
+    Raises ShapeError where the shapes do not fit, DataError where the numbers do not.
+    """
+    if n_rows == 0:
         raise DataError("X has no rows; at least one is needed")
-    Y = check_targets(y, len(X), n_outputs, loss, dtype)
-    weight = None if sample_weight is None else check_weight(sample_weight, len(X), dtype)
+    Y = check_targets(y, n_rows, n_outputs, loss, dtype)
+    weight = None if sample_weight is None else check_weight(sample_weight, n_rows, dtype)
     check_sum(Y, weight, loss)
-    return Samples(X, Y, weight)
+    return Y, weight
+
+
+def check_compact(X: CompactRows, n_features: int, dtype: np.dtype) -> CompactRows:
+    """The rows in ``dtype``. Raises ShapeError where they have other features."""
+    check_width(X.shape, n_features)
+    return X.astype(dtype)
 
 
 def check_X(X: ArrayLike, n_features: int, dtype: np.dtype) -> Array:
@@ -60,14 +120,19 @@ def check_X(X: ArrayLike, n_features: int, dtype: np.dtype) -> Array:
     Raises ShapeError or DataError; the message names the row and column.
     """
     array = as_numbers("X", X, dtype)
-    if array.ndim != 2 or array.shape[1] != n_features:
-        hint = " (a single row is [[...]], with two brackets)" if array.ndim == 1 else ""
-        raise ShapeError(
-            f"X must have shape (n_samples, {n_features}), one column per input of the network; "
-            f"it has shape {array.shape}{hint}"
-        )
+    check_width(array.shape, n_features)
     check_finite("X", array)
     return np.ascontiguousarray(array)
+
+
+def check_width(shape: tuple[int, ...], n_features: int) -> None:
+    """Raise ShapeError unless it is that of rows of ``n_features``."""
+    if len(shape) != 2 or shape[1] != n_features:
+        hint = " (a single row is [[...]], with two brackets)" if len(shape) == 1 else ""
+        raise ShapeError(
+            f"X must have shape (n_samples, {n_features}), one column per input of the network; "
+            f"it has shape {shape}{hint}"
+        )
 
 
 def check_targets(y: ArrayLike, n_rows: int, n_outputs: int, loss: Loss, dtype: np.dtype) -> Array:

@@ -29,6 +29,7 @@ __all__ = [
     "PairColumn",
     "SkippedColumn",
     "TextColumn",
+    "UsedColumn",
     "as_",
     "as_list",
     "as_number",
@@ -125,10 +126,8 @@ class BinnedColumn(NumberColumn):
 
     def fill_values(self, values: Array, out: Array) -> None:
         """The features of (n,) numbers, NaN where one is missing."""
-        missing = np.isnan(values)
-        known = np.where(missing, self.median, values)
-        with np.errstate(over="ignore"):
-            out[:, 0] = smooth_clip((known - self.median) / self.spread)
+        missing, known = np.isnan(values), self.known(values)
+        out[:, 0] = self.scaled(known)
         for i, level in enumerate(self.levels, start=1):
             out[:, i] = known == level
         bins = out[:, self.starts_at_zero]
@@ -139,6 +138,16 @@ class BinnedColumn(NumberColumn):
             out[missing] = 0.0
         if self.has_missing:
             out[:, -1] = missing
+
+    def known(self, values: Array) -> Array:
+        """The (n,) numbers, with the median where one is NaN."""
+        numbers: Array = np.where(np.isnan(values), self.median, values)
+        return numbers
+
+    def scaled(self, known: Array) -> Array:
+        """The first feature of (n,) numbers."""
+        with np.errstate(over="ignore"):
+            return smooth_clip((known - self.median) / self.spread)
 
     def values(self, features: Array) -> Array:
         """The numbers (n,) that have these features (n, n_features), none of them missing."""
@@ -189,13 +198,17 @@ class TextColumn:
         texts = [text for text, _ in table.counts(self.name)]
         return table.codes(self.name, by_value(texts, self.categories))
 
-    def fill(self, table: Table, out: Array) -> None:
-        """Write the features into ``out`` (n, features), which is zeros."""
+    def feature_codes(self, table: Table) -> NDArray[np.int64]:
+        """(n,) which of the features is 1 for each cell; below 0 for none."""
         codes = self.codes(table)
         n = len(self.categories)
         other = n if self.has_other else UNKNOWN
         absent = n + self.has_other if self.has_missing else other
-        codes = np.where(codes == UNKNOWN, other, np.where(codes == ABSENT, absent, codes))
+        return np.where(codes == UNKNOWN, other, np.where(codes == ABSENT, absent, codes))
+
+    def fill(self, table: Table, out: Array) -> None:
+        """Write the features into ``out`` (n, features), which is zeros."""
+        codes = self.feature_codes(table)
         rows = np.flatnonzero(codes >= 0)
         out[rows, codes[rows]] = 1.0
 
@@ -284,7 +297,8 @@ class SkippedColumn:
         return f"set aside: {self.reason}"
 
 
-Column = NumberColumn | TextColumn | DateColumn | SkippedColumn
+UsedColumn = NumberColumn | TextColumn | DateColumn
+Column = UsedColumn | SkippedColumn
 
 
 # ---- to and from plain data

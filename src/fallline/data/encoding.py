@@ -27,6 +27,7 @@ from fallline.data.columns import (
     NumberColumn,
     SkippedColumn,
     TextColumn,
+    UsedColumn,
     as_,
     as_list,
     as_number,
@@ -182,17 +183,28 @@ class Encoding:
         names = names if only is None else [name for name in only if name in names]
         return read_as_before(table, {n: self.spellings.get(n, Spelling()) for n in names})
 
+    @property
+    def used(self) -> list[UsedColumn]:
+        """The columns that are not set aside."""
+        return [c for c in self.columns if not isinstance(c, SkippedColumn)]
+
+    def readable(self, table: Table) -> Table:
+        """A table that has all the columns, read as the training rows were.
+
+        Raises TableError, naming line and column, where a cell cannot be used, or a column lacks.
+        """
+        table.require([column.name for column in self.used])
+        return self.read(table)
+
     def transform(self, table: Table, dtype: DTypeLike = np.float64) -> Array:
         """X (n_rows, n_features), finite. Columns that were set aside, or are new, are ignored.
 
         Raises TableError, naming line and column, where a cell cannot be used, or a column lacks.
         """
-        used = [c for c in self.columns if not isinstance(c, SkippedColumn)]
-        table.require([column.name for column in used])
-        table = self.read(table)
+        table = self.readable(table)
         X = np.zeros((len(table), self.n_features), dtype=dtype)
         start = 0
-        for column in used:
+        for column in self.used:
             stop = start + len(column.features)
             column.fill(table, X[:, start:stop])
             start = stop

@@ -17,6 +17,7 @@ from fallline.arrays import Array
 __all__ = [
     "bin_edges",
     "components",
+    "places",
     "recurring_levels",
     "robust_moments",
     "smooth_clip",
@@ -110,3 +111,20 @@ def components(values: Array, edges: Floats, out: Array) -> None:
             part = np.subtract.outer(values[rows], edges[:-1])
             part /= widths
         out[rows] = np.clip(part, 0.0, 1.0, out=part)
+
+
+def places(values: Array, edges: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """The bin (n,) of each value and how far it has come through it, from 0 to 1.
+
+    Component j of ``components`` is 1 below that bin, this fraction in it, and 0 above.
+
+    >>> import numpy as np
+    >>> bin, fraction = places(np.array([-5.0, 1.5, 3.0, 99.0]), np.array([0.0, 1.0, 3.0]))
+    >>> bin.tolist(), fraction.tolist()
+    ([0, 1, 1, 1], [0.0, 0.25, 1.0, 1.0])
+    """
+    last = len(edges) - 2
+    bin = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, last)
+    with np.errstate(over="ignore"):  # of a number far out
+        fraction = (values - edges[bin]) / np.diff(edges)[bin]
+    return bin.astype(np.int64), np.clip(fraction, 0.0, 1.0)

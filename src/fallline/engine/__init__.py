@@ -4,11 +4,13 @@
 what each of them takes, ``codes`` and ``functions`` which number stands for which function.
 ``loop.Loop`` holds the arrays of a run and calls the training loop; ``gradient`` takes gradients
 from it, ``many`` trains many networks, ``tiny`` those that fit into registers; ``predictor``
-predicts rows, ``orders`` draws their orders. ``layout`` divides a workspace, ``threads`` counts the
-free cores, ``watch`` has losses recorded, ``own`` compiles functions of the user's own. Read
-records, then loop, then ``kernels.driver``.
+predicts rows, ``forward`` those of tables, which ``lookups`` describes; ``orders`` draws their
+orders. ``layout`` divides a workspace, ``threads`` counts the free cores, ``watch`` has losses
+recorded, ``own`` compiles functions of the user's own. Read records, then loop, then
+``kernels.driver``.
 """
 
+from fallline.engine.forward import logits, predict_proba
 from fallline.engine.gradient import Gradient
 from fallline.engine.library import compiled_before
 from fallline.engine.loop import Loop, computes, obstacles, ready, serves
@@ -26,8 +28,10 @@ __all__ = [
     "Watch",
     "compiled_before",
     "computes",
+    "logits",
     "obstacles",
     "permutations",
+    "predict_proba",
     "ready",
     "serves",
     "threads_allowed",

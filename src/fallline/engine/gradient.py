@@ -9,7 +9,8 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples
+from fallline.engine.lookups import inputs
 from fallline.engine.loop import MIN_SECONDS_OF_CALL, Loop
 
 __all__ = ["Gradient"]
@@ -23,7 +24,7 @@ class Gradient:
     :class:`fallline.engine.Loop`: penalty, penalty_per_mass, dropout and its seed, threads.
     """
 
-    def __init__(self, network: Network, rows: Samples, **settings: Any) -> None:
+    def __init__(self, network: Network, rows: AnySamples, **settings: Any) -> None:
         stay = GradientDescent(lambda step: 0.0)
         self.n = network.n_parameters
         self.loop = Loop(network, rows, stay, {}, len(rows), **settings)
@@ -32,7 +33,8 @@ class Gradient:
         self.results = np.zeros(3)
         self.record = self.loop.record.copy(
             n_threads=1, n_rows=len(rows), epochs=1, want_loss=True, sum_before=0.0,
-            mass_before=0.0, rates=np.zeros(1), n_rates=1, step=0, X=rows.X, Y=rows.Y,
+            mass_before=0.0, rates=np.zeros(1), n_rates=1, step=0,
+            **inputs(self.loop.rows), lookup_space=self.loop.spaces[0], Y=rows.Y,
             weight=rows.weight, orders=self.loop.everything, n_order=len(rows),
             results=self.results,
         )  # fmt: skip

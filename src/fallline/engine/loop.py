@@ -12,12 +12,13 @@ from fallline.core.dropout import keys_of
 from fallline.core.network import Network
 from fallline.core.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.core.penalties import NO_PENALTY, Penalty
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples, CompactSamples
 from fallline.core.schedules import Constant
 from fallline.engine.codes import OPTIMIZERS
 from fallline.engine.functions import missing, needs_compiler
-from fallline.engine.layout import BLOCK, MAX_PARTS, Layout, aligned, padded, part_length
+from fallline.engine.layout import BLOCK, MAX_PARTS, ROW, Layout, aligned, padded, part_length
 from fallline.engine.library import Function, function, shared, usable
+from fallline.engine.lookups import inputs, lookup_space, parameters_of_step, served
 from fallline.engine.records import TRAIN, Record
 from fallline.engine.threads import free_cores, run_together
 from fallline.engine.tiny import Tiny, unrolls
@@ -73,7 +74,7 @@ class Loop:
     def __init__(
         self,
         network: Network,
-        rows: Samples,
+        rows: AnySamples,
         optimizer: Any,
         state: dict[str, Array],
         batch_size: int,
@@ -85,6 +86,7 @@ class Loop:
         threads: int = 1,
         unroll: bool = False,
     ) -> None:
+        rows = served(network, rows)
         self.network, self.rows, self.optimizer = network, rows, optimizer
         self.full = batch_size >= len(rows)
         self.batch_size = min(batch_size, len(rows))
@@ -97,7 +99,7 @@ class Loop:
         self.calls, self.team_now = 0, 1
         self.threads = min(threads, MAX_PARTS)
         unroll = unroll and self.full and unrolls(network, rows, optimizer, penalty, dropout)
-        self.tiny = Tiny(network, rows) if unroll else None
+        self.tiny = Tiny(network, rows.dense) if unroll else None
         self._lay_out([bool(name) for name in names])
         self.record.set(
             batch_size=self.batch_size, one_block=self.one_block, optimizer=code,
@@ -117,6 +119,11 @@ class Loop:
         if self.seconds_of_step < MIN_SECONDS_OF_STEP:
             self.n_threads = 1
         self.workspaces = [self.layout.workspace() for _ in range(self.threads)]
+        self.spaces: list[Array | None] = [None] * self.threads
+        if isinstance(self.rows, CompactSamples):
+            samples = int(self.layout.plan[ROW])
+            room = self.rows.X.map, network.sizes[1], samples, dtype
+            self.spaces = [lookup_space(*room) for _ in range(self.threads)]
         size = padded(network.n_parameters, dtype)
         self.theta, self.best, is_weight, first, second = (aligned(size, dtype) for _ in range(5))
         is_weight[: network.n_parameters] = network.is_weight
@@ -134,7 +141,7 @@ class Loop:
 
     def seconds_of_products(self, n_rows: int) -> float:
         """About how long one thread takes for the matrix products of one step."""
-        flops = 6.0 * self.network.n_parameters * n_rows
+        flops = 6.0 * parameters_of_step(self.network, self.rows) * n_rows
         return flops * self.network.dtype.itemsize / BYTES_OF_FLOPS_PER_SECOND
 
     def epoch(self, order: Array | None, step: int, *, want_loss: bool) -> tuple[float, int]:
@@ -268,8 +275,9 @@ class Loop:
             watch.out_of(self.record, -(-done // self.steps_per_epoch), self.best[:n])
         return total, mass, done
 
-    def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
+    def measure(self, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
         """The loss of every such sample at the network's parameters, and their logits."""
+        rows = self.alike(rows)
         order = np.arange(0, len(rows), every)
         self.theta[: self.network.n_parameters] = self.network.parameters
         logits = np.empty((len(order), self.network.sizes[-1]), self.network.dtype)
@@ -278,6 +286,12 @@ class Loop:
         record.set(n_rows=len(order), batch_size=len(order), logits=logits)
         total, mass, _ = self.together(record, self.threads if worth else 1, rows, order)
         return total / mass if mass > 0 else 0.0, logits
+
+    def alike(self, rows: AnySamples) -> AnySamples:
+        """Other rows, compact if the run's own are: there is no workspace for another map."""
+        if not isinstance(self.rows, CompactSamples) or not isinstance(rows, CompactSamples):
+            return rows.dense
+        return rows if rows.X.map == self.rows.X.map else rows.dense
 
     @cached_property
     def measuring(self) -> Record:
@@ -297,15 +311,22 @@ class Loop:
         self.run(record.address)
 
     def together(
-        self, record: Record, n_threads: int, rows: Samples, orders: Array
+        self, record: Record, n_threads: int, rows: AnySamples, orders: Array
     ) -> tuple[float, float, int]:
         """The call of a record by up to so many threads: sum of losses, mass, and steps."""
-        record.set(X=rows.X, Y=rows.Y, weight=rows.weight, orders=orders, n_order=len(orders))
+        record.set(
+            **inputs(rows), Y=rows.Y, weight=rows.weight, orders=orders, n_order=len(orders),
+            lookup_space=self.spaces[0],
+        )  # fmt: skip
         self.barrier[0] = 0
         with free_cores(n_threads) as count:
             record.set(n_threads=count)
             team = [
-                record.copy(thread=thread, workspace=self.workspaces[thread])
+                record.copy(
+                    thread=thread,
+                    workspace=self.workspaces[thread],
+                    lookup_space=self.spaces[thread],
+                )
                 for thread in range(count if count > 1 else 0)
             ]
             if not (team and run_together([partial(self.call_record, each) for each in team])):

@@ -100,6 +100,17 @@ lowest | float* | (3,) | lowest recorded loss so far; takes it, its epoch, and h
 best | real* | (size,) | takes the parameters before the epoch of the lowest loss
 before | real* | (size,) | workspace: the parameters before the epoch
 results | float* | (n_runs, 3) | takes the last epoch's sum of losses times masses, its mass; steps
+lookups | int* | (n_samples, n_lookups) | rows of tables, see core.compact; 0: X has all inputs
+fractions | real* | (n_samples, n_fractions) | how far the first lookups are from the next row
+n_lookups | int | | columns that are looked up
+n_fractions | int | | those of them that are in bins, which come first
+columns | int* | (n_lookups, 3) | first input, number of inputs, first row of its table
+centers | float* | (n_inputs,) | what is subtracted of each input in bins
+n_table_rows | int | | rows of all tables
+number_features | int* | (n_numbers + 1,) | the inputs that X (n_samples, n_numbers) has; n_inputs
+n_numbers | int | | columns of X where there are lookups
+lookup_space | real* | | the calling thread's own, see kernels.lookup
+blocks | int* | | where weights are not 0, see kernels.blocks; not for learning; 0: anywhere
 """,
 )
 

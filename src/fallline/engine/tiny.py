@@ -8,7 +8,7 @@ from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
 from fallline.core.penalties import NO_PENALTY, Penalty
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples, Samples
 from fallline.engine.codes import ACTIVATIONS, GELU, LOSSES, SILU
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import aligned, lanes
@@ -24,7 +24,7 @@ OTHERS = (GELU, SILU)  # their slopes need z
 
 
 def unrolls(
-    network: Network, rows: Samples, optimizer: Any, penalty: Penalty, dropout: float
+    network: Network, rows: AnySamples, optimizer: Any, penalty: Penalty, dropout: float
 ) -> bool:
     """Whether full batches of these rows, by these steps, can go unrolled: see kernels.unrolled.
 
@@ -34,6 +34,7 @@ def unrolls(
     return (
         network.n_parameters <= MAX_PARAMETERS
         and len(rows) <= L
+        and isinstance(rows, Samples)
         and all(2 * n_out < L for n_out in network.sizes[1:])
         and all(code < len(ACTIVATIONS) and code not in OTHERS for code in codes)
         and loss_code(network.loss, network.dtype) < len(LOSSES)

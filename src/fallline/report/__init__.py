@@ -9,6 +9,7 @@ import numpy as np
 from fallline import __version__
 from fallline.arrays import Array
 from fallline.atomic import write_bytes
+from fallline.core.compact import Rows
 from fallline.data.columns import BinnedColumn
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
@@ -78,7 +79,7 @@ def report_html(model: TableModel, data: Prepared, command: str) -> str:
             section("Training", training(model)),
             section("Where it is wrong", errors(model, y, output, where)),
             *coverage_part(model, X, y, output, where),
-            section("Which columns matter", *columns_that_matter(model, X, y, known)),
+            section("Which columns matter", *columns_that_matter(model, np.asarray(X), y, known)),
             section("The network", network_part(model)),
             section("The table", *table_part(model)),
             section("What to know before using it", limits(model, part.name, where)),
@@ -210,7 +211,7 @@ def temperature_text(model: TableModel, y: Array, output: Array) -> str:
     return f" The logits are divided by a temperature of {t:.3g}; undivided it was {error:.3f}."
 
 
-def coverage_part(model: TableModel, X: Array, y: Array, output: Array, where: str) -> list[str]:
+def coverage_part(model: TableModel, X: Rows, y: Array, output: Array, where: str) -> list[str]:
     """How often intervals or sets hold the target; no section without them."""
     found = model.coverage_on(X, y, output)
     if found is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fallline.arrays import Array
+from fallline.core.compact import Rows, dense_parts
 from fallline.core.network import Network
 from fallline.errors import FileWriteError
 from fallline.saving.modelfile import HISTORY_LISTS, Checkpoint, Path_
@@ -118,10 +118,10 @@ class RunCheckpoint:
             Path(self.numbered(number).path).unlink(missing_ok=True)
 
 
-def fingerprint(*arrays: Array | None) -> str:
-    """A hash of the arrays' bytes."""
+def fingerprint(*arrays: Rows | None) -> str:
+    """A hash of the arrays' bytes; of compact rows, of those of their features."""
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+        for part in () if array is None else dense_parts(array):
+            digest.update(np.ascontiguousarray(part).view(np.uint8).data)
     return digest.hexdigest()

@@ -17,6 +17,7 @@ from fallline.data.reading import as_table
 from fallline.data.recognition import resolved
 from fallline.data.table import Table
 from fallline.data.targets import find_classes, guess_task, strata
+from fallline.engine import predict_proba
 from fallline.errors import ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.baselines import fit_linear
@@ -255,5 +256,5 @@ def scored(model: TableModel, data: Prepared, repeat: int, number: int, *, basel
         X_test = data.linear_X[data.test]
         scores["linear"] = network_scores(linear, data.linear_encoding, X_test, y)
     scores["trivial"] = model.trivial_scores(y)
-    predictions = model.decode(model.network.predict_proba(X)).columns()
+    predictions = model.decode(predict_proba(model.network, X)).columns()
     return Fold(repeat, number, data.test, scores, predictions)

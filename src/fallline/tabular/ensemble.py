@@ -13,9 +13,11 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.backprop import mean_loss, shares_of
+from fallline.core.compact import Rows
 from fallline.core.network import Network
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples
 from fallline.data.encoding import Encoding
+from fallline.engine import logits
 from fallline.tabular.baselines import LOSS_FOR, minimise, ridge
 
 __all__ = ["best_temperature", "choose_weights", "cooled", "linear_member", "merged"]
@@ -63,7 +65,7 @@ def merged(
 
 
 def linear_member(
-    encoding: Encoding, like: Network, X: Array, y: Array, weight: Array | None
+    encoding: Encoding, like: Network, X: Rows, y: Array, weight: Array | None
 ) -> Network:
     """The linear model of the inputs that are no bins, as a network of two silu layers.
 
@@ -72,7 +74,7 @@ def linear_member(
     n_in, k = like.sizes[0], like.sizes[-1]
     used = ~encoding.starts_at_zero
     plain = Network([int(used.sum()), k], loss=LOSS_FOR[encoding.task])
-    rows = X[:, used].astype(np.float64)
+    rows = np.asarray(X)[:, used].astype(np.float64)
     if encoding.task == "numbers":
         plain.parameters = ridge(rows, y, weight)
     else:
@@ -91,36 +93,36 @@ def linear_member(
     return made
 
 
-def choose_weights(network: Network, logits: Sequence[Array], rows: Samples) -> Array:
+def choose_weights(network: Network, outputs: Sequence[Array], rows: AnySamples) -> Array:
     """How much each kind of member counts, (n_kinds,) adding up to 1, by the loss of its logits.
 
     Greedy, with repetition: in each of 20 rounds the kind is added that lowers the loss of the
     mean most. Source: Caruana et al. 2004 (doi:10.1145/1015330.1015432).
     """
-    counts = np.zeros(len(logits))
-    total = np.zeros_like(logits[0])
+    counts = np.zeros(len(outputs))
+    total = np.zeros_like(outputs[0])
     best, kept = np.inf, counts
     for round_ in range(1, ROUNDS + 1):
-        losses = [loss_of(network, (total + each) / round_, rows) for each in logits]
+        losses = [loss_of(network, (total + each) / round_, rows) for each in outputs]
         chosen = int(np.argmin(losses))
-        counts, total = counts + np.eye(len(logits))[chosen], total + logits[chosen]
+        counts, total = counts + np.eye(len(outputs))[chosen], total + outputs[chosen]
         if losses[chosen] < best:
             best, kept = losses[chosen], counts
     weights: Array = kept / kept.sum()
     return weights
 
 
-def best_temperature(network: Network, logits: Array, rows: Samples) -> float:
+def best_temperature(network: Network, Z: Array, rows: AnySamples) -> float:
     """What to divide the logits of classes by for the lowest loss; 1 where little is gained."""
     if network.loss.task not in ("binary", "classes"):
         return 1.0
     tried = np.geomspace(COOLEST, WARMEST, 57)
-    losses = [loss_of(network, logits / t, rows) for t in tried]
-    gain = 1.0 - min(losses) / loss_of(network, logits, rows)
+    losses = [loss_of(network, Z / t, rows) for t in tried]
+    gain = 1.0 - min(losses) / loss_of(network, Z, rows)
     return float(tried[int(np.argmin(losses))]) if gain > ENOUGH else 1.0
 
 
-def cooled(network: Network, X: Array, y: Array) -> float:
+def cooled(network: Network, X: Rows, y: Array) -> float:
     """Divide the logits of classes by the temperature of the lowest loss on rows held out, and
     return it; 1 where the gain is within chance.
 
@@ -131,9 +133,9 @@ def cooled(network: Network, X: Array, y: Array) -> float:
     """
     if network.loss.task not in ("binary", "classes"):
         return 1.0
-    rows, logits = network.samples(X, y), network.logits(X)
-    temperature = best_temperature(network, logits, rows)
-    gain = loss_of(network, logits, rows) - loss_of(network, logits / temperature, rows)
+    rows, Z = network.rows(X, y), logits(network, X)
+    temperature = best_temperature(network, Z, rows)
+    gain = loss_of(network, Z, rows) - loss_of(network, Z / temperature, rows)
     if gain <= CHANCE / (2 * len(rows)):
         return 1.0
     last = network.layers[-1]
@@ -142,6 +144,6 @@ def cooled(network: Network, X: Array, y: Array) -> float:
     return temperature
 
 
-def loss_of(network: Network, logits: Array, rows: Samples) -> float:
-    """The mean loss of logits (n, n_outputs), weighed by the rows."""
-    return mean_loss(network, logits, rows.Y, shares_of(len(rows), rows.weight))
+def loss_of(network: Network, Z: Array, rows: AnySamples) -> float:
+    """The mean loss of logits Z (n, n_outputs), weighed by the rows."""
+    return mean_loss(network, Z, rows.Y, shares_of(len(rows), rows.weight))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fallline.arrays import Array
+from fallline.core.compact import Rows, dense_parts
 
 __all__ = ["Fingerprints", "row_hashes"]
 
@@ -25,7 +26,7 @@ class Fingerprints:
     hashes: NDArray[np.uint32]
 
     @staticmethod
-    def of(X: Array, y: Array) -> "Fingerprints":
+    def of(X: Rows, y: Array) -> "Fingerprints":
         """Those of encoded rows X (n, m) with their targets y (n,)."""
         return Fingerprints(np.unique(row_hashes(X, y))[:MOST])
 
@@ -34,7 +35,7 @@ class Fingerprints:
         """The largest hash that would have been kept."""
         return int(self.hashes[-1]) if len(self.hashes) == MOST else 2**32 - 1
 
-    def share_seen(self, X: Array, y: Array) -> float:
+    def share_seen(self, X: Rows, y: Array) -> float:
         """About which share of the rows X (n, m), y (n,) are among them."""
         hashes = row_hashes(X, y)
         looked_at = hashes[hashes <= self.limit]
@@ -44,8 +45,17 @@ class Fingerprints:
         return float(np.mean(self.hashes[places] == looked_at))
 
 
-def row_hashes(X: Array, y: Array) -> NDArray[np.uint32]:
+def row_hashes(X: Rows, y: Array) -> NDArray[np.uint32]:
     """(n,) a hash of each row's float64 bits, the same for the same numbers."""
+    parts, start = [], 0
+    for part in dense_parts(X):
+        parts.append(hashes_of(part, y[start : start + len(part)]))
+        start += len(part)
+    return np.concatenate(parts)
+
+
+def hashes_of(X: Array, y: Array) -> NDArray[np.uint32]:
+    """``row_hashes`` of an array."""
     total = np.zeros(len(X), dtype=np.uint64)
     with np.errstate(over="ignore"):
         for j in range(X.shape[1] + 1):

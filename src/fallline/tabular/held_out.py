@@ -3,6 +3,7 @@
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.engine import predict_proba
 from fallline.tabular.baselines import fit_linear
 from fallline.tabular.evaluation import against_trivial
 from fallline.tabular.model import Folds, Scored, TableModel
@@ -52,7 +53,7 @@ def scored_parts(model: TableModel, data: Prepared, *, baseline: bool) -> list[S
     if not parts and not named:
         named = {"training": data.train}
     for name, rows in named.items():
-        output = model.held(model.network.predict_proba(data.X[rows]))
+        output = model.held(predict_proba(model.network, data.X[rows]))
         linear = None if network is None else network.predict_proba(data.linear_X[rows])
         parts.append(Scored(name, rows, output, linear))
     return parts

@@ -21,6 +21,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.data.encoding import Encoding
 from fallline.data.targets import QUANTITIES
+from fallline.engine import predict_proba
 from fallline.errors import ParameterError
 from fallline.tabular.conformal import (
     Conformal,
@@ -94,7 +95,7 @@ def calibration_rows(model: TableModel, data: Prepared) -> tuple[Array, Array, A
 
 def output_of(model: TableModel, data: Prepared, rows: Array) -> Array:
     """The network's output on these rows, (n, n_outputs), in float64."""
-    return model.held(model.network.predict_proba(data.X[rows]).astype(np.float64))
+    return model.held(predict_proba(model.network, data.X[rows]).astype(np.float64))
 
 
 def scales(
@@ -111,11 +112,11 @@ def scales(
         if len(known) < MIN_ROWS_FOR_SCALE:
             return 1.0, None
         predicted = output_of(model, data, known)[:, 0]
-        scale = fit_scale(data.X[known], predicted, data.y[known] - predicted)
-        return scale(data.X[rows], output), scale
+        scale = fit_scale(np.asarray(data.X[known]), predicted, data.y[known] - predicted)
+        return scale(np.asarray(data.X[rows]), output), scale
     if len(rows) < MIN_ROWS_FOR_SCALE or fold.max() == fold.min():
         return 1.0, None
-    X = data.X[rows]
+    X = np.asarray(data.X[rows])
     sigma = np.empty(len(rows))
     for number in np.unique(fold):
         held, others = fold == number, fold != number

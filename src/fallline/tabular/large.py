@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Unpack
 
 from fallline.core.network import Network
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples
 from fallline.data.cells import Reading
 from fallline.data.encoding import Encoding
 from fallline.data.reading import Paths
 from fallline.limits import check_integer
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
-from fallline.tabular.preparation import with_target
+from fallline.tabular.preparation import rows_of, with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.survey import Blocks, survey
@@ -57,7 +57,7 @@ def train_large(
         rows = EncodedBlocks(blocks, data.encoding, weigh, network)
         make = partial(BlockSteps, network, rows, settings)
         X, y, _ = data.part(data.validation)
-        return Run(network, settings, make, network.samples(X, y)).whole()
+        return Run(network, settings, make, network.rows(X, y)).whole()
 
     if given["checkpoint"] is not None:
         given["checkpoint"].data = f"{blocks.n_rows} rows in {Path(blocks.source).name}"
@@ -99,12 +99,12 @@ class EncodedBlocks:
     def __len__(self) -> int:
         return len(self.blocks.readers)
 
-    def samples(self, number: int) -> Samples | None:
+    def samples(self, number: int) -> AnySamples | None:
         """The training rows of a block; None where it has none."""
         table = self.encoding.read(self.blocks.rows(number))
         if len(table) == 0:
             return None
         table, _ = with_target(table, self.encoding.target)  # less those that are marks for missing
-        X = self.encoding.transform(table, self.network.dtype)
+        X = rows_of(self.encoding, [table], self.network.dtype)
         y, _ = self.encoding.encode_target(table)
-        return self.network.samples(X, y, self.weigh(table, y))
+        return self.network.rows(X, y, self.weigh(table, y))

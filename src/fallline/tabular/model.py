@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.compact import Rows
 from fallline.core.network import Network
 from fallline.data.encoding import Encoding
 from fallline.data.frames import as_kind_of
 from fallline.data.reading import as_table
 from fallline.data.targets import QUANTITIES
+from fallline.engine import predict_proba
 from fallline.errors import ModelFileError
 from fallline.limits import check_integer
 from fallline.saving.modelfile import Model, Path_, read_model, save
@@ -28,7 +30,7 @@ from fallline.tabular.evaluation import (
 from fallline.tabular.facts import check_facts
 from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.novelty import New, count_new
-from fallline.tabular.preparation import Prepared, with_target
+from fallline.tabular.preparation import Prepared, rows_of, with_target
 from fallline.tabular.scoring import output_scores, trivial_scores
 from fallline.training.history import History
 
@@ -218,11 +220,11 @@ class TableModel:
         the range of the training targets and half its width more, unless ``extrapolate``. Raises
         TableError for a table that does not fit.
         """
-        X = self.encoding.transform(as_table(table, self.reading), self.network.dtype)
-        output = self.held(self.network.predict_proba(X), extrapolate=extrapolate)
+        X = rows_of(self.encoding, [as_table(table, self.reading)], self.network.dtype)
+        output = self.held(predict_proba(self.network, X), extrapolate=extrapolate)
         return replace(self.decode(output), given=table, **self.sure_of(X, output))
 
-    def coverage_on(self, X: Array, y: Array, output: Array) -> dict[str, Any] | None:
+    def coverage_on(self, X: Rows, y: Array, output: Array) -> dict[str, Any] | None:
         """How often intervals or sets hold the targets y (n,) of encoded rows; None without them.
 
         Plain data: ``level`` and what :mod:`fallline.tabular.conformal` counts.
@@ -245,7 +247,7 @@ class TableModel:
         kept = self.facts.get("interval")
         return None if kept is None else Conformal.from_dict(kept)
 
-    def sure_of(self, X: Array, output: Array) -> dict[str, Any]:
+    def sure_of(self, X: Rows, output: Array) -> dict[str, Any]:
         """``lower`` and ``upper``, or ``members``, of encoded rows; nothing without intervals."""
         conformal, encoding = self.conformal, self.encoding
         if conformal is None:
@@ -253,7 +255,7 @@ class TableModel:
         output = output.astype(np.float64)
         if encoding.task not in QUANTITIES:
             return {"members": conformal.sets(shares_of_classes(encoding, output))}
-        lower, upper = map(encoding.decode_numbers, conformal.interval(X, output[:, 0]))
+        lower, upper = map(encoding.decode_numbers, conformal.interval(np.asarray(X), output[:, 0]))
         if encoding.task == "counts":
             lower = np.maximum(lower, 0.0)
         return {"lower": lower, "upper": upper}
@@ -289,8 +291,8 @@ class TableModel:
             self.encoding.read(as_table(table, self.reading)), self.encoding.target
         )
         y, notes = self.encoding.encode_target(usable)
-        X = self.encoding.transform(usable, self.network.dtype)
-        output = self.held(self.network.predict_proba(X), extrapolate=extrapolate)
+        X = rows_of(self.encoding, [usable], self.network.dtype)
+        output = self.held(predict_proba(self.network, X), extrapolate=extrapolate)
         seen = 0.0 if self.seen is None else self.seen.share_seen(X, y)
         notes = [*notes, *self.notes_on(seen, len(y))]
         ends = intervals(self.encoding, y, output, check_integer("seed", seed))
@@ -336,9 +338,9 @@ class TableModel:
             notes.append(WEIGHTED)
         return notes
 
-    def scores(self, X: Array, y: Array) -> dict[str, float]:
+    def scores(self, X: Rows, y: Array) -> dict[str, float]:
         """Scores of the network on encoded rows."""
-        return output_scores(self.encoding, y, self.held(self.network.predict_proba(X)))
+        return output_scores(self.encoding, y, self.held(predict_proba(self.network, X)))
 
     def trivial_scores(self, y: Array) -> dict[str, float]:
         """Scores of always guessing the training rows' mean, or their class shares."""

@@ -7,8 +7,10 @@ from typing import Any, Unpack
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.compact import CompactRows, Rows
 from fallline.core.splits import holdout, holdout_size
 from fallline.data.binning import bins_for, with_bins
+from fallline.data.compact import compact
 from fallline.data.counters import time_column
 from fallline.data.encoding import Encoding
 from fallline.data.recognition import read_as_before, resolved
@@ -39,6 +41,7 @@ __all__ = [
     "ordered_classes",
     "prepare",
     "read_alike",
+    "rows_of",
     "with_target",
 ]
 
@@ -57,7 +60,7 @@ class Prepared:
     """
 
     encoding: Encoding
-    X: Array
+    X: Rows
     y: Array
     weight: Array | None
     train: Array
@@ -69,7 +72,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     calibration: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
-    def part(self, rows: Array) -> tuple[Array, Array, Array | None]:
+    def part(self, rows: Array) -> tuple[Rows, Array, Array | None]:
         """X, y and the weight of these rows."""
         return self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows]
 
@@ -214,7 +217,7 @@ def encode(
     if bins != 0:
         most = bins_for(len(split.train)) if bins is None else check_integer("bins", bins)
         encoding = with_bins(plain, tables[0].take(split.train), most)
-    X = transformed(encoding, tables, dtype)
+    X = rows_of(encoding, tables, dtype)
     y = np.concatenate([encoding.encode_target(table)[0] for table in tables])
     weight = row_weights(tables, encoding, y, split.train, weights, class_weight)
     return Prepared(
@@ -227,9 +230,16 @@ def encode(
         split.test,
         set_aside,
         plain,
-        X if encoding is plain else transformed(plain, tables, "float64"),
+        np.asarray(X) if encoding is plain else transformed(plain, tables, "float64"),
         tables[0].notes,
     )
+
+
+def rows_of(encoding: Encoding, tables: Sequence[Table], dtype: Any) -> Rows:
+    """The tables' rows, encoded and stacked; compactly where numbers are in bins."""
+    if not encoding.starts_at_zero.any():
+        return transformed(encoding, tables, dtype)
+    return CompactRows.joined([compact(encoding, table, np.dtype(dtype)) for table in tables])
 
 
 def transformed(encoding: Encoding, tables: Sequence[Table], dtype: Any) -> Array:

@@ -13,6 +13,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.compact import means
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.core.splits import folds
@@ -20,6 +21,7 @@ from fallline.data.encoding import Encoding
 from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
+from fallline.engine import logits
 from fallline.errors import ParameterError
 from fallline.limits import check_integer, check_number
 from fallline.saving.checkpointing import fingerprint
@@ -252,14 +254,14 @@ def ensemble_of(
     first = members[0][0]
     covered = fold_of < len(kinds)
     X, y, weight = data.part(rows[covered])
-    logits = [np.empty((len(X), first.network.sizes[-1]), first.network.dtype) for _ in kinds[0]]
+    outputs = [np.empty((len(X), first.network.sizes[-1]), first.network.dtype) for _ in kinds[0]]
     for fold, networks in enumerate(kinds):
         held = fold_of[covered] == fold
-        for out, network in zip(logits, networks, strict=True):
-            out[held] = network.logits(X[held])
-    samples = first.network.samples(X, y, weight)
-    weights = choose_weights(first.network, logits, samples)
-    mean = np.tensordot(weights.astype(first.network.dtype), np.array(logits), axes=1)
+        for out, network in zip(outputs, networks, strict=True):
+            out[held] = logits(network, X[held])
+    samples = first.network.rows(X, y, weight)
+    weights = choose_weights(first.network, outputs, samples)
+    mean = np.tensordot(weights.astype(first.network.dtype), np.array(outputs), axes=1)
     temperature = best_temperature(first.network, mean, samples)
     shares = [(net, w / len(kinds)) for nets in kinds for net, w in zip(nets, weights, strict=True)]
     used = [(net, share) for net, share in shares if share > 0]
@@ -462,7 +464,7 @@ def complete(
     if model.folds is not None:
         trained_on = np.concatenate([data.train, data.validation])
     model.seen = Fingerprints.of(data.X[trained_on], data.y[trained_on])
-    model.means = data.X[trained_on].mean(axis=0, dtype=np.float64)
+    model.means = means(data.X[trained_on])
     if checkpoint is not None and checkpoint.failure is not None:
         model.notes.append(f"no checkpoint was kept: {checkpoint.failure}")
     add_scores(model, data, baseline=options["baseline"])

@@ -14,7 +14,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples
 from fallline.engine import Watch, computes
 from fallline.training.divergence import ran_away
 from fallline.training.position import Position
@@ -30,7 +30,7 @@ class RowBlocks(Protocol):
     def __len__(self) -> int:
         """How many blocks there are."""
 
-    def samples(self, number: int) -> Samples | None:
+    def samples(self, number: int) -> AnySamples | None:
         """The rows of a block, checked and encoded; None where it has no training rows."""
 
 
@@ -53,7 +53,7 @@ class BlockSteps:
         order: list[int] = generator.permutation(len(self.blocks)).tolist()
         return order
 
-    def visited(self, epoch: int) -> Iterator[Samples]:
+    def visited(self, epoch: int) -> Iterator[AnySamples]:
         """The blocks that have training rows, in the order of an epoch."""
         blocks = (self.blocks.samples(number) for number in self.order(epoch))
         return (rows for rows in blocks if rows is not None)
@@ -85,7 +85,7 @@ class BlockSteps:
             total, n_rows = total + loss * len(rows), n_rows + len(rows)
         return total / max(n_rows, 1)
 
-    def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
+    def measure(self, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
         return measured(self.network, rows, every)
 
     def first_loss(self) -> float:

@@ -4,7 +4,7 @@ from functools import cache
 from importlib.util import find_spec
 
 from fallline.core.network import Network
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples
 from fallline.engine import obstacles, ready
 from fallline.errors import warn
 
@@ -35,7 +35,7 @@ def reference_seconds(network: Network, n_rows: int, batch_size: int, epochs: in
 def choose_engine(
     engine: str,
     network: Network,
-    rows: Samples,
+    rows: AnySamples,
     batch_size: int,
     epochs: int,
     *,

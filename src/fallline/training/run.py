@@ -17,7 +17,7 @@ from fallline.arrays import Array, ArrayLike
 from fallline.core import metrics
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at, rates_at
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples
 from fallline.core.schedules import Plateau, WarmUp
 from fallline.engine import Watch
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, warn
@@ -117,8 +117,8 @@ def train(
         "threads": threads,
     }
     settings = Settings.checked(network, options, validated=validation is not None)
-    rows = network.samples(X, y, sample_weight)
-    held_out = None if validation is None else network.samples(*check_pair(validation))
+    rows = network.rows(X, y, sample_weight)
+    held_out = None if validation is None else network.rows(*check_pair(validation))
     make = partial(steps_in_memory, network, rows, settings)
     return Run(network, settings, make, held_out).whole()
 
@@ -131,7 +131,7 @@ class Run:
         network: Network,
         settings: Settings,
         make_steps: Callable[[Position], Steps],
-        held_out: Samples | None,
+        held_out: AnySamples | None,
     ) -> None:
         self.network, self.settings, self.held_out = network, settings, held_out
         self.began = time.perf_counter()
@@ -142,7 +142,7 @@ class Run:
         self.seconds_before = self.position.history.seconds
         with ignoring_overflow():
             self.steps = make_steps(self.position)
-        self.measure: Callable[[Samples], tuple[float, Array]] = partial(measured, network)
+        self.measure: Callable[[AnySamples], tuple[float, Array]] = partial(measured, network)
 
     @property
     def history(self) -> History:
@@ -338,7 +338,7 @@ class Run:
             rate = rate.after if isinstance(rate, WarmUp) else rate.rate
         return rate if isinstance(rate, float | int) else self.last_rate()
 
-    def validate(self, held_out: Samples) -> float:
+    def validate(self, held_out: AnySamples) -> float:
         """Measure the held-out rows, by one forward pass; returns their loss."""
         loss, logits = self.measure(held_out)
         self.history.validation_loss.append(loss)

@@ -8,7 +8,7 @@ from fallline.arrays import ArrayLike
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Adam, Optimizer
 from fallline.core.penalties import Penalty, check_penalty
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples
 from fallline.core.schedules import Plateau
 from fallline.engine import obstacles
 from fallline.errors import ParameterError
@@ -176,7 +176,7 @@ class Settings:
             return n_rows
         return default_batch_size(n_rows) if self.batch_size is None else self.batch_size
 
-    def compiled(self, network: Network, rows: Samples) -> bool:
+    def compiled(self, network: Network, rows: AnySamples) -> bool:
         """Whether the compiled engine runs these rows."""
         batch_size = self.batch_size_for(len(rows))
         return choose_engine(self.engine, network, rows, batch_size, self.epochs)

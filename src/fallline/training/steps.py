@@ -7,6 +7,7 @@ position's generator, cut into batches; a full batch is not shuffled.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from fallline.core.backprop import Backprop, mean_loss, shares_of
 from fallline.core.dropout import Dropout
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples, Samples
 from fallline.engine import Watch, permutations, ready, serves, threads_allowed
 from fallline.training.position import Position
 from fallline.training.settings import Settings
@@ -41,7 +42,7 @@ class StepSetup:
     """
 
     network: Network
-    rows: Samples
+    rows: AnySamples
     optimizer: Any
     position: Position
     batch_size: int
@@ -93,7 +94,7 @@ class Steps(Protocol):
         No pass is made where it is better to look at each epoch by itself.
         """
 
-    def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
+    def measure(self, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
         """The loss of every such sample at the network's parameters, and their logits.
 
         Without the penalty; ``every`` 3 looks at the samples 0, 3, 6, ...
@@ -113,6 +114,11 @@ class ReferenceSteps:
         self.setup, self.full = setup, setup.full
         self.position, self.is_weight = setup.position, setup.network.is_weight
         self.passes: dict[int, Backprop] = {}
+
+    @cached_property
+    def rows(self) -> Samples:
+        """The rows, with their features in an array."""
+        return self.setup.rows.dense
 
     def epoch(self, *, want_loss: bool) -> float:
         if self.full:
@@ -135,14 +141,14 @@ class ReferenceSteps:
     def watched(self, count: int, watch: Watch) -> float:
         return 0.0
 
-    def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
+    def measure(self, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
         return measured(self.setup.network, rows, every)
 
     def first_loss(self) -> float:
         return first_loss(self, self.setup.rows)
 
     def loss_and_gradient(self) -> tuple[float, Array]:
-        rows = self.setup.rows
+        rows = self.rows
         all_rows = self.all_rows()
         all_rows.forward()
         loss = all_rows.loss(rows.Y)
@@ -155,7 +161,7 @@ class ReferenceSteps:
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
         """Forward, backward, update; on all rows where ``batch`` is None."""
-        rows, position = self.setup.rows, self.position
+        rows, position = self.rows, self.position
         weight = rows.weight
         if batch is None:
             Y = rows.Y
@@ -192,7 +198,7 @@ class ReferenceSteps:
 
     def all_rows(self) -> Backprop:
         """Buffers that hold all rows, loaded once."""
-        rows = self.setup.rows
+        rows = self.rows
         return self.passes.get(len(rows)) or self.new_pass(len(rows), rows.X, rows.weight)
 
     def new_pass(
@@ -205,14 +211,14 @@ class ReferenceSteps:
         return self.passes[n_rows]
 
 
-def measured(network: Network, rows: Samples, every: int = 1) -> tuple[float, Array]:
+def measured(network: Network, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
     """The loss of every such sample without the penalty, and their logits, by the reference."""
     weight = None if rows.weight is None else rows.weight[::every]
     logits, Y = network.logits(rows.X[::every]), rows.Y[::every]
     return mean_loss(network, logits, Y, shares_of(len(Y), weight)), logits
 
 
-def first_loss(steps: Steps, rows: Samples) -> float:
+def first_loss(steps: Steps, rows: AnySamples) -> float:
     """The loss of about 2,000 of these rows, evenly spread, where the network stands."""
     return steps.measure(rows, -(-len(rows) // ENOUGH_ROWS))[0]
 
@@ -260,7 +266,7 @@ class CompiledSteps:
         self.setup.position.step += steps
         return 0.0 if np.isfinite(total) else total
 
-    def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
+    def measure(self, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
         return self.loop.measure(rows, every)
 
     def first_loss(self) -> float:
@@ -295,12 +301,12 @@ class CompiledGradients(ReferenceSteps):
         self.update(gradient)
         return loss
 
-    def measure(self, rows: Samples, every: int = 1) -> tuple[float, Array]:
+    def measure(self, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
         return self.gradient.loop.measure(rows, every)
 
 
 def steps_in_memory(
-    network: Network, rows: Samples, settings: Settings, position: Position
+    network: Network, rows: AnySamples, settings: Settings, position: Position
 ) -> Steps:
     """The reference's steps, or the engine's where that serves and pays.
 

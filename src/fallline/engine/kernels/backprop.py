@@ -4,9 +4,12 @@ import numpy as np
 
 from fallline.engine.config import inlined_by_numba
 from fallline.engine.kernels.activations import activate, needs_z, times_slope
+from fallline.engine.kernels.blocks import multiply_blocks, next_layer
 from fallline.engine.kernels.dropout import drop
+from fallline.engine.kernels.lookup import add_gradient, first_layer
 from fallline.engine.kernels.losses import delta_and_loss
 from fallline.engine.kernels.matmul import dots, multiply, product, transposed_copy
+from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import at, gather_transposed, lanes, offset, put
 from fallline.engine.layout import (
     ABOVE,
@@ -90,16 +93,22 @@ def take_shares(weight, weighted, order, n, mass, workspace, plan):
 
 
 @inlined_by_numba
-def forward(theta, n, workspace, plan, learn, rate, keys, first_row):
+def forward(call, theta, order, n, workspace, plan, learn, rate, keys, first_row):
     """A of every layer, and the logits; with dropout at ``rate`` where it is to learn."""
     ONE, NO = np.int64(1), np.bool_(False)
     row, R, n_layers = at(plan, ROW), whole(n, lanes(workspace)), at(plan, N_LAYERS)
+    blocks = call.blocks
     for l in range(n_layers):
         now = layer(plan, l)
         n_in, n_out = at(now, N_IN), at(now, N_OUT)
         A, above = offset(workspace, at(now, BELOW)), offset(workspace, at(now, ABOVE))
         W = offset(theta, at(now, START))
-        multiply(W, ONE, n_out, A, row, n_in + 1, above, row, n_out, R, NO)
+        if l == 0 and is_given(call.lookups):
+            first_layer(call, order, n, R, above, plan)
+        elif is_given(call.blocks) and at(blocks, 0) > 1:
+            multiply_blocks(blocks, W, n_in, n_out, A, row, above, R)
+        else:
+            multiply(W, ONE, n_out, A, row, n_in + 1, above, row, n_out, R, NO)
         if l < n_layers - 1:
             code, S = at(now, CODE), offset(workspace, at(now, SLOPES))
             keep_slope = learn and (rate > 0 or needs_z(code))
@@ -110,10 +119,12 @@ def forward(theta, n, workspace, plan, learn, rate, keys, first_row):
                     activate(code, offset(above, k), offset(S, k), keep_slope, R)
             if learn and rate > 0:
                 drop(above, S, row, R, n_out, first_row, keys, l, rate)
+        if is_given(call.blocks):
+            blocks = next_layer(blocks)
 
 
 @inlined_by_numba
-def backward(theta, n, workspace, plan, G, add, rate):
+def backward(call, theta, order, n, workspace, plan, G, add, rate):
     """dW over db of every layer into G, from the delta of the last one."""
     ONE, NO = np.int64(1), np.bool_(False)
     L, row = lanes(workspace), at(plan, ROW)
@@ -128,7 +139,10 @@ def backward(theta, n, workspace, plan, G, add, rate):
         else:
             wide = whole(n_out, L)
             transposed_copy(D, wide, R, row, transposed, wide)
-            product(A, row, ONE, transposed, wide, n, g, n_out, n_in + 1, n_out, add)
+            if l == 0 and is_given(call.lookups):
+                add_gradient(call, order, n, transposed, plan)
+            else:
+                product(A, row, ONE, transposed, wide, n, g, n_out, n_in + 1, n_out, add)
         if l > 0:
             W, before = offset(theta, at(now, START)), layer(plan, l - 1)
             below, S = offset(workspace, at(before, DELTA)), offset(workspace, at(before, SLOPES))
@@ -153,12 +167,15 @@ def give_logits(out, first_row, n, workspace, plan):
 
 
 @inlined_by_numba
-def loss_and_gradient(theta, n, workspace, plan, G, add, want_loss, learn, rate, keys, first_row):
+def loss_and_gradient(
+    call, theta, order, n, workspace, plan, G, add, want_loss, learn, rate, keys, first_row
+):
     """The gradient of the block in the workspace, into G; returns its part of the loss.
 
+    ``order`` are its samples. Where they are looked up, that of the first layer is with the tables.
     Unless it is to ``learn``, the loss is all.
     """
-    forward(theta, n, workspace, plan, learn, rate, keys, first_row)
+    forward(call, theta, order, n, workspace, plan, learn, rate, keys, first_row)
     last = layer(plan, at(plan, N_LAYERS) - 1)
     lost = delta_and_loss(
         at(plan, LOSS),
@@ -172,5 +189,5 @@ def loss_and_gradient(theta, n, workspace, plan, G, add, want_loss, learn, rate,
         want_loss,
     )
     if learn:
-        backward(theta, n, workspace, plan, G, add, rate)
+        backward(call, theta, order, n, workspace, plan, G, add, rate)
     return lost

@@ -16,6 +16,12 @@ from fallline.engine.kernels.backprop import (
     take_targets,
 )
 from fallline.engine.kernels.barrier import wait
+from fallline.engine.kernels.lookup import (
+    clear_gradient,
+    make_tables,
+    take_numbers,
+    to_weights,
+)
 from fallline.engine.kernels.optimizers import add_part, sum_of_parts, update
 from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import at, lanes, load, offset, put, store
@@ -44,20 +50,27 @@ def gradient_of_part(call, theta, order, first_row, n, mass, G, add, resident, k
     Unless the call is to learn, there is no gradient.
     """
     workspace, plan, weighted = call.workspace, call.plan, is_given(call.weight)
-    learn, give = call.learn != 0, is_given(call.logits)
+    learn, give, looked_up = call.learn != 0, is_given(call.logits), is_given(call.lookups)
     lost, block = 0.0, at(plan, ROW)
+    if looked_up and learn:
+        clear_gradient(call, plan)
     for begin in range(0, n, block):
         rows, count = offset(order, first_row + begin), min(block, n - begin)
         if not resident:
-            take_inputs(call.X, rows, count, workspace, plan)
+            if looked_up:
+                take_numbers(call, rows, count, plan)
+            else:
+                take_inputs(call.X, rows, count, workspace, plan)
             take_targets(call.Y, rows, count, workspace, plan)
             take_shares(call.weight, weighted, rows, count, mass, workspace, plan)
         lost += loss_and_gradient(
-            theta, count, workspace, plan, G, add or begin > 0, want_loss,
+            call, theta, rows, count, workspace, plan, G, add or begin > 0, want_loss,
             learn, call.dropout, keys, first_row + begin,
         )  # fmt: skip
         if give:
             give_logits(call.logits, first_row + begin, count, workspace, plan)
+    if looked_up and learn:
+        to_weights(call, G, add)
     return lost
 
 
@@ -108,6 +121,8 @@ def train(call):
                 length = usual_length
                 if n < batch_size:
                     length = part_rows(n)
+                if is_given(call.lookups):
+                    make_tables(call, theta)
                 n_parts = 0
                 while n_parts * length < n:
                     p = n_parts

@@ -1,0 +1,92 @@
+"""An encoding's rows kept compactly (:mod:`fallline.core.compact`): no wide array is made."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fallline.arrays import Array
+from fallline.core.compact import CompactRows, FeatureMap, Lookup
+from fallline.data.columns import BinnedColumn, PairColumn, TextColumn, UsedColumn
+from fallline.data.encoding import Encoding
+from fallline.data.piecewise import places
+from fallline.data.table import Table
+from fallline.data.targets import column_numbers
+
+__all__ = ["compact"]
+
+FEW_CATEGORIES = 2  # so many are numbers as good as any
+
+
+@dataclass
+class Parts:
+    """What columns have given so far: numbers by feature, and lookups with their places."""
+
+    numbers: dict[int, Array] = field(default_factory=dict)
+    bins: list[tuple[Lookup, NDArray[np.int64], Array]] = field(default_factory=list)
+    categories: list[tuple[Lookup, NDArray[np.int64]]] = field(default_factory=list)
+
+
+def compact(encoding: Encoding, table: Table, dtype: np.dtype) -> CompactRows:
+    """The rows of ``encoding.transform(table, dtype)``, to the bit, kept compactly.
+
+    Raises TableError as that does.
+    """
+    table = encoding.readable(table)
+    parts, start = Parts(), 0
+    for column in encoding.used:
+        take(column, table, start, parts, dtype)
+        start += len(column.features)
+    lookups = [each for each, *_ in parts.bins] + [each for each, _ in parts.categories]
+    features = FeatureMap(start, tuple(parts.numbers), tuple(lookups))
+    places_of = [place for _, place, _ in parts.bins] + [place for _, place in parts.categories]
+    rows = np.empty((len(table), len(lookups)), dtype=np.int64)
+    for i, place in enumerate(places_of):
+        rows[:, i] = place + features.starts[i]
+    numbers = np.empty((len(table), len(parts.numbers)), dtype=dtype)
+    for i, values in enumerate(parts.numbers.values()):
+        numbers[:, i] = values
+    fractions = np.empty((len(table), len(parts.bins)), dtype=dtype)
+    for i, (_, _, fraction) in enumerate(parts.bins):
+        fractions[:, i] = fraction
+    return CompactRows(features, numbers, rows, fractions)
+
+
+def take(column: UsedColumn, table: Table, start: int, parts: Parts, dtype: np.dtype) -> None:
+    """Add what one column gives, whose features begin at ``start``."""
+    n_features = len(column.features)
+    if isinstance(column, BinnedColumn):
+        take_number(column, column_numbers(table, column.name), start, parts, dtype)
+    elif (
+        isinstance(column, TextColumn)
+        and not isinstance(column, PairColumn)
+        and (n_features > FEW_CATEGORIES)
+    ):
+        lookup = Lookup(start, n_features, None)
+        codes = column.feature_codes(table)
+        parts.categories.append((lookup, np.where(codes < 0, lookup.missing, codes)))
+    else:
+        wide = np.zeros((len(table), n_features), dtype=dtype)
+        column.fill(table, wide)
+        parts.numbers |= {start + i: wide[:, i] for i in range(n_features)}
+
+
+def take_number(
+    column: BinnedColumn, values: Array, start: int, parts: Parts, dtype: np.dtype
+) -> None:
+    """Add the features of numbers (n,), NaN where one is missing."""
+    missing, known = np.isnan(values), column.known(values)
+    parts.numbers[start] = np.where(missing, 0.0, column.scaled(known).astype(dtype))
+    if column.levels:
+        levels = np.array(column.levels)
+        lookup = Lookup(start + 1, len(levels), None)
+        at = np.minimum(np.searchsorted(levels, known), len(levels) - 1)
+        found = (levels[at] == known) & ~missing
+        parts.categories.append((lookup, np.where(found, at, lookup.missing)))
+    if column.edges:
+        lookup = Lookup(start + column.starts_at_zero.start, len(column.centers), column.centers)
+        place, fraction = places(known, np.array(column.edges))
+        place[missing] = lookup.missing
+        parts.bins.append((lookup, place, np.where(missing, 0.0, fraction)))
+    if column.has_missing:
+        parts.numbers[start + len(column.features) - 1] = missing

@@ -1,0 +1,33 @@
+"""Z of a layer whose weights are blocks along a diagonal, as those of an ensemble's network are.
+
+``blocks`` lists for each layer the number of its blocks, then of each block its first input,
+number of inputs, first output and number of outputs; outside of them the weights are 0. One block
+is a layer like any other.
+"""
+
+from fallline.engine.config import inlined_by_numba, kernel
+from fallline.engine.kernels.matmul import product
+from fallline.engine.kernels.vectors import at, lanes, load, offset, store
+
+
+@inlined_by_numba
+def next_layer(blocks):
+    """What stands in ``blocks`` for the layer above."""
+    return offset(blocks, 1 + 4 * at(blocks, 0))
+
+
+@kernel
+def multiply_blocks(blocks, W, n_in, n_out, A, row, above, R):
+    """Z (n_out, row) of ``R`` samples into ``above``, from A (n_in, row)."""
+    L = lanes(A)
+    for number in range(at(blocks, 0)):
+        block = offset(blocks, 1 + 4 * number)
+        i, m, j, n = at(block, 0), at(block, 1), at(block, 2), at(block, 3)
+        product(
+            offset(W, i * n_out + j), 1, n_out, offset(A, i * row), row, m,
+            offset(above, j * row), row, n, R, False,
+        )  # fmt: skip
+    b = offset(W, n_in * n_out)
+    for k in range(n_out):
+        for r in range(0, R, L):
+            store(above, k * row + r, load(above, k * row + r) + at(b, k))
