@@ -1,7 +1,7 @@
 // What the engine's functions are given: records of 8-byte fields, in this order, and the numbers
 // of its functions. Made by fallline.engine.build from engine/records.py and engine/codes.py.
 
-export const SOURCES = 66074273925365878n; // of the kernels
+export const SOURCES = 8580392874111534n; // of the kernels
 
 export const ACTIVATIONS = [
   "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus",
@@ -32,7 +32,10 @@ export const RECORDS = {
     "l1: float", "penalty_per_mass: int", "learn: int", "dropout: float", "keys: int*",
     "n_keys: int", "n_hidden: int", "logits: real*", "workspace: real*", "plan: int*",
     "n_runs: int", "every: int", "first_epoch: int", "recorded: float*", "limit: float",
-    "lowest: float*", "best: real*", "before: real*", "results: float*",
+    "lowest: float*", "best: real*", "before: real*", "results: float*", "lookups: int*",
+    "fractions: real*", "n_lookups: int", "n_fractions: int", "columns: int*", "centers: float*",
+    "n_table_rows: int", "number_features: int*", "n_numbers: int", "lookup_space: real*",
+    "blocks: int*",
   ],
   lay_out: [
     "sizes: int*", "codes: int*", "n_layers: int", "loss: int", "samples: int", "plan: int*",
