@@ -60,7 +60,7 @@ def test_the_linear_member_is_linear(target: str) -> None:
     like = fl.Network([data.X.shape[1], 5, 5, k], hidden="silu", loss=losses[target])
     net = linear_member(data.encoding, like, data.X, data.y, None)
     used = ~data.encoding.starts_at_zero
-    A = np.hstack([data.X[:, used], np.ones((len(data.X), 1))])
+    A = np.hstack([np.asarray(data.X)[:, used], np.ones((len(data.X), 1))])
     logits = net.logits(data.X)
     residual = logits - A @ np.linalg.lstsq(A, logits, rcond=None)[0]
     np.testing.assert_allclose(residual, 0.0, atol=1e-9)
