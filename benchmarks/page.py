@@ -13,13 +13,13 @@ from typing import Any
 from fallline.playground import write_page
 
 ROUNDS = 15
-# Run before the page's script: notes when the first frame is on the page.
+# Run before the page's script: notes when the first frame has been painted.
 FIRST = """
     const look = setInterval(() => {
         const epoch = document.getElementById("figure-epoch");
         if (!epoch || !epoch.textContent) return;
         clearInterval(look);
-        requestAnimationFrame(() => { window.firstFrame = performance.now(); });
+        requestAnimationFrame(() => setTimeout(() => { window.firstFrame = performance.now(); }));
     }, 1);
 """
 RUNS = """async ([setup, type, rounds]) => {

@@ -71,7 +71,7 @@ export function dataView() {
     }
   });
 
-  return h("details", { class: "card", open: roomy(), id: "data-card" },
+  return h("details", { class: "card", open: roomy, id: "data-card" },
     h("summary", {}, h("h2", { id: "data-title" }, T.data.title)),
     field(T.data.set, kind, help("data", T.data.set)), target, n.box, noise.box, test.box, seed.box, inputsBox, drawing, size, notes,
     rowsView(),
