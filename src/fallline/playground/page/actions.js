@@ -144,7 +144,7 @@ export async function takeTable(name, body) {
     return;
   }
   await change({
-    data: { kind: "table", target: "", view: [0, 1], targets: [] },
+    data: { kind: "table", target: "", view: [0, 1], rows: [] },
     network: usualNetwork("table"), training: usualTraining("table"),
   });
 }

@@ -80,12 +80,11 @@ window.addEventListener("hashchange", () => {
 
 let usual = null;  // the setup that the worker began with
 
-/** An address's setup, with the usual value of what it lacks; the worker checks what is in it. */
+/** An address's setup, with the usual value of what it lacks; the worker checks it, and reads older names. */
 function filled(setup) {
   const parts = Object.keys(usual);
   if (!setup || !parts.every((part) => setup[part] && typeof setup[part] === "object")) return null;
-  return Object.fromEntries(parts.map((part) => [part, Object.fromEntries(
-    Object.keys(usual[part]).map((name) => [name, setup[part][name] ?? usual[part][name]]))]));
+  return Object.fromEntries(parts.map((part) => [part, { ...usual[part], ...setup[part] }]));
 }
 
 async function begin(found, otherwise = null) {
@@ -99,7 +98,7 @@ async function begin(found, otherwise = null) {
   if (!setup) return;
   state.setup = setup;
   try {
-    await ask({ type: "setup", setup });
+    state.setup = (await ask({ type: "setup", setup })).setup;  // as this version names it
     if (found && found.restore) send({ type: "restore", ...found.restore });
     if (found && found.view) {
       show(found.view);

@@ -67,6 +67,9 @@ export function exact(x) {
 /** A whole number with a comma after each thousand (toLocaleString loads its tables for 30 ms first). */
 export const whole = (n) => String(Math.floor(n)).replace(/\B(?=(\d{3})+$)/g, ",");
 
+/** An input's name as mathematics writes it: a product has a dot. */
+export const written = (name) => (name === "x1 x2" ? "x1·x2" : name);
+
 /** A canvas as large as its place on the page, in device pixels; gives its 2D context and size. */
 export function fitted(canvas, height) {
   const scale = Math.min(window.devicePixelRatio || 1, 3);

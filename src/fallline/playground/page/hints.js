@@ -48,7 +48,7 @@ export function usualNetwork(kind) {
 
 /** The data settings with which a set is shown first; ``before`` are those that it follows. */
 export function usualData(kind, before) {
-  const data = { kind, view: VIEWS[kind] || [0, 1], inputs: ["x1", "x2"], targets: [] };
+  const data = { kind, view: VIEWS[kind] || [0, 1], inputs: ["x1", "x2"], rows: [] };
   if (kind === "drawn" && before.points.length < 2) data.points = FIRST_POINTS;
   if (LOGIC.includes(kind)) data.noise = 0;
   else if (LOGIC.includes(before.kind)) data.noise = 0.1;

@@ -84,7 +84,7 @@ export const TASKS = [
     setup: { data: { kind: "xor" }, network: { hidden: [2], activations: ["tanh"], seed: 4 } },
     question: "With two hidden neurons XOR can be learned, but not from every start. Find a start from which all four rows come out right, with a loss below 0.05.",
     check: ({ setup, frame, problem }) => {
-      if (setup.data.kind !== "xor" || setup.data.noise > 0 || setup.data.targets.length) return "Stay with XOR without noise.";
+      if (setup.data.kind !== "xor" || setup.data.noise > 0 || setup.data.rows.length) return "Stay with XOR without noise.";
       if (!same(setup.network.hidden, [2]) || !same(problem.features, ["x1", "x2"])) return "Stay with two hidden neurons and the inputs x1 and x2.";
       if (frame.score[0] < 1) return `${percent(frame.score[0])} of the rows are right; all of them should be.`;
       return frame.loss[0] < 0.05 ? null : "All rows are right, but the loss is still above 0.05: train longer.";
@@ -215,7 +215,7 @@ export const TASKS = [
     setup: { data: truth_table, network: { hidden: [], activations: [], init: "zeros", seed: 0 } },
     question: "One neuron, all weights 0, and no training: set three weights and the bias by hand so that all eight rows come out right.",
     check: ({ setup, frame, problem }) => {
-      if (setup.data.kind !== "truth_table" || setup.network.hidden.length || setup.data.targets.length) return "Stay with the truth table and one neuron.";
+      if (setup.data.kind !== "truth_table" || setup.network.hidden.length || setup.data.rows.length) return "Stay with the truth table and one neuron.";
       if (frame.step > 0) return "The network has been trained. Reset, and set the weights by hand.";
       const wrong = ["train", "test"].reduce((sum, part) => sum + problem.rows[part].filter((row, i) => !isRight(problem, frame.outputs[part][i], row[row.length - 1])).length, 0);
       return wrong ? `${wrong} of the eight rows ${wrong === 1 ? "is" : "are"} still wrong.` : null;

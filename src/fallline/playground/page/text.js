@@ -54,7 +54,10 @@ export const T = {
   rows: {
     title: "Rows and predictions", row: "row", target: "target", predicted: "predicted", trained: "training rows", held: "test rows",
     some: (k, n) => `The first ${k} of ${n} rows.`,
-    flip: (i) => `Target of row ${i}: change it`, flipHint: "Click a target to change it.", asMade: "Targets as at first",
+    flip: (part, i) => `target of ${part} ${i}, click to change it`, asMade: "Original rows",
+    show: "show this row in the network", parts: { train: "training row", test: "test row" }, cell: (name, part, i) => `${name} of ${part} ${i}`,
+    hint: "Type an input, or click a target.", add: "Add a row", remove: (i) => `Remove row ${i}`,
+    noNumber: (name, text) => `${name} must be a number from −100 to 100, not “${text}”.`,
     wrong: "wrong",
   },
   digit: {
@@ -181,7 +184,7 @@ export const T = {
     names: {
       optimizer: "optimiser", learning_rate: "learning rate", momentum: "momentum", schedule: "schedule", batch_size: "batch size", l2: "L2", l1: "L1",
       dropout: "dropout", epochs: "epochs", gradient: "gradient", loss: "loss", hidden: "hidden layers", activations: "activations", init: "initial weights", seed: "seed",
-      kind: "data", n: "points", view: "features shown", noise: "noise", test: "test share", inputs: "inputs", targets: "targets", points: "points drawn", target: "column to predict",
+      kind: "data", n: "points", view: "features shown", noise: "noise", test: "test share", inputs: "inputs", rows: "rows", points: "points drawn", target: "column to predict",
     },
   },
   formulas: {
