@@ -184,6 +184,24 @@ def test_an_address_of_an_earlier_version_keeps_its_targets(compute: Computing) 
 # ---- whole runs
 
 
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        ("truth_table", 1.0), ("and", 1.0), ("or", 1.0), ("xor", 1.0), ("circles", 0.95),
+        ("moons", 0.9), ("spirals", 0.95), ("gaussians", 1.0), ("iris", 0.91), ("digits", 0.95),
+        ("plane", 0.95), ("bump", 0.92),
+    ],
+)  # fmt: skip
+def test_each_optimiser_learns_each_data_set_at_its_usual_rate(
+    compute: Computing, kind: str, least: float
+) -> None:
+    # the scores of the test rows, of all rows where there are none
+    seeds = [0] if kind == "digits" else [0, 1]
+    for optimizer in ("gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw"):
+        scores = compute("usual", kind=kind, optimizer=optimizer, seeds=seeds)
+        assert min(scores) >= least, (kind, optimizer, scores)
+
+
 def runs() -> list[Run]:
     """Everything once, the other choices going round."""
     made = [Run({"kind": kind, "n": 60}, epochs=1_000, batch_size=0) for kind in MADE[:-1]]
