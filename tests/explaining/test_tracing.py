@@ -137,7 +137,7 @@ def test_the_rule_of_delta_is_that_of_the_numbers() -> None:
                 names |= {f"A{n}": layer.A, f"Z{n}": layer.Z, f"W{n}": layer.W}
                 names |= {f"delta{n}": layer.delta}
             for layer in trace.layers:
-                found = eval(trace.delta_rule(layer), {}, names)  # noqa: S307
+                found = eval(trace.delta_rule(layer), {}, names)
                 np.testing.assert_allclose(found, layer.delta, rtol=1e-12, atol=1e-15)
 
 
