@@ -113,7 +113,7 @@ def test_the_most_layers_are_told_by_the_button(page) -> None:
         page.click("#add-layer")
         page.wait_for_selector(f"[data-neuron='{layer + 1}-0']")
     assert page.is_disabled("#add-layer")
-    assert "Six" in page.get_attribute("#add-layer", "title")
+    assert "at most six" in page.get_attribute("#add-layer", "title")
 
 
 def test_weights_that_start_at_zero_stay_alike(page) -> None:
@@ -158,13 +158,13 @@ def test_a_number_is_kept_and_lights_up_what_it_comes_from(page) -> None:
     kept = page.inner_text("#formula")
     page.locator("""[data-cell='["delta",0,3,1]']""").hover()
     assert page.inner_text("#formula") == kept
-    assert "Kept" in kept
+    assert "Pinned" in kept
     wait(page, "document.querySelector('[data-neuron=\"1-0\"]').classList.contains('lit')")
     assert page.locator("[data-neuron='1-1'].lit").count() == 0
     assert page.locator(".net path.lit").count() == 1
     wait(page, "document.getElementById('row').value === '1'")
     page.keyboard.press("Escape")
-    wait(page, "!document.getElementById('formula').textContent.includes('Kept')")
+    wait(page, "!document.getElementById('formula').textContent.includes('Pinned')")
 
 
 def test_the_small_network_lights_up_with_the_stage(page) -> None:
@@ -316,7 +316,7 @@ def test_a_run_is_held_beside_the_next(page) -> None:
 def test_the_right_gradient_beside_the_published_one(page) -> None:
     page.click("#tab-compare")
     page.click("#compare-slips")
-    wait(page, "document.getElementById('compare-now').textContent.includes('the right one')")
+    wait(page, "document.getElementById('compare-now').textContent.includes('the correct one')")
     wait_epoch(page, "=== 20000")
     wait(page, "!playing()")
     losses = [
