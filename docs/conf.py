@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+
 import fallline
 from fallline.playground import write_page
 
@@ -22,6 +24,8 @@ html_show_sourcelink = True
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+# [a task](play:task=by-hand) is a link to the playground, wherever the page lies
+myst_url_schemes = {"http": None, "https": None, "mailto": None, "play": None}
 nb_execution_mode = "cache"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
@@ -68,6 +72,15 @@ def escaped(lines: list[str]) -> list[str]:
     return made
 
 
+def link_playground(app: Any, doctree: Any, docname: str) -> None:
+    """Links of the scheme play: lead to the playground beside the pages."""
+    for link in doctree.findall(nodes.reference):
+        scheme, _, address = link.get("refuri", "").partition(":")
+        if scheme == "play":
+            up = "../" * docname.count("/")
+            link["refuri"] = f"{up}play.html{'#' if address else ''}{address}"
+
+
 def put_playground(app: Any, error: Exception | None) -> None:
     """The playground itself, beside the pages."""
     if error is None and app.builder.format == "html":
@@ -76,5 +89,6 @@ def put_playground(app: Any, error: Exception | None) -> None:
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-resolved", link_playground)
     app.connect("build-finished", put_playground)
     app.connect("autodoc-process-docstring", as_list)

@@ -66,10 +66,11 @@ def test_demo_json(cli, seed: int, published: bool) -> None:
     assert data["seconds"] > 0
 
 
-def test_demo_as_published_says_why_in_two_lines(cli) -> None:
-    last = cli("demo", "--as-published", "--epochs", 2000).stdout.strip().split("\n")[-2:]
+def test_demo_as_published_says_why(cli) -> None:
+    last = cli("demo", "--as-published", "--epochs", 2000).stdout.strip().split("\n")[-3:]
     assert "78 times higher" in last[0]
-    assert "6 slices, not 5" in last[1]
+    assert "by 6 instead of 5" in last[2]
+    assert max(map(len, last)) <= 80
 
 
 def test_demo_options_reach_the_training(cli) -> None:
@@ -121,6 +122,7 @@ def test_help_shows_defaults_and_what_is_required(cli) -> None:
     assert "TABLE... CSV, TSV, JSON lines, Parquet or Excel" in words
     commands = cli("--help").stdout.split("Commands:\n")[1].splitlines()
     assert [line.split()[0] for line in commands[:3]] == ["demo", "train", "cv"]
+    assert not [line for line in commands if line.endswith("...")]  # at 80 columns
 
 
 # ---- trace, check, info

@@ -120,7 +120,25 @@ def test_plain_data_and_text(trace: fl.Trace) -> None:
     for part in ("FORWARD  layer 1", "BACKWARD  layer 2", "UPDATE  layer 1", "dW1 of row 0"):
         assert part in text
     assert "0.517591" in text
+    assert "delta2 = A2 - Y\n" in text
+    assert "delta1 = (delta2 @ W2.T) * A1 * (1 - A1)\n" in text
     assert max(len(line) for line in text.split("\n")) <= 80
+
+
+def test_the_rule_of_delta_is_that_of_the_numbers() -> None:
+    # each written rule, evaluated with the trace's own numbers, gives the trace's delta
+    for hidden in ("sigmoid", "tanh", "relu", "identity"):
+        for loss in ("binary_cross_entropy", "squared_error"):
+            net = fl.Network([3, 3, 1], hidden=hidden, loss=loss, seed=1)
+            trace = fl.trace(net, X, Y)
+            names = {"Y": trace.Y}
+            for layer in trace.layers:
+                n = layer.layer
+                names |= {f"A{n}": layer.A, f"Z{n}": layer.Z, f"W{n}": layer.W}
+                names |= {f"delta{n}": layer.delta}
+            for layer in trace.layers:
+                found = eval(trace.delta_rule(layer), {}, names)
+                np.testing.assert_allclose(found, layer.delta, rtol=1e-12, atol=1e-15)
 
 
 def test_l1_is_named_in_the_loss_and_felt_in_the_update(net: Network) -> None:

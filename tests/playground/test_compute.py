@@ -153,15 +153,53 @@ def test_inputs_are_functions_of_the_points(compute: Computing) -> None:
             compute("run", setup={"data": {"inputs": wrong}})
 
 
-def test_targets_are_edited(compute: Computing) -> None:
+def test_rows_are_edited(compute: Computing) -> None:
+    rows = [[0, 1, 0, 0.5, 1], [1, 0, 1, 1, 0], [0, -2, 1, 0, 0]]
+    setup = {"data": {"kind": "truth_table", "rows": rows}, "training": {"epochs": 1}}
+    found = compute("run", setup=setup)["problem"]
+    assert found["X"] == [[1, 0, 0.5], [-2, 1, 0]]
+    assert (found["y"], found["X_test"], found["y_test"]) == ([1, 0], [[0, 1, 1]], [0])
+    logic = {"kind": "xor", "noise": 0, "rows": [[0, 1, 1, 1], [0, 2, 1, 0]], "inputs": ["x1 x2"]}
+    assert compute("run", setup=setup | {"data": logic})["problem"]["X"] == [[1], [2]]
+    for wrong in (
+        [[0, 1, 0, 1]],
+        [[0, 1, 0, 1, 2]],
+        [[2, 1, 0, 1, 1]],
+        [[1, 1, 0, 1, 1]],
+        [[0, 101, 0, 1, 1]],
+    ):
+        with pytest.raises(PageError, match=r"data\.rows"):
+            compute("run", setup={"data": {"rows": wrong}})
+
+
+def test_an_address_of_an_earlier_version_keeps_its_targets(compute: Computing) -> None:
     data = {"kind": "truth_table", "targets": [0, 1, 1, 0, 0, 1, 0, 1]}
     found = compute("run", setup={"data": data, "training": {"epochs": 1}})["problem"]
     assert found["y"] + found["y_test"] == data["targets"]
-    with pytest.raises(PageError, match="8 zeros and ones"):
+    assert compute("run", setup={"data": data | {"targets": []}})["problem"]["y"] == [1, 0, 0, 0, 0]
+    with pytest.raises(PageError, match="zeros and ones"):
         compute("run", setup={"data": {"targets": [1]}})
 
 
 # ---- whole runs
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        ("truth_table", 1.0), ("and", 1.0), ("or", 1.0), ("xor", 1.0), ("circles", 0.95),
+        ("moons", 0.9), ("spirals", 0.95), ("gaussians", 1.0), ("iris", 0.91), ("digits", 0.95),
+        ("plane", 0.95), ("bump", 0.92),
+    ],
+)  # fmt: skip
+def test_each_optimiser_learns_each_data_set_at_its_usual_rate(
+    compute: Computing, kind: str, least: float
+) -> None:
+    # the scores of the test rows, of all rows where there are none
+    seeds = [0] if kind == "digits" else [0, 1]
+    for optimizer in ("gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw"):
+        scores = compute("usual", kind=kind, optimizer=optimizer, seeds=seeds)
+        assert min(scores) >= least, (kind, optimizer, scores)
 
 
 def runs() -> list[Run]:

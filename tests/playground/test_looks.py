@@ -113,7 +113,7 @@ def test_the_most_layers_are_told_by_the_button(page) -> None:
         page.click("#add-layer")
         page.wait_for_selector(f"[data-neuron='{layer + 1}-0']")
     assert page.is_disabled("#add-layer")
-    assert "Six" in page.get_attribute("#add-layer", "title")
+    assert "at most six" in page.get_attribute("#add-layer", "title")
 
 
 def test_weights_that_start_at_zero_stay_alike(page) -> None:
@@ -158,13 +158,13 @@ def test_a_number_is_kept_and_lights_up_what_it_comes_from(page) -> None:
     kept = page.inner_text("#formula")
     page.locator("""[data-cell='["delta",0,3,1]']""").hover()
     assert page.inner_text("#formula") == kept
-    assert "Kept" in kept
+    assert "Pinned" in kept
     wait(page, "document.querySelector('[data-neuron=\"1-0\"]').classList.contains('lit')")
     assert page.locator("[data-neuron='1-1'].lit").count() == 0
     assert page.locator(".net path.lit").count() == 1
     wait(page, "document.getElementById('row').value === '1'")
     page.keyboard.press("Escape")
-    wait(page, "!document.getElementById('formula').textContent.includes('Kept')")
+    wait(page, "!document.getElementById('formula').textContent.includes('Pinned')")
 
 
 def test_the_small_network_lights_up_with_the_stage(page) -> None:
@@ -203,7 +203,39 @@ def test_a_target_of_the_truth_table_is_changed(page) -> None:
     assert [round(number(text)) for text in shown] == [1, 0, 0, 1, 0]
     page.click("#as-made")
     wait(page, "document.querySelectorAll('#predictions .flip')[3].textContent === '0'")
-    wait_epoch(page, "=== 0")
+    wait(page, "document.querySelectorAll('#predictions tr.misses').length === 0")  # trained again
+
+
+def test_the_rows_of_a_truth_table_are_edited(page) -> None:
+    page.focus("#cell-0-1")
+    page.keyboard.type("0,5")
+    page.keyboard.press(
+        "Tab"
+    )  # on to the next input, which stays in hand while the rows are renewed
+    wait(
+        page, "document.querySelectorAll('.neuron.input .number-under')[1].textContent === '0.500'"
+    )
+    assert page.evaluate("document.activeElement.id") == "cell-0-2"
+    page.keyboard.type("many")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#notice:not([hidden])")
+    assert "must be a number from −100 to 100, not “many”" in page.inner_text("#notice")
+    assert page.input_value("#cell-0-2") == "1"
+    page.click("#add-row")
+    page.wait_for_selector("#cell-8-0")
+    assert page.locator("#predictions [data-part=train] tr").count() == 6
+    page.locator("#predictions [data-part=train] tr >> nth=5").locator("th button").click()
+    wait(page, "document.getElementById('remove-row').textContent === 'Remove row 5'")
+    page.click("#flip-5")
+    wait(page, "document.getElementById('flip-5').textContent === '1'")
+    whole_run(page)
+    shown = page.locator("#predictions [data-part=train] .predicted").all_inner_texts()
+    assert len(shown) == 6
+    page.click("#remove-row")
+    page.wait_for_selector("#cell-8-0", state="detached")
+    assert page.input_value("#cell-0-1") == "0.5"
+    page.click("#as-made")
+    wait(page, "document.getElementById('cell-0-1').value === '0'")
 
 
 def test_a_wrong_row_is_marked_and_no_other(page) -> None:
@@ -284,7 +316,7 @@ def test_a_run_is_held_beside_the_next(page) -> None:
 def test_the_right_gradient_beside_the_published_one(page) -> None:
     page.click("#tab-compare")
     page.click("#compare-slips")
-    wait(page, "document.getElementById('compare-now').textContent.includes('the right one')")
+    wait(page, "document.getElementById('compare-now').textContent.includes('the correct one')")
     wait_epoch(page, "=== 20000")
     wait(page, "!playing()")
     losses = [

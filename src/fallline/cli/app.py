@@ -87,7 +87,7 @@ def demo(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Learn the truth table "first AND last", as the notebook did.
+    """Learn the truth table "first AND last", as in the notebook.
 
     Example: fallline demo --seed 7 --as-published
     """
@@ -125,7 +125,7 @@ def train(
     reading: ReadingOptions,
     display: Display,
 ) -> None:
-    """Train a network on a table and write it to a model file.
+    """Train a network on a table and write a model file.
 
     Example: fallline train housing.csv --target median_house_value -o housing.safetensors
     """
@@ -162,7 +162,7 @@ def cv(
     reading: ReadingOptions,
     display: Display,
 ) -> None:
-    """Cross-validate: predict every row by a network that never saw it.
+    """Cross-validate: score each row with a network not trained on it.
 
     Example: fallline cv titanic.csv --target Survived --folds 10 -o predicted.csv
     """
@@ -206,7 +206,7 @@ def sweep(
     reading: ReadingOptions,
     display: Display,
 ) -> None:
-    """Train many small networks: every combination of settings, every seed.
+    """Train many small networks: every combination of settings.
 
     Example: fallline sweep titanic.csv --target Survived --grid "hidden=4|16 l2=0.0001..0.1:log4"
     """
@@ -301,7 +301,7 @@ def look(
     reading: ReadingOptions,
     json: Json = False,
 ) -> None:
-    """Show what would be made of each column of a table, without training.
+    """Show how each column of a table would be read and encoded.
 
     Example: fallline look housing.csv --target median_house_value
     """
@@ -328,7 +328,7 @@ def trace(
     columns: RowColumns,
     json: Json = False,
 ) -> None:
-    """Show one update with every number: forward, loss, backward, per-sample gradients, step.
+    """Show one update with every number: forward, backward, step.
 
     With --model, one row's way through the trained network: what each neuron sums up.
 
@@ -372,7 +372,7 @@ def check(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check backpropagation against numeric derivatives, parameter by parameter.
+    """Check backpropagation against numeric derivatives.
 
     Example: fallline check --as-published
     """
@@ -409,7 +409,7 @@ def play(
     browser: Annotated[bool, Option("--browser/--no-browser", help="Open the page.")] = True,
     reading: ReadingOptions,
 ) -> None:
-    """Open the playground: a page on which a network descends, with every number.
+    """Open the playground: train a network in the browser.
 
     Example: fallline play housing.csv --target median_house_value
     """
@@ -438,7 +438,7 @@ def page(
     display: Display,
     reading: ReadingOptions,
 ) -> None:
-    """Write the playground as one HTML file that works in any browser, offline too.
+    """Write the playground as one HTML file that works offline.
 
     Example: fallline page housing.csv --target median_house_value -o housing.html
     """
@@ -477,7 +477,7 @@ def export(
     force: Force = False,
     display: Display,
 ) -> None:
-    """Write a model as Python, C, JavaScript, SQL, ONNX or plain data, and prove that it agrees.
+    """Write a model as Python, C, JavaScript, SQL, ONNX or JSON.
 
     Example: fallline export housing.safetensors housing.py
     """
@@ -527,7 +527,7 @@ def explain(
     quiet: Annotated[bool, Option("--quiet", "-q", help="Without the notes.")] = False,
     json: Json = False,
 ) -> None:
-    """Show why a model predicts what it does: what each column adds, row by row or in general.
+    """Show why a model predicts what it does, column by column.
 
     Example: fallline explain housing.safetensors housing.csv --row 3
     """
@@ -550,7 +550,7 @@ def explain(
 
 @app.declare
 def info(model: ModelPath, json: Json = False) -> None:
-    """Show what a model file holds.
+    """Show what is in a model file.
 
     Example: fallline info housing.safetensors
     """

@@ -30,7 +30,7 @@ def loss_curve(history: History) -> str:
     figure.color_mode = "names"
     figure.with_colors = False
     figure.origin = False
-    figure.x_label, figure.y_label = "epoch", "loss"
+    figure.x_label, figure.y_label = "epoch", "loss, logarithmic"
     figure.set_x_limits(0, max(history.epochs_done, 1))
     figure.set_y_limits(*ends([log for pairs in points.values() for _, log in pairs]))
     figure.y_ticks_fkt = lambda low, high: f"{10.0**low:9.3g}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from fallline.arrays import Array, ArrayLike
 from fallline.core.backprop import Backprop, by_layer, own_losses, per_sample_gradients
+from fallline.core.losses import LOSSES, error
 from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent, Optimizer, init_state, rate_at
 from fallline.core.penalties import Penalty, check_penalty
@@ -26,7 +27,7 @@ class LayerTrace:
     ``dW_per_sample`` (n, n_in, n_out), ``db_per_sample`` (n, n_out); ``dW``, ``db`` their mean;
     ``step_W``, ``step_b`` what the optimiser adds; ``new_W``, ``new_b`` the result.
     ``delta`` is dLoss_i/dZ of each row's own loss, so the per-sample gradient of row i is
-    A_prev[i] outer delta[i].
+    outer(A_prev[i], delta[i]).
     """
 
     layer: int
@@ -73,8 +74,8 @@ class Trace:
     [ 2.000000 ]
     mean = 1.25
     <BLANKLINE>
-    BACKWARD  layer 1: dW1 of a row = X of the row, outer delta1 of the row
-    delta1 = dLoss/dZ1
+    BACKWARD  layer 1: delta1 = dLoss/dZ1, dW1 of row i = outer(X[i], delta1[i])
+    delta1 = A1 - Y
     [ 1.000000 ]
     [ 2.000000 ]
     dW1 of row 0   dW1 of row 1
@@ -119,12 +120,20 @@ class Trace:
                 self._rows(),
                 *(forward_text(layer) for layer in self.layers),
                 self._losses(),
-                *(backward_text(layer) for layer in reversed(self.layers)),
+                *(backward_text(layer, self.delta_rule(layer)) for layer in reversed(self.layers)),
                 f"UPDATE  new = old + step, by\n{self.optimizer}",
                 *(update_text(layer) for layer in self.layers),
                 f"loss before {self.loss:.6g}, after {self.new_loss:.6g}",
             ]
         )
+
+    def delta_rule(self, layer: LayerTrace) -> str:
+        """Where a layer's delta comes from, as Python would write it."""
+        n = layer.layer
+        if n < len(self.layers):
+            return f"(delta{n + 1} @ W{n + 1}.T) * {slope_rule(layer.activation, n)}"
+        loss = LOSSES.get(self.loss_name)
+        return f"A{n} - Y" if loss is not None and loss.delta is error else f"dLoss/dZ{n}"
 
     def _rows(self) -> str:
         blocks = [("X", matrix(self.X)), ("Y", matrix(self.Y))]
@@ -152,7 +161,20 @@ def forward_text(layer: LayerTrace) -> str:
     return f"{head}\n{side_by_side(blocks)}"
 
 
-def backward_text(layer: LayerTrace) -> str:
+SLOPES = {
+    "sigmoid": "A{n} * (1 - A{n})",
+    "tanh": "(1 - A{n}**2)",
+    "relu": "(Z{n} > 0)",
+    "identity": "1",
+}
+
+
+def slope_rule(activation: str, n: int) -> str:
+    """The derivative of a layer's activation, in terms of its A or Z."""
+    return SLOPES.get(activation, activation + "'(Z{n})").format(n=n)
+
+
+def backward_text(layer: LayerTrace, delta: str) -> str:
     n = layer.layer
     source = "X" if n == 1 else f"A{n - 1}"
     samples = [
@@ -162,8 +184,9 @@ def backward_text(layer: LayerTrace) -> str:
     more = f"\n... and {left_out} rows more" if left_out > 0 else ""
     means = [(f"mean dW{n}", matrix(layer.dW)), (f"mean db{n}", matrix(layer.db))]
     return (
-        f"BACKWARD  layer {n}: dW{n} of a row = {source} of the row, outer delta{n} of the row\n"
-        f"{side_by_side([(f'delta{n} = dLoss/dZ{n}', matrix(layer.delta))])}\n"
+        f"BACKWARD  layer {n}: delta{n} = dLoss/dZ{n}, dW{n} of row i = "
+        f"outer({source}[i], delta{n}[i])\n"
+        f"{side_by_side([(f'delta{n} = {delta}', matrix(layer.delta))])}\n"
         f"{side_by_side(samples)}{more}\n{side_by_side(means)}"
     )
 

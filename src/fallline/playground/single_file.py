@@ -96,7 +96,7 @@ def without_markup(text: str) -> str:
 def body() -> str:
     """The body of index.html, to which the scripts are added."""
     text = (PAGE / "index.html").read_text(encoding="utf-8")
-    return text[text.index("<body>") : text.index("</body>")].rstrip()
+    return text[text.index("<body") : text.index("</body>")].rstrip()
 
 
 def icon() -> str:

@@ -11,6 +11,7 @@ const module = (name) => import(pathToFileURL(`${compute}/${name}.js`));
 globalThis.Papa = createRequire(import.meta.url)(papa);
 const [{ Engine }, { Session }, { Generator }, { readSetup }, { retrain }, { givenProblem }, { readTable }, { tableProblem }] =
   await Promise.all(["engine", "session", "random", "setup", "runs", "given", "table", "encoding"].map(module));
+const { usualData, usualNetwork, usualRate, usualTraining } = await module("../hints");
 const engine = new Engine(new WebAssembly.Module(gunzipSync(readFileSync(`${compute}/engine.wasm.gz`))));
 const tables = {
   iris: readFileSync(`${data}/iris.csv`, "utf8"), digits: gunzipSync(readFileSync(`${data}/digits.csv.gz`)).toString(),
@@ -49,6 +50,18 @@ const JOBS = {
     const done = retrain(descent, seconds);
     return { problem: problemOf(descent.problem), sizes: descent.network.sizes, first, theta: descent.network.theta, done,
       epoch: descent.epoch, message: descent.message, batchSize: descent.batchSize, track: descent.track };
+  },
+  /** The scores of whole runs with the usual settings of a data set and the usual rate of an optimiser. */
+  async usual({ kind, optimizer, seeds }) {
+    const scores = [];
+    for (const seed of seeds) {
+      const descent = await fresh(open().session, { data: usualData(kind, { kind: "truth_table", points: [] }),
+        network: { ...usualNetwork(kind), seed }, training: { ...usualTraining(kind), optimizer, learning_rate: usualRate(kind, optimizer) } });
+      retrain(descent, 60);
+      const [train, test] = [descent.track.train_score.at(-1), descent.track.test_score.at(-1)];
+      scores.push(descent.message ? 0 : Number.isFinite(test) ? test : train);
+    }
+    return scores;
   },
   /** Steps by hand, and what is asked then. */
   async steps({ setup, steps }) {

@@ -1,8 +1,8 @@
-// What a person can do: each action changes the state and tells the server.
+// What a person can do: each action changes the state and tells the worker.
 
 import { changePace, startPlaying, stopPlaying } from "./pace.js";
 import { usualNetwork, usualTraining } from "./hints.js";
-import { ask, askRun, send, upload } from "./server.js";
+import { ask, askRun, send, upload } from "./messages.js";
 import { on, remember, show, state, tell, travel } from "./state.js";
 
 export const clone = (value) => JSON.parse(JSON.stringify(value));
@@ -30,7 +30,7 @@ function startsAnew(before, setup) {
   return another({ ...before.data, view: 0 }, { ...setup.data, view: 0 }) || another(before.network, setup.network);
 }
 
-/** Take a whole setup; the old one stays where the server refuses the new. */
+/** Take a whole setup; the old one stays where the worker refuses the new. */
 export async function take(setup, { keep = true, then = "reset" } = {}) {
   const before = state.setup;
   if (keep) remember();
@@ -144,7 +144,7 @@ export async function takeTable(name, body) {
     return;
   }
   await change({
-    data: { kind: "table", target: "", view: [0, 1], targets: [] },
+    data: { kind: "table", target: "", view: [0, 1], rows: [] },
     network: usualNetwork("table"), training: usualTraining("table"),
   });
 }

@@ -10,7 +10,7 @@ import { introView } from "./intro.js";
 import { host, writeHash } from "./home.js";
 import { networkView } from "./network.js";
 import { outputView } from "./output.js";
-import { connect, ask, send } from "./server.js";
+import { connect, ask, send } from "./messages.js";
 import { on, readAddress, show, state, tell, writeAddress } from "./state.js";
 import { tabsView } from "./tabs.js";
 import { startTask, taskView } from "./taskview.js";
@@ -19,15 +19,35 @@ import { trainingView } from "./training.js";
 
 const place = (id) => document.getElementById(id);
 
-place("skip").textContent = T.skip;
-place("bar").append(...barView());
-place("intro").setAttribute("aria-label", T.intro.label);
-place("intro").append(...introView());
-place("tasks").append(taskView());
-place("left").append(dataView(), trainingView());
-place("middle").append(networkView(), curvesView());
-place("right").append(outputView());
-place("below").append(...tabsView());
+const PIECES = [
+  () => {
+    place("skip").textContent = T.skip;
+    place("bar").append(...barView());
+    place("intro").setAttribute("aria-label", T.intro.label);
+    place("intro").append(...introView());
+    place("tasks").append(taskView());
+  },
+  () => place("left").append(dataView(), trainingView()),
+  () => {
+    place("middle").append(networkView(), curvesView());
+    place("right").append(outputView());
+  },
+  () => place("below").append(...tabsView()),
+];
+
+/** Build the views in pieces: between them this thread does its share of the worker's start. */
+async function build() {
+  for (const piece of PIECES) {
+    piece();
+    await new Promise((resolve) => { setTimeout(resolve); });
+  }
+}
+
+/** The page is shown when it has something to show: laid out once, and drawn once. */
+const reveal = () => document.body.classList.remove("opening");
+on("problem", reveal);
+on("error", reveal);
+setTimeout(reveal, 1000);  // a large table takes its time
 
 const notice = place("notice");
 /** An error as a person reads it: settings by the names that the page gives them. */
@@ -58,14 +78,13 @@ window.addEventListener("hashchange", () => {
   if (location.hash !== written) begin(readAddress());
 });
 
-let usual = null;  // the setup that the server began with
+let usual = null;  // the setup that the worker began with
 
-/** An address's setup, with the usual value of what it lacks; the server checks what is in it. */
+/** An address's setup, with the usual value of what it lacks; the worker checks it, and reads older names. */
 function filled(setup) {
   const parts = Object.keys(usual);
   if (!setup || !parts.every((part) => setup[part] && typeof setup[part] === "object")) return null;
-  return Object.fromEntries(parts.map((part) => [part, Object.fromEntries(
-    Object.keys(usual[part]).map((name) => [name, setup[part][name] ?? usual[part][name]]))]));
+  return Object.fromEntries(parts.map((part) => [part, { ...usual[part], ...setup[part] }]));
 }
 
 async function begin(found, otherwise = null) {
@@ -79,7 +98,7 @@ async function begin(found, otherwise = null) {
   if (!setup) return;
   state.setup = setup;
   try {
-    await ask({ type: "setup", setup });
+    state.setup = (await ask({ type: "setup", setup })).setup;  // as this version names it
     if (found && found.restore) send({ type: "restore", ...found.restore });
     if (found && found.view) {
       show(found.view);
@@ -94,11 +113,10 @@ async function begin(found, otherwise = null) {
   written = location.hash;
 }
 
-connect((hello) => {
-  const again = state.setup;
+build().then(() => connect((hello) => {
   usual = hello.setup;
-  begin(again ? { setup: again } : readAddress(), hello.setup);
-});
+  begin(readAddress(), hello.setup);
+}));
 
 // ---- the theme
 

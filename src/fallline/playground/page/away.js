@@ -3,7 +3,7 @@
 import { color } from "./colors.js";
 import { button, h, short, whole } from "./dom.js";
 import { host } from "./home.js";
-import { ask } from "./server.js";
+import { ask } from "./messages.js";
 import { shareView } from "./share.js";
 import { state } from "./state.js";
 import { T } from "./text.js";

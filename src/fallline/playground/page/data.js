@@ -1,7 +1,7 @@
 // The data card: which rows to learn from.
 
 import * as actions from "./actions.js";
-import { button, field, h, roomy, select, whole } from "./dom.js";
+import { button, field, h, roomy, select, whole, written } from "./dom.js";
 import { question } from "./help.js";
 import { FIRST_POINTS, LOGIC, SIZED, usualData, usualNetwork, usualTraining } from "./hints.js";
 import { rowsView } from "./rows.js";
@@ -10,9 +10,6 @@ import { on, state, tell } from "./state.js";
 import { T } from "./text.js";
 
 const INPUTS = ["x1", "x2", "x1²", "x2²", "x1 x2", "sin πx1", "sin πx2"];
-
-/** An input's name as mathematics writes it: a product has a dot. */
-export const written = (name) => (name === "x1 x2" ? "x1·x2" : name);
 
 export function chooseData(kind) {
   const data = usualData(kind, state.setup.data);
@@ -24,7 +21,7 @@ export function dataView() {
   const help = (key, label) => ({ beside: question(key, label) });
   const kind = select(T.data.kinds, "truth_table", chooseData, { id: "data-kind" });
   const drag = (name) => (value, first) =>
-    actions.change({ data: { [name]: value, targets: [] } }, { keep: first, then: state.onChange === "run" ? "run" : "reset" });
+    actions.change({ data: { [name]: value, rows: [] } }, { keep: first, then: state.onChange === "run" ? "run" : "reset" });
   const n = slider(T.data.n, { low: 10, high: 1000, log: true, integer: true, id: "data-n", ...help("n", T.data.n), onmove: drag("n") });
   const noise = slider(T.data.noise, { low: 0, high: 0.6, id: "data-noise", ...help("noise", T.data.noise), onmove: drag("noise") });
   const test = slider(T.data.test, { low: 0, high: 0.8, id: "data-test", ...help("test", T.data.test), onmove: drag("test") });
@@ -71,7 +68,7 @@ export function dataView() {
     }
   });
 
-  return h("details", { class: "card", open: roomy(), id: "data-card" },
+  return h("details", { class: "card", open: roomy, id: "data-card" },
     h("summary", {}, h("h2", { id: "data-title" }, T.data.title)),
     field(T.data.set, kind, help("data", T.data.set)), target, n.box, noise.box, test.box, seed.box, inputsBox, drawing, size, notes,
     rowsView(),

@@ -3,7 +3,7 @@
 import { color, rgb, word } from "./colors.js";
 import { fitted, h, short } from "./dom.js";
 import { font } from "./letters.js";
-import { ask } from "./server.js";
+import { ask } from "./messages.js";
 import { on, state } from "./state.js";
 import { T } from "./text.js";
 

@@ -7,7 +7,7 @@ import { question } from "./help.js";
 import { miniView } from "./mini.js";
 import { pointing } from "./pointing.js";
 import { stagesOf } from "./stages.js";
-import { ask } from "./server.js";
+import { ask } from "./messages.js";
 import { on, state } from "./state.js";
 import { T } from "./text.js";
 

@@ -2,9 +2,8 @@
 
 import * as actions from "./actions.js";
 import { color, paint } from "./colors.js";
-import { written } from "./data.js";
 import { paintRow, paintWeights, pixelsOf } from "./digits.js";
-import { button, field, h, select, short, svg } from "./dom.js";
+import { button, field, h, select, short, svg, written } from "./dom.js";
 import { question } from "./help.js";
 import { inspector } from "./inspector.js";
 import { biasAt, offsets, weightAt, whereIs } from "./layout.js";

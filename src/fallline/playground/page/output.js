@@ -2,9 +2,8 @@
 
 import * as actions from "./actions.js";
 import { classColor, color, diverging, rgb, scale, word, CLASSES } from "./colors.js";
-import { written } from "./data.js";
 import { digitView, pixelsOf } from "./digits.js";
-import { checkbox, field, fitted, h, select, short } from "./dom.js";
+import { checkbox, field, fitted, h, select, short, written } from "./dom.js";
 import { forward, knows, lifted } from "./forward.js";
 import { question } from "./help.js";
 import { font, larger } from "./letters.js";

@@ -1,7 +1,7 @@
 // Play: how far the descent goes with each picture. A whole run takes the chosen time, and is slow
 // at its start, where most happens; it stops at its end.
 
-import { send } from "./server.js";
+import { send } from "./messages.js";
 import { on, state, tell } from "./state.js";
 
 const SLOW = 100;      // the first hundredth of a run takes as long as e-fold growth needs

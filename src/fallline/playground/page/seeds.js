@@ -5,7 +5,7 @@ import { color } from "./colors.js";
 import { button, fitted, h, short } from "./dom.js";
 import { differences } from "./hold.js";
 import { font } from "./letters.js";
-import { listen } from "./server.js";
+import { listen } from "./messages.js";
 import { on, state } from "./state.js";
 import { T } from "./text.js";
 

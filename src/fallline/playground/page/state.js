@@ -5,7 +5,7 @@ import { readHash, writeHash } from "./home.js";
 
 export const state = {
   setup: null,       // chosen: {data, network, training}
-  problem: null,     // told by the server once per setup
+  problem: null,     // told by the worker once per setup
   frame: null,       // the newest frame
   parameter: null,   // the weight or bias looked at
   peek: null,        // the neuron pointed at, {l, j}

@@ -82,16 +82,16 @@ export const TASKS = [
   {
     id: "xor-two", lesson: 4, title: "XOR with two hidden neurons",
     setup: { data: { kind: "xor" }, network: { hidden: [2], activations: ["tanh"], seed: 4 } },
-    question: "With two hidden neurons XOR can be learned, but not from every start. Find a start from which all four rows come out right, with a loss below 0.05.",
+    question: "With two hidden neurons XOR can be learned, but not from every start. Find a start from which all four rows come out right and the loss ends below 0.05.",
     check: ({ setup, frame, problem }) => {
-      if (setup.data.kind !== "xor" || setup.data.noise > 0 || setup.data.targets.length) return "Stay with XOR without noise.";
+      if (setup.data.kind !== "xor" || setup.data.noise > 0 || setup.data.rows.length) return "Stay with XOR without noise.";
       if (!same(setup.network.hidden, [2]) || !same(problem.features, ["x1", "x2"])) return "Stay with two hidden neurons and the inputs x1 and x2.";
       if (frame.score[0] < 1) return `${percent(frame.score[0])} of the rows are right; all of them should be.`;
       return frame.loss[0] < 0.05 ? null : "All rows are right, but the loss is still above 0.05: train longer.";
     },
     hints: ["The tab “100 seeds” trains from a hundred starts and shows which of them find the answer.",
       "Click a start with a tick there: the page then trains from it."],
-    solution: "Run the 100 seeds and click one with a tick. A stuck start has both neurons doing the same work; in the loss landscape it lies in another valley.",
+    solution: "Run the 100 seeds and click one with a tick. A stuck start has both neurons doing the same work; in the loss landscape it ends in another valley.",
   },
   {
     id: "largest-rate", lesson: 5, title: "The largest rate that does not diverge",
@@ -107,16 +107,16 @@ export const TASKS = [
       if (!finished({ setup, frame })) return "Train a whole run at your rate.";
       const limit = largestRate(problem.points.train);
       if (rate >= limit) return "This run has not diverged yet, but a longer one would. Lower the rate a little.";
-      return rate >= 0.9 * limit ? null : "A larger rate would still do.";
+      return rate >= 0.9 * limit ? null : "A larger rate would still work.";
     },
     hints: ["Drag the learning rate to the right until the page says that the run diverged.",
-      "Halve the interval: of a rate that diverges and one that does not, try the one between."],
+      "Halve the interval: take one rate that diverges and one that does not, and try the rate halfway between them."],
     solution: "Just below 2 divided by the largest curvature of the loss, here about 2. In lesson 5 the parabola has the same limit, 2 / c.",
   },
   {
     id: "all-zero", lesson: 4, title: "All weights zero",
     setup: { data: truth_table, network: { init: "zeros", seed: 0 } },
-    question: "All weights start at 0. Train the whole run and compare the two hidden neurons: they stay equal for ever. Why? Choose the reason. Then make them different by changing only the initial weights, and train again.",
+    question: "All weights start at 0. Train the whole run and compare the two hidden neurons: they stay equal forever. Why? Choose the reason. Then make them different by changing only the initial weights, and train again.",
     answer: { kind: "choice", options: { same: "They get the same gradient at every step.", rate: "The learning rate is too small.", data: "The rows are too few.", slope: "The sigmoid has slope 0 at 0." } },
     check: (now, answer) => {
       if (answer !== "same") return "That is not the reason. Look at the gradients of both neurons in the microscope.";
@@ -126,103 +126,103 @@ export const TASKS = [
       return difference(now) > 0.1 ? null : "The two neurons are still nearly the same.";
     },
     hints: ["Look at “Gradients of each row, layer 1” in the microscope: compare the two columns.",
-      "“Initial weights” stands below the network."],
-    solution: "Equal weights give equal outputs and so equal gradients: the two stay copies of one neuron. Random initial weights break this symmetry.",
+      "The setting “Initial weights” is below the network."],
+    solution: "Equal weights give equal outputs and therefore equal gradients, so the two neurons stay copies of each other. Random initial weights break this symmetry.",
   },
   {
-    id: "dead-relus", lesson: 9, title: "Dead relus",
+    id: "dead-relus", lesson: 9, title: "Dead ReLUs",
     setup: { data: { kind: "moons", ...unseen }, network: { hidden: [8], activations: ["relu"], seed: 2 },
       training: { optimizer: "gradient_descent", learning_rate: 6, batch_size: 0, epochs: 300 } },
-    question: "At this large learning rate some relu neurons die: they give 0 for every training row and never learn again. Train the whole run. How many of the eight are dead?",
+    question: "At this large learning rate some ReLU neurons die: they output 0 for every training row and never learn again. Train the whole run. How many of the eight are dead?",
     answer: { kind: "number" },
     check: ({ setup, frame, problem }, answer) => {
-      if (!same(setup.network.activations, ["relu"]) || problem.axes.length !== 2 || problem.features.length !== 2) return "Stay with one hidden layer of relus and the inputs x1 and x2.";
+      if (!same(setup.network.activations, ["relu"]) || problem.axes.length !== 2 || problem.features.length !== 2) return "Stay with one hidden layer of ReLUs and the inputs x1 and x2.";
       if (!finished({ setup, frame })) return "First train the whole run.";
       const dead = deadNeurons(problem, frame.theta);
-      if (!dead) return "No neuron is dead in this run. Take the task's own settings.";
-      return answer === dead ? null : "That is not the number. A dead neuron's picture is one colour all over the points.";
+      if (!dead) return "No neuron is dead in this run. Use the settings of the task.";
+      return answer === dead ? null : "That is not the number. The picture of a dead neuron has the same colour at all points.";
     },
-    hints: ["Point at a neuron: its output is shown in the large picture. A dead one is one flat colour wherever there are points.",
-      "All incoming weights of a dead neuron have gradient 0: click it to see them."],
-    solution: "Point at each neuron in turn and count those that are 0 at all points. A smaller learning rate, or leaky relu, keeps them alive.",
+    hints: ["Point at a neuron: its output is shown in the large picture. A dead neuron has one flat colour wherever there are points.",
+      "All incoming weights of a dead neuron have gradient 0; click the neuron to see them."],
+    solution: "Point at each neuron in turn and count those whose output is 0 at all points. A smaller learning rate or a leaky ReLU keeps them alive.",
   },
   {
     id: "overfitting", lesson: 9, title: "Overfitting with 8 neurons",
     setup: { data: { kind: "moons", n: 60, noise: 0.35, test: 0.5, seed: 3 }, network: { hidden: [8], activations: ["tanh"], seed: 0 },
       training: { optimizer: "adam", learning_rate: 0.03, batch_size: 16, epochs: 500 } },
-    question: "Train the whole run: the training rows come out right, the test loss climbs. With the same data and eight neurons, bring the test loss below 0.6.",
+    question: "Train the whole run: the training rows come out right, but the test loss rises. With the same data and eight neurons, bring the test loss below 0.6.",
     check: ({ setup, frame }) => {
       const { kind, n, noise, test, seed } = setup.data;
       if (!same([kind, n, noise, test, seed], ["moons", 60, 0.35, 0.5, 3])) return "Stay with the task's data.";
       if (!same(setup.network.hidden, [8])) return "Stay with one hidden layer of eight neurons.";
       return frame.loss[1] < 0.6 ? null : `The test loss is ${frame.loss[1].toFixed(3)}; it should be below 0.6.`;
     },
-    hints: ["Large weights draw winding borders. Which of the settings keeps weights small?",
+    hints: ["Large weights draw winding borders. Which setting keeps the weights small?",
       "Try an L2 penalty of about 0.02, or stop the run early."],
-    solution: "An L2 penalty of some hundredths, or a run of about 30 epochs: each keeps the network from memorising the noise.",
+    solution: "An L2 penalty of a few hundredths, or a run of about 30 epochs. Either keeps the network from memorising the noise.",
   },
   {
     id: "batch-size", lesson: 9, title: "The effect of the batch size",
     setup: { data: { kind: "moons", ...unseen }, network: { hidden: [6], activations: ["tanh"], seed: 0 },
       training: { optimizer: "gradient_descent", learning_rate: 0.1, batch_size: 0, epochs: 50 } },
-    question: "After 50 epochs with all rows in one batch the loss is still high. Bring it below 0.2 by changing only the batch size. What makes the difference? Choose the reason.",
+    question: "After 50 epochs with all rows in one batch, the loss is still high. Bring it below 0.2 by changing only the batch size. What makes the difference? Choose the reason.",
     answer: { kind: "choice", options: { noise: "The noise of small batches finds a better minimum.", steps: "With small batches an epoch has more steps.", rate: "Small batches make the learning rate larger.", rows: "Small batches see more rows." } },
     check: ({ setup, frame }, answer) => {
       const { optimizer, learning_rate: rate, epochs, schedule } = setup.training;
       if (!same([optimizer, rate, epochs, schedule], ["gradient_descent", 0.1, 50, "constant"]) || !same(setup.network.hidden, [6]) || setup.data.kind !== "moons")
-        return "Change the batch size only.";
+        return "Change only the batch size.";
       if (!finished({ setup, frame })) return "Train a whole run.";
       if (frame.epoch > epochs) return "The run must end after 50 epochs.";
       if (frame.loss[0] >= 0.2) return `The loss is ${frame.loss[0].toFixed(3)}; it should be below 0.2.`;
       return answer === "steps" ? null : "The loss is low enough, but that is not the reason. How many updates does an epoch have?";
     },
     hints: ["An update uses one batch. How many batches are there in an epoch of 140 rows?", "Try a batch of 4 rows."],
-    solution: "All rows in one batch make one step an epoch, 50 in all; batches of 4 make 35 steps an epoch. Each step is noisier, but there are far more of them.",
+    solution: "All rows in one batch make one step per epoch, 50 in all; batches of 4 make 35 steps per epoch. Each step is noisier, but there are far more of them.",
   },
   {
     id: "two-slips", lesson: 8, title: "Find the two slips", tab: "microscope",
     setup: { data: truth_table, network: { seed: 0 }, training: { gradient: "published" } },
-    question: "This update was published in a teaching notebook (the code is written anew). It trains, its loss falls, and yet it has two slips. Let the microscope check the gradient it gives, then mark the two wrong lines.",
+    question: "This update was published in a teaching notebook (the code here is our own). It trains and its loss falls, yet it contains two slips. Let the microscope check its gradient, then mark the two wrong lines.",
     answer: { kind: "lines", code: PUBLISHED },
     check: (now, lines) => {
       if (lines.length !== 2) return "Mark two lines.";
       const right = [lines.some((line) => SLICE.includes(line)), lines.includes(FACTOR)];
       if (right.every(Boolean)) return null;
-      return right.some(Boolean) ? "One of them is a slip, the other is right." : "Neither of these lines has a slip.";
+      return right.some(Boolean) ? "One of these lines is wrong, the other is right." : "Neither of these lines is wrong.";
     },
-    hints: ["Tick “Check every gradient”. The biases are right and both weight matrices are wrong, so look at the lines that only the weights go through.",
+    hints: ["Tick “Check every gradient”. The biases are right and both weight matrices are wrong, so look at the lines that concern only the weights.",
       "In layer 1 every entry is 0.8333 of the derivative. That is 5/6, and there are five rows. How many slices does the mean count?",
       "Compare with “Gradients of each row, layer 2”: dW2 of a row is made of two vectors. Which ones does the code take?"],
-    solution: `Line ${SLICE[0]} (and ${SLICE[1]}): the stack begins with a slice of zeros, which the mean counts, so it divides by 6. Line ${FACTOR}: the output layer's gradient is the activation a1 times delta2, not its slope.`,
+    solution: `Line ${SLICE[0]} (and ${SLICE[1]}): the stack begins with a slice of zeros. The mean counts that slice, so it divides by 6. Line ${FACTOR}: the gradient of the output layer is the activation a1 times delta2; the code uses the slope of a1 instead.`,
   },
   {
     id: "wrong-gradient", lesson: 8, title: "Which gradient is wrong?", tab: "microscope",
     setup: { data: truth_table, network: { seed: 0 } },
     secret: ["sum", "no_slope", "z_for_a", "no_bias", "sign"],
-    question: "The page has drawn a wrong gradient and keeps it secret. Let the microscope check it, find out what is wrong, and choose. (Under “Gradient used” you can spoil one yourself for a neighbour to find.)",
-    answer: { kind: "choice", options: { sum: "It is a sum over the rows, not their mean.", no_slope: "The activation's slope is missing in delta of the hidden layer.",
-      z_for_a: "dW2 uses Z1 in place of A1.", no_bias: "The biases get no gradient.", sign: "Layer 1 has the wrong sign." } },
+    question: "The page has chosen a wrong gradient and keeps it secret. Let the microscope check it, find out what is wrong, and choose. (Under “Gradient used” you can choose a wrong gradient yourself for a neighbour to find.)",
+    answer: { kind: "choice", options: { sum: "It is a sum over the rows instead of a mean.", no_slope: "The activation's slope is missing in delta of the hidden layer.",
+      z_for_a: "dW2 uses Z1 instead of A1.", no_bias: "The biases get no gradient.", sign: "Layer 1 has the wrong sign." } },
     check: ({ setup }, answer) => {
-      if (setup.training.gradient === "right") return "The gradient is right now. Start the task again.";
-      return answer === setup.training.gradient ? null : "No. Look at which parts the check calls wrong, and by which factor.";
+      if (setup.training.gradient === "right") return "The gradient is correct now. Start the task again.";
+      return answer === setup.training.gradient ? null : "No. Look at which parts the check calls wrong and by which factor.";
     },
     hints: ["Tick “Check every gradient” and read which of the four parts are wrong.",
-      "A common factor tells much: 5 is the number of rows, −1 a sign, 0 something forgotten. No common factor means a wrong formula."],
-    solution: "All parts wrong by the factor 5: a sum. Layer 1 by −1: the sign. Both biases 0: forgotten. Layer 1 without a common factor: the slope. Only W of layer 2: Z1 in place of A1.",
+      "A common factor tells you much: 5 is the number of rows, −1 is a sign, 0 is something left out. If there is no common factor, the formula is wrong."],
+    solution: "All parts wrong by the factor 5: a sum. Layer 1 wrong by −1: the sign. Both biases 0: left out. Layer 1 without a common factor: the slope. Only W of layer 2: Z1 instead of A1.",
   },
   {
     id: "by-hand", lesson: 1, title: "Be the optimiser",
     setup: { data: truth_table, network: { hidden: [], activations: [], init: "zeros", seed: 0 } },
-    question: "One neuron, all weights 0, and no training: set three weights and the bias by hand so that all eight rows come out right.",
+    question: "One neuron, all weights 0, no training: set the three weights and the bias by hand so that all eight rows come out right.",
     check: ({ setup, frame, problem }) => {
-      if (setup.data.kind !== "truth_table" || setup.network.hidden.length || setup.data.targets.length) return "Stay with the truth table and one neuron.";
+      if (setup.data.kind !== "truth_table" || setup.network.hidden.length || setup.data.rows.length) return "Stay with the truth table and one neuron.";
       if (frame.step > 0) return "The network has been trained. Reset, and set the weights by hand.";
       const wrong = ["train", "test"].reduce((sum, part) => sum + problem.rows[part].filter((row, i) => !isRight(problem, frame.outputs[part][i], row[row.length - 1])).length, 0);
       return wrong ? `${wrong} of the eight rows ${wrong === 1 ? "is" : "are"} still wrong.` : null;
     },
-    hints: ["Click the output neuron: its weights and bias can be typed. An output above 0.5 counts as 1, and the sum is then above 0.",
-      "The middle column does not matter: leave its weight 0. Both others must be positive, and the bias so negative that one of them alone is not enough."],
-    solution: "For example 10, 0, 10 and the bias −15: only first and last together lift the sum above 0.",
+    hints: ["Click the output neuron; you can then type its weights and bias. An output above 0.5 counts as 1; the sum is then above 0.",
+      "The middle column does not matter: leave its weight 0. Both other weights must be positive, and the bias must be so negative that one of them alone is not enough."],
+    solution: "For example the weights 10, 0, 10 and the bias −15: only first and last together bring the sum above 0.",
   },
   {
     id: "inputs", lesson: 9, title: "A ring without a hidden layer",
@@ -235,8 +235,8 @@ export const TASKS = [
       return train >= 0.95 && test >= 0.95 ? null : `${percent(train)} of the training rows and ${percent(test)} of the test rows are right.`;
     },
     hints: ["Without a hidden layer the border is a straight line in the space of the inputs. What is constant on a circle?",
-      "“Inputs” in the data card offers squares."],
-    solution: "x1² and x2²: their sum is the squared distance from the middle, so a straight line in their space is a circle in the plane.",
+      "The “Inputs” in the data card include squares."],
+    solution: "Use x1² and x2²: their sum is the squared distance from the centre, so a straight line in their space is a circle in the plane.",
   },
 ];
 

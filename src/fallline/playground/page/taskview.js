@@ -52,7 +52,7 @@ export function taskList() {
   });
   const mark = () => { for (const { task, done } of items) done.textContent = solved().includes(task.id) ? `✓ ${K.done}` : ""; };
   on("solved", mark);
-  mark();
+  on("tab", ({ tab }) => { if (tab === "tasks") mark(); });
   return [h("p", {}, K.intro), h("ol", { class: "task-list" }, items.map(({ item }) => item))];
 }
 

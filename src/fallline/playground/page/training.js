@@ -76,7 +76,7 @@ export function trainingView() {
     document.body.dataset.rate = Math.max(state.rate, Number(document.body.dataset.rate || 0));
   });
 
-  return h("details", { class: "card", open: roomy(), id: "training-card" },
+  return h("details", { class: "card", open: roomy, id: "training-card" },
     h("summary", {}, h("h2", { id: "training-title" }, W.title)),
     field(W.onChange, onChange, help("onChange", W.onChange)), speed,
     rate.box, usual, epochs.box, seed.box,

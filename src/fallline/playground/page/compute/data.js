@@ -3,7 +3,8 @@
 //
 // A problem is {task, X, y, X_test, y_test, features, classes, target}: X (n, n_features) matrices,
 // y class numbers or numbers, task "binary", "classes" or "numbers". Where X are functions of points
-// in the plane (`inputs`), `plane` has these points, training and test.
+// in the plane (`inputs`), `plane` has these points, training and test. A problem whose rows can be
+// edited has them as `cells`: [held out (0 or 1), inputs..., target] each.
 
 import { PageError } from "./errors.js";
 import { Matrix } from "./matrix.js";
@@ -11,21 +12,47 @@ import { Generator } from "./random.js";
 
 /** Rows of [x1, x2] and their targets, by what is asked for. */
 export function madeProblem(data) {
-  if (data.kind === "truth_table") return retargeted(truthTable(), data.targets);
+  if (data.kind === "truth_table") return edited(truthTable(), data.rows);
   if (data.kind === "drawn") return lifted(drawn(data), data.inputs);
   const made = MAKERS[data.kind](data, new Generator(data.seed));
-  const edited = LOGIC.includes(data.kind) && data.noise === 0;
-  return lifted(edited ? retargeted(made, data.targets) : made, data.inputs);
+  return lifted(isEdited(data) ? edited(made, data.rows) : made, data.inputs);
 }
 
-/** The problem with these targets, of the training rows and then of the test rows. */
-function retargeted(problem, targets) {
-  const n = problem.y.length;
-  const all = n + problem.y_test.length;
-  if (!targets.length) return problem;
-  if (targets.length !== all)
-    throw new PageError(`data.targets must be ${all} zeros and ones, one for each row`);
-  return { ...problem, y: targets.slice(0, n), y_test: targets.slice(n) };
+const isEdited = ({ kind, noise }) => kind === "truth_table" || (LOGIC.includes(kind) && noise === 0);
+
+/** The rows of a problem as cells, the training rows first. */
+const cellsOf = ({ X, y, X_test, y_test }) => [
+  ...X.lists().map((row, i) => [0, ...row, y[i]]),
+  ...X_test.lists().map((row, i) => [1, ...row, y_test[i]]),
+];
+
+/** The problem with these rows in place of its own, where there are any. */
+function edited(problem, rows) {
+  const columns = problem.features.length;
+  if (!rows.length) return { ...problem, cells: cellsOf(problem) };
+  const bit = (value) => value === 0 || value === 1;
+  if (!rows.every((row) => row.length === columns + 2 && bit(row[0]) && bit(row.at(-1))))
+    throw new PageError(
+      `data.rows must have ${columns + 2} entries each: 1 for a test row or 0, the ${columns} inputs, and the target 0 or 1`,
+    );
+  const part = (held) => rows.filter((row) => row[0] === held);
+  if (!part(0).length) throw new PageError("data.rows must have a row to train on");
+  const X = (held) =>
+    Matrix.from(
+      part(held).map((row) => row.slice(1, -1)),
+      columns,
+    );
+  const y = (held) => part(held).map((row) => row.at(-1));
+  const made = { ...problem, X: X(0), y: y(0), X_test: X(1), y_test: y(1) };
+  return { ...made, cells: cellsOf(made) };
+}
+
+/** The rows of a setup of an earlier version, which named the targets only. */
+export function rowsWithTargets(data, targets) {
+  const { cells } = madeProblem({ ...data, rows: [] });
+  if (!cells || cells.length !== targets.length)
+    throw new PageError("data.targets must be zeros and ones, one for each row of a truth table");
+  return cells.map((row, i) => [...row.slice(0, -1), targets[i]]);
 }
 
 // ---- the truth table "first AND last"

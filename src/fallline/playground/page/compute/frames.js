@@ -188,6 +188,7 @@ export function problemFacts(descent) {
     rows: { train: rowsOf(problem.X, problem.y), test: rowsOf(problem.X_test, problem.y_test) },
     scales: scales(problem),
     notes: problem.notes || [],
+    cells: problem.cells || null,
   });
 }
 

@@ -8,3 +8,4 @@ export const MAX_OUTPUTS = 30;
 export const MAX_PARAMETERS = 20_000;
 export const MAX_POINTS = 2_000; // made or drawn
 export const MAX_EPOCHS = 1_000_000;
+export const MAX_ROWS = 32; // of a truth table whose rows are edited

@@ -6,7 +6,8 @@
 
 import { ACTIVATIONS } from "./activations.js";
 import { PageError, shown } from "./errors.js";
-import { MAX_EPOCHS, MAX_HIDDEN_LAYERS, MAX_NEURONS, MAX_POINTS } from "./limits.js";
+import { rowsWithTargets } from "./data.js";
+import { MAX_EPOCHS, MAX_HIDDEN_LAYERS, MAX_NEURONS, MAX_POINTS, MAX_ROWS } from "./limits.js";
 import { LOSSES, lossOf } from "./losses.js";
 import { GRADIENTS } from "./mistakes.js";
 import { INITIALIZERS } from "./network.js";
@@ -43,7 +44,7 @@ export const USUAL = {
     target: "",
     inputs: ["x1", "x2"],
     view: [0, 2],
-    targets: [],
+    rows: [],
   },
   network: { hidden: [2], activations: ["sigmoid"], init: "uniform", seed: 0 },
   training: {
@@ -122,7 +123,7 @@ const CHECKS = {
     target: text(200),
     inputs: distinct(several(choice(INPUTS), 1, INPUTS.length)),
     view: several(integer(0, 100_000), 2, 2),
-    targets: several(integer(0, 1), 0, 8),
+    rows: several(several(number(-100, 100), 3, 6), 0, MAX_ROWS),
   },
   network: {
     hidden: several(integer(1, MAX_NEURONS), 0, MAX_HIDDEN_LAYERS),
@@ -168,12 +169,21 @@ export function readSetup(given) {
   return setup;
 }
 
-/** The setup of an address of an earlier version: its "slips" are the published gradient. */
+/**
+ * The setup of an address of an earlier version: its "slips" are the published gradient, its "targets"
+ * those of a truth table's rows.
+ */
 function renewed(parts) {
   const { slips, ...training } = parts.training ?? {};
-  return slips === undefined
-    ? parts
-    : { ...parts, training: { gradient: slips === true ? "published" : "right", ...training } };
+  const { targets, ...data } = parts.data ?? {};
+  const made = { ...parts };
+  if (slips !== undefined)
+    made.training = { gradient: slips === true ? "published" : "right", ...training };
+  if (targets !== undefined) {
+    const read = several(integer(0, 1), 0, 8)("data.targets", targets);
+    made.data = read.length ? { ...data, rows: rowsWithTargets({ ...USUAL.data, ...data }, read) } : data;
+  }
+  return made;
 }
 
 function mapping(name, given, fields) {

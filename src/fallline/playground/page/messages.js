@@ -94,21 +94,25 @@ function receiveFrame(frame) {
   schedule();
 }
 
-let scheduled = false, arrived = 0;
+let scheduled = false, arrived = 0, drawn = false;
 
-/** Draw the newest frame at the next refresh, then say that all that came are shown. */
+/** Draw the newest frame at the next refresh: the page's first one at once, with the network around it. */
 function schedule() {
   arrived += 1;
   if (scheduled) return;
   scheduled = true;
-  const draw = () => {
-    if (!scheduled) return;
-    scheduled = false;
-    if (state.frame) tell("frame");
-    while (arrived > 0) { send({ type: "shown" }); arrived -= 1; }
-  };
+  if (!drawn) { draw(); return; }
   requestAnimationFrame(draw);
   if (document.hidden) setTimeout(draw, 200);  // a hidden tab gets no refreshes
+}
+
+/** Draw the newest frame, then say that all that came are shown. */
+function draw() {
+  if (!scheduled) return;
+  scheduled = false;
+  drawn = true;
+  if (state.frame) tell("frame");
+  while (arrived > 0) { send({ type: "shown" }); arrived -= 1; }
 }
 
 /** Hand a table's text over: it stays in this page. */
