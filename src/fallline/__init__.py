@@ -52,6 +52,7 @@ _NAMES = {
     "data.reading": ("read_table",),
     "tabular.model": ("TableModel",),
     "tabular.train": ("train_table",),
+    "tabular.verification": ("Verification", "verify"),
     "exporting.export": ("export",),
     "exporting.from_onnx": ("from_onnx",),
     "sweeps.search": ("sweep",),

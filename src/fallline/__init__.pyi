@@ -63,6 +63,8 @@ from fallline.saving.modelfile import save as save
 from fallline.sweeps.search import sweep as sweep
 from fallline.tabular.model import TableModel as TableModel
 from fallline.tabular.train import train_table as train_table
+from fallline.tabular.verification import Verification as Verification
+from fallline.tabular.verification import verify as verify
 from fallline.training.gradients import by_layer as by_layer
 from fallline.training.gradients import loss_and_gradient as loss_and_gradient
 from fallline.training.gradients import per_sample_gradients as per_sample_gradients

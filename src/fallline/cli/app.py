@@ -26,6 +26,7 @@ from fallline.cli.groups import (
     SweepFiles,
     SweepProblem,
     SweepRuns,
+    Threads,
     Types,
 )
 from fallline.cli.options import date_forms
@@ -546,6 +547,30 @@ def explain(
         quiet=quiet,
         json=json,
     )
+
+
+@app.declare
+def verify(
+    *,
+    model: ModelPath,
+    tables: Tables,
+    validation: Annotated[
+        str | None, Option(help="The validation table, where the model had one of its own.")
+    ] = None,
+    test: Annotated[
+        str | None, Option(help="The test table, where the model had one of its own.")
+    ] = None,
+    threads: Threads = None,
+    reading: ReadingOptions,
+    display: Display,
+) -> None:
+    """Train a model again from the settings in its file, and tell whether it is the same.
+
+    Example: fallline verify housing.safetensors housing.csv
+    """
+    from fallline.cli.verify import run
+
+    run(model, tables, reading, display, validation=validation, test=test, threads=threads)
 
 
 @app.declare

@@ -9,6 +9,7 @@ from fallline.saving.modelfile import Model, read_model
 from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.intervals import in_words
 from fallline.tabular.model import TableModel
+from fallline.tabular.record import in_words as in_words_of_record
 
 
 def run(path: str, *, json: bool) -> None:
@@ -26,6 +27,8 @@ def run(path: str, *, json: bool) -> None:
         facts["interval"] = in_words(facts, encoding)
     for name in ("class_shares", "against_trivial", "penalty"):
         facts.pop(name, None)
+    if "record" in facts:
+        facts["record"] = in_words_of_record(facts["record"])
     print(f"{path}\n")
     for name, value in facts.items():
         if value is not None and value != {}:
