@@ -67,7 +67,14 @@ class Verification:
     and the scores agree; "differs", or "other data" where the table is another one and nothing was
     trained. ``differences`` say where they part, ``notes`` what else to know. ``rows``,
     ``parameters`` and ``epochs`` are those of the model, ``seconds`` of the training that was
-    repeated.
+    repeated, ``code`` and ``versions`` what computed it.
+
+    >>> import fallline as fl
+    >>> from pathlib import Path
+    >>> size = Path("sums.csv").write_text("\n".join(["a,b", *(f"{i},{i % 9}" for i in range(99))]))
+    >>> model = fl.train_table("sums.csv", "b", preset="quick", epochs=3)
+    >>> fl.verify(model, "sums.csv").to_dict()["verdict"]
+    'same'
     """
 
     verdict: str
