@@ -50,6 +50,7 @@ _NAMES = {
     "explaining.tracing": ("Trace", "trace"),
     "saving.modelfile": ("Checkpoint", "load", "save"),
     "data.reading": ("read_table",),
+    "tabular.card": ("model_card",),
     "tabular.model": ("TableModel",),
     "tabular.train": ("train_table",),
     "tabular.verification": ("Verification", "verify"),

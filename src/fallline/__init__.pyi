@@ -61,6 +61,7 @@ from fallline.saving.modelfile import Checkpoint as Checkpoint
 from fallline.saving.modelfile import load as load
 from fallline.saving.modelfile import save as save
 from fallline.sweeps.search import sweep as sweep
+from fallline.tabular.card import model_card as model_card
 from fallline.tabular.model import TableModel as TableModel
 from fallline.tabular.train import train_table as train_table
 from fallline.tabular.verification import Verification as Verification

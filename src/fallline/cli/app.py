@@ -574,14 +574,24 @@ def verify(
 
 
 @app.declare
-def info(model: ModelPath, json: Json = False) -> None:
+def info(
+    model: ModelPath,
+    card: Annotated[
+        bool, Option("--card", help="Write a model card in Markdown instead of the facts.")
+    ] = False,
+    output: Annotated[
+        str | None, Option("--output", "-o", help="Where the card goes; else the screen.")
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
     """Show what a model file holds.
 
-    Example: fallline info housing.safetensors
+    Example: fallline info housing.safetensors --card -o card.md
     """
     from fallline.cli.info import run
 
-    run(model, json=json)
+    run(model, card=card, output=output, force=force, json=json)
 
 
 def main() -> None:

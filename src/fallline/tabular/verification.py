@@ -61,7 +61,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """What ``verify`` found.
+    r"""What ``verify`` found.
 
     ``verdict`` is "same" where every bit of the network, its encoding and its history is the same,
     and the scores agree; "differs", or "other data" where the table is another one and nothing was
