@@ -61,8 +61,11 @@ from fallline.saving.modelfile import Checkpoint as Checkpoint
 from fallline.saving.modelfile import load as load
 from fallline.saving.modelfile import save as save
 from fallline.sweeps.search import sweep as sweep
+from fallline.tabular.card import model_card as model_card
 from fallline.tabular.model import TableModel as TableModel
 from fallline.tabular.train import train_table as train_table
+from fallline.tabular.verification import Verification as Verification
+from fallline.tabular.verification import verify as verify
 from fallline.training.gradients import by_layer as by_layer
 from fallline.training.gradients import loss_and_gradient as loss_and_gradient
 from fallline.training.gradients import per_sample_gradients as per_sample_gradients

@@ -72,7 +72,8 @@ def rows() -> tuple[Any, Any]:
 def use(path: Path, target: str, sample: pl.DataFrame) -> None:
     """All that a person does with a model file."""
     with redirect_stdout(io.StringIO()):
-        info.run(str(path), json=False)
+        info.tell(str(path), json=False)
+        info.write_card(str(path), None, force=False)
     if not target:
         fl.train(checkpointed(), *rows(), epochs=3, checkpoint=fl.Checkpoint(path), **SETTINGS)
         return

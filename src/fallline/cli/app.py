@@ -26,6 +26,7 @@ from fallline.cli.groups import (
     SweepFiles,
     SweepProblem,
     SweepRuns,
+    Threads,
     Types,
 )
 from fallline.cli.options import date_forms
@@ -549,14 +550,48 @@ def explain(
 
 
 @app.declare
-def info(model: ModelPath, json: Json = False) -> None:
+def verify(
+    *,
+    model: ModelPath,
+    tables: Tables,
+    validation: Annotated[
+        str | None, Option(help="The validation table, where the model had one of its own.")
+    ] = None,
+    test: Annotated[
+        str | None, Option(help="The test table, where the model had one of its own.")
+    ] = None,
+    threads: Threads = None,
+    reading: ReadingOptions,
+    display: Display,
+) -> None:
+    """Train a model again from the settings in its file, and tell whether it is the same.
+
+    Example: fallline verify housing.safetensors housing.csv
+    """
+    from fallline.cli.verify import run
+
+    run(model, tables, reading, display, validation=validation, test=test, threads=threads)
+
+
+@app.declare
+def info(
+    model: ModelPath,
+    card: Annotated[
+        bool, Option("--card", help="Write a model card in Markdown instead of the facts.")
+    ] = False,
+    output: Annotated[
+        str | None, Option("--output", "-o", help="Where the card goes; else the screen.")
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
     """Show what is in a model file.
 
-    Example: fallline info housing.safetensors
+    Example: fallline info housing.safetensors --card -o card.md
     """
     from fallline.cli.info import run
 
-    run(model, json=json)
+    run(model, card=card, output=output, force=force, json=json)
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "SweepFiles",
     "SweepProblem",
     "SweepRuns",
+    "Threads",
     "Types",
 ]
 

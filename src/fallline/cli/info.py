@@ -2,17 +2,47 @@
 
 import json as json_
 import textwrap
+from pathlib import Path
 from typing import Any
 
+from fallline.atomic import write_bytes
+from fallline.cli.outputs import check_output
 from fallline.cli.train import columns_text, scores_text
+from fallline.errors import ParameterError
 from fallline.saving.modelfile import Model, read_model
 from fallline.tabular.baselines import LINEAR_NAMES
+from fallline.tabular.card import model_card
 from fallline.tabular.intervals import in_words
 from fallline.tabular.model import TableModel
+from fallline.tabular.record import in_words as in_words_of_record
 
 
-def run(path: str, *, json: bool) -> None:
-    """Read and tell."""
+def run(path: str, *, card: bool, output: str | None, force: bool, json: bool) -> None:
+    """Read and tell, or write a card."""
+    if card and json:
+        raise ParameterError("--card writes Markdown, --json one JSON object: choose one")
+    if output is not None and not card:
+        raise ParameterError("--output is where the card goes: give --card too")
+    if card:
+        write_card(path, output, force=force)
+    else:
+        tell(path, json=json)
+
+
+def write_card(path: str, output: str | None, *, force: bool) -> None:
+    """The card of a model, into a file or on the screen."""
+    if output is not None:
+        check_output(output, inputs=[path], force=force)
+    model = read_model(path)
+    card = model_card(TableModel.of_file(path, model), Path(path).name, model.version)
+    if output is None:
+        print(card, end="")
+    else:
+        write_bytes(output, card.encode())
+
+
+def tell(path: str, *, json: bool) -> None:
+    """The facts, on the screen."""
     model = read_model(path)
     encoding = None
     if model.encoding is not None:
@@ -26,6 +56,8 @@ def run(path: str, *, json: bool) -> None:
         facts["interval"] = in_words(facts, encoding)
     for name in ("class_shares", "against_trivial", "penalty"):
         facts.pop(name, None)
+    if "record" in facts:
+        facts["record"] = in_words_of_record(facts["record"])
     print(f"{path}\n")
     for name, value in facts.items():
         if value is not None and value != {}:

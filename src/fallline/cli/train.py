@@ -24,8 +24,8 @@ from fallline.limits import check_integer
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.advice import advice
 from fallline.tabular.baselines import LINEAR_NAMES
-from fallline.tabular.evaluation import doubt
-from fallline.tabular.model import WEIGHTED, TableModel
+from fallline.tabular.honesty import honesty
+from fallline.tabular.model import TableModel
 from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES
 from fallline.tabular.train import train_table
 from fallline.text import figure, remark
@@ -190,33 +190,6 @@ def result_line(model: TableModel, output: str) -> str:
     return (
         f"{output}: {part.replace('_', ' ')} {SCORE_NAMES[name]} {figure(scores['network'][name])}"
     )
-
-
-CHOSEN_BY = {
-    "validation": "these rows chose the best epoch, so the network's scores are somewhat too good; "
-    "--test 0.15 or `fallline cv` gives honest ones",
-    # measured on 600 rows of noise, over 12 seeds: 1.3 % (log loss), 2.3 % (root mean squared
-    # error); on 1,000 rows of wine quality, over 8 seeds: 0.2 %
-    "out_of_fold": "each row is predicted by a member that was not trained on it, but whose epoch "
-    "it helped to choose: where there is little to learn, the scores are 1 or 2 % too good; "
-    "--test 0.15 gives honest ones",
-}
-"""How rows that were held out have taken part all the same."""
-
-
-def honesty(part: str, facts: dict[str, Any]) -> list[str]:
-    """How far the scores on a part of the rows can be believed."""
-    lines = []
-    if part in CHOSEN_BY and "test" not in facts["scores"]:
-        lines.append(CHOSEN_BY[part])
-    elif part == "training":
-        lines.append("these rows were trained on: the scores say nothing about others")
-    if facts.get("class_weight"):
-        lines.append(WEIGHTED)
-    found = doubt(facts["against_trivial"][part])
-    if found is not None and part != "training":
-        lines.append(found)
-    return lines
 
 
 def positive_of(encoding: Any) -> str | None:

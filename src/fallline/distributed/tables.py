@@ -28,6 +28,7 @@ from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
 from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
+from fallline.tabular.record import record_of
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.survey import Division, Reservoir, Survey
 from fallline.tabular.train import complete, cool, train_recipe
@@ -140,6 +141,8 @@ def train_files(
         reading=(how or Reading()).kept(),
         surveyed=blocks,
     )
+    contents = {"rows": blocks.n_rows, "columns": {}}
+    model.facts["record"] = record_of(given, "cluster", contents, model.ended)
     return model
 
 

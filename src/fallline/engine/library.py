@@ -23,6 +23,7 @@ from fallline.errors import ParameterError, warn
 __all__ = [
     "Function",
     "available",
+    "code_name",
     "compiled_before",
     "function",
     "has",
@@ -58,6 +59,14 @@ def function(name: str, dtype: Any, *shape: Any) -> Function:
 def available(name: str, dtype: Any, *shape: Any) -> bool:
     """Whether a function costs no import of Numba beside a shared library."""
     return shared() is None or has(name, dtype, *shape)
+
+
+def code_name() -> str:
+    """Which code serves in this process: a library's level, "numba", or "numpy" without either."""
+    library = shared()
+    if library is not None:
+        return Path(library._name).stem.removeprefix("fallline-")
+    return "numba" if usable() else "numpy"
 
 
 @cache

@@ -5,7 +5,6 @@ the process is killed, the last one written is. Either way the run goes on to th
 """
 
 import copy
-import hashlib
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from fallline.core.compact import Rows, dense_parts
 from fallline.core.network import Network
 from fallline.errors import FileWriteError
+from fallline.hashes import digest, new_hash
 from fallline.saving.modelfile import HISTORY_LISTS, Checkpoint, Path_
 from fallline.training.position import Position
 
@@ -120,8 +120,8 @@ class RunCheckpoint:
 
 def fingerprint(*arrays: Rows | None) -> str:
     """A hash of the arrays' bytes; of compact rows, of those of their features."""
-    digest = hashlib.blake2b(digest_size=16)
+    found = new_hash()
     for array in arrays:
         for part in () if array is None else dense_parts(array):
-            digest.update(np.ascontiguousarray(part).view(np.uint8).data)
-    return digest.hexdigest()
+            found.update(np.ascontiguousarray(part).view(np.uint8).data)
+    return digest(found)

@@ -3,7 +3,7 @@
 A file can be whole and still say anything. Names that are not here are kept as they are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fallline.data.cells import KEPT, Reading
@@ -11,7 +11,8 @@ from fallline.data.encoding import Encoding
 from fallline.data.targets import QUANTITIES
 from fallline.errors import FalllineError, ModelFileError
 from fallline.limits import is_count, is_number
-from fallline.tabular.conformal import fits
+from fallline.tabular import conformal, record
+from fallline.tabular.kinds import Fits, is_text, list_of, optional, table_of
 from fallline.tabular.scoring import SCORE_NAMES
 
 __all__ = ["check_facts"]
@@ -20,8 +21,6 @@ PARTS = ("out_of_fold", "validation", "test", "training")
 MODELS = ("network", "linear", "trivial")
 MAX_DECIMALS = 10
 
-Fits = Callable[[Any], bool]
-
 
 def check_facts(facts: Mapping[str, Any], encoding: Encoding) -> None:
     """Raise ModelFileError for a fact of another kind than training writes, naming it."""
@@ -29,23 +28,11 @@ def check_facts(facts: Mapping[str, Any], encoding: Encoding) -> None:
     numbers = encoding.task in QUANTITIES
     known = KINDS | {
         "class_shares": shares_of(n_classes),
-        "interval": lambda value: fits(value, encoding.n_features, numbers=numbers),
+        "interval": lambda value: conformal.fits(value, encoding.n_features, numbers=numbers),
     }
     for name, value in facts.items():
         if name in known and not known[name](value):
             raise ModelFileError(f"its fact {name!r} is {value!r:.60}, which no training writes")
-
-
-def is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def optional(fits: Fits) -> Fits:
-    return lambda value: value is None or fits(value)
-
-
-def list_of(fits: Fits) -> Fits:
-    return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
 def shares_of(n_classes: int) -> Fits:
@@ -59,15 +46,6 @@ def shares_of(n_classes: int) -> Fits:
 
 def is_range(value: Any) -> bool:
     return list_of(is_number)(value) and len(value) == 2 and value[0] <= value[1]
-
-
-def table_of(keys: tuple[str, ...] | Mapping[str, Any], fits: Fits) -> Fits:
-    """Whether a value is a mapping of some of these keys to what ``fits``."""
-    return lambda value: (
-        isinstance(value, dict)
-        and all(key in keys for key in value)
-        and all(map(fits, value.values()))
-    )
 
 
 def are_scores(value: Any) -> bool:
@@ -114,4 +92,5 @@ KINDS: dict[str, Fits] = {
     "scores": are_scores,
     "against_trivial": table_of(PARTS, is_comparison),
     "reading": is_reading,
+    "record": record.fits,
 }  # fmt: skip

@@ -20,6 +20,7 @@ from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
 from fallline.tabular.preparation import rows_of, with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
+from fallline.tabular.record import record_of
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.survey import Blocks, survey
 from fallline.tabular.train import complete, cool, train_recipe
@@ -75,6 +76,7 @@ def train_large(
         reading=(how or Reading()).kept(),
         surveyed=blocks,
     )
+    model.facts["record"] = record_of(given, "blocks", blocks.contents, model.ended)
     return model
 
 

@@ -146,8 +146,8 @@ class TableModel:
     ``notes`` are what a person should know of the last table that passed through; ``seen`` are the
     fingerprints of the training rows, ``means`` (n_features,) the means of their features, which an
     explanation starts from; older files have none. Fresh from training, ``data`` are the rows,
-    ``folds`` those of an ensemble, and ``scored`` the parts that were scored, the one to believe
-    last; a file has none of these.
+    ``folds`` those of an ensemble, ``scored`` the parts that were scored, the one to believe last,
+    and ``ended`` tells how each run ended; a file has none of these.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -171,6 +171,7 @@ class TableModel:
     data: Prepared | None = field(default=None, repr=False)
     folds: Folds | None = field(default=None, repr=False)
     scored: list[Scored] = field(default_factory=list, repr=False)
+    ended: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     @property
     def data_history(self) -> History:

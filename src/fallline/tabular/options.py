@@ -7,6 +7,8 @@ each means.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
+import numpy as np
+
 from fallline.core.optimizers import LBFGS, Optimizer
 from fallline.data.table import Table
 from fallline.errors import ParameterError
@@ -107,8 +109,17 @@ def with_defaults(options: PreparationOptions) -> TableOptions:
     """Every option, given or not. Raises ParameterError for a name that is none."""
     for name in options:
         check_choice("an option", name, list(DEFAULTS))
-    given: Any = options
+    given: Any = {name: of_python(value) for name, value in options.items()}
     return DEFAULTS | given  # type: ignore[no-any-return]
+
+
+def of_python(value: Any) -> Any:
+    """NumPy's numbers as Python's own, which a model file can keep."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return type(value)(of_python(each) for each in value)
+    return value
 
 
 def refuse_interval(options: TableOptions, where: str) -> None:

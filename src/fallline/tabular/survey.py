@@ -4,13 +4,15 @@ Up to 200,000 rows are drawn to fit the encoding and the linear model, and up to
 validate and to test; rows held out are never trained on, sampled or not.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array
 from fallline.data.cells import Reading
+from fallline.data.contents import Contents
 from fallline.data.reading import BlockReader, Paths, block_readers, joined
 from fallline.data.table import Table
 from fallline.errors import (
@@ -86,13 +88,15 @@ class Division:
 
 @dataclass(frozen=True)
 class Blocks:
-    """A surveyed file: its blocks, how many rows have a target, and the samples."""
+    """A surveyed file: its blocks, how many rows have a target, the samples, and what it holds
+    (:mod:`fallline.data.contents`)."""
 
     readers: tuple[BlockReader, ...]
     division: Division
     n_rows: int
     set_aside: int
     samples: dict[str, Table | None]
+    contents: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
@@ -158,8 +162,10 @@ def survey(
 ) -> Blocks:
     """The one pass: find the blocks, count the rows, draw the samples."""
     found, generator = Survey(target, shares, seed), np.random.default_rng(seed)
+    contents = Contents()
     readers: list[BlockReader] = []
     for table, reader in block_readers(paths, how):
         found.add(table, len(readers), generator)
+        contents.add(table)
         readers.append(reader)
-    return found.blocks(readers)
+    return replace(found.blocks(readers), contents=contents.to_dict())

@@ -17,6 +17,7 @@ from fallline.core.compact import means
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.core.splits import folds
+from fallline.data.contents import contents_of
 from fallline.data.encoding import Encoding
 from fallline.data.reading import as_table
 from fallline.data.table import Table
@@ -40,6 +41,7 @@ from fallline.tabular.model import Folds, TableModel
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.preparation import Prepared, prepare
 from fallline.tabular.recipes import Recipe, RecipeStart, for_size, recipes
+from fallline.tabular.record import ending, record_of
 from fallline.tabular.survey import Blocks
 from fallline.training.history import History
 from fallline.training.run import train
@@ -143,6 +145,7 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     if given["interval"] is not None:
         add_interval(model, data, given["interval"])
     complete(model, data, given, source=Path(table.source).name, reading=table.reading)
+    model.facts["record"] = record_of(given, "memory", contents_of(table), model.ended)
     return model
 
 
@@ -205,6 +208,7 @@ def train_folds(
         done = train_each(part, chosen, {**options, "seed": options["seed"] + fold}, fold, n_folds)
         if done[-1].history.stopped in ("interrupted", "diverged"):
             if not members:
+                done[-1].ended = endings(done)
                 return done[-1]
             cut = done[-1].history
             break
@@ -238,6 +242,11 @@ def train_each(
     return done
 
 
+def endings(models: Sequence[TableModel]) -> list[dict[str, Any]]:
+    """How the runs of several models ended, in order."""
+    return [ended for model in models for ended in model.ended]
+
+
 def takes_linear(network: Network) -> bool:
     """Whether a linear model can be a member beside this network."""
     return network.hidden == ("silu", "silu")
@@ -267,6 +276,7 @@ def ensemble_of(
     used = [(net, share) for net, share in shares if share > 0]
     model = first
     model.history.seconds = sum(each.history.seconds for done in members for each in done)
+    model.ended = endings([each for done in members for each in done])
     model.network = merged([net for net, _ in used], [share for _, share in used], temperature)
     number = np.full(len(data.X), -1)
     number[rows[covered]] = fold_of[covered]
@@ -307,15 +317,18 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         return train(network, X, y, sample_weight=weight, validation=validation, **settings)
 
     best: TableModel | None = None
+    done: list[TableModel] = []
     for number, recipe in enumerate(chosen):
         start = RecipeStart(number + 1, len(chosen), recipe.for_rows(len(X)))
         model = train_recipe(data, start, options, len(X), fit)
+        done.append(model)
         if best is None or best_loss(model.history) < best_loss(best.history):
             best = model
         if model.history.stopped in ("interrupted", "diverged"):
             break
     if best is None:
         raise ParameterError("at least one recipe is needed")
+    best.ended = endings(done)
     cool(best, data)
     return best
 
@@ -371,7 +384,8 @@ def train_recipe(
     facts = facts_of(data, start, settings, history)
     facts["penalty"] = penalties.by_epoch(history)
     notes = [*data.notes, *data.encoding.notes]
-    return TableModel(network, data.encoding, history, facts, notes)
+    ended = [ending(history, options["seconds"])]
+    return TableModel(network, data.encoding, history, facts, notes, ended=ended)
 
 
 def best_loss(history: History) -> float:

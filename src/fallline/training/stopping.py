@@ -105,5 +105,10 @@ class TimeLimit:
     def __post_init__(self) -> None:
         check_number("seconds", self.seconds)
 
+    @property
+    def reason(self) -> str:
+        """What it says."""
+        return f"the time of {self.seconds:g} s is up"
+
     def __call__(self, history: History, seconds: float) -> str | None:
-        return f"the time of {self.seconds:g} s is up" if seconds >= self.seconds else None
+        return self.reason if seconds >= self.seconds else None

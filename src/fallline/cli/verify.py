@@ -1,0 +1,63 @@
+"""`fallline verify`: whether training again gives the model of a file."""
+
+import json as json_
+
+from fallline.cli.colour import say
+from fallline.cli.groups import Display, ReadingOptions
+from fallline.cli.progress import Bar
+from fallline.errors import FalllineError
+from fallline.tabular.model import TableModel
+from fallline.tabular.verification import Verification, verify
+from fallline.text import remark
+
+
+def run(
+    path: str,
+    tables: list[str],
+    reading: ReadingOptions,
+    display: Display,
+    *,
+    validation: str | None,
+    test: str | None,
+    threads: int | None,
+) -> None:
+    """Train, compare, tell; a model that is not the same ends with exit code 1."""
+    model = TableModel.load(path)
+    how = reading.reading(before=model.reading)
+    in_memory = model.facts.get("record", {}).get("place") == "memory"
+    apart = {"validation": validation, "test": test}
+    given = {
+        name: reading.table(each, before=model.reading) for name, each in apart.items() if each
+    }
+    with Bar(shown=not (display.quiet or display.json)) as bar:
+        found = verify(
+            model,
+            reading.table(tables, before=model.reading) if in_memory else tables,
+            how=how,
+            threads=threads,
+            callbacks=[bar.after_epoch],
+            on_run=bar.on_run,
+            **given,
+        )
+    if display.json:
+        print(json_.dumps({"model": path, **found.to_dict()}))
+    elif not (display.quiet and found.same):
+        say(as_text(path, found))
+    if found.verdict == "other data":
+        raise FalllineError(f"{path} was trained on other data, so it was not trained again")
+    if not found.same:
+        raise FalllineError(f"{path} is not what this training gives")
+
+
+def as_text(path: str, found: Verification) -> str:
+    """What was compared, and where it parts."""
+    parts = [remark(each.kind, each.text) for each in found.differences]
+    parts += [remark("note", note) for note in found.notes]
+    if found.same:
+        parts.append(
+            f"{path} is the same to the bit: {found.parameters:,} parameters, "
+            f"{found.epochs} epochs\non {found.rows:,} rows, trained again in "
+            f"{found.seconds:.1f} s by Fallline {found.versions['fallline']} ({found.code}), "
+            "and the same scores"
+        )
+    return "\n".join(parts)
