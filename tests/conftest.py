@@ -35,8 +35,8 @@ def forking() -> Iterator[Forks | None]:
 def cli(tmp_path: Path, forking: Forks | None) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `fallline` as a user would, in a process and a folder of its own."""
 
-    def run(*args: object) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"}
+    def run(*args: object, **more: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"} | more
         if forking is not None:
             return forking.run(args, tmp_path, environment)
         return subprocess.run(
@@ -44,6 +44,7 @@ def cli(tmp_path: Path, forking: Forks | None) -> Callable[..., subprocess.Compl
             cwd=tmp_path,
             capture_output=True,
             text=True,
+            encoding=environment.get("PYTHONIOENCODING"),
             env=environment,
             check=False,
             timeout=120,

@@ -34,10 +34,13 @@ class Forks:
         self, arguments: Sequence[object], folder: Path, environment: dict[str, str], **more: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run ``fallline`` with these arguments, and nothing to read."""
-        words = [str(word) for word in arguments]
+        words, encoding = [str(word) for word in arguments], environment.get("PYTHONIOENCODING")
         with ExitStack() as stack:
             nothing = stack.enter_context(open(os.devnull))
-            out, err = (stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(2))
+            out, err = (
+                stack.enter_context(tempfile.TemporaryFile("w+", encoding=encoding))
+                for _ in range(2)
+            )
             handles = [file.fileno() for file in (nothing, out, err)] + more.pop("handles", [])
             code = ask(self.address, str(folder), words, environment, handles, **more)
             out.seek(0)

@@ -53,6 +53,12 @@ def become(case: Case, handles: list[int]) -> None:
     """Take the streams, the environment and the folder of the command."""
     for number, handle in enumerate(handles):
         os.dup2(handle, number)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        old = getattr(sys, name)  # it knows whether what was there could be sought in
+        encoding = case["environment"].get("PYTHONIOENCODING", old.encoding)
+        how = {"encoding": encoding, "errors": old.errors, "closefd": False}
+        buffering = 1 if name == "stderr" or os.isatty(number) else -1
+        setattr(sys, name, open(number, old.mode, buffering, **how))  # noqa: SIM115
     os.environ.clear()
     os.environ.update(case["environment"])
     os.chdir(case["folder"])
