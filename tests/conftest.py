@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from fallline.arrays import Array
 from fallline.core.network import Network
+from tests.forking import Forks, forks
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,23 +21,34 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20261124)
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `fallline` as a user would, in a folder of its own."""
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forks | None]:
+    """What runs commands as forks; None where the system has none, or none that are safe."""
+    if not sys.platform.startswith("linux"):
+        yield None
+        return
+    with forks() as found:
+        yield found
 
-    def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "fallline", *map(str, args)]
-        environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"}
+
+@pytest.fixture
+def cli(tmp_path: Path, forking: Forks | None) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `fallline` as a user would, in a process and a folder of its own."""
+
+    def run(*args: object, **more: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"} | more
+        if forking is not None:
+            return forking.run(args, tmp_path, environment)
         return subprocess.run(
-            command,
+            [sys.executable, "-m", "fallline", *map(str, args)],
             cwd=tmp_path,
             capture_output=True,
             text=True,
+            encoding=environment.get("PYTHONIOENCODING"),
             env=environment,
             check=False,
             timeout=120,
             stdin=subprocess.DEVNULL,
-            **options,  # type: ignore[call-overload]
         )
 
     return run

@@ -15,6 +15,7 @@ __all__ = ["check_target", "folder_beside", "replacing", "write_bytes"]
 
 
 TEMPORARY = ".fallline-"  # what an unfinished file's name begins with
+looked_at: set[tuple[int, Path]] = set()  # processes and folders; a fork is another process
 STALE_SECONDS = 86_400.0  # after which an unfinished file of another machine counts as left behind
 
 
@@ -38,7 +39,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = followed(Path(path))
     temporary: Path | None = None
     try:
-        remove_stale(path.parent)
+        remove_stale_once(path.parent)
         mode = path.stat().st_mode & 0o777 if path.exists() else None
         temporary = new_beside(path, 0o666 if mode is None else mode | 0o600)
         yield temporary
@@ -95,6 +96,14 @@ def unfinished() -> str:
 def machine() -> str:
     """This machine's name, in letters and digits."""
     return "".join(c for c in socket.gethostname() if c.isascii() and c.isalnum())[:40] or "local"
+
+
+def remove_stale_once(folder: Path) -> None:
+    """The same, at this process's first write to the folder: a folder may hold many files."""
+    known = os.getpid(), folder.resolve()
+    if known not in looked_at:
+        looked_at.add(known)
+        remove_stale(folder)
 
 
 def remove_stale(folder: Path) -> None:

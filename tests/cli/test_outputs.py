@@ -2,7 +2,6 @@
 
 import io
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -68,17 +67,13 @@ def test_a_folder_that_cannot_be_written_is_told_of(tmp_path: Path, monkeypatch)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
-def test_any_terminal_shows_a_curve_and_hostile_labels(encoding: str, tmp_path: Path) -> None:
+def test_any_terminal_shows_a_curve_and_hostile_labels(encoding: str, cli, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(TABLE.replace("p", f'"{HOSTILE}"'), newline="")
-    environment = os.environ | {"PYTHONIOENCODING": encoding, "FALLLINE_NUM_THREADS": "1"}
 
     def run(*words: str) -> str:
-        command = [sys.executable, "-m", "fallline", *words]
-        out = subprocess.run(
-            command, check=False, capture_output=True, cwd=tmp_path, env=environment
-        )
+        out = cli(*words, PYTHONIOENCODING=encoding, FALLLINE_NUM_THREADS="1")
         assert out.returncode == 0, out.stderr
-        return (out.stdout + out.stderr).decode(encoding)
+        return out.stdout + out.stderr
 
     shown = run("train", "t.csv", "--target", "y", "--epochs", "5", "--report", "r.html")
     shown += run("evaluate", "model.safetensors", "t.csv") + run("info", "model.safetensors")
@@ -92,17 +87,11 @@ def test_any_terminal_shows_a_curve_and_hostile_labels(encoding: str, tmp_path: 
     assert not {"\x1b", "\u202e", "\u2028", "\x07", "\x85"} & set(page)
 
 
-def test_data_in_a_pipe_stay_as_they_are(tmp_path: Path) -> None:
+def test_data_in_a_pipe_stay_as_they_are(cli, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(TABLE.replace("p", f'"{HOSTILE}"'), newline="")
-    train = ["train", "t.csv", "--target", "y", "--epochs", "5", "-q"]
-    predict = ["predict", "model.safetensors", "t.csv", "--write", "labels", "-q"]
-    for words in (train, predict):
-        out = subprocess.run(
-            [sys.executable, "-m", "fallline", *words], capture_output=True, cwd=tmp_path,
-            check=True,
-        )  # fmt: skip
-    labels = set(out.stdout.decode().replace("\r\n", "\n").split("\n"))
-    assert labels <= {"prediction", "q", HOSTILE, ""}
+    assert cli("train", "t.csv", "--target", "y", "--epochs", "5", "-q").returncode == 0
+    out = cli("predict", "model.safetensors", "t.csv", "--write", "labels", "-q")
+    assert set(out.stdout.split("\n")) == {"prediction", "q", HOSTILE, ""}
 
 
 def test_a_closed_stream_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,25 @@ def test_a_failure_at_any_call(
     assert path.read_bytes() != b"what was there"
 
 
+def test_what_a_killed_process_left_goes_at_the_first_write(tmp_path: Path, monkeypatch) -> None:
+    """Once a process and folder: a folder of thousands of files is not read at each write."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f"{atomic.TEMPORARY}{atomic.machine()}-{gone.pid}-00"
+    mine = tmp_path / f"{atomic.TEMPORARY}{atomic.machine()}-{os.getpid()}-00"
+    left.write_text("half")
+    mine.write_text("half")
+    scanned, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: scanned.append(folder) or scandir(folder))
+    for _ in range(3):
+        atomic.write_bytes(tmp_path / "out", b"whole")
+    assert scanned == [tmp_path]
+    monkeypatch.setattr(os, "getpid", lambda: gone.pid)  # as in a fork
+    atomic.write_bytes(tmp_path / "out", b"whole")
+    assert len(scanned) == 2
+    assert sorted(each.name for each in tmp_path.iterdir()) == [mine.name, "out"]
+
+
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))

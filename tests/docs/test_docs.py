@@ -8,12 +8,16 @@ doctest; without, it is run. The blocks of a file run in order, in one folder wi
 import doctest
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.forking import CLIENT, Forks
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = sorted(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)
@@ -35,11 +39,28 @@ def matches(expected: str, got: str) -> bool:
     return re.fullmatch("".join(parts), got.rstrip("\n") + "\n") is not None
 
 
-def run_console(block: str, folder: Path) -> None:
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "80",
-    }
+@pytest.fixture(scope="module")
+def programs(
+    forking: Forks | None, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path], list[str]]:
+    """The folders of programs that a page's commands find, before the usual ones.
+
+    Those of README.md find `fallline` as it was installed, others one that need not start.
+    """
+    installed = Path(sys.executable).parent
+    if forking is None:
+        return lambda page: [str(installed)]
+    folder = tmp_path_factory.mktemp("programs")
+    script = folder / "fallline"
+    words = [sys.executable, "-I", "-S", str(CLIENT), forking.address]
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    script.chmod(0o755)
+    return lambda page: [str(installed)] if page == PAGES[0] else [str(folder), str(installed)]
+
+
+def run_console(block: str, folder: Path, programs: list[str]) -> None:
+    path = os.pathsep.join([*programs, os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "COLUMNS": "80"}
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
         result = subprocess.run(
@@ -68,13 +89,13 @@ def run_python(block: str, folder: Path, names: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_snippets_do_what_they_say(page: Path, tmp_path: Path, monkeypatch) -> None:
+def test_snippets_do_what_they_say(page: Path, programs, tmp_path: Path, monkeypatch) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for kind, block in blocks(page):
         if kind == "console":
-            run_console(block, tmp_path)
+            run_console(block, tmp_path, programs(page))
         elif kind == "python":
             run_python(block, tmp_path, names)
         else:

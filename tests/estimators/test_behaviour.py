@@ -337,6 +337,7 @@ def test_interrupted(monkeypatch) -> None:
         model.fit(data.X_TWO, data.Y_TWO)
     assert model.n_iter_ == 3
     assert model.history_.stopped == "interrupted"
+    assert model.history_.uneven() is None
 
 
 @EARLY

@@ -1,72 +1,33 @@
-"""Runs commands, each in a fork of its own, on a file layer that fails at a chosen call.
+"""Runs commands as forks, on a file layer that fails at a chosen call.
 
-Reads one JSON object a line: ``folder``, ``arguments``, ``call``, ``error``, ``action``. Writes
-one: ``code`` (negative for a signal), ``calls`` (how many were counted), ``out``, ``err``. The
-process has ``faults.c`` loaded by LD_PRELOAD. What a command needs is imported before the forks.
+A request says besides: ``call``, ``error``, ``action``. The number of calls that were counted is
+written to handle 3. The process has ``faults.c`` loaded by LD_PRELOAD.
 """
 
 import ctypes
-import json
 import os
 import sys
-import tempfile
-from typing import Any
+from types import SimpleNamespace
 
-import polars  # noqa: F401
-import scipy.optimize  # noqa: F401
-
-import fallline
 import fallline.cli.app
-import fallline.report
-import fallline.tabular.train
+from tests.forking.server import Case, serve
 
 faults = ctypes.CDLL(None)
+# pictures take a second of each fork, and it is files that are looked at here
+sys.modules["vl_convert"] = SimpleNamespace(vegalite_to_svg=lambda *_, **__: "<svg></svg>")
 
 
-def run(case: dict[str, Any]) -> dict[str, Any]:
-    """One command in a fork."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.chdir(case["folder"])
-            os.dup2(out.fileno(), 1)
-            os.dup2(err.fileno(), 2)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            sys.argv = ["fallline", *case["arguments"]]
-            faults.faults_arm(
-                os.fsencode(case["folder"]),
-                ctypes.c_long(case["call"]),
-                case["error"],
-                case["action"],
-            )
-            code = 99
-            try:
-                fallline.cli.app.main()
-            except SystemExit as end:
-                code = int(end.code or 0)
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os.write(writer, str(faults.faults_seen()).encode())
-                os._exit(code)
-        os.close(writer)
-        calls = os.read(reader, 100)
-        os.close(reader)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode())
-    return {"code": code, "calls": int(calls or 0), "out": texts[0], "err": texts[1]}
-
-
-def main() -> None:
-    """Serve until the input ends."""
+def command(case: Case) -> None:
+    """One command, the file layer armed."""
     faults.faults_seen.restype = ctypes.c_long
-    for line in sys.stdin:
-        print(json.dumps(run(json.loads(line))), flush=True)
+    faults.faults_arm(
+        os.fsencode(case["folder"]), ctypes.c_long(case["call"]), case["error"], case["action"]
+    )
+    try:
+        fallline.cli.app.main()
+    finally:
+        os.write(3, str(faults.faults_seen()).encode())
 
 
 if __name__ == "__main__":
-    main()
+    serve(command)

@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import pytest
 import fallline as fl
 from fallline.atomic import TEMPORARY
 from fallline.saving.modelfile import read_model
+from tests.forking import Forks, forks
 
 HERE = Path(__file__).parent
 ONCE, FROM_HERE, MOVE, KILL = range(4)
@@ -45,41 +48,31 @@ pytestmark = pytest.mark.skipif(
 
 
 class Server:
-    """The process that runs the commands."""
+    """What runs the commands."""
 
-    def __init__(self, folder: Path) -> None:
-        library = folder / "faults.so"
-        build = ["cc", "-O1", "-shared", "-fPIC", "-w", str(HERE / "faults.c"), "-o", str(library)]
-        subprocess.run([*build, "-ldl"], check=True, timeout=60)
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "server.py")],
-            env=os.environ | {"LD_PRELOAD": str(library), "COLUMNS": "80", "TERM": "dumb"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def __init__(self, forking: Forks) -> None:
+        self.forking = forking
 
     def run(
         self, folder: Path, arguments: list[str], call: int = -1, error: int = 0, action: int = ONCE
     ) -> dict[str, Any]:
-        case = {"folder": str(folder), "arguments": arguments, "call": call}
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(case | {"error": error, "action": action}) + "\n")
-        self.process.stdin.flush()
-        found: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return found
+        environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"}
+        how = {"call": call, "error": error, "action": action}
+        with tempfile.TemporaryFile() as seen:
+            more = {"handles": [seen.fileno()], **how}
+            done = self.forking.run(arguments, folder, environment, **more)
+            seen.seek(0)
+            calls = int(seen.read() or 0)
+        return {"code": done.returncode, "calls": calls, "out": done.stdout, "err": done.stderr}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    found = Server(tmp_path_factory.mktemp("faults"))
-    yield found
-    assert found.process.stdin is not None
-    assert found.process.stdout is not None
-    found.process.stdin.close()
-    found.process.stdout.close()
-    assert found.process.wait(timeout=30) == 0
+    library = tmp_path_factory.mktemp("faults") / "faults.so"
+    build = ["cc", "-O1", "-shared", "-fPIC", "-w", str(HERE / "faults.c"), "-o", str(library)]
+    subprocess.run([*build, "-ldl"], check=True, timeout=60)
+    with forks("tests.faults.server", LD_PRELOAD=str(library)) as found:
+        yield Server(found)
 
 
 @pytest.fixture(scope="module")
@@ -200,20 +193,20 @@ def test_every_fault_at_each_write(
 
 
 def test_two_writers_leave_the_file_of_one(tmp_path: Path) -> None:
-    """Eight processes write 40 times each: every state that is seen is one writer's whole text."""
+    """Four processes write 30 times each: every state that is seen is one writer's whole text."""
     target = tmp_path / "out.txt"
     program = (
         "import sys; from fallline.atomic import write_bytes\n"
-        "for _ in range(40): write_bytes(sys.argv[1], sys.argv[2].encode() * 100_000)"
+        "for _ in range(30): write_bytes(sys.argv[1], sys.argv[2].encode() * 100_000)"
     )
     writers = [
-        subprocess.Popen([sys.executable, "-c", program, str(target), letter])
-        for letter in "abcdefgh"
+        subprocess.Popen([sys.executable, "-c", program, str(target), letter]) for letter in "abcd"
     ]
     states = set()
     while any(writer.poll() is None for writer in writers):
         if target.exists():
             states.add(target.read_bytes())
+        time.sleep(0.001)
     assert all(writer.returncode == 0 for writer in writers)
-    assert states <= {letter.encode() * 100_000 for letter in "abcdefgh"}
+    assert states <= {letter.encode() * 100_000 for letter in "abcd"}
     assert os.listdir(tmp_path) == ["out.txt"]

@@ -108,7 +108,8 @@ def change_tensor(tensors: Tensors, chance: random.Random) -> str:
     elif how == "shape":
         tensors[name] = np.ascontiguousarray(value.reshape(-1)[: max(value.size - 1, 0)])
     elif how == "dtype":
-        tensors[name] = value.astype(chance.choice(DTYPES))
+        with np.errstate(all="ignore"):
+            tensors[name] = value.astype(chance.choice(DTYPES))
     elif how == "value" and value.size:
         changed = value.copy().reshape(-1)
         with np.errstate(all="ignore"):

@@ -122,6 +122,32 @@ def test_the_file_as_it_was_goes_on(base: bytes, tmp_path: Path) -> None:
     assert train(path, 5).epochs_done == 5
 
 
+def test_losses_written_as_whole_numbers_are_numbers(base: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    for name in ("best_loss", "first_loss"):
+        path.write_bytes(rewritten(base, fact(name, 3)))
+        assert train(path, 5).epochs_done == 5
+
+
+def test_histories_that_earlier_versions_left_uneven_are_read(base: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+
+    def lists(stopped: str) -> dict[str, int]:
+        def change(content: dict[str, Any], tensors: dict[str, Any]) -> None:
+            content["history"]["stopped"] = stopped
+            for name in ("validation_loss", "validation_score"):
+                tensors[f"history.{name}"] = tensors[f"history.{name}"][:2].copy()
+
+        path.write_bytes(rewritten(base, change))
+        history = modelfile.read_model(path).history
+        return {name: len(getattr(history, name)) for name in modelfile.LISTS}
+
+    assert set(lists("interrupted").values()) == {2}
+    assert set(lists("diverged").values()) == {3}
+    with pytest.raises(ModelFileError, match="has 3 epochs, but validation_loss for 2"):
+        lists("epochs")
+
+
 def test_what_is_no_model_is_not_read_to_its_end(tmp_path: Path) -> None:
     huge = tmp_path / "huge.safetensors"
     with huge.open("wb") as file:  # 1 TB that takes no room

@@ -5,6 +5,7 @@ import os
 import resource
 import time
 import warnings
+from collections import Counter
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from fallline.errors import FalllineError
 from tests.saving.mutants import Base
 
 SECONDS, BYTES = 1.0, 100_000_000
+ENDINGS = (".py", ".json", ".c", ".sql", ".mjs", ".onnx")
 
 
 def table(n: int = 80) -> pl.DataFrame:
@@ -69,8 +71,8 @@ def rows() -> tuple[Any, Any]:
     return X, X.sum(axis=1)
 
 
-def use(path: Path, target: str, sample: pl.DataFrame) -> None:
-    """All that a person does with a model file."""
+def use(path: Path, target: str, sample: pl.DataFrame, ending: str) -> None:
+    """All that a person does with a model file; of the exports one."""
     with redirect_stdout(io.StringIO()):
         info.tell(str(path), json=False)
         info.write_card(str(path), None, force=False)
@@ -80,38 +82,41 @@ def use(path: Path, target: str, sample: pl.DataFrame) -> None:
     model = fl.TableModel.load(path)
     model.predict(sample)
     model.evaluate(sample)
-    for ending in (".py", ".json", ".c", ".sql", ".mjs", ".onnx"):
-        fl.export(path, path.with_suffix(ending), proof=False)
+    fl.export(path, path.with_suffix(ending), proof=False)
 
 
-def try_mutants(bases: list[tuple[str, Base]], folder: Path, seeds: range) -> dict[str, int]:
-    """Each seed's file; what was refused, and what passed."""
-    sample, path = table(12), folder / "m.safetensors"
-    counts = {"refused": 0, "used": 0}
+def try_mutants(bases: list[tuple[str, Base]], folder: Path, seeds: range) -> Counter[str]:
+    """Each seed's file: how many were refused and how many passed; all that failed are told."""
+    sample, counts, failed = table(12), Counter[str](), list[str]()
     for seed in seeds:
         target, base = bases[seed % len(bases)]
+        ending = ENDINGS[seed // len(bases) % len(ENDINGS)]
         mutant = base.mutant(seed)
+        path = folder / "m.safetensors"
         path.write_bytes(mutant.raw)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.process_time()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                use(path, target, sample)
-                counts["used"] += 1
-            except FalllineError:
-                counts["refused"] += 1
-            except BaseException as error:
-                raise AssertionError(f"seed {seed}: {mutant.told}") from error
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                use(path, target, sample, ending)
+            how = "used"
+        except FalllineError:
+            how = "refused"
+        except Exception as error:
+            how = f"{type(error).__name__}: {error}"[:200]
+        counts[how if how in ("used", "refused") else "failed"] += 1
+        took = time.process_time() - began
         grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-        assert time.process_time() - began < SECONDS, f"seed {seed}: {mutant.told}"
-        assert grown < BYTES, f"seed {seed}: {mutant.told}"
+        if how not in ("used", "refused") or took > SECONDS or grown > BYTES:
+            failed.append(f"seed {seed}, {mutant.told}: {how}, {took:.2f} s, {grown:,} bytes")
+    assert not failed, "\n".join(failed)
     return counts
 
 
 def test_whole_files_of_another_meaning(bases: list[tuple[str, Base]], tmp_path: Path) -> None:
-    counts = try_mutants(bases, tmp_path, range(600))
-    assert min(counts.values()) > 60, counts  # both ends are reached
+    counts = try_mutants(bases, tmp_path, range(360))
+    assert min(counts.values()) > 50, counts  # both ends are reached
 
 
 @pytest.mark.long

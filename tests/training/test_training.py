@@ -1,5 +1,7 @@
 """The training loop: batches, stopping, keeping the best, divergence, resuming."""
 
+import itertools
+import pkgutil
 import warnings
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from fallline.core.backprop import loss_and_gradient, loss_at
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, ParameterError
+from fallline.saving.modelfile import read_model
 
 
 @pytest.fixture
@@ -199,6 +202,47 @@ def test_an_interrupt_keeps_the_last_step(problem) -> None:
     assert history.stopped == "interrupted"
     fl.train(plain, X, y, epochs=5)
     np.testing.assert_array_equal(net.parameters, plain.parameters)
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+@pytest.mark.parametrize("inside", ["Run.validate", "metrics.score", "Run.last_rate"])
+def test_an_interrupt_between_a_loss_and_what_stands_beside_it(
+    inside: str, epoch: int, problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history keeps whole epochs, and so the model file is read again."""
+    X, y = problem
+    where = f"fallline.training.run.{inside}"
+    usual, calls = pkgutil.resolve_name(where.replace("run.", "run:", 1)), itertools.count()
+
+    def interrupted(*args):
+        if next(calls) == epoch:
+            raise KeyboardInterrupt
+        return usual(*args)
+
+    monkeypatch.setattr(where, interrupted)
+    net = regressor()
+    with pytest.warns(InterruptedWarning):
+        history = fl.train(net, X, y, epochs=9, validation=(X, y))
+    assert history.epoch == list(range(epoch))
+    assert history.uneven() is None
+    assert len(history.learning_rate) == len(history.validation_score) == epoch
+    fl.save(net, tmp_path / "m.safetensors", history=history)
+    assert read_model(tmp_path / "m.safetensors").history == history
+
+
+def test_a_run_that_diverges_measures_its_last_epoch_as_nan(problem, tmp_path: Path) -> None:
+    X, y = problem
+    net = regressor()
+    with pytest.warns(DivergenceWarning):
+        history = fl.train(
+            net, X, y, optimizer=fl.GradientDescent(1e3), validation=(X, y), batch_size=60
+        )
+    assert len(history.epoch) == len(history.validation_loss) == len(history.validation_score)
+    assert np.isnan(history.validation_loss[-1])
+    fl.save(net, tmp_path / "m.safetensors", history=history)
+    kept = read_model(tmp_path / "m.safetensors").history
+    assert kept.uneven() is None
+    assert kept.loss == history.loss
 
 
 def test_an_optimiser_of_ones_own(problem) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fallline.atomic import check_target
 from fallline.errors import FileWriteError
+from fallline.saving.modelfile import is_container
 
 __all__ = ["check_output"]
 
@@ -35,19 +36,12 @@ def check_output(
         )
     if force or not path.exists() or path.stat().st_size == 0:
         return
-    if is_model(path) != model:
+    if is_container(path) != model:
         kind = "no model file" if model else "a model file"
         raise FileWriteError(
             f"{output}: this file is there already and is {kind}; --force replaces it, or choose "
             "another name"
         )
-
-
-def is_model(path: Path) -> bool:
-    """Whether a file begins as a safetensors file does: a length, then JSON."""
-    with path.open("rb") as file:
-        head = file.read(9)
-    return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < 2**40
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -13,6 +13,7 @@ from fallline.estimators.callbacks import Watchers
 from fallline.estimators.scoring import ValidationRows
 from fallline.estimators.solver import Solver
 from fallline.estimators.steps import Epochs
+from fallline.training.history import LISTS
 
 __all__ = ["StochasticFit"]
 
@@ -52,6 +53,7 @@ class StochasticFit:
                         self.not_converged()
         except KeyboardInterrupt:
             warn("Training interrupted by user.")
+            model.history_.cut(("learning_rate",) if self.validation is None else LISTS)
             model.history_.stopped = "interrupted"
             model.history_.message = "interrupted; the parameters of the last step are kept"
         model.history_.steps = self.solver.t = self.epochs.setup.position.step

@@ -16,7 +16,8 @@ from fallline.core.compact import Rows, dense_parts
 from fallline.core.network import Network
 from fallline.errors import FileWriteError
 from fallline.hashes import digest, new_hash
-from fallline.saving.modelfile import HISTORY_LISTS, Checkpoint, Path_
+from fallline.saving.modelfile import Checkpoint, Path_
+from fallline.training.history import LISTS
 from fallline.training.position import Position
 
 __all__ = ["RunCheckpoint", "fingerprint"]
@@ -46,7 +47,7 @@ class Snapshot:
             history=replace(position.history),
             falls=list(position.falls),
         )
-        records = {name: len(getattr(position.history, name)) for name in HISTORY_LISTS}
+        records = {name: len(getattr(position.history, name)) for name in LISTS}
         return Snapshot(network.copy(), copied, settings, records)
 
     def write(self, path: Path_) -> None:

@@ -26,7 +26,7 @@ from fallline.core import activations, initializers, losses
 from fallline.core.network import Network
 from fallline.errors import FalllineError, ModelFileError, ParameterError
 from fallline.limits import check_integer, is_count, is_number
-from fallline.training.history import History
+from fallline.training.history import LISTS, VALIDATION, History
 from fallline.training.position import Position
 
 __all__ = ["FORMAT", "Checkpoint", "Model", "load", "read_model", "save"]
@@ -37,7 +37,6 @@ MAX_HEADER = 1 << 20
 LARGE = MAX_HEADER // 4  # an encoding or settings of more bytes are a tensor
 MARK = b"sha256:"
 ZEROS = b"0" * 64
-HISTORY_LISTS = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
 Path_ = str | os.PathLike[str]
 # What settings a checkpoint of an earlier version lacks, and the defaults that it ran with.
 ADDED_SETTINGS: dict[str, Any] = {"dropout": 0.0}
@@ -72,7 +71,8 @@ def save(
 ) -> None:
     """Write the network to a model file, atomically; ``tensors`` are kept beside its own.
 
-    Raises FileWriteError where the file cannot be written.
+    Raises FileWriteError where the file cannot be written, ParameterError for a history whose lists
+    differ in length.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -114,6 +114,9 @@ def write_model(
 
     arrays = layer_tensors(network) | dict(tensors or {})
     if history is not None:
+        uneven = history.uneven()
+        if uneven is not None:
+            raise ParameterError(f"{path}: a history is kept whole, but {uneven}")
         arrays |= history_tensors(history)
     content = {
         "checksum": (MARK + ZEROS).decode(),
@@ -153,14 +156,13 @@ def layer_tensors(network: Network) -> dict[str, Array]:
 
 def history_tensors(history: History) -> dict[str, Array]:
     return {
-        f"history.{name}": np.asarray(getattr(history, name), dtype=np.float64)
-        for name in HISTORY_LISTS
+        f"history.{name}": np.asarray(getattr(history, name), dtype=np.float64) for name in LISTS
     }
 
 
 def history_facts(history: History) -> dict[str, Any]:
     """The history less its lists, which are tensors."""
-    return {k: v for k, v in history.as_dict().items() if k not in HISTORY_LISTS}
+    return {k: v for k, v in history.as_dict().items() if k not in LISTS}
 
 
 # ---- the checksum
@@ -272,6 +274,16 @@ def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
         raise ModelFileError(f"its contents do not make a network ({reason})") from None
 
 
+def is_container(path: Path) -> bool:
+    """Whether a file has the outer form of a model file."""
+    with path.open("rb") as file:
+        try:
+            check_container(file.read(9), os.fstat(file.fileno()).st_size)
+        except ModelFileError:
+            return False
+    return True
+
+
 def check_container(head: bytes, size: int) -> None:
     """The outer form of a file of so many bytes, by its first 9, before any of it is believed."""
     if not head:
@@ -352,11 +364,25 @@ def check_known(facts: dict[str, Any]) -> None:
 def build_history(facts: dict[str, Any] | None, tensors: dict[str, Array]) -> History | None:
     if facts is None:
         return None
-    lists = {name: tensors.pop(f"history.{name}").tolist() for name in HISTORY_LISTS}
+    lists = {name: tensors.pop(f"history.{name}").tolist() for name in LISTS}
     lists["epoch"] = [int(epoch) for epoch in lists["epoch"]]
     history = History.from_dict(facts | lists)
+    make_even(history)
     check_history(history)
     return history
+
+
+def make_even(history: History) -> None:
+    """Give the lists one length, where earlier versions left them uneven.
+
+    An interrupted run left an epoch without its validation, and so did one that diverged.
+    """
+    if history.stopped == "interrupted":
+        history.cut()
+    elif history.stopped == "diverged":
+        for values in (getattr(history, name) for name in VALIDATION):
+            if values and len(values) == len(history.epoch) - 1:
+                values.append(math.nan)
 
 
 def check_history(history: History) -> None:
@@ -372,6 +398,9 @@ def check_history(history: History) -> None:
     for name in ("stopped", "message"):
         if not isinstance(getattr(history, name), str):
             raise ModelFileError(f"its {name} is {getattr(history, name)!r:.40}, no text")
+    uneven = history.uneven()
+    if uneven is not None:
+        raise ModelFileError(uneven)
 
 
 # ---- checkpoints
@@ -447,9 +476,9 @@ class Checkpoint:
                     if name.startswith("optimizer.")
                 },
                 history=model.history,
-                first_loss=or_else(facts["first_loss"], math.inf),
+                first_loss=loss_from(facts["first_loss"]),
                 best=model.tensors.get("best"),
-                best_loss=or_else(facts["best_loss"], math.inf),
+                best_loss=loss_from(facts["best_loss"]),
                 best_epoch=facts["best_epoch"],
                 falls=[(int(step), int(records)) for step, records in facts.get("falls", [])],
             )
@@ -491,5 +520,8 @@ def finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def or_else(value: float | None, default: float) -> float:
-    return default if value is None else value
+def loss_from(value: Any) -> float:
+    """The inverse of ``finite_or_none``; what is no number is left to the check of the position."""
+    if value is None:
+        return math.inf
+    return float(value) if is_number(value) else value

@@ -1,10 +1,13 @@
 """What training leaves behind: one row per recorded epoch, and how it ended."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["History"]
+__all__ = ["LISTS", "VALIDATION", "History"]
+
+VALIDATION = ("validation_loss", "validation_score")
+LISTS = ("epoch", "loss", *VALIDATION, "learning_rate")
 
 
 @dataclass
@@ -14,7 +17,8 @@ class History:
     ``epoch[i]`` is a recorded epoch (the first is 0) and ``loss[i]`` its training loss: the mean
     over its batches, each taken before its update; for a full batch, the loss before the epoch's
     one update. ``validation_loss`` and ``validation_score`` (accuracy, or R2 for numbers) are
-    taken after the epoch, where there are validation rows; else the lists stay empty.
+    taken after the epoch, where there are validation rows; else the lists stay empty. They are NaN
+    for the epoch in which a run diverged. All lists that are not empty are of one length.
 
     ``stopped`` tells how the run ended: "epochs" (all done), "rule" (a stop rule), "callback",
     "converged" (L-BFGS), "diverged" or "interrupted"; ``message`` says it in words.
@@ -52,6 +56,27 @@ class History:
         self.epoch.extend(epochs)
         self.loss.extend(losses)
         self.learning_rate.extend(rates)
+
+    def cut(self, kept: Collection[str] = ()) -> None:
+        """Cut the lists to one length, those of ``kept`` and all that are not empty.
+
+        An interrupt may come between the loss of an epoch and what belongs beside it.
+        """
+        lists = [getattr(self, name) for name in LISTS]
+        used = [each for name, each in zip(LISTS, lists, strict=True) if each or name in kept]
+        shortest = min(map(len, used), default=0)
+        for each in used:
+            del each[shortest:]
+
+    def uneven(self) -> str | None:
+        """What to say of lists that differ in length; None where they do not."""
+        for name in LISTS:
+            if len(getattr(self, name)) not in (0, len(self.epoch)):
+                return (
+                    f"its history has {len(self.epoch)} epochs, but {name} for "
+                    f"{len(getattr(self, name))}"
+                )
+        return None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON and the model file."""

@@ -40,7 +40,7 @@ class Position:
 
         ``optimizer`` None stands for one without a state: L-BFGS.
         """
-        history, theta = self.history, network.parameters
+        theta = network.parameters
         for name, value in (("epoch", self.epoch), ("step", self.step)):
             if not is_count(value):
                 raise ModelFileError(f"its {name} is {value!r:.40}, no count")
@@ -50,12 +50,9 @@ class Position:
             known = isinstance(loss, int | float) and not isinstance(loss, bool)
             if not known or not -math.inf <= loss <= math.inf:
                 raise ModelFileError(f"its {name} is {loss!r:.40}, no number")
-        for name in ("loss", "validation_loss", "validation_score", "learning_rate"):
-            if len(getattr(history, name)) not in (0, len(history.epoch)):
-                raise ModelFileError(
-                    f"its history has {len(history.epoch)} epochs, but {name} for "
-                    f"{len(getattr(history, name))}"
-                )
+        uneven = self.history.uneven()
+        if uneven is not None:
+            raise ModelFileError(uneven)
         steps = [step for step, _ in self.falls]
         if steps != sorted(steps) or not all(is_count(n) for fall in self.falls for n in fall):
             raise ModelFileError(f"its falls are {self.falls!r:.40}, no steps and records")

@@ -23,7 +23,7 @@ from fallline.engine import Watch
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, warn
 from fallline.training import lbfgs
 from fallline.training.divergence import RUNAWAY, ran_away, runaway_message
-from fallline.training.history import History
+from fallline.training.history import VALIDATION, History
 from fallline.training.position import Position
 from fallline.training.settings import Checkpointer, Progress, Settings, TrainOptions, check_pair
 from fallline.training.steps import Steps, measured, steps_in_memory
@@ -180,6 +180,7 @@ class Run:
                 else:
                     self.descend()
         except KeyboardInterrupt:
+            self.history.cut(self.lists_kept())
             whose = (
                 "best epoch's parameters" if self.keeps_best() else "parameters of the last step"
             )
@@ -189,6 +190,11 @@ class Run:
             self.restore_best()
         self.history.seconds = self.seconds()
         return self.history
+
+    def lists_kept(self) -> tuple[str, ...]:
+        """The lists of the history that this run fills, besides those of any run."""
+        rates = () if self.settings.by_lbfgs else ("learning_rate",)
+        return rates if self.held_out is None else (*rates, *VALIDATION)
 
     def keeps_best(self) -> bool:
         """Whether the parameters of an earlier epoch are put back at the end."""
@@ -222,6 +228,9 @@ class Run:
             self.history.steps = position.step
             if ran_away(loss, position.first_loss):
                 self.note(position.epoch - 1, loss)
+                if self.held_out is not None:
+                    self.history.validation_loss.append(math.nan)
+                    self.history.validation_score.append(math.nan)
                 return self.diverged(position.epoch - 1, loss)
             if recorded and self.record(epoch, loss, before):
                 return None
