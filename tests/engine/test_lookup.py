@@ -7,7 +7,7 @@ import fallline as fl
 from fallline.core.compact import CompactRows, FeatureMap, Lookup
 from fallline.core.network import Network
 from fallline.engine import Gradient, logits, predict_proba
-from fallline.engine.forward import blocks_along_diagonal, blocks_of
+from fallline.engine.blocks import blocks_along_diagonal, blocks_of
 from fallline.tabular.ensemble import merged
 from tests.conftest import targets_for
 
@@ -147,6 +147,9 @@ def test_an_ensemble_is_predicted_block_by_block(rng: np.random.Generator) -> No
     X = np.asarray(rows)
     expected = sum(w * net.logits(X) for net, w in zip(members, [0.2, 0.3, 0.5], strict=True))
     np.testing.assert_allclose(logits(one, rows), expected, rtol=1e-9, atol=1e-12)
+    predictor = fl.Predictor(one)
+    np.testing.assert_allclose(predictor.predict_proba(X), one.predict_proba(X), rtol=1e-9)
+    np.testing.assert_allclose(predictor.predict_proba(X[5]), one.predict_proba(X)[5], rtol=1e-9)
 
 
 def test_blocks_are_cut_where_all_else_is_zero() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.core.network import Network
 from fallline.core.samples import check_X
+from fallline.engine.blocks import blocks_of
 from fallline.engine.codes import OUTPUTS
 from fallline.engine.functions import activation_codes
 from fallline.engine.layout import aligned, lanes, padded
@@ -65,7 +66,7 @@ class Predictor:
             PREDICT, self.dtype, weights=weights, sizes=np.array(network.sizes),
             n_layers=len(network.layers), codes=np.array([*activation_codes(network), 0]),
             output=OUTPUTS.index(network.loss.output_name),
-            workspace=aligned(3 * width, self.dtype), width=width,
+            workspace=aligned(3 * width, self.dtype), width=width, blocks=blocks_of(network),
         )  # fmt: skip
         self._run = function("predict", self.dtype)
         # a single row is copied here, since to tell an array's address takes longer

@@ -174,6 +174,7 @@ n_rows | int | rows | rows to predict
 workspace | real* | (3, width) | activations of two layers, and slopes
 width | int | | numbers of the widest padded layer, and one vector
 out | real* | (n_rows, n_outputs) | takes the outputs
+blocks | int* | | where weights are not 0, see kernels.blocks; 0: anywhere
 """,
 )
 

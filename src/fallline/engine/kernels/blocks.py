@@ -17,6 +17,20 @@ def next_layer(blocks):
 
 
 @kernel
+def row_by_blocks(blocks, W, n_in, wide, A, Z):
+    """Z (wide,) of one sample from A (n_in,), where W over b has rows of ``wide`` numbers."""
+    for number in range(at(blocks, 0)):
+        block = offset(blocks, 1 + 4 * number)
+        i, m, j, n = at(block, 0), at(block, 1), at(block, 2), at(block, 3)
+        product(
+            offset(A, i), n_in, 1, offset(W, i * wide + j), wide, m, offset(Z, j), wide, 1, n, False
+        )
+    b = offset(W, n_in * wide)
+    for i in range(0, wide, lanes(Z)):
+        store(Z, i, load(Z, i) + load(b, i))
+
+
+@kernel
 def multiply_blocks(blocks, W, n_in, n_out, A, row, above, R):
     """Z (n_out, row) of ``R`` samples into ``above``, from A (n_in, row)."""
     L = lanes(A)

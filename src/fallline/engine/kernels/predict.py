@@ -3,8 +3,10 @@
 from fallline.core.constants import MAX_EXPONENT
 from fallline.engine.codes import EXP_OUTPUT, SIGMOID_OUTPUT, SOFTMAX_OUTPUT
 from fallline.engine.kernels.activations import activate
+from fallline.engine.kernels.blocks import next_layer, row_by_blocks
 from fallline.engine.kernels.exponential import exp, minimum, sigmoid
 from fallline.engine.kernels.matmul import product
+from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import at, lanes, load, offset, put, store
 
 
@@ -12,10 +14,10 @@ def predict(call):
     """The output of each row, in its own terms; gives 1 where every input is finite, else 0."""
     L, n_layers, sizes, output = lanes(call.weights), call.n_layers, call.sizes, call.output
     n_inputs, k = at(sizes, 0), at(sizes, n_layers)
-    finite = True
+    finite, in_blocks = True, is_given(call.blocks)
     for row in range(call.n_rows):
         A, Z, W = call.workspace, offset(call.workspace, call.width), call.weights
-        S = offset(Z, call.width)  # slopes, which nobody asks for
+        S, blocks = offset(Z, call.width), call.blocks  # slopes, which nobody asks for
         for i in range(n_inputs):
             x = at(call.X, row * n_inputs + i)
             finite = finite and x - x == 0
@@ -23,8 +25,13 @@ def predict(call):
         for l in range(n_layers):
             n_in, n_out = at(sizes, l), at(sizes, l + 1)
             wide = (n_out + L - 1) // L * L
-            put(A, n_in, 1.0)
-            product(A, n_in, 1, W, wide, n_in + 1, Z, wide, 1, wide, False)
+            if in_blocks and at(blocks, 0) > 1:
+                row_by_blocks(blocks, W, n_in, wide, A, Z)
+            else:
+                put(A, n_in, 1.0)
+                product(A, n_in, 1, W, wide, n_in + 1, Z, wide, 1, wide, False)
+            if in_blocks:
+                blocks = next_layer(blocks)
             if l < n_layers - 1:
                 activate(at(call.codes, l), Z, S, False, wide)
             W = offset(W, (n_in + 1) * wide)

@@ -1,7 +1,7 @@
 // What the engine's functions are given: records of 8-byte fields, in this order, and the numbers
 // of its functions. Made by fallline.engine.build from engine/records.py and engine/codes.py.
 
-export const SOURCES = 8580392874111534n; // of the kernels
+export const SOURCES = 69808212171548633n; // of the kernels
 
 export const ACTIVATIONS = [
   "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus",
@@ -50,7 +50,7 @@ export const RECORDS = {
   ],
   predict: [
     "weights: real*", "sizes: int*", "n_layers: int", "codes: int*", "output: int", "X: real*",
-    "n_rows: int", "workspace: real*", "width: int", "out: real*",
+    "n_rows: int", "workspace: real*", "width: int", "out: real*", "blocks: int*",
   ],
   shuffle: [
     "states: uint*", "n_generators: int", "n_rows: int", "count: int", "orders: int*",
