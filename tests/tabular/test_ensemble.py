@@ -133,7 +133,8 @@ def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
 def test_sizes() -> None:
     options = {"preset": "standard", "hidden": None}
     assert for_size([Recipe()], options, 1_500) == ((Recipe(hidden=(64, 64)),), 8)
-    assert for_size([Recipe()], options, 1_501) == ((Recipe(),), 1)
+    assert for_size([Recipe()], options, 1_501) == ((Recipe(),), 4)
+    assert for_size([Recipe()], options, 30_001) == ((Recipe(),), 1)
     given = {"preset": "standard", "hidden": (5,)}
     assert for_size([Recipe(hidden=(5,))], given, 100) == ((Recipe(hidden=(5,)),), 8)
     best = {"preset": "best", "hidden": None}

@@ -1,5 +1,6 @@
 """An encoding's rows kept compactly (:mod:`fallline.core.compact`): no wide array is made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,7 @@ from fallline.data.piecewise import places
 from fallline.data.table import Table
 from fallline.data.targets import column_numbers
 
-__all__ = ["compact"]
+__all__ = ["compact", "compact_numbers"]
 
 FEW_CATEGORIES = 2  # so many are numbers as good as any
 
@@ -37,16 +38,36 @@ def compact(encoding: Encoding, table: Table, dtype: np.dtype) -> CompactRows:
     for column in encoding.used:
         take(column, table, start, parts, dtype)
         start += len(column.features)
+    return joined(parts, len(table), start, dtype)
+
+
+def compact_numbers(
+    columns: Sequence[BinnedColumn | None], X: Array, dtype: np.dtype
+) -> CompactRows:
+    """The features of numbers X (n, n_columns), column after column; NaN where one is missing.
+
+    A column that is None gives nothing.
+    """
+    parts, start = Parts(), 0
+    for i, column in enumerate(columns):
+        if column is not None:
+            take_number(column, X[:, i], start, parts, dtype)
+            start += len(column.features)
+    return joined(parts, len(X), start, dtype)
+
+
+def joined(parts: Parts, n_rows: int, n_features: int, dtype: np.dtype) -> CompactRows:
+    """The rows of all columns together."""
     lookups = [each for each, *_ in parts.bins] + [each for each, _ in parts.categories]
-    features = FeatureMap(start, tuple(parts.numbers), tuple(lookups))
-    places_of = [place for _, place, _ in parts.bins] + [place for _, place in parts.categories]
-    rows = np.empty((len(table), len(lookups)), dtype=np.int64)
-    for i, place in enumerate(places_of):
+    features = FeatureMap(n_features, tuple(parts.numbers), tuple(lookups))
+    found = [place for _, place, _ in parts.bins] + [place for _, place in parts.categories]
+    rows = np.empty((n_rows, len(lookups)), dtype=np.int64)
+    for i, place in enumerate(found):
         rows[:, i] = place + features.starts[i]
-    numbers = np.empty((len(table), len(parts.numbers)), dtype=dtype)
+    numbers = np.empty((n_rows, len(parts.numbers)), dtype=dtype)
     for i, values in enumerate(parts.numbers.values()):
         numbers[:, i] = values
-    fractions = np.empty((len(table), len(parts.bins)), dtype=dtype)
+    fractions = np.empty((n_rows, len(parts.bins)), dtype=dtype)
     for i, (_, _, fraction) in enumerate(parts.bins):
         fractions[:, i] = fraction
     return CompactRows(features, numbers, rows, fractions)

@@ -8,8 +8,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fallline.arrays import Array
+from fallline.core.compact import CompactRows
 from fallline.data.binning import binned_column, bins_each, bins_for, refined
 from fallline.data.columns import BinnedColumn, Column, NumberColumn
+from fallline.data.compact import compact_numbers
 from fallline.data.encoding import Encoding, fit_column
 from fallline.data.reading import table_of_frame
 from fallline.errors import TableError
@@ -81,6 +83,11 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 column.fill_values(X[:, i], part)
                 parts.append(part[:, self._shown(column)])
         return np.concatenate(parts, axis=1)
+
+    def _compact(self, X: Any, dtype: np.dtype) -> CompactRows:
+        """The features of X with its scaled numbers, kept compactly, for training."""
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        return compact_numbers(self.columns_, X, dtype)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The name of each feature (n_features_out,)."""

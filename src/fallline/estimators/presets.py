@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.compact import CompactRows
 from fallline.core.network import Network
 from fallline.core.splits import folds, holdout
 from fallline.estimators.encoders import PiecewiseLinear
@@ -14,7 +15,7 @@ from fallline.estimators.layers import cut
 from fallline.estimators.networks import start
 from fallline.tabular.baselines import start_bins_at_zero
 from fallline.tabular.ensemble import merged
-from fallline.tabular.recipes import FOLDS, PRESETS, Recipe
+from fallline.tabular.recipes import PRESETS, Recipe, for_size
 from fallline.training.history import History
 from fallline.training.run import train
 
@@ -71,12 +72,13 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     shift, scale = unit_of(model, Y)
     rows = encode(encoder, X), (Y - shift) / scale, weight
     held = encode(encoder, validation[0]), (validation[1] - shift) / scale
-    n_folds = FOLDS[model.preset]
-    chosen = PRESETS[model.preset][0].for_rows(len(X))
+    asked = {"preset": model.preset, "hidden": None}
+    recipes, n_folds = for_size(PRESETS[model.preset], asked, len(X))
+    chosen = recipes[-1].for_rows(len(X))
     if n_folds == 1:
         network, history = trained(model, encoder, chosen, rows, held, seed)
     else:
-        network, history = over_folds(model, encoder, chosen, rows, held, seed)
+        network, history = over_folds(model, encoder, chosen, rows, held, seed, n_folds)
     last = network.layers[-1]
     last.W[:] = last.W * scale
     last.b[:] = last.b * scale + shift
@@ -87,22 +89,22 @@ def over_folds(
     model: Any,
     encoder: PiecewiseLinear,
     recipe: Recipe,
-    rows: tuple[Array, Array, Array | None],
-    held: tuple[Array, Array],
+    rows: tuple[CompactRows, Array, Array | None],
+    held: tuple[CompactRows, Array],
     seed: int,
+    n_folds: int,
 ) -> tuple[Network, History]:
     """The mean of networks each trained on all folds but one, and the first one's history.
 
     The rows held out help each of them to choose its epoch.
     """
     X, Y, weight = rows
-    n_folds = FOLDS[model.preset]
     fold_of = folds(len(X), n_folds, np.random.default_rng(seed))
     networks, histories = [], []
     for fold in range(n_folds):
         kept, out = fold_of != fold, fold_of == fold
         part = X[kept], Y[kept], None if weight is None else weight[kept]
-        watched = np.concatenate([X[out], held[0]]), np.concatenate([Y[out], held[1]])
+        watched = CompactRows.joined([X[out], held[0]]), np.concatenate([Y[out], held[1]])
         network, history = trained(model, encoder, recipe, part, watched, seed + fold)
         networks.append(network)
         histories.append(history)
@@ -113,8 +115,8 @@ def trained(
     model: Any,
     encoder: PiecewiseLinear,
     recipe: Recipe,
-    rows: tuple[Array, Array, Array | None],
-    held: tuple[Array, Array],
+    rows: tuple[CompactRows, Array, Array | None],
+    held: tuple[CompactRows, Array],
     seed: int,
 ) -> tuple[Network, History]:
     """One network by one recipe."""
@@ -152,14 +154,13 @@ def unit_of(model: Any, Y: Array) -> tuple[Array, Array]:
     return Y.mean(axis=0), np.where(spread > 0, spread, 1.0)
 
 
-def encode(encoder: PiecewiseLinear, X: Array) -> Array:
-    features: Array = encoder.transform(np.asarray(X, np.float64)).astype(np.float32)
-    return features
+def encode(encoder: PiecewiseLinear, X: Array) -> CompactRows:
+    return encoder._compact(np.asarray(X, np.float64), np.dtype(np.float32))
 
 
 def encoded(model: Any, X: Any) -> Array:
     """X as the network of a preset takes it."""
-    return encode(model.encoder_, X.toarray() if hasattr(X, "toarray") else X)
+    return np.asarray(encode(model.encoder_, X.toarray() if hasattr(X, "toarray") else X))
 
 
 def keep(

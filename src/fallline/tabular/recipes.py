@@ -11,7 +11,15 @@ from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.training.stopping import Patience, StopRule
 
-__all__ = ["FOLDS", "PRESETS", "TABLE_SCHEDULES", "Recipe", "RecipeStart", "for_size", "recipes"]
+__all__ = [
+    "PRESETS",
+    "TABLE_SCHEDULES",
+    "Recipe",
+    "RecipeStart",
+    "folds_for",
+    "for_size",
+    "recipes",
+]
 
 MIN_BATCH, MAX_BATCH = 32, 256
 BATCHES_OF_ROWS = 32
@@ -130,12 +138,26 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
     "standard": (Recipe(),),
     "best": (Recipe(),),
 }
-"""One recipe, or several of which each trains a network for every fold (``FOLDS``)."""
+"""One recipe, or several of which each trains a network for every fold (``folds_for``)."""
 
-FOLDS = {"quick": 1, "standard": 1, "best": 8}
-"""The folds of each preset; with one, a part of the rows is held out and one network trained."""
+SMALL_ROWS, SMALL_HIDDEN = 1_500, (64, 64)
+MANY_ROWS = 30_000  # from here on "standard" is one network: four would take 6 s and more
+SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
 
-SMALL_ROWS, SMALL_FOLDS, SMALL_HIDDEN = 1_500, 8, (64, 64)
+
+def folds_for(preset: str, n_rows: int) -> int:
+    """Over how many folds of so many rows a preset trains; with 1 a part of them is held out.
+
+    >>> [folds_for("standard", n_rows) for n_rows in (1_000, 10_000, 100_000)]
+    [8, 4, 1]
+    """
+    if preset == "quick":
+        return 1
+    if n_rows <= SMALL_ROWS:
+        return SMALL_FOLDS
+    if preset == "best":
+        return BEST_FOLDS
+    return STANDARD_FOLDS if n_rows <= MANY_ROWS else 1
 
 
 def for_size(
@@ -146,12 +168,12 @@ def for_size(
     In a small table "standard" is a network of two layers of 64 for each of 8 folds, which costs a
     second at most, and "best" takes both sizes. Sizes that were given stay.
     """
-    preset, n_folds = options["preset"], FOLDS[options["preset"]]
+    preset, n_folds = options["preset"], folds_for(options["preset"], n_rows)
     if n_rows > SMALL_ROWS or preset == "quick":
         return tuple(chosen), n_folds
     small = [replace(r, hidden=SMALL_HIDDEN) if options["hidden"] is None else r for r in chosen]
     both = [*small, *chosen] if preset == "best" else small
-    return tuple(dict.fromkeys(both)), SMALL_FOLDS
+    return tuple(dict.fromkeys(both)), n_folds
 
 
 def recipes(options: Mapping[str, Any]) -> tuple[Recipe, ...]:

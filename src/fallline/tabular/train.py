@@ -99,7 +99,7 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
         validation 0 trains on all rows, to the last epoch. split : "random", or "time" to hold out
         the last rows. positive : which of two classes AUC and calibration are of. The
         encoding is fitted on the training rows alone.
-    preset : "quick", "standard" or "best" (several networks, the best by validation loss kept);
+    preset : "quick" (one network), "standard" or "best" (networks over folds, made one);
         what else is given stands in place of the preset's own:
         hidden, activation, optimizer, learning_rate, schedule, epochs, batch_size, l2, l1, dropout
         patience and bins.
