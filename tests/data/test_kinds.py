@@ -142,6 +142,13 @@ def test_several_units_are_refused_where_they_are_no_categories(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("form", FORMATS)
+def test_numbered_categories_are_texts(tmp_path: Path, form: str) -> None:
+    cells = ["1. < HS Grad", "2. HS Grad", "3. Some College", "4. College Grad"] * 10
+    path = write(tmp_path, form, x=cells, y=[1, 2] * 20)
+    assert resolved(read_table(path)).texts("x").to_list()[:4] == cells[:4]
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_all_odd_texts_are_told_at_once(tmp_path: Path, form: str) -> None:
     cells = [*map(str, range(40)), "soon", "later", "later"]
     path = write(tmp_path, form, x=cells, y=[1, 2, 3] * 14 + [1])

@@ -240,6 +240,8 @@ def recognise(
     like = parts["core"].is_not_null() | texts.cast(pl.Float64, strict=False).is_not_null()
     odd = tuple(sorted(counts.filter(~like).iter_rows(), key=lambda pair: (-pair[1], pair[0])))
     share = float(rows.filter(like).sum()) / n_known
+    if odd and len(texts) <= FEW_TEXTS and n_units(parts["unit"].filter(like)) > 1:
+        return Recognised(None, marks, odd, share)  # "1. < HS Grad", "2. HS Grad", "3. College"
     if odd:
         return with_odd(texts.filter(like), marks, odd, share, n_known)
     cores = (parts["core"] + parts["exponent"].str.slice(0, 1)).fill_null("0.5")  # "inf" is plain
@@ -355,6 +357,11 @@ def thousands_sign(cores: pl.Series, decimal: str) -> str:
 
 def first_where(texts: pl.Series, mask: pl.Series) -> str:
     return str(texts[int(mask.arg_max() or 0)])
+
+
+def n_units(units: pl.Series) -> int:
+    """How many different units there are."""
+    return int(units.filter(units != "").n_unique())
 
 
 def one_unit(texts: pl.Series, units: pl.Series) -> str:
