@@ -381,6 +381,7 @@ def facts_of(
     data: Prepared, start: RecipeStart, settings: TrainOptions, history: History
 ) -> dict[str, Any]:
     """What the model file keeps about a run: the rows in memory, and the settings that ran."""
+    lowest = best_loss(history)
     facts: dict[str, Any] = {
         "rows": sum(map(len, (data.train, data.validation, data.calibration, data.test))),
         "training_rows": len(data.train),
@@ -396,7 +397,7 @@ def facts_of(
         "dropout": settings["dropout"],
         "seed": settings["seed"],
         "runs": start.of,
-        "best_validation_loss": best_loss(history) if history.validation_loss else None,
+        "best_validation_loss": lowest if history.validation_loss and lowest < np.inf else None,
     }
     if len(data.calibration):
         facts["calibration_rows"] = len(data.calibration)
