@@ -24,6 +24,7 @@ from fallline.data.table import Table, show
 from fallline.data.text_reading import CsvTables, JsonTables, array_table, cut, text_tables
 from fallline.data.totals import without_total
 from fallline.errors import TableError
+from fallline.memory import FOR_TABLES, check_address_space
 
 __all__ = [
     "BlockReader",
@@ -113,7 +114,20 @@ def read_whole(paths: Any, how: Reading) -> Table:
     """Read the files, or a frame, as one table. Raises TableError as ``read_table`` does."""
     if is_frame(paths):
         return table_of_frame(paths, how)
-    return joined([whole(path, how) for path in expand(paths)])
+    files = expand(paths)
+    check_room(files)
+    return joined([whole(path, how) for path in files])
+
+
+def check_room(files: Sequence[str]) -> None:
+    """Raise FalllineError where memory is limited to less than reading takes, before Polars ends.
+
+    That is up to three times the files (tests/data/test_files.py), more where they are packed.
+    """
+    size = sum(os.path.getsize(file) for file in files if os.path.isfile(file))
+    what = f"reading {size / 1e6:.3g} MB at once"
+    otherwise = ", or read block by block (--large)"
+    check_address_space(FOR_TABLES + 3 * size, what, otherwise=otherwise)
 
 
 def read_blocks(paths: Paths, how: Reading) -> Iterator[Table]:
