@@ -102,7 +102,7 @@ class ReadingOptions(Group):
 
         ``before``: the options that a model was trained with; what is given here goes before them.
         """
-        from fallline.data.cells import MISSING, Reading
+        from fallline.data.cells import Reading
 
         names = None if self.names is None else [name.strip() for name in self.names.split(",")]
         known = dict(before or {})
@@ -111,7 +111,7 @@ class ReadingOptions(Group):
         return Reading(
             header=not self.no_header,
             names=names,
-            missing=[*MISSING, *more],
+            missing=more,
             encoding=self.encoding,
             only=only,
             forms=forms,

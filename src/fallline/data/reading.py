@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fallline.data.cells import MISSING, Reading, check_names, named, table_from
+from fallline.data.cells import Reading, check_names, named, table_from
 from fallline.data.frames import is_frame, polars_frame
 from fallline.data.sources import STANDARD_INPUT, Source, expand, open_source, read_bytes
 from fallline.data.table import Table, show
@@ -47,7 +47,7 @@ def read_table(
     *,
     header: bool = True,
     names: Sequence[str] | None = None,
-    missing: Sequence[str] = MISSING,
+    missing: Sequence[str] = (),
     encoding: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
@@ -62,13 +62,15 @@ def read_table(
     pandas or Polars, an Arrow table, or what else has ``__arrow_c_stream__``. Text files are
     separated by commas, semicolons, tabs or ``|``, in UTF-8 or ``encoding``; JSON, Parquet and
     Excel files, and files packed by gzip, bzip2, xz, Zstandard or zip, are recognised. ``header``:
-    the first line names the columns; ``names`` stand in place of those names. ``missing``: the
-    texts that mean a missing cell. ``decimal`` and ``thousands``: how numbers are written, where
-    that is not to be recognised. ``separator``: between two fields; a blank stands for any number
-    of blanks. ``skip_lines``: so many title lines stand first. ``comment``: lines that begin so
-    are left out. ``sheet``: of an Excel file, by name or counted from 1.
+    the first line names the columns; ``names`` stand in place of those names. ``missing``: texts
+    that mean a missing cell, besides an empty one, ?, NA, N/A, n/a, NaN, nan, null, NULL and #N/A;
+    a model keeps them for the tables that it is given later. ``decimal`` and ``thousands``: how
+    numbers are written, where that is not to be recognised. ``separator``: between two fields; a
+    blank stands for any number of blanks. ``skip_lines``: so many title lines stand first.
+    ``comment``: lines that begin so are left out. ``sheet``: of an Excel file, by name or counted from 1.
 
-    Raises TableError, naming the file and the line, where a file cannot be read whole.
+    Raises TableError, naming the file and the line, where a file cannot be read whole, and
+    ParameterError for an option that cannot be used.
 
     >>> from pathlib import Path
     >>> import fallline as fl
@@ -100,8 +102,7 @@ def as_table(table: Any, reading: Mapping[str, Any] | None = None) -> Table:
     """
     if isinstance(table, Table):
         return table
-    known = dict(reading or {})
-    how = Reading(missing=[*MISSING, *known.pop("missing", [])], **known)
+    how = Reading(**(reading or {}))
     if is_frame(table) or isinstance(table, str | os.PathLike):
         return read_whole(table, how)
     raise TableError(

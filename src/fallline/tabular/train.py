@@ -15,7 +15,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
-from fallline.core.splits import folds
+from fallline.core.splits import each_fold, folds
 from fallline.data.encoding import Encoding
 from fallline.data.reading import as_table
 from fallline.data.table import Table
@@ -194,12 +194,12 @@ def train_folds(
     cut: History | None = None
     kinds: list[list[Network]] = []
     began = time.perf_counter()
-    for fold in range(n_folds):
+    for fold, (kept, out) in enumerate(each_fold(fold_of)):
         taken = time.perf_counter() - began
         limit = options["seconds"]
         if limit is not None and fold > 0 and taken * (fold + 1) / fold > limit:
             break
-        part = replace(data, train=rows[fold_of != fold], validation=rows[fold_of == fold])
+        part = replace(data, train=rows[kept], validation=rows[out])
         done = train_each(part, chosen, {**options, "seed": options["seed"] + fold}, fold, n_folds)
         if done[-1].history.stopped in ("interrupted", "diverged"):
             if not members:
