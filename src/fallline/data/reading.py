@@ -67,7 +67,8 @@ def read_table(
     a model keeps them for the tables that it is given later. ``decimal`` and ``thousands``: how
     numbers are written, where that is not to be recognised. ``separator``: between two fields; a
     blank stands for any number of blanks. ``skip_lines``: so many title lines stand first.
-    ``comment``: lines that begin so are left out. ``sheet``: of an Excel file, by name or counted from 1.
+    ``comment``: lines that begin so are left out. ``sheet``: of an Excel file, by name or counted
+    from 1.
 
     Raises TableError, naming the file and the line, where a file cannot be read whole, and
     ParameterError for an option that cannot be used.

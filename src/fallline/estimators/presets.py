@@ -110,7 +110,7 @@ def over_folds(
         network, history = trained(model, encoder, recipe, part, watched, seed + fold)
         networks.append(network)
         histories.append(history)
-    return merged(networks, [1.0 / n_folds] * n_folds), histories[0]
+    return merged(networks, [1.0 / len(networks)] * len(networks)), histories[0]
 
 
 def trained(
