@@ -85,6 +85,7 @@ lock:  ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml $(FLOOR_EXTRAS) --group build --python-version 3.11 \
 		--resolution lowest-direct --no-annotate --no-emit-index-url --no-header --quiet \
 		--output-file build/floor.txt
+	echo "pyparsing<3.3" >> build/floor.txt  # warns of the names that Matplotlib 3.9 calls
 	uv pip compile pyproject.toml $(FLOOR_EXTRAS) --group build --group dev --python-version 3.11 \
 		--constraint build/floor.txt --no-annotate --no-emit-index-url --no-header --quiet \
 		--output-file requirements-floor.lock

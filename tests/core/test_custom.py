@@ -232,8 +232,14 @@ OWN_LOSSES = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", OWN_LOSSES)
+# each is compiled, which takes seconds: in float32 a loss by element and one by row are enough
+LONG = [pytest.param(loss, "float32", marks=pytest.mark.long) for loss in ("quarter", "by_row")]
+SHORT = [("brier", "float32"), ("deviance", "float32"), ("nll", "float32")]
+
+
+@pytest.mark.parametrize(
+    ("loss", "dtype"), [*((loss, "float64") for loss in OWN_LOSSES), *SHORT, *LONG]
+)
 def test_the_engine_takes_parts_of_ones_own(
     loss: str, dtype: str, rng: np.random.Generator
 ) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fallline.data.cells import MISSING
 from fallline.data.dates import column_seconds, find_form
 from fallline.data.reading import read_table
 from fallline.data.recognition import resolved
@@ -52,8 +51,7 @@ def outcome(path: Path, file: made_tables.Made) -> str:
 
 def read_by_options(path: Path, file: made_tables.Made) -> None:
     """With the options that the messages name, each file is its twin."""
-    missing = [*MISSING, *file.missing]
-    table = resolved(read_table(path, missing=missing, **file.options), file.types)
+    table = resolved(read_table(path, missing=file.missing, **file.options), file.types)
     check_twin(table, file, file.types)
 
 

@@ -83,7 +83,7 @@ def test_numbers_stay_numbers(tmp_path: Path) -> None:
     assert cells(marked) == [
         ("1", "0.5", None, "true"),
         (None, None, "b", None),
-        (None, "-2.0", "?", "false"),
+        (None, "-2.0", None, "false"),
     ]
 
 

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import fallline as fl
 from fallline.data.cells import MISSING
 from fallline.data.reading import read_table
 from fallline.data.table import Table, parse_numbers, show
 from fallline.data.writing import write_csv
-from fallline.errors import FileWriteError, ShapeError, TableError
+from fallline.errors import FileWriteError, ParameterError, ShapeError, TableError
 
 ADULT = """\
 39, State-gov, 77516, Bachelors, Male, <=50K
@@ -121,7 +122,23 @@ def test_missing_cells(tmp_path: Path) -> None:
     content = "a,b\n" + "".join(f"x, {text} \n" for text in MISSING)
     assert all(row == ("x", None) for row in rows(read(tmp_path, content)))
     table = read(tmp_path, "a,b\n-9,NA\n,1\n", missing=["-9"])
-    assert rows(table) == [(None, "NA"), (None, "1")]  # an empty cell is always missing
+    assert rows(table) == [(None, None), (None, "1")]  # besides the usual marks
+
+
+def test_marks_are_the_same_in_training_and_prediction(tmp_path: Path) -> None:
+    lines = [f"{['NA', '-9', str(i)][i % 3]},{i % 2}" for i in range(90)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a,y", *lines]))
+    table = read_table(path, missing=["-9"])
+    assert int(table.missing("a").sum()) == 60
+    model = fl.train_table(table, "y", preset="quick", epochs=2)
+    assert model.reading == {"missing": ["-9"]}
+    np.testing.assert_array_equal(
+        model.predict(path).probabilities, model.predict(table).probabilities
+    )
+    for wrong in ("-9", [-9]):
+        with pytest.raises(ParameterError, match=r"missing must be a list of texts such as"):
+            read_table(path, missing=wrong)
 
 
 @pytest.mark.parametrize(

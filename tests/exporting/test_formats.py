@@ -16,7 +16,6 @@ import pytest
 
 import fallline as fl
 from fallline.core.activations import ACTIVATIONS
-from fallline.data.cells import MISSING
 from fallline.exporting import c_source, formats, proof, running
 from fallline.exporting.describe import describe
 from fallline.exporting.description import Naming
@@ -76,7 +75,7 @@ def write_table(path: Path, n: int = 300) -> Path:
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A model of each task, with bins and without, in both dtypes."""
     path = write_table(tmp_path_factory.mktemp("table") / "t.csv")
-    table = fl.read_table(path, missing=[*MISSING, "-999"])
+    table = fl.read_table(path, missing=["-999"])
     made = {}
     for target, dtype, bins in (
         ("y", "float32", None),
@@ -334,7 +333,7 @@ def test_javascript_reads_rows_as_python_does(models: dict[str, Any], tmp_path: 
     )
     expected = run_path(str(tmp_path / "m.py"))["predict"](rows)
     np.testing.assert_allclose(json.loads(said.stdout), expected, rtol=1e-12)
-    table = fl.read_table(csv_of(rows, tmp_path / "rows.csv"), missing=[*MISSING, "-999"])
+    table = fl.read_table(csv_of(rows, tmp_path / "rows.csv"), missing=["-999"])
     forms = [i for i in range(len(rows)) if i not in (11,)]
     own = models["t"].predict(table.take(forms)).values
     np.testing.assert_allclose(np.array(expected)[forms], own, rtol=1e-9)

@@ -33,6 +33,7 @@ from fallline.cli.options import date_forms
 from fallline.cli.screen import show_safely
 from fallline.cli.signals import Signals
 from fallline.errors import FalllineError, ParameterError
+from fallline.memory import lacking
 
 __all__ = ["app", "main"]
 
@@ -612,6 +613,10 @@ def main() -> None:
         code = DONE  # the reader of our output has had enough
     except Exception as error:
         code = unexpected(error)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # a library in Rust gave up, and said why
+            raise
+        code = complain(f"a library gave up: {error}", FAILED)
     sys.exit(signals.exit_code(code))
 
 
@@ -631,8 +636,10 @@ def unexpected(error: Exception) -> int:
         return complain("interrupted", FAILED)
     if os.environ.get("FALLLINE_TRACEBACK"):
         raise error
-    if isinstance(error, OSError | MemoryError):
-        return complain(str(error) or "not enough memory", FAILED)
+    if isinstance(error, MemoryError):
+        return complain(lacking(error), FAILED)
+    if isinstance(error, OSError):
+        return complain(str(error), FAILED)
     return complain(
         f"a fault of Fallline itself ({type(error).__name__}: {error}).\n"
         "Please report it, with what FALLLINE_TRACEBACK=1 shows.",

@@ -103,7 +103,7 @@ class ReadingOptions(Group):
 
         ``before``: the options that a model was trained with; what is given here goes before them.
         """
-        from fallline.data.cells import MISSING, Reading
+        from fallline.data.cells import Reading
 
         names = None if self.names is None else [name.strip() for name in self.names.split(",")]
         known = dict(before or {})
@@ -112,7 +112,7 @@ class ReadingOptions(Group):
         return Reading(
             header=not self.no_header,
             names=names,
-            missing=[*MISSING, *more],
+            missing=more,
             encoding=self.encoding,
             only=only,
             forms=forms,
@@ -142,7 +142,9 @@ class RecipeChoices(Group):
     """The task, the preset, and what stands in place of the preset's settings."""
 
     task: Task = None
-    preset: Annotated[str, Option(help="quick, standard (4 networks as one) or best (8).")] = "standard"
+    preset: Annotated[str, Option(help="quick, standard (4 networks as one) or best (8).")] = (
+        "standard"
+    )
     hidden: Annotated[
         str | None,
         Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 128,128]"),

@@ -1,10 +1,12 @@
 """Splits of the rows: a seeded random holdout or folds, stratified by class on demand."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from fallline.arrays import Array
 
-__all__ = ["folds", "holdout", "holdout_size", "time_folds"]
+__all__ = ["each_fold", "folds", "holdout", "holdout_size", "time_folds"]
 
 
 def holdout(
@@ -56,6 +58,12 @@ def folds(
     fold = np.empty(n_rows, dtype=np.int64)
     fold[order] = np.arange(n_rows) % k
     return fold
+
+
+def each_fold(fold_of: Array) -> Iterator[tuple[Array, Array]]:
+    """Fold by fold, the numbers of the rows outside it, and those of its own."""
+    for fold in range(int(fold_of.max()) + 1):
+        yield np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
 
 
 def group_folds(groups: Array, k: int, generator: np.random.Generator) -> Array:

@@ -5,3 +5,7 @@
 ``dates``, ``targets`` and ``columns`` recognise what a column holds; ``encoding`` turns the columns
 into the network's inputs. Read table, reading, encoding.
 """
+
+from fallline.memory import FOR_TABLES, check_address_space
+
+check_address_space(FOR_TABLES, "reading a table")

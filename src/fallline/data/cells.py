@@ -34,9 +34,10 @@ class Reading:
     """How files are read.
 
     ``header``: the first line of a text file names the columns. ``names`` replace those names;
-    without either, columns are called column_1, column_2, .... Cells equal to one of ``missing``
-    are missing, and empty cells always are. ``encoding`` is that of text files that are not
-    UTF-8. ``only`` are the columns wanted, where a format can leave the others unread.
+    without either, columns are called column_1, column_2, .... Cells equal to one of ``MISSING`` or
+    of ``missing`` are missing; these are added to those, here as in prediction. ``encoding`` is
+    that of text files that are not UTF-8. ``only`` are the columns wanted, where a format can leave
+    the others unread.
 
     ``decimal`` ("." or ",") and ``thousands`` ("", ",", ".", "'" or a blank) say how numbers are
     written, where that is not to be recognised. ``separator`` is the character between two fields
@@ -48,7 +49,7 @@ class Reading:
 
     header: bool = True
     names: Sequence[str] | None = None
-    missing: Sequence[str] = MISSING
+    missing: Sequence[str] = ()
     encoding: str | None = None
     only: Sequence[str] | None = None
     decimal: str | None = None
@@ -60,6 +61,10 @@ class Reading:
     forms: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.missing, str) or not all(isinstance(m, str) for m in self.missing):
+            raise ParameterError(
+                f"missing must be a list of texts such as ['-999'], not {self.missing!r}"
+            )
         for column, form in (self.forms or {}).items():
             check_form(form, column)
         decimal = self.decimal or implied_decimal(self.thousands) or "."
@@ -182,7 +187,7 @@ def table_from(
     """A table whose cells are texts, numbers or null; columns of other kinds are left out."""
     plain, notes = [], list(notes)
     for cells in frame.iter_columns():
-        series = plain_cells(cells, how.missing)
+        series = plain_cells(cells, (*MISSING, *how.missing))
         if series is None:
             notes.append(f"column {cells.name!r} is left out: it holds {cells.dtype}")
         else:
@@ -199,7 +204,7 @@ def plain_cells(cells: pl.Series, missing: Sequence[str]) -> pl.Series | None:
     kind = cells.dtype
     if kind == pl.String:
         stripped = cells.str.strip_chars()
-        return stripped.set(stripped.is_in(list({"", *missing})), None)
+        return stripped.set(stripped.is_in(list(missing)), None)
     if kind in (pl.Boolean, pl.Categorical, pl.Enum, pl.Date, pl.Time, pl.Null):
         return cells.cast(pl.String)
     if kind == pl.Datetime:

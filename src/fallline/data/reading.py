@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fallline.data.cells import MISSING, Reading, check_names, named, table_from
+from fallline.data.cells import Reading, check_names, named, table_from
 from fallline.data.frames import is_frame, polars_frame
 from fallline.data.sources import STANDARD_INPUT, Source, expand, open_source, read_bytes
 from fallline.data.table import Table, show
 from fallline.data.text_reading import CsvTables, JsonTables, array_table, cut, text_tables
 from fallline.data.totals import without_total
 from fallline.errors import TableError
+from fallline.memory import FOR_TABLES, check_address_space
 
 __all__ = [
     "BlockReader",
@@ -46,7 +47,7 @@ def read_table(
     *,
     header: bool = True,
     names: Sequence[str] | None = None,
-    missing: Sequence[str] = MISSING,
+    missing: Sequence[str] = (),
     encoding: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
@@ -61,13 +62,16 @@ def read_table(
     pandas or Polars, an Arrow table, or what else has ``__arrow_c_stream__``. Text files are
     separated by commas, semicolons, tabs or ``|``, in UTF-8 or ``encoding``; JSON, Parquet and
     Excel files, and files packed by gzip, bzip2, xz, Zstandard or zip, are recognised. ``header``:
-    the first line names the columns; ``names`` stand in place of those names. ``missing``: the
-    texts that mean a missing cell. ``decimal`` and ``thousands``: how numbers are written, where
-    that is not to be recognised. ``separator``: between two fields; a blank stands for any number
-    of blanks. ``skip_lines``: so many title lines stand first. ``comment``: lines that begin so
-    are left out. ``sheet``: of an Excel file, by name or counted from 1.
+    the first line names the columns; ``names`` stand in place of those names. ``missing``: texts
+    that mean a missing cell, besides an empty one, ?, NA, N/A, n/a, NaN, nan, null, NULL and #N/A;
+    a model keeps them for the tables that it is given later. ``decimal`` and ``thousands``: how
+    numbers are written, where that is not to be recognised. ``separator``: between two fields; a
+    blank stands for any number of blanks. ``skip_lines``: so many title lines stand first.
+    ``comment``: lines that begin so are left out. ``sheet``: of an Excel file, by name or counted
+    from 1.
 
-    Raises TableError, naming the file and the line, where a file cannot be read whole.
+    Raises TableError, naming the file and the line, where a file cannot be read whole, and
+    ParameterError for an option that cannot be used.
 
     >>> from pathlib import Path
     >>> import fallline as fl
@@ -99,8 +103,7 @@ def as_table(table: Any, reading: Mapping[str, Any] | None = None) -> Table:
     """
     if isinstance(table, Table):
         return table
-    known = dict(reading or {})
-    how = Reading(missing=[*MISSING, *known.pop("missing", [])], **known)
+    how = Reading(**(reading or {}))
     if is_frame(table) or isinstance(table, str | os.PathLike):
         return read_whole(table, how)
     raise TableError(
@@ -113,7 +116,20 @@ def read_whole(paths: Any, how: Reading) -> Table:
     """Read the files, or a frame, as one table. Raises TableError as ``read_table`` does."""
     if is_frame(paths):
         return table_of_frame(paths, how)
-    return joined([whole(path, how) for path in expand(paths)])
+    files = expand(paths)
+    check_room(files)
+    return joined([whole(path, how) for path in files])
+
+
+def check_room(files: Sequence[str]) -> None:
+    """Raise FalllineError where memory is limited to less than reading takes, before Polars ends.
+
+    That is up to three times the files (tests/data/test_files.py), more where they are packed.
+    """
+    size = sum(os.path.getsize(file) for file in files if os.path.isfile(file))
+    what = f"reading {size / 1e6:.3g} MB at once"
+    otherwise = ", or read block by block (--large)"
+    check_address_space(FOR_TABLES + 3 * size, what, otherwise=otherwise)
 
 
 def read_blocks(paths: Paths, how: Reading) -> Iterator[Table]:

@@ -9,7 +9,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.compact import CompactRows
 from fallline.core.network import Network
-from fallline.core.splits import folds, holdout
+from fallline.core.splits import each_fold, folds, holdout
 from fallline.estimators.encoders import PiecewiseLinear
 from fallline.estimators.layers import cut
 from fallline.estimators.networks import start
@@ -58,10 +58,8 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
         raise ValueError(f"a preset holds rows out to go by; n_samples={len(X)} is too few")
     seed = int(model._random_state.randint(2**31))
     if validation is None:
-        classes = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
-        classes = classes if model._core_loss().endswith("cross_entropy") else None
         draw = np.random.default_rng(seed)
-        rest, out = holdout(len(X), model.validation_fraction, draw, classes)
+        rest, out = holdout(len(X), model.validation_fraction, draw, classes_of(model, Y))
         validation = X[out], Y[out]
         X, Y, weight = X[rest], Y[rest], None if weight is None else weight[rest]
     encoder = PiecewiseLinear().set_output(transform="default").fit(np.asarray(X, np.float64))
@@ -85,6 +83,13 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     keep(model, network, history, encoder, chosen)
 
 
+def classes_of(model: Any, Y: Array) -> Array | None:
+    """(n,) the class of each row, which splits keep the shares of; None where there are none."""
+    if not model._core_loss().endswith("cross_entropy"):
+        return None
+    return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
+
+
 def over_folds(
     model: Any,
     encoder: PiecewiseLinear,
@@ -99,16 +104,15 @@ def over_folds(
     The rows held out help each of them to choose its epoch.
     """
     X, Y, weight = rows
-    fold_of = folds(len(X), n_folds, np.random.default_rng(seed))
+    fold_of = folds(len(X), n_folds, np.random.default_rng(seed), classes_of(model, Y))
     networks, histories = [], []
-    for fold in range(n_folds):
-        kept, out = fold_of != fold, fold_of == fold
+    for fold, (kept, out) in enumerate(each_fold(fold_of)):
         part = X[kept], Y[kept], None if weight is None else weight[kept]
         watched = CompactRows.joined([X[out], held[0]]), np.concatenate([Y[out], held[1]])
         network, history = trained(model, encoder, recipe, part, watched, seed + fold)
         networks.append(network)
         histories.append(history)
-    return merged(networks, [1.0 / n_folds] * n_folds), histories[0]
+    return merged(networks, [1.0 / len(networks)] * len(networks)), histories[0]
 
 
 def trained(

@@ -17,6 +17,7 @@ from fallline.errors import FalllineError
 from fallline.explaining.bars import Part
 from fallline.explaining.dependence import Dependence
 from fallline.explaining.importance import Importance
+from fallline.memory import FOR_PICTURES, check_address_space
 from fallline.text import printable
 from fallline.training.history import History
 
@@ -71,7 +72,8 @@ CONFIG: Spec = {
 
 
 def available() -> None:
-    """Raise FalllineError, with the remedy, where the drawing library is not installed."""
+    """Raise FalllineError, with the remedy, where the drawing library is not to be had."""
+    check_address_space(FOR_PICTURES, "drawing the pictures of a report")
     try:
         import vl_convert  # noqa: F401
     except ModuleNotFoundError:

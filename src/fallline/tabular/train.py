@@ -16,7 +16,7 @@ from fallline.arrays import Array
 from fallline.core.compact import means
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
-from fallline.core.splits import folds
+from fallline.core.splits import each_fold, folds
 from fallline.data.contents import contents_of
 from fallline.data.encoding import Encoding
 from fallline.data.reading import as_table
@@ -199,12 +199,12 @@ def train_folds(
     cut: History | None = None
     kinds: list[list[Network]] = []
     began = time.perf_counter()
-    for fold in range(n_folds):
+    for fold, (kept, out) in enumerate(each_fold(fold_of)):
         taken = time.perf_counter() - began
         limit = options["seconds"]
         if limit is not None and fold > 0 and taken * (fold + 1) / fold > limit:
             break
-        part = replace(data, train=rows[fold_of != fold], validation=rows[fold_of == fold])
+        part = replace(data, train=rows[kept], validation=rows[out])
         done = train_each(part, chosen, {**options, "seed": options["seed"] + fold}, fold, n_folds)
         if done[-1].history.stopped in ("interrupted", "diverged"):
             if not members:
@@ -397,6 +397,7 @@ def facts_of(
     data: Prepared, start: RecipeStart, settings: TrainOptions, history: History
 ) -> dict[str, Any]:
     """What the model file keeps about a run: the rows in memory, and the settings that ran."""
+    lowest = best_loss(history)
     facts: dict[str, Any] = {
         "rows": sum(map(len, (data.train, data.validation, data.calibration, data.test))),
         "training_rows": len(data.train),
@@ -412,7 +413,7 @@ def facts_of(
         "dropout": settings["dropout"],
         "seed": settings["seed"],
         "runs": start.of,
-        "best_validation_loss": best_loss(history) if history.validation_loss else None,
+        "best_validation_loss": lowest if history.validation_loss and lowest < np.inf else None,
     }
     if len(data.calibration):
         facts["calibration_rows"] = len(data.calibration)
