@@ -347,13 +347,11 @@ def test_an_optimiser_of_ones_own_is_refused(tmp_path: Path) -> None:
 
 HOSTILE: list[Callable[[dict[str, Any]], Any]] = [
     lambda kept: kept.clear(),
-    lambda kept: kept.update(more=1),
     lambda kept: kept.update(place="elsewhere"),
     lambda kept: kept["options"].update(epochs="1e9"),
     lambda kept: kept["options"].update(hidden=[1.5]),
     lambda kept: kept["options"].update(types={"a": 3}),
     lambda kept: kept["options"].update(seed=-1),
-    lambda kept: kept["options"].pop("seed"),
     lambda kept: kept["options"].update(validation="a table"),
     lambda kept: kept["tables"].update(test=kept["tables"]["training"]),
     lambda kept: kept["tables"]["training"]["columns"].update(a="g" * 32),
@@ -374,6 +372,18 @@ def test_hostile_records_are_refused(tmp_path: Path) -> None:
         model.save(path)
         with pytest.raises(ModelFileError, match="its fact 'record'"):
             fl.TableModel.load(path)
+
+
+def test_options_of_other_versions(tmp_path: Path) -> None:
+    model = fl.train_table(frame(), "label", **settings("label"))
+    del model.facts["record"]["options"]["soft"]  # of an earlier one
+    model.facts["record"]["more"] = 1
+    model.save(tmp_path / "m.safetensors")
+    no_differences(fl.verify(tmp_path / "m.safetensors", frame()))
+    model.facts["record"]["options"]["magic"] = 3
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(ModelFileError, match="'magic', which this version does not know"):
+        fl.verify(tmp_path / "m.safetensors", frame())
 
 
 @pytest.mark.parametrize("ended", [[], [{"stopped": "interrupted", "records": 0}]])

@@ -31,6 +31,7 @@ __all__ = [
     "SweepFiles",
     "SweepProblem",
     "SweepRuns",
+    "Teacher",
     "Threads",
     "Types",
 ]
@@ -252,6 +253,34 @@ class Columns(Group):
             "class_weight": self.class_weight,
             "ignore": self.ignore or (),
             "types": types_by_column(self.types),
+        }
+
+
+class Teacher(Group):
+    """Another model to learn from."""
+
+    soft: Annotated[
+        str | None,
+        Option(
+            help="Learn from another model's out-of-fold probabilities or numbers in this file, a "
+            "row for each row, instead of the labels."
+        ),
+    ] = None
+    soft_columns: Annotated[
+        list[str] | None,
+        Option(
+            help="COLUMN=LABEL (a number: COLUMN) with such labels, in --soft or else in TABLE; "
+            "may be repeated."
+        ),
+    ] = None
+
+    def options(self, reading: ReadingOptions) -> "PreparationOptions":
+        """The same as options of ``train_table``."""
+        from fallline.tabular.soft import soft_columns_text
+
+        return {
+            "soft": None if self.soft is None else reading.table(self.soft),
+            "soft_columns": soft_columns_text(self.soft_columns),
         }
 
 

@@ -12,7 +12,7 @@ from fallline.data.targets import QUANTITIES
 from fallline.errors import FalllineError, ModelFileError
 from fallline.limits import is_count, is_number
 from fallline.tabular import conformal, record
-from fallline.tabular.kinds import Fits, is_text, list_of, optional, table_of
+from fallline.tabular.kinds import Fits, has, is_text, list_of, optional, table_of
 from fallline.tabular.scoring import SCORE_NAMES
 
 __all__ = ["check_facts"]
@@ -54,6 +54,11 @@ def are_scores(value: Any) -> bool:
     return table_of(PARTS, by_model)(value) and all("network" in part for part in value.values())
 
 
+def is_soft(value: Any) -> bool:
+    """Whether it tells of a teacher: where its labels came from, and their scores."""
+    return has({"source": is_text, "scores": table_of(SCORE_NAMES, is_number)}, value)
+
+
 def is_comparison(value: Any) -> bool:
     keys = table_of(("score", "interval", "rows"), lambda _: True)
     return keys(value) and is_text(value.get("score")) and is_range(value.get("interval"))
@@ -93,4 +98,5 @@ KINDS: dict[str, Fits] = {
     "against_trivial": table_of(PARTS, is_comparison),
     "reading": is_reading,
     "record": record.fits,
+    "soft": is_soft,
 }  # fmt: skip

@@ -38,6 +38,8 @@ class PreparationOptions(TypedDict, total=False):
     test: float | Table | None
     split: str
     positive: str | None
+    soft: Table | None
+    soft_columns: Mapping[str, str] | None
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -81,6 +83,8 @@ DEFAULTS: TableOptions = {
     "test": None,
     "split": "random",
     "positive": None,
+    "soft": None,
+    "soft_columns": None,
     "preset": "standard",
     "hidden": None,
     "activation": None,
@@ -140,4 +144,6 @@ def preparation_options(options: TableOptions) -> PreparationOptions:
         test=options["test"],
         split=options["split"],
         positive=options["positive"],
+        soft=options["soft"],
+        soft_columns=options["soft_columns"],
     )

@@ -25,6 +25,7 @@ from fallline.data.values import by_value
 from fallline.errors import DataError, ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.options import PreparationOptions, with_defaults
+from fallline.tabular.soft import Soft, aligned, soft_targets
 
 __all__ = [
     "CLASS_WEIGHTS",
@@ -52,6 +53,7 @@ class Prepared:
 
     ``train``, ``validation`` and ``test`` are the positions of those rows; ``test`` may be empty.
     ``calibration`` are those that neither train nor choose: intervals are calibrated on them.
+    ``soft`` is what a teacher says of the rows, where there is one.
     ``set_aside`` counts the rows whose target is missing. ``linear_encoding`` and ``linear_X`` are
     what the linear model goes by: the columns without bins. ``notes`` tell how the table was read.
     """
@@ -68,6 +70,12 @@ class Prepared:
     linear_X: Array
     notes: tuple[str, ...] = ()
     calibration: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    soft: Soft | None = None
+
+    def lesson(self, rows: Array) -> tuple[Array, Array, Array | None]:
+        """X, what a network is to learn of these rows, and their weight: y, or the soft labels."""
+        X, y, weight = self.part(rows)
+        return X, (y if self.soft is None else self.soft.targets[rows]), weight
 
     def part(self, rows: Array) -> tuple[Array, Array, Array | None]:
         """X, y and the weight of these rows."""
@@ -100,7 +108,8 @@ def prepare(
     """
     given = with_defaults(options)
     table = resolved(table, kept_types(given), target=target, task=given["task"])
-    usable, set_aside = with_target(table, target)
+    with_value, set_aside = rows_with_target(table, target)
+    usable = table.take(with_value) if set_aside else table
     everything = np.arange(len(usable))
     task = given["task"] or guess_task(usable, target, everything)
     generator = np.random.default_rng(check_integer("seed", seed))
@@ -137,7 +146,9 @@ def prepare(
         target,
         Split(train, validation, test),
         task=task,
-        types=column_types(given["types"], given["ignore"], given["weights"]),
+        types=column_types(
+            given["types"], [*given["ignore"], *(given["soft_columns"] or ())], given["weights"]
+        ),
         weights=given["weights"],
         class_weight=given["class_weight"],
         classes=ordered_classes(usable, target, task, given["positive"]),
@@ -145,7 +156,27 @@ def prepare(
         dtype=dtype,
         bins=bins,
     )
-    return replace(prepared, calibration=calibrating)
+    return replace(
+        prepared, calibration=calibrating, soft=taught_by(given, table, with_value, prepared)
+    )
+
+
+def taught_by(
+    options: PreparationOptions, table: Table, rows: Array, data: Prepared
+) -> Soft | None:
+    """What a teacher says of the rows: of those at ``rows`` (m,) of the table, which stand first in
+    ``data``; those of other tables keep their own labels. None without a teacher.
+    """
+    given, columns = options["soft"], options["soft_columns"]
+    if given is None and columns is None:
+        return None
+    soft, notes = aligned(table if given is None else given, table, rows)
+    found = soft_targets(soft, columns, data.encoding, data.y[: len(rows)])
+    own = data.y[len(rows) :]
+    k = len(data.encoding.classes)
+    others = np.eye(k)[own.astype(np.intp)] if data.encoding.task == "classes" else own[:, None]
+    targets = np.concatenate([found.targets, others])
+    return replace(found, targets=targets, notes=(*notes, *found.notes))
 
 
 def ordered_classes(
