@@ -262,17 +262,21 @@ class Teacher(Group):
     soft: Annotated[
         str | None,
         Option(
-            help="Learn from another model's out-of-fold probabilities or numbers in this file, a "
-            "row for each row, instead of the labels."
+            help="Learn what another model says of each row, in this file: out-of-fold "
+            "probabilities or numbers."
         ),
     ] = None
     soft_columns: Annotated[
         list[str] | None,
         Option(
-            help="COLUMN=LABEL (a number: COLUMN) with such labels, in --soft or else in TABLE; "
-            "may be repeated."
+            help="COLUMN=LABEL (of numbers COLUMN), where --soft has other names, or TABLE has "
+            "these columns; may be repeated."
         ),
     ] = None
+
+    soft_share: Annotated[
+        float, Option(help="How much these count; the table's own labels count the rest.")
+    ] = 0.5
 
     def options(self, reading: ReadingOptions) -> "PreparationOptions":
         """The same as options of ``train_table``."""
@@ -281,6 +285,7 @@ class Teacher(Group):
         return {
             "soft": None if self.soft is None else reading.table(self.soft),
             "soft_columns": soft_columns_text(self.soft_columns),
+            "soft_share": self.soft_share,
         }
 
 

@@ -202,8 +202,8 @@ def rows(model: TableModel) -> list[str]:
         found.append(f"Rows were held out {escaped(held or 'by a rule of their own')}{classes}.")
     if "soft" in facts:
         found.append(
-            "It learned from the soft labels of another model, in "
-            f"{escaped(facts['soft']['source'])}, instead of the labels of the table."
+            "It learned from the soft labels of another model as well, in "
+            f"{escaped(facts['soft']['source'])}."
         )
     if "folds" in facts:
         found.append(

@@ -40,6 +40,7 @@ class PreparationOptions(TypedDict, total=False):
     positive: str | None
     soft: Table | None
     soft_columns: Mapping[str, str] | None
+    soft_share: float
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -85,6 +86,7 @@ DEFAULTS: TableOptions = {
     "positive": None,
     "soft": None,
     "soft_columns": None,
+    "soft_share": 0.5,
     "preset": "standard",
     "hidden": None,
     "activation": None,
@@ -146,4 +148,5 @@ def preparation_options(options: TableOptions) -> PreparationOptions:
         positive=options["positive"],
         soft=options["soft"],
         soft_columns=options["soft_columns"],
+        soft_share=options["soft_share"],
     )

@@ -25,7 +25,7 @@ from fallline.data.values import by_value
 from fallline.errors import DataError, ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.options import PreparationOptions, with_defaults
-from fallline.tabular.soft import Soft, aligned, soft_targets
+from fallline.tabular.soft import Soft, aligned, own_targets, soft_targets
 
 __all__ = [
     "CLASS_WEIGHTS",
@@ -147,7 +147,7 @@ def prepare(
         Split(train, validation, test),
         task=task,
         types=column_types(
-            given["types"], [*given["ignore"], *(given["soft_columns"] or ())], given["weights"]
+            given["types"], [*given["ignore"], *own_soft_columns(given)], given["weights"]
         ),
         weights=given["weights"],
         class_weight=given["class_weight"],
@@ -161,6 +161,11 @@ def prepare(
     )
 
 
+def own_soft_columns(options: PreparationOptions) -> tuple[str, ...]:
+    """The columns of the table itself that hold soft labels, which are no features."""
+    return () if options["soft"] is not None else tuple(options["soft_columns"] or ())
+
+
 def taught_by(
     options: PreparationOptions, table: Table, rows: Array, data: Prepared
 ) -> Soft | None:
@@ -171,10 +176,9 @@ def taught_by(
     if given is None and columns is None:
         return None
     soft, notes = aligned(table if given is None else given, table, rows)
-    found = soft_targets(soft, columns, data.encoding, data.y[: len(rows)])
-    own = data.y[len(rows) :]
-    k = len(data.encoding.classes)
-    others = np.eye(k)[own.astype(np.intp)] if data.encoding.task == "classes" else own[:, None]
+    share = check_number("soft_share", options["soft_share"])
+    found = soft_targets(soft, columns, data.encoding, data.y[: len(rows)], share)
+    others = own_targets(data.encoding, data.y[len(rows) :])
     targets = np.concatenate([found.targets, others])
     return replace(found, targets=targets, notes=(*notes, *found.notes))
 

@@ -143,6 +143,7 @@ OPTIONS: dict[str, Fits] = {
     ),
     "types": optional(table_of(None, is_text)),
     "soft_columns": optional(table_of(None, is_text)),
+    "soft_share": is_number,
     "soft": lambda value: value is None or value == A_TABLE,
     "ignore": list_of(is_text),
     **dict.fromkeys(("validation", "test"), optional(is_part)),

@@ -3,9 +3,11 @@
 A network that is taught what a forest or a boosted ensemble predicts learns more of a row than its
 label, and can take the place of the other where that is too slow or too large (Buciluǎ, Caruana and
 Niculescu-Mizil 2006, doi:10.1145/1150402.1150464; Hinton, Vinyals and Dean 2015,
-arXiv:1503.02531). The loss is the same, its targets are shares: -sum_k q_k log p_k for classes.
-Labels that the teacher made for its own training rows are nearly the rows' own, so out-of-fold
-labels are what to give.
+arXiv:1503.02531). What is learned is a mean of what the teacher says and the row's own label, by
+``soft_share``; since the losses are linear in the target, or quadratic, that is a mean of two
+losses. Out-of-fold labels know nothing of the row's own label, so the half that stays is needed:
+docs/how-to/distil.md has figures. Labels that a teacher made for its own training rows hold the
+rows' own already, and teach nothing where it has learned its rows by heart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +26,7 @@ from fallline.errors import ParameterError, TableError
 from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better, output_scores, trivial_scores
 from fallline.text import figure
 
-__all__ = ["Soft", "aligned", "refuse_soft", "soft_columns_text", "soft_targets"]
+__all__ = ["Soft", "aligned", "own_targets", "refuse_soft", "soft_columns_text", "soft_targets"]
 
 WRITTEN = "probability of "  # as `fallline predict` and `fallline cv` write it
 NUMBERS = "prediction"
@@ -48,13 +50,20 @@ class Soft:
 
 
 def soft_targets(
-    table: Table, columns: Mapping[str, str] | None, encoding: Encoding, y: Array
+    table: Table,
+    columns: Mapping[str, str] | None,
+    encoding: Encoding,
+    y: Array,
+    share: float = 1.0,
 ) -> Soft:
     """The labels of a teacher for rows whose own are y (n,), from a table (n rows).
 
-    ``columns`` says which class each column is of; without, they are found by their names. Raises
-    TableError, naming the row, for a cell that is missing or no probability.
+    They count with their ``share``, the rows' own labels with the rest. ``columns`` says which
+    class each column is of; without, they are found by their names. Raises TableError, naming the
+    row, for a cell that is missing or no probability.
     """
+    if columns is not None:
+        table.require(list(columns))
     check_order(table, encoding, y)
     table = resolved(table, only=None if columns is None else list(columns))
     notes = []
@@ -75,7 +84,16 @@ def soft_targets(
         f"{SCORE_NAMES[name]} is {figure(scores[name])}"
     )
     notes += doubts(encoding, y, scores)
-    return Soft(values, {"source": table.source, "scores": scores}, tuple(notes))
+    targets = share * values + (1.0 - share) * own_targets(encoding, y)
+    return Soft(targets, {"source": table.source, "scores": scores}, tuple(notes))
+
+
+def own_targets(encoding: Encoding, y: Array) -> Array:
+    """The rows' own labels y (n,) as targets (n, n_outputs)."""
+    if encoding.task != "classes":
+        return y[:, None]
+    one_hot: Array = np.eye(len(encoding.classes))[y.astype(np.intp)]
+    return one_hot
 
 
 def aligned(soft: Table, table: Table, rows: Array) -> tuple[Table, list[str]]:
@@ -158,19 +176,24 @@ def class_columns(
     """The column of each class, in the order of the classes; of two classes one may lack ("")."""
     if columns is not None:
         table.require(list(columns))
-        of_label = {label: column for column, label in columns.items()}
+        pairs = [(label, column) for column, label in columns.items()]
     else:
-        bare = {name.removeprefix(WRITTEN): name for name in table.columns}
-        of_label = {**bare, **{name: name for name in table.columns if name in classes}}
-    places = by_value(list(of_label), classes)
+        exact = set(classes) & set(table.columns)
+        pairs = [(name, name) for name in table.columns if name in exact or not exact]
+        written = [name for name in table.columns if name.startswith(WRITTEN)]
+        pairs = pairs if exact or not written else [(n.removeprefix(WRITTEN), n) for n in written]
+    places = by_value([label for label, _ in pairs], classes)
     found = [""] * len(classes)
-    for label, place in places.items():
+    for label, column in pairs:
+        if label not in places:
+            continue
+        place = places[label]
         if found[place]:
             raise TableError(
-                f"{table.source}: the columns {found[place]!r} and {of_label[label]!r} are both of "
-                f"the class {classes[place]!r}"
+                f"{table.source}: the columns {found[place]!r} and {column!r} are both of the "
+                f"class {classes[place]!r}"
             )
-        found[place] = of_label[label]
+        found[place] = column
     lacking = [label for label, name in zip(classes, found, strict=True) if not name]
     strange = [label for label in columns.values() if label not in places] if columns else []
     if strange:
@@ -265,8 +288,8 @@ def doubts(encoding: Encoding, y: Array, scores: Mapping[str, float]) -> list[st
     close = scores["r2"] > NEARLY_ALL if "r2" in scores else scores[name] < NEARLY_PERFECT
     if close:
         return [
-            "soft labels: they are nearly the table's own labels, as those are that a model makes "
-            "for its own training rows; out-of-fold labels teach more"
+            "soft labels: they are nearly the table's own labels, so they teach hardly more than "
+            "these do; a model that has learned its rows by heart needs out-of-fold labels"
         ]
     return []
 

@@ -94,7 +94,8 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     soft : labels of another model to learn from instead of the table's own: a table (or frame, or
         path) with as many rows, a column for each class (called as it is, or "probability of" it),
         or one of numbers (:mod:`fallline.tabular.soft`). soft_columns : {column: class} for those
-        that stand in a table. Scores are against the table's own labels all the same.
+        that stand in a table. soft_share : how much they count, the table's own labels counting the
+        rest; 1 for the other model alone. Scores are against the table's own labels all the same.
     weights : a column with each row's weight in the loss. class_weight : "balanced" gives every
         class the same weight in all. Scores count every row once.
     validation, test : shares of the rows, held out class by class, or tables (or frames);
