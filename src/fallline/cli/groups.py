@@ -219,13 +219,16 @@ class HeldOut(Group):
         float | None,
         Option(help="Predict intervals or sets that hold the true value so often: 0.9."),
     ] = None
-
+    by_class: Annotated[
+        bool, Option("--by-class", help="Sets hold the true class so often within each class.")
+    ] = False
     split: Split = "random"
 
     def options(self, reading: ReadingOptions) -> "TableOptions":
         """Shares, or tables read as the other is."""
         return {
             "interval": self.interval,
+            "by_class": self.by_class,
             "split": self.split,
             "validation": share_or_table("validation", self.validation, reading.table),
             "test": share_or_table("test", self.test, reading.table),

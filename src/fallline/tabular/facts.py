@@ -8,7 +8,6 @@ from typing import Any
 
 from fallline.data.cells import KEPT, Reading
 from fallline.data.encoding import Encoding
-from fallline.data.targets import QUANTITIES
 from fallline.errors import FalllineError, ModelFileError
 from fallline.limits import is_count, is_number
 from fallline.tabular import conformal, record
@@ -25,10 +24,9 @@ MAX_DECIMALS = 10
 def check_facts(facts: Mapping[str, Any], encoding: Encoding) -> None:
     """Raise ModelFileError for a fact of another kind than training writes, naming it."""
     n_classes = len(encoding.classes)
-    numbers = encoding.task in QUANTITIES
     known = KINDS | {
         "class_shares": shares_of(n_classes),
-        "interval": lambda value: conformal.fits(value, encoding.n_features, numbers=numbers),
+        "interval": lambda value: conformal.fits(value, encoding.n_features, n_classes),
     }
     for name, value in facts.items():
         if name in known and not known[name](value):

@@ -69,6 +69,7 @@ class TableOptions(PreparationOptions, RecipeOptions, total=False):
     threads: int | None
     baseline: bool
     interval: float | None
+    by_class: bool
     callbacks: Sequence[Callable[[Progress], Any]]
     on_run: Callable[[RecipeStart], Any] | None
     checkpoint: RunCheckpoint | None
@@ -105,6 +106,7 @@ DEFAULTS: TableOptions = {
     "threads": None,
     "baseline": True,
     "interval": None,
+    "by_class": False,
     "callbacks": (),
     "on_run": None,
     "checkpoint": None,
@@ -130,7 +132,7 @@ def of_python(value: Any) -> Any:
 
 def refuse_interval(options: TableOptions, where: str) -> None:
     """Raise ParameterError where an interval is asked for that ``where`` cannot give."""
-    if options["interval"] is not None:
+    if options["interval"] is not None or options["by_class"]:
         raise ParameterError(f"interval needs all rows in memory, in one training: not {where}")
 
 

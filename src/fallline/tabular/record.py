@@ -154,7 +154,7 @@ OPTIONS: dict[str, Fits] = {
         ("learning_rate", "l2", "l1", "dropout", "seconds", "interval"), optional(is_number)
     ),
     "seed": is_count,
-    "baseline": lambda value: isinstance(value, bool),
+    **dict.fromkeys(("baseline", "by_class"), lambda value: isinstance(value, bool)),
 }
 """The options that a result depends on, and what each is as plain data."""
 

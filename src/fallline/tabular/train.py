@@ -22,7 +22,7 @@ from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
-from fallline.limits import check_integer, check_number
+from fallline.limits import check_flag, check_integer, check_number
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.baselines import new_network
 from fallline.tabular.ensemble import (
@@ -109,7 +109,8 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     seconds : the time limit of training; None for none.
     optimizer : a name, with learning_rate and schedule, or an optimiser.
     interval : the level of conformal intervals, or of sets of classes: 0.9 for those that hold
-        the true value of nine new rows in ten (:mod:`fallline.tabular.intervals`).
+        the true value of nine new rows in ten (:mod:`fallline.tabular.intervals`). by_class : so
+        often within each class, and not over all rows alone.
     baseline : whether to fit the linear model to compare with.
     on_run : called as each of the preset's runs begins.
     seed, threads, callbacks : as in :func:`fallline.train`.
@@ -135,6 +136,9 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
         if not isinstance(given[name], float | int | None):
             given[name] = as_table(given[name], table.reading)
     chosen = recipes(given)
+    by_class = check_flag("by_class", given["by_class"])
+    if by_class and given["interval"] is None:
+        raise ParameterError("by_class is of sets of classes: give their level, interval=0.9, too")
     data = prepare(
         table,
         target,
@@ -144,9 +148,11 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
         calibration=apart(chosen, given),
         **preparation_options(given),
     )
+    if by_class and data.encoding.task in QUANTITIES:
+        raise ParameterError(f"by_class is of sets of classes, and {target!r} has numbers")
     model = train_prepared(data, chosen, given)
     if given["interval"] is not None:
-        add_interval(model, data, given["interval"])
+        add_interval(model, data, given["interval"], by_class=by_class)
     complete(model, data, given, source=Path(table.source).name, reading=table.reading)
     model.facts["record"] = record_of(given, "memory", contents_of(table), model.ended)
     return model
