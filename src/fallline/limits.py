@@ -82,6 +82,7 @@ LIMITS: dict[str, Limit] = {
     "seed": Limit(low=0, integer=True),
     "layer size": COUNT,
     "height": COUNT,
+    "soft_share": Limit(low=0, high=1, low_open=True),
     "validation": Limit(low=0, high=1, low_open=True, high_open=True),
     "calibration": Limit(low=0, high=1, low_open=True, high_open=True),
     "test": Limit(low=0, high=1, low_open=True, high_open=True),

@@ -394,3 +394,79 @@ def test_the_report_tells_how_sure_and_what_the_temperature_did(tmp_path: Path) 
 def test_numbers_have_no_temperature() -> None:
     network = fl.Network([1, 1], loss="squared_error", seed=0)
     assert cooled(network, np.ones((3, 1)), np.ones(3)) == 1.0
+
+
+# ---- by class
+
+
+def rare(n: int, seed: int) -> Table:
+    """A class of one row in eight, which a network rarely predicts."""
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=n)
+    y = rng.random(n) < 0.12 + 0.1 * np.tanh(a)
+    labels = np.where(y, "ill", "well").tolist()
+    frame = pl.DataFrame({"a": a, "b": rng.normal(size=n), "y": labels})
+    return Table(frame, "rare.csv", np.arange(2, n + 2))
+
+
+def test_by_class_holds_within_the_rare_class() -> None:
+    """Over 5 models; without it the sets leave the rare class out."""
+    share: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(5):
+        new = rare(3_000, 100 + seed)
+        for by_class, found in share.items():
+            model = fl.train_table(
+                rare(2_400, seed), "y", interval=0.9, by_class=by_class, preset="quick",
+                epochs=6, baseline=False, seed=seed,
+            )  # fmt: skip
+            parts = model.evaluate(new)["coverage"]["parts"]
+            found.append(parts[model.encoding.classes.index("ill")]["coverage"])
+    assert np.mean(share[True]) == pytest.approx(0.9, abs=0.04)
+    assert np.mean(share[False]) < 0.7
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard"])
+def test_by_class_is_kept_and_told(preset: str, tmp_path: Path) -> None:
+    model = trained(600, "kind", by_class=True, preset=preset)
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    loaded = fl.TableModel.load(path)
+    assert loaded.conformal == model.conformal
+    assert loaded.conformal is not None
+    assert len(loaded.conformal.by_class or ()) == 3
+    assert "each class apart" in in_words(loaded.facts, loaded.encoding)
+    members = loaded.predict(made(50, 3)).members
+    assert members is not None
+    assert (members == model.predict(made(50, 3)).members).all()
+    assert fl.verify(path, made(600)).same
+
+
+def test_a_class_of_few_rows_is_in_every_set() -> None:
+    table = made(600)
+    few = np.where(np.arange(600) < 20, "odd", table.frame["kind"].to_numpy())
+    table = Table(table.frame.with_columns(kind=pl.Series(few)), "t.csv", table.lines)
+    ignore = [name for name in TARGETS if name != "kind"]
+    model = fl.train_table(table, "kind", ignore=ignore, interval=0.9, by_class=True,
+                           preset="quick", epochs=4)  # fmt: skip
+    assert any(note.startswith("every set has the class 'odd' (") for note in model.notes)
+    members = model.predict(table).members
+    assert members is not None
+    assert members[:, model.encoding.classes.index("odd")].all()
+
+
+def test_by_class_is_refused_where_it_has_no_meaning() -> None:
+    with pytest.raises(ParameterError, match="give their level"):
+        trained(200, "kind", interval=None, by_class=True)
+    with pytest.raises(ParameterError, match="'number' has numbers"):
+        trained(200, "number", by_class=True)
+    with pytest.raises(ParameterError, match="by_class must be True or False"):
+        trained(200, "kind", by_class=1)
+
+
+@pytest.mark.parametrize("value", [[0.1], [0.1, 0.2, 1.5], [0.1, 0.2, "x"], "abc", None, {}])
+def test_hostile_quantiles_by_class_are_refused(value: Any, tmp_path: Path) -> None:
+    model = trained(300, "kind", by_class=True)
+    model.facts["interval"]["by_class"] = value
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(ModelFileError, match="its fact 'interval'"):
+        fl.TableModel.load(tmp_path / "m.safetensors")

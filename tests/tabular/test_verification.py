@@ -1,7 +1,9 @@
 """Verification: every kind of training is repeated to the bit, and what differs is named."""
 
+import contextlib
 import copy
 import json
+import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,13 @@ from fallline.core.from_text import optimizer_from
 from fallline.data import reading
 from fallline.data.contents import Contents, contents_of
 from fallline.data.table import Table
-from fallline.errors import InterruptedWarning, ModelFileError, ParameterError, TableError
+from fallline.errors import (
+    FalllineError,
+    InterruptedWarning,
+    ModelFileError,
+    ParameterError,
+    TableError,
+)
 from fallline.tabular import record, verification
 from fallline.tabular.large import train_large
 from fallline.training.settings import Progress
@@ -347,13 +355,11 @@ def test_an_optimiser_of_ones_own_is_refused(tmp_path: Path) -> None:
 
 HOSTILE: list[Callable[[dict[str, Any]], Any]] = [
     lambda kept: kept.clear(),
-    lambda kept: kept.update(more=1),
     lambda kept: kept.update(place="elsewhere"),
     lambda kept: kept["options"].update(epochs="1e9"),
     lambda kept: kept["options"].update(hidden=[1.5]),
     lambda kept: kept["options"].update(types={"a": 3}),
     lambda kept: kept["options"].update(seed=-1),
-    lambda kept: kept["options"].pop("seed"),
     lambda kept: kept["options"].update(validation="a table"),
     lambda kept: kept["tables"].update(test=kept["tables"]["training"]),
     lambda kept: kept["tables"]["training"]["columns"].update(a="g" * 32),
@@ -374,6 +380,38 @@ def test_hostile_records_are_refused(tmp_path: Path) -> None:
         model.save(path)
         with pytest.raises(ModelFileError, match="its fact 'record'"):
             fl.TableModel.load(path)
+
+
+VALUES: list[Any] = [
+    None, True, 0, -1, 3, 2.5, 1e308, 10**9, "", "a", "adam", "lbfgs", "a table", [], [1],
+    [10**9, 10**9], ["a"], {}, {"a": "text"}, {"town": "number"}, {"b": "date"},
+    "Adam(learning_rate=1e300)", "AdamW(learning_rate=Plateau(rate=0.1))",
+]  # fmt: skip
+
+
+def test_hostile_options_give_an_error_or_an_answer(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    model = fl.train_table(frame(60), "label", **settings("label", epochs=2))
+    facts, chance = model.facts, random.Random(0)
+    for name in facts["record"]["options"]:
+        for value in chance.sample(VALUES, 3):
+            model.facts = copy.deepcopy(facts)
+            model.facts["record"]["options"][name] = value
+            model.save(path)
+            with contextlib.suppress(FalllineError):
+                assert fl.verify(path, frame(60)).verdict in ("same", "differs")
+
+
+def test_options_of_other_versions(tmp_path: Path) -> None:
+    model = fl.train_table(frame(), "label", **settings("label"))
+    del model.facts["record"]["options"]["soft"]  # of an earlier one
+    model.facts["record"]["more"] = 1
+    model.save(tmp_path / "m.safetensors")
+    no_differences(fl.verify(tmp_path / "m.safetensors", frame()))
+    model.facts["record"]["options"]["magic"] = 3
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(ModelFileError, match="'magic', which this version does not know"):
+        fl.verify(tmp_path / "m.safetensors", frame())
 
 
 @pytest.mark.parametrize("ended", [[], [{"stopped": "interrupted", "records": 0}]])

@@ -26,6 +26,7 @@ from fallline.cli.groups import (
     SweepFiles,
     SweepProblem,
     SweepRuns,
+    Teacher,
     Threads,
     Types,
 )
@@ -117,6 +118,7 @@ def train(
     recipe: RecipeChoices,
     held_out: HeldOut,
     columns: Columns,
+    teacher: Teacher,
     run_options: FitChoices,
     checkpoints: Checkpoints,
     place: Place,
@@ -137,6 +139,7 @@ def train(
         **recipe.options(),
         **held_out.options(reading),
         **columns.options(),
+        **teacher.options(reading),
         **run_options.options(),
     }
     run(tables, target, output, options, checkpoints, place, report, reading, display,
@@ -561,6 +564,9 @@ def verify(
     test: Annotated[
         str | None, Option(help="The test table, where the model had one of its own.")
     ] = None,
+    soft: Annotated[
+        str | None, Option(help="The table of soft labels, where it learned from one.")
+    ] = None,
     threads: Threads = None,
     reading: ReadingOptions,
     display: Display,
@@ -571,7 +577,8 @@ def verify(
     """
     from fallline.cli.verify import run
 
-    run(model, tables, reading, display, validation=validation, test=test, threads=threads)
+    apart = {"validation": validation, "test": test, "soft": soft}
+    run(model, tables, reading, display, apart=apart, threads=threads)
 
 
 @app.declare

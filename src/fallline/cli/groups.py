@@ -31,6 +31,7 @@ __all__ = [
     "SweepFiles",
     "SweepProblem",
     "SweepRuns",
+    "Teacher",
     "Threads",
     "Types",
 ]
@@ -220,13 +221,16 @@ class HeldOut(Group):
         float | None,
         Option(help="Predict intervals or sets that hold the true value so often: 0.9."),
     ] = None
-
+    by_class: Annotated[
+        bool, Option("--by-class", help="Sets hold the true class so often within each class.")
+    ] = False
     split: Split = "random"
 
     def options(self, reading: ReadingOptions) -> "TableOptions":
         """Shares, or tables read as the other is."""
         return {
             "interval": self.interval,
+            "by_class": self.by_class,
             "split": self.split,
             "validation": share_or_table("validation", self.validation, reading.table),
             "test": share_or_table("test", self.test, reading.table),
@@ -254,6 +258,39 @@ class Columns(Group):
             "class_weight": self.class_weight,
             "ignore": self.ignore or (),
             "types": types_by_column(self.types),
+        }
+
+
+class Teacher(Group):
+    """Another model to learn from."""
+
+    soft: Annotated[
+        str | None,
+        Option(
+            help="Learn what another model says of each row, in this file: out-of-fold "
+            "probabilities or numbers."
+        ),
+    ] = None
+    soft_columns: Annotated[
+        list[str] | None,
+        Option(
+            help="COLUMN=LABEL (of numbers COLUMN), where --soft has other names, or TABLE has "
+            "these columns; may be repeated."
+        ),
+    ] = None
+
+    soft_share: Annotated[
+        float, Option(help="How much these count; the table's own labels count the rest.")
+    ] = 0.5
+
+    def options(self, reading: ReadingOptions) -> "PreparationOptions":
+        """The same as options of ``train_table``."""
+        from fallline.tabular.soft import soft_columns_text
+
+        return {
+            "soft": None if self.soft is None else reading.table(self.soft),
+            "soft_columns": soft_columns_text(self.soft_columns),
+            "soft_share": self.soft_share,
         }
 
 

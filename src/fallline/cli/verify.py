@@ -17,15 +17,13 @@ def run(
     reading: ReadingOptions,
     display: Display,
     *,
-    validation: str | None,
-    test: str | None,
+    apart: dict[str, str | None],
     threads: int | None,
 ) -> None:
     """Train, compare, tell; a model that is not the same ends with exit code 1."""
     model = TableModel.load(path)
     how = reading.reading(before=model.reading)
     in_memory = model.facts.get("record", {}).get("place") == "memory"
-    apart = {"validation": validation, "test": test}
     given = {
         name: reading.table(each, before=model.reading) for name, each in apart.items() if each
     }

@@ -30,6 +30,7 @@ from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.record import record_of
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
+from fallline.tabular.soft import refuse_soft
 from fallline.tabular.survey import Division, Reservoir, Survey
 from fallline.tabular.train import complete, cool, train_recipe
 from fallline.training.history import History
@@ -106,6 +107,7 @@ def train_files(
     """
     given = with_defaults(options)
     refuse_interval(given, "on a cluster")
+    refuse_soft(given, "on a cluster")
     seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())
     recipe = recipes(given)[0]

@@ -138,5 +138,5 @@ def ridge(X: Array, y: Array, weight: Array | None) -> Array:
     A = np.hstack([X, np.ones((len(X), 1))])
     H = A.T @ (A * s[:, None])
     H[np.arange(X.shape[1]), np.arange(X.shape[1])] += 1.0
-    solution: Array = np.linalg.lstsq(H, A.T @ (s * y), rcond=None)[0]
+    solution: Array = np.linalg.lstsq(H, A.T @ (s * y.reshape(-1)), rcond=None)[0]
     return solution

@@ -18,7 +18,7 @@ from fallline.tabular.baselines import LINEAR_NAMES
 from fallline.tabular.honesty import honesty
 from fallline.tabular.model import TableModel
 from fallline.tabular.novelty import value_text
-from fallline.tabular.record import needs_table
+from fallline.tabular.record import APART, needs_table
 from fallline.tabular.scoring import SCORE_NAMES
 from fallline.text import figure, one_line
 
@@ -195,10 +195,16 @@ def rows(model: TableModel) -> list[str]:
     found = [f"The rows of {escaped(facts.get('source', 'a table'))}.", table(("rows", ""), lines)]
     record = facts.get("record")
     if record is not None:
-        held = {"random": "at random", "time": "as the last ones"}.get(record["options"]["split"])
+        split = record["options"].get("split")
+        held = {"random": "at random", "time": "as the last ones"}.get(split)
         classes = "" if model.encoding.task in QUANTITIES else ", class by class"
         classes = classes if held == "at random" else ""
         found.append(f"Rows were held out {escaped(held or 'by a rule of their own')}{classes}.")
+    if "soft" in facts:
+        found.append(
+            "It learned from the soft labels of another model as well, in "
+            f"{escaped(facts['soft']['source'])}."
+        )
     if "folds" in facts:
         found.append(
             f"It is the mean of {facts.get('members', 0):,} members over {facts['folds']} folds: "
@@ -352,9 +358,7 @@ def verifying(model: TableModel, name: str) -> list[str]:
         return ["Its file does not say with which options it was trained, so it cannot be."]
     if record["place"] == "cluster":
         return ["It was trained on a cluster, which `fallline verify` does not repeat."]
-    apart = "".join(
-        f" --{part} {part.upper()}" for part in ("validation", "test") if needs_table(record, part)
-    )
+    apart = "".join(f" --{part} {part.upper()}" for part in APART if needs_table(record, part))
     command = f"fallline verify {shlex.quote(one_line(name))} TABLE{apart}"
     return [
         "With the table that it was trained on, this trains it again and compares every bit:",

@@ -15,7 +15,10 @@ doi:10.1080/01621459.2017.1307116). So every target whose score is at most q is 
   sigma, so that an interval is wide where the network errs much (Lei et al., section 5.2);
 - classes: s = 1 - p_y(x), hence every class of a probability of 1 - q at least. These are the
   smallest sets on average (Sadinle, Lei and Wasserman 2019, doi:10.1080/01621459.2017.1395341).
-  The class predicted is always taken in as well, so that no set is empty.
+  The class predicted is always taken in as well, so that no set is empty. By class (Vovk 2012,
+  doi:10.1007/s10994-013-5355-6, "label-conditional"), q is that of the rows of the class, so that
+  the promise holds within each class and not over all of them alone; a class of fewer rows than the
+  level needs is always taken in.
 """
 
 import math
@@ -38,6 +41,7 @@ __all__ = [
     "coverage_of_sets",
     "fit_scale",
     "fits",
+    "quantiles_by_class",
     "rows_needed",
 ]
 
@@ -77,6 +81,18 @@ def conformal_quantile(scores: Array, level: float) -> float:
             f"there are {n:,}: ask for a lower level, or give more rows"
         )
     return float(np.partition(scores, k - 1)[k - 1])
+
+
+def quantiles_by_class(scores: Array, codes: Array, n_classes: int, level: float) -> list[float]:
+    """The quantile of the scores (n,) of each class ``codes`` (n,); 1 where its rows are too few.
+
+    >>> import numpy as np
+    >>> quantiles_by_class(np.arange(20.0) / 20, np.arange(20) // 18, 2, 0.9)
+    [0.85, 1.0]
+    """
+    own = [scores[codes == number] for number in range(n_classes)]
+    needed = rows_needed(level)
+    return [conformal_quantile(each, level) if len(each) >= needed else 1.0 for each in own]
 
 
 # ---- how far a row's prediction may be off
@@ -176,7 +192,7 @@ class Conformal:
 
     ``method`` is "out of fold" where the rows trained other members of an ensemble, "split" where
     they were kept apart. ``scale`` is sigma, or None: for classes, and for numbers without rows to
-    fit it on.
+    fit it on. ``by_class`` (n_classes) are the quantiles of each class's own rows, or None.
     """
 
     level: float
@@ -184,6 +200,7 @@ class Conformal:
     rows: int
     quantile: float
     scale: Scale | None = None
+    by_class: tuple[float, ...] | None = None
 
     def interval(self, X: Array, output: Array) -> tuple[Array, Array]:
         """Lower and upper ends (n,), in the units of ``output`` (n,)."""
@@ -197,13 +214,16 @@ class Conformal:
         >>> Conformal(0.9, "split", 100, 0.7).sets(np.array([[0.5, 0.4, 0.1]])).tolist()
         [[True, True, False]]
         """
-        taken = 1.0 - shares <= self.quantile
+        ends = self.quantile if self.by_class is None else np.array(self.by_class)
+        taken: Array = 1.0 - shares <= ends
         taken[np.arange(len(shares)), shares.argmax(axis=1)] = True
         return taken
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as the model file keeps it."""
         kept = {name: getattr(self, name) for name in ("level", "method", "rows", "quantile")}
+        if self.by_class is not None:
+            kept["by_class"] = list(self.by_class)
         if self.scale is not None:
             kept["scale"] = {
                 name: value.tolist() if isinstance(value, np.ndarray) else value
@@ -214,7 +234,9 @@ class Conformal:
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> "Conformal":
         """The same again, from data that ``fits``."""
-        scale = kept.get("scale")
+        scale, by_class = kept.get("scale"), kept.get("by_class")
+        if by_class is not None:
+            kept = {**kept, "by_class": tuple(by_class)}
         if scale is None:
             return cls(**kept)
         arrays: dict[str, Any] = {
@@ -224,16 +246,27 @@ class Conformal:
         return replace(cls(**{**kept, "scale": None}), scale=Scale(**arrays))
 
 
-def fits(kept: Any, n_features: int, *, numbers: bool) -> bool:
-    """Whether plain data are those of a ``Conformal`` for this encoding."""
-    names = {"level", "method", "rows", "quantile"}
-    if not isinstance(kept, dict) or not names <= set(kept) <= names | {"scale"}:
+def fits(kept: Any, n_features: int, n_classes: int) -> bool:
+    """Whether plain data are those of a ``Conformal`` for an encoding; 0 classes are numbers."""
+    names, numbers = {"level", "method", "rows", "quantile"}, n_classes == 0
+    if not isinstance(kept, dict) or not names <= set(kept) <= names | {"scale", "by_class"}:
+        return False
+    if "by_class" in kept and (numbers or not by_class_fits(kept["by_class"], n_classes)):
         return False
     if not (is_number(kept["level"]) and is_number(kept["quantile"]) and is_count(kept["rows"])):
         return False
     if not 0 < kept["level"] < 1 or kept["quantile"] < 0 or kept["method"] not in METHODS:
         return False
     return "scale" not in kept or (numbers and scale_fits(kept["scale"], n_features))
+
+
+def by_class_fits(kept: Any, n_classes: int) -> bool:
+    """Whether it is a quantile of scores for each class."""
+    return (
+        isinstance(kept, list)
+        and len(kept) == n_classes
+        and all(is_number(one) and 0 <= one <= 1 for one in kept)
+    )
 
 
 def scale_fits(kept: Any, n_features: int) -> bool:

@@ -8,11 +8,10 @@ from typing import Any
 
 from fallline.data.cells import KEPT, Reading
 from fallline.data.encoding import Encoding
-from fallline.data.targets import QUANTITIES
 from fallline.errors import FalllineError, ModelFileError
 from fallline.limits import is_count, is_number
 from fallline.tabular import conformal, record
-from fallline.tabular.kinds import Fits, is_text, list_of, optional, table_of
+from fallline.tabular.kinds import Fits, has, is_text, list_of, optional, table_of
 from fallline.tabular.scoring import SCORE_NAMES
 
 __all__ = ["check_facts"]
@@ -25,10 +24,9 @@ MAX_DECIMALS = 10
 def check_facts(facts: Mapping[str, Any], encoding: Encoding) -> None:
     """Raise ModelFileError for a fact of another kind than training writes, naming it."""
     n_classes = len(encoding.classes)
-    numbers = encoding.task in QUANTITIES
     known = KINDS | {
         "class_shares": shares_of(n_classes),
-        "interval": lambda value: conformal.fits(value, encoding.n_features, numbers=numbers),
+        "interval": lambda value: conformal.fits(value, encoding.n_features, n_classes),
     }
     for name, value in facts.items():
         if name in known and not known[name](value):
@@ -52,6 +50,11 @@ def are_scores(value: Any) -> bool:
     """Scores by part of the rows, model and score; the network's are always there."""
     by_model = table_of(MODELS, table_of(SCORE_NAMES, is_number))
     return table_of(PARTS, by_model)(value) and all("network" in part for part in value.values())
+
+
+def is_soft(value: Any) -> bool:
+    """Whether it tells of a teacher: where its labels came from, and their scores."""
+    return has({"source": is_text, "scores": table_of(SCORE_NAMES, is_number)}, value)
 
 
 def is_comparison(value: Any) -> bool:
@@ -93,4 +96,5 @@ KINDS: dict[str, Fits] = {
     "against_trivial": table_of(PARTS, is_comparison),
     "reading": is_reading,
     "record": record.fits,
+    "soft": is_soft,
 }  # fmt: skip

@@ -19,6 +19,11 @@ CHOSEN_BY = {
 }
 """How rows that were held out have taken part all the same."""
 
+TAUGHT = (
+    "these rows may have taken part in the soft labels that were learned: --test FILE with rows "
+    "that the other model has not seen gives honest scores"
+)
+
 
 def honesty(part: str, facts: Mapping[str, Any]) -> list[str]:
     """How far the scores on a part of the rows can be believed."""
@@ -27,6 +32,9 @@ def honesty(part: str, facts: Mapping[str, Any]) -> list[str]:
         lines.append(CHOSEN_BY[part])
     elif part == "training":
         lines.append("these rows were trained on: the scores say nothing about others")
+    options = facts.get("record", {}).get("options", {})
+    if "soft" in facts and not (part == "test" and options.get("test") == "a table"):
+        lines.append(TAUGHT)
     if facts.get("class_weight"):
         lines.append(WEIGHTED)
     compared = facts.get("against_trivial", {}).get(part)

@@ -14,6 +14,7 @@ A single network leaves rows apart, which neither train it nor choose its epoch.
 fitted on the validation rows, so the guarantee of split conformal prediction holds exactly.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from fallline.tabular.conformal import (
     Scale,
     conformal_quantile,
     fit_scale,
+    quantiles_by_class,
     rows_needed,
 )
 from fallline.tabular.evaluation import shares_of_classes
@@ -58,8 +60,10 @@ def check_enough(level: float, rows: int) -> None:
         )
 
 
-def add_interval(model: TableModel, data: Prepared, level: float) -> None:
-    """Calibrate the model, and keep the result in its facts.
+def add_interval(
+    model: TableModel, data: Prepared, level: float, *, by_class: bool = False
+) -> None:
+    """Calibrate the model, and keep the result in its facts; ``by_class``: each class apart.
 
     Where Ctrl-C or a time limit left too few rows out of fold, a note says so instead.
     """
@@ -76,12 +80,33 @@ def add_interval(model: TableModel, data: Prepared, level: float) -> None:
         shares = shares_of_classes(model.encoding, output)
         scores = 1.0 - shares[np.arange(len(y)), y.astype(np.intp)]
         found = Conformal(level, method, len(rows), conformal_quantile(scores, level))
+        if by_class:
+            own = quantiles_by_class(scores, y, len(model.encoding.classes), level)
+            found = replace(found, by_class=tuple(own))
+            model.notes += always_in(model.encoding, y, level)
     else:
         residual = y - output[:, 0]
         sigma, scale = scales(model, data, rows, output[:, 0], residual, fold)
         quantile = conformal_quantile(np.abs(residual) / sigma, level)
         found = Conformal(level, method, len(rows), quantile, scale)
     model.facts["interval"] = found.to_dict()
+
+
+def always_in(encoding: Encoding, y: Array, level: float) -> list[str]:
+    """A note on classes y (n,) of too few rows to calibrate on, which every set has."""
+    counts = np.bincount(y.astype(np.intp), minlength=len(encoding.classes))
+    few = [
+        f"{label!r} ({count:,})"
+        for label, count in zip(encoding.classes, counts.tolist(), strict=True)
+        if count < rows_needed(level)
+    ]
+    if not few:
+        return []
+    more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+    return [
+        f"every set has the class {', '.join(few[:5])}{more}: {rows_needed(level):,} rows to "
+        f"calibrate on are needed for {level:g}"
+    ]
 
 
 def calibration_rows(model: TableModel, data: Prepared) -> tuple[Array, Array, Array | None]:
@@ -135,6 +160,7 @@ def in_words(facts: dict[str, Any], encoding: Encoding) -> str:
     found = facts["interval"]
     rows = "out-of-fold rows" if found["method"] == "out of fold" else "rows kept apart"
     by_row = ", their width by the row" if "scale" in found else ""
+    by_row = ", each class apart" if "by_class" in found else by_row
     return (
         f"{kind_of(encoding)} that hold the true value for {found['level']:.4g} of new rows, "
         f"calibrated on {found['rows']:,} {rows}{by_row}"

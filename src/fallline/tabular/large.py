@@ -22,6 +22,7 @@ from fallline.tabular.preparation import rows_of, with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.record import record_of
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
+from fallline.tabular.soft import refuse_soft
 from fallline.tabular.survey import Blocks, survey
 from fallline.tabular.train import complete, cool, train_recipe
 from fallline.training.block_steps import BlockSteps
@@ -46,6 +47,7 @@ def train_large(
     """
     given = with_defaults(options)
     refuse_interval(given, "block by block")
+    refuse_soft(given, "block by block")
     seed = check_integer("seed", given["seed"])
     blocks = survey(paths, how or Reading(), target, shares_of_rows(given), seed)
     recipe = recipe_for(given, blocks.n_rows)

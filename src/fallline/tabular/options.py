@@ -38,6 +38,9 @@ class PreparationOptions(TypedDict, total=False):
     test: float | Table | None
     split: str
     positive: str | None
+    soft: Table | None
+    soft_columns: Mapping[str, str] | None
+    soft_share: float
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -66,6 +69,7 @@ class TableOptions(PreparationOptions, RecipeOptions, total=False):
     threads: int | None
     baseline: bool
     interval: float | None
+    by_class: bool
     callbacks: Sequence[Callable[[Progress], Any]]
     on_run: Callable[[RecipeStart], Any] | None
     checkpoint: RunCheckpoint | None
@@ -81,6 +85,9 @@ DEFAULTS: TableOptions = {
     "test": None,
     "split": "random",
     "positive": None,
+    "soft": None,
+    "soft_columns": None,
+    "soft_share": 0.5,
     "preset": "standard",
     "hidden": None,
     "activation": None,
@@ -99,6 +106,7 @@ DEFAULTS: TableOptions = {
     "threads": None,
     "baseline": True,
     "interval": None,
+    "by_class": False,
     "callbacks": (),
     "on_run": None,
     "checkpoint": None,
@@ -124,7 +132,7 @@ def of_python(value: Any) -> Any:
 
 def refuse_interval(options: TableOptions, where: str) -> None:
     """Raise ParameterError where an interval is asked for that ``where`` cannot give."""
-    if options["interval"] is not None:
+    if options["interval"] is not None or options["by_class"]:
         raise ParameterError(f"interval needs all rows in memory, in one training: not {where}")
 
 
@@ -140,4 +148,7 @@ def preparation_options(options: TableOptions) -> PreparationOptions:
         test=options["test"],
         split=options["split"],
         positive=options["positive"],
+        soft=options["soft"],
+        soft_columns=options["soft_columns"],
+        soft_share=options["soft_share"],
     )

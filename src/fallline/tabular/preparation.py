@@ -27,6 +27,7 @@ from fallline.data.values import by_value
 from fallline.errors import DataError, ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.options import PreparationOptions, with_defaults
+from fallline.tabular.soft import Soft, aligned, own_targets, soft_targets
 
 __all__ = [
     "CLASS_WEIGHTS",
@@ -55,6 +56,7 @@ class Prepared:
 
     ``train``, ``validation`` and ``test`` are the positions of those rows; ``test`` may be empty.
     ``calibration`` are those that neither train nor choose: intervals are calibrated on them.
+    ``soft`` is what a teacher says of the rows, where there is one.
     ``set_aside`` counts the rows whose target is missing. ``linear_encoding`` and ``linear_X`` are
     what the linear model goes by: the columns without bins. ``notes`` tell how the table was read.
     """
@@ -71,6 +73,12 @@ class Prepared:
     linear_X: Array
     notes: tuple[str, ...] = ()
     calibration: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    soft: Soft | None = None
+
+    def lesson(self, rows: Array) -> tuple[Array, Array, Array | None]:
+        """X, what a network is to learn of these rows, and their weight: y, or the soft labels."""
+        X, y, weight = self.part(rows)
+        return X, (y if self.soft is None else self.soft.targets[rows]), weight
 
     def part(self, rows: Array) -> tuple[Rows, Array, Array | None]:
         """X, y and the weight of these rows."""
@@ -103,7 +111,8 @@ def prepare(
     """
     given = with_defaults(options)
     table = resolved(table, kept_types(given), target=target, task=given["task"])
-    usable, set_aside = with_target(table, target)
+    with_value, set_aside = rows_with_target(table, target)
+    usable = table.take(with_value) if set_aside else table
     everything = np.arange(len(usable))
     task = given["task"] or guess_task(usable, target, everything)
     generator = np.random.default_rng(check_integer("seed", seed))
@@ -140,7 +149,9 @@ def prepare(
         target,
         Split(train, validation, test),
         task=task,
-        types=column_types(given["types"], given["ignore"], given["weights"]),
+        types=column_types(
+            given["types"], [*given["ignore"], *own_soft_columns(given)], given["weights"]
+        ),
         weights=given["weights"],
         class_weight=given["class_weight"],
         classes=ordered_classes(usable, target, task, given["positive"]),
@@ -148,7 +159,31 @@ def prepare(
         dtype=dtype,
         bins=bins,
     )
-    return replace(prepared, calibration=calibrating)
+    return replace(
+        prepared, calibration=calibrating, soft=taught_by(given, table, with_value, prepared)
+    )
+
+
+def own_soft_columns(options: PreparationOptions) -> tuple[str, ...]:
+    """The columns of the table itself that hold soft labels, which are no features."""
+    return () if options["soft"] is not None else tuple(options["soft_columns"] or ())
+
+
+def taught_by(
+    options: PreparationOptions, table: Table, rows: Array, data: Prepared
+) -> Soft | None:
+    """What a teacher says of the rows: of those at ``rows`` (m,) of the table, which stand first in
+    ``data``; those of other tables keep their own labels. None without a teacher.
+    """
+    given, columns = options["soft"], options["soft_columns"]
+    if given is None and columns is None:
+        return None
+    soft, notes = aligned(table if given is None else given, table, rows)
+    share = check_number("soft_share", options["soft_share"])
+    found = soft_targets(soft, columns, data.encoding, data.y[: len(rows)], share)
+    others = own_targets(data.encoding, data.y[len(rows) :])
+    targets = np.concatenate([found.targets, others])
+    return replace(found, targets=targets, notes=(*notes, *found.notes))
 
 
 def ordered_classes(

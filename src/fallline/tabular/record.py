@@ -14,6 +14,7 @@ from fallline.core.from_text import optimizer_from
 from fallline.data.contents import contents_of
 from fallline.data.table import Table
 from fallline.engine.library import code_name
+from fallline.errors import ModelFileError
 from fallline.hashes import is_digest
 from fallline.limits import is_count, is_number
 from fallline.tabular.kinds import Fits, has, is_text, list_of, optional, table_of
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 PLACES = ("memory", "blocks", "cluster")
-APART = ("validation", "test")
+APART = ("validation", "test", "soft")
 LIBRARIES = ("numpy", "scipy", "polars")
 # how a run can end: by itself, or by what another run does not share
 ENDINGS = ("itself", "time", "callback", "interrupted")
@@ -90,20 +91,26 @@ def ending(history: History, seconds: float | None) -> dict[str, Any]:
 def given_options(record: Mapping[str, Any], tables: Mapping[str, Table]) -> TableOptions:
     """The options again. ``tables`` stand for "validation" and "test" where these were tables.
 
-    There is no time limit among them. Raises ParameterError for an optimiser of the user's own.
+    There is no time limit among them. Raises ParameterError for an optimiser of the user's own,
+    ModelFileError for options that only a later version has.
     """
+    later = set(record["options"]) - set(OPTIONS)
+    if later:
+        raise ModelFileError(
+            f"it was trained with {', '.join(sorted(later))!r:.60}, which this version does not "
+            "know: install a newer one"
+        )
     options: Any = dict(record["options"]) | {"seconds": None}
-    for name in APART:
-        if options[name] == A_TABLE:
-            options[name] = tables.get(name)
-    if isinstance(options["optimizer"], str) and "(" in options["optimizer"]:
-        options["optimizer"] = optimizer_from(options["optimizer"])
+    options |= {name: tables.get(name) for name in APART if needs_table(record, name)}
+    optimizer = options.get("optimizer")
+    if isinstance(optimizer, str) and "(" in optimizer:
+        options["optimizer"] = optimizer_from(optimizer)
     return options  # type: ignore[no-any-return]
 
 
 def needs_table(record: Mapping[str, Any], name: str) -> bool:
-    """Whether "validation" or "test" was a table of its own."""
-    return bool(record["options"][name] == A_TABLE)
+    """Whether "validation", "test" or "soft" was a table of its own."""
+    return bool(record["options"].get(name) == A_TABLE)
 
 
 def in_words(record: Mapping[str, Any]) -> str:
@@ -118,6 +125,13 @@ def in_words(record: Mapping[str, Any]) -> str:
 # ---- held against what training writes
 
 
+def are_options(value: Any) -> bool:
+    """Whether the options that are known fit; a later version may have more."""
+    return isinstance(value, dict) and all(
+        name not in OPTIONS or OPTIONS[name](each) for name, each in value.items()
+    )
+
+
 def is_part(value: Any) -> bool:
     return is_number(value) or value == A_TABLE
 
@@ -128,6 +142,9 @@ OPTIONS: dict[str, Fits] = {
         optional(is_text),
     ),
     "types": optional(table_of(None, is_text)),
+    "soft_columns": optional(table_of(None, is_text)),
+    "soft_share": is_number,
+    "soft": lambda value: value is None or value == A_TABLE,
     "ignore": list_of(is_text),
     **dict.fromkeys(("validation", "test"), optional(is_part)),
     **dict.fromkeys(("split", "preset"), is_text),
@@ -137,7 +154,7 @@ OPTIONS: dict[str, Fits] = {
         ("learning_rate", "l2", "l1", "dropout", "seconds", "interval"), optional(is_number)
     ),
     "seed": is_count,
-    "baseline": lambda value: isinstance(value, bool),
+    **dict.fromkeys(("baseline", "by_class"), lambda value: isinstance(value, bool)),
 }
 """The options that a result depends on, and what each is as plain data."""
 
@@ -156,7 +173,7 @@ def is_ending(value: Any) -> bool:
 
 RECORD: dict[str, Fits] = {
     "place": lambda value: value in PLACES,
-    "options": lambda value: has(OPTIONS, value),
+    "options": are_options,
     "tables": are_tables,
     "ended": list_of(is_ending),
     "versions": table_of(None, is_text),
@@ -166,7 +183,9 @@ RECORD: dict[str, Fits] = {
 
 def fits(value: Any) -> bool:
     """Whether a value is such a record; its tables are those that its options speak of."""
-    if not has(RECORD, value):
+    if not isinstance(value, dict):
+        return False
+    if not has(RECORD, {name: each for name, each in value.items() if name in RECORD}):
         return False
     apart = {name for name in APART if needs_table(value, name)}
     return set(value["tables"]) == {"training", *apart}

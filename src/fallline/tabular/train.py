@@ -24,7 +24,7 @@ from fallline.data.table import Table
 from fallline.data.targets import QUANTITIES
 from fallline.engine import logits
 from fallline.errors import ParameterError
-from fallline.limits import check_integer, check_number
+from fallline.limits import check_flag, check_integer, check_number
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.baselines import new_network
 from fallline.tabular.ensemble import (
@@ -93,6 +93,11 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     task : "binary", "classes", "numbers" or "counts"; recognised by default.
     types : {column: "number", "text", "date" or "skip"} against the recognition.
     ignore : columns to leave out.
+    soft : labels of another model to learn from instead of the table's own: a table (or frame, or
+        path) with as many rows, a column for each class (called as it is, or "probability of" it),
+        or one of numbers (:mod:`fallline.tabular.soft`). soft_columns : {column: class} for those
+        that stand in a table. soft_share : how much they count, the table's own labels counting the
+        rest; 1 for the other model alone. Scores are against the table's own labels all the same.
     weights : a column with each row's weight in the loss. class_weight : "balanced" gives every
         class the same weight in all. Scores count every row once.
     validation, test : shares of the rows, held out class by class, or tables (or frames);
@@ -106,7 +111,8 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     seconds : the time limit of training; None for none.
     optimizer : a name, with learning_rate and schedule, or an optimiser.
     interval : the level of conformal intervals, or of sets of classes: 0.9 for those that hold
-        the true value of nine new rows in ten (:mod:`fallline.tabular.intervals`).
+        the true value of nine new rows in ten (:mod:`fallline.tabular.intervals`). by_class : so
+        often within each class, and not over all rows alone.
     baseline : whether to fit the linear model to compare with.
     on_run : called as each of the preset's runs begins.
     seed, threads, callbacks : as in :func:`fallline.train`.
@@ -128,10 +134,13 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     """
     given = with_defaults(options)
     table = as_table(table)
-    for name in ("validation", "test"):
+    for name in ("validation", "test", "soft"):
         if not isinstance(given[name], float | int | None):
             given[name] = as_table(given[name], table.reading)
     chosen = recipes(given)
+    by_class = check_flag("by_class", given["by_class"])
+    if by_class and given["interval"] is None:
+        raise ParameterError("by_class is of sets of classes: give their level, interval=0.9, too")
     data = prepare(
         table,
         target,
@@ -141,9 +150,11 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
         calibration=apart(chosen, given),
         **preparation_options(given),
     )
+    if by_class and data.encoding.task in QUANTITIES:
+        raise ParameterError(f"by_class is of sets of classes, and {target!r} has numbers")
     model = train_prepared(data, chosen, given)
     if given["interval"] is not None:
-        add_interval(model, data, given["interval"])
+        add_interval(model, data, given["interval"], by_class=by_class)
     complete(model, data, given, source=Path(table.source).name, reading=table.reading)
     model.facts["record"] = record_of(given, "memory", contents_of(table), model.ended)
     return model
@@ -215,7 +226,7 @@ def train_folds(
         members.append(done)
         networks = [model.network for model in done]
         if takes_linear(networks[0]):
-            networks.append(linear_member(data.encoding, networks[0], *part.part(part.train)))
+            networks.append(linear_member(data.encoding, networks[0], *part.lesson(part.train)))
         kinds.append(networks)
     model = ensemble_of(data, members, kinds, rows, fold_of)
     if cut is not None:
@@ -227,7 +238,7 @@ def train_each(
     part: Prepared, chosen: Sequence[Recipe], options: TableOptions, fold: int, n_folds: int
 ) -> list[TableModel]:
     """A network a recipe, on the rows of a fold."""
-    X, y, weight = part.part(part.train)
+    X, y, weight = part.lesson(part.train)
     validation = part.part(part.validation)[:2]
 
     def fit(network: Network, settings: TrainOptions) -> History:
@@ -304,13 +315,14 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
     ParameterError.
     """
     if options["checkpoint"] is not None:
-        kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation)
+        taught = None if data.soft is None else data.soft.targets
+        kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation, taught)
         options["checkpoint"].data = kept
     if len(data.calibration) == 0:
         sized, n_folds = over_folds(chosen, options, len(data.train) + len(data.validation))
         if n_folds > 1:
             return train_folds(data, sized, options, n_folds)
-    X, y, weight = data.part(data.train)
+    X, y, weight = data.lesson(data.train)
     validation = data.part(data.validation)[:2] if len(data.validation) else None
 
     def fit(network: Network, settings: TrainOptions) -> History:
@@ -383,7 +395,8 @@ def train_recipe(
         checkpoint.failure = checkpoint.failure or keeper.failure
     facts = facts_of(data, start, settings, history)
     facts["penalty"] = penalties.by_epoch(history)
-    notes = [*data.notes, *data.encoding.notes]
+    taught = () if data.soft is None else data.soft.notes
+    notes = [*data.notes, *data.encoding.notes, *taught]
     ended = [ending(history, options["seconds"])]
     return TableModel(network, data.encoding, history, facts, notes, ended=ended)
 
@@ -417,6 +430,8 @@ def facts_of(
     }
     if len(data.calibration):
         facts["calibration_rows"] = len(data.calibration)
+    if data.soft is not None:
+        facts["soft"] = data.soft.facts
     return facts | target_facts(data.encoding, data.y[data.train])
 
 

@@ -34,7 +34,7 @@ from fallline.tabular.large import train_large
 from fallline.tabular.model import TableModel
 from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import RecipeStart
-from fallline.tabular.record import given_options, needs_table, versions
+from fallline.tabular.record import APART, given_options, needs_table, versions
 from fallline.tabular.train import train_table
 from fallline.training.settings import Progress
 
@@ -47,6 +47,10 @@ FUSED = ("x86-64-v4", "x86-64-v3", "aarch64")
 NOT_REPEATED = {"record", "source", "reading", "scores", "against_trivial"}
 HISTORY = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
 MOST_NAMED = 5
+WANTED = {
+    "validation": "a validation table of its own, which chose the epoch",
+    "soft": "a table of soft labels, which it learned from",
+}
 OTHER_CELLS, NEARLY_ALL = "other cells in", 0.98
 
 
@@ -110,6 +114,7 @@ def verify(
     *,
     validation: Any = None,
     test: Any = None,
+    soft: Any = None,
     how: Reading | None = None,
     threads: int | None = None,
     callbacks: Sequence[Callable[[Progress], Any]] = (),
@@ -118,10 +123,10 @@ def verify(
     """Train a model again from the settings in its file, and compare every bit.
 
     ``model`` is a :class:`fallline.TableModel` or the path of a model file; ``table``,
-    ``validation`` and ``test`` are the tables it was trained with, as ``train_table`` takes them;
-    a model that was trained block by block takes the paths of its files. ``how``: how files are
-    read, by default as the training did. ``threads``, ``callbacks`` and ``on_run`` are those of
-    ``train_table``; no callback can stop the run.
+    ``validation``, ``test`` and ``soft`` are the tables it was trained with, as ``train_table``
+    takes them; a model that was trained block by block takes the paths of its files. ``how``: how
+    files are read, by default as the training did. ``threads``, ``callbacks`` and ``on_run`` are
+    those of ``train_table``; no callback can stop the run.
 
     Raises ModelFileError for a file that does not say how it was trained, or was trained where it
     cannot be repeated; ParameterError where a table is missing or too many are given, or the
@@ -142,7 +147,7 @@ def verify(
     kept = loaded(model)
     record = record_in(kept)
     how = how or reading_of(kept)
-    given = {"validation": validation, "test": test}
+    given = {"validation": validation, "test": test, "soft": soft}
     tables = {name: read(part, how) for name, part in given.items() if part is not None}
     check_tables(record, tables)
     in_blocks = record["place"] == "blocks"
@@ -232,12 +237,12 @@ def read(table: Any, how: Reading) -> Table:
 
 def check_tables(record: Mapping[str, Any], tables: Mapping[str, Table]) -> None:
     """Raise ParameterError where a table of its own is missing, or one is given for a share."""
-    for name in ("validation", "test"):
+    for name in APART:
         needed = needs_table(record, name)
-        if name == "validation" and needed and name not in tables:
+        if name in WANTED and needed and name not in tables:
             raise ParameterError(
-                "the model was trained with a validation table of its own, which chose the epoch: "
-                "give it too, by --validation FILE or validation=..."
+                f"the model was trained with {WANTED[name]}: give it too, by --{name} FILE or "
+                f"{name}=..."
             )
         if name in tables and not needed:
             raise ParameterError(
@@ -262,8 +267,8 @@ def differing_data(
 ) -> list[Difference]:
     """How a table differs from the one that was trained with; cells that are left out may."""
     then, options = record["tables"][name], record["options"]
-    types = options["types"] or {}
-    left = {*options["ignore"], *(each for each, kind in types.items() if kind == "skip")}
+    types = options.get("types") or {}
+    left = {*options.get("ignore", ()), *(each for each, kind in types.items() if kind == "skip")}
     before, after = then["columns"], now["columns"]
     texts = []
     if now["rows"] != then["rows"]:
