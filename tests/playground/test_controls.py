@@ -451,6 +451,7 @@ def test_no_control_is_left_out(page) -> None:
         name
         for name in seen - named
         if name.removesuffix("-number") not in named
+        and not re.fullmatch(r"(cell|flip)-[\d-]+", name)  # each cell of the table is alike
         and not any(name.startswith(start) and name[len(start) :] in named for start in built)
         and name.removeprefix("data-").removesuffix("-number") not in named
     }

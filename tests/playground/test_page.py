@@ -263,7 +263,7 @@ def test_the_strip_of_seeds(page) -> None:
     page.click("#run-seeds")
     page.wait_for_selector("#strip[data-done]")
     assert page.locator("#strip button").count() == 100
-    assert "of 100 find the answer" in page.inner_text("#found")
+    assert "of 100 succeed" in page.inner_text("#found")
     page.locator("#strip button").nth(7).click()
     wait(page, "document.getElementById('seed-number').value === '7'")
     wait_epoch(page, "=== 20000")

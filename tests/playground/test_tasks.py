@@ -100,7 +100,7 @@ def solve_slips(page: Any) -> None:
     assert "0.8333" in page.inner_text("#checks")
     line_with(page, "np.outer(slope(a1), d2)").click()
     line_with(page, "np.outer(x, d1)").click()
-    assert "One of them" in verdict(page)
+    assert "One of these" in verdict(page)
     line_with(page, "np.outer(x, d1)").click()
     line_with(page, "np.zeros((1, *W1.shape))").click()
 

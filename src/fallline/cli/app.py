@@ -46,7 +46,7 @@ Tables = Annotated[
     list[str],
     Argument(
         metavar="TABLE",
-        help="CSV, TSV, JSON lines, Parquet or Excel; packed too; - for standard input.",
+        help="CSV, TSV, JSON lines, Parquet or Excel, also compressed; - for standard input.",
     ),
 ]
 OptionalTable = Annotated[
@@ -57,14 +57,16 @@ Target = Annotated[str, Option(help="The column to predict.")]
 OptionalTarget = Annotated[str | None, Option(help="The column to predict.")]
 Extrapolate = Annotated[
     bool,
-    Option("--extrapolate", help="Let numbers leave the training targets' range for good."),
+    Option(
+        "--extrapolate", help="Do not limit predicted numbers to the range of the training targets."
+    ),
 ]
 Spreadsheet = Annotated[
     bool,
-    Option("--spreadsheet", help="Put ' before texts that a spreadsheet would run as a formula."),
+    Option("--spreadsheet", help="Put ' before texts that a spreadsheet would take for a formula."),
 ]
 Hidden = Annotated[str, Option(help="Neurons of each hidden layer: 64,64; 0 for none.")]
-Activation = Annotated[str, Option(help="Of the hidden layers.")]
+Activation = Annotated[str, Option(help="The activation of the hidden layers.")]
 
 
 app = Commands(
@@ -79,14 +81,14 @@ click.version_option(__version__, message="%(version)s", help="Print the version
 @app.declare
 def demo(
     epochs: Epochs = 20_000,
-    learning_rate: Annotated[float, Option(help="The size of a step.")] = 1.6,
+    learning_rate: Annotated[float, Option(help="The learning rate.")] = 1.6,
     hidden: Hidden = "2",
     seed: Seed = 0,
     as_published: Annotated[
-        bool, Option("--as-published", help="The notebook's own update, both slips kept.")
+        bool, Option("--as-published", help="Use the notebook's own update, with its two slips.")
     ] = False,
     quiet: Annotated[
-        bool, Option("--quiet", "-q", help="Print the last predictions only.")
+        bool, Option("--quiet", "-q", help="Print only the final predictions.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -113,7 +115,7 @@ def train(
     tables: Tables,
     target: Target,
     output: Annotated[
-        str, Option("--output", "-o", help="Where the model goes.")
+        str, Option("--output", "-o", help="The model file to write.")
     ] = "model.safetensors",
     recipe: RecipeChoices,
     held_out: HeldOut,
@@ -153,14 +155,16 @@ def cv(
     target: Target,
     output: Annotated[
         str | None,
-        Option("--output", "-o", help="Where the out-of-fold predictions go: .csv, .parquet"),
+        Option(
+            "--output", "-o", help="The file for the out-of-fold predictions: .csv or .parquet."
+        ),
     ] = None,
     force: Force = False,
     spreadsheet: Spreadsheet = False,
     folds: Folds,
     recipe: RecipeChoices,
     validation: Annotated[
-        float, Option(help="Share of each fold's training rows, to choose the epoch by.")
+        float, Option(help="Share of each fold's training rows that chooses the epoch.")
     ] = 0.15,
     columns: Columns,
     run_options: FitChoices,
@@ -227,20 +231,23 @@ def predict(
     tables: Tables,
     output: Annotated[
         str | None,
-        Option("--output", "-o", help="A .csv, .parquet or .jsonl file; else the screen."),
+        Option("--output", "-o", help="A .csv, .parquet or .jsonl file instead of the screen."),
     ] = None,
     columns: Annotated[
-        str | None, Option(help="Columns of the table to carry over: id,name.")
+        str | None, Option(help="Columns of the table to copy to the output: id,name.")
     ] = None,
-    part: Annotated[str, Option("--write", help="labels, probabilities or all.")] = "all",
+    part: Annotated[
+        str, Option("--write", help="What to write: labels, probabilities or all.")
+    ] = "all",
     force: Force = False,
     spreadsheet: Spreadsheet = False,
     extrapolate: Extrapolate = False,
     types: DateForms = None,
     reading: ReadingOptions,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Print the result only.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the result.")] = False,
     json: Annotated[
-        bool, Option("--json", help="A JSON object a row; with -o, one that sums up.")
+        bool,
+        Option("--json", help="Print a JSON object per row; with -o, a summary as one object."),
     ] = False,
 ) -> None:
     """Predict every row of a table, one line each, in order.
@@ -272,11 +279,11 @@ def evaluate(
     *,
     model: ModelPath,
     tables: Tables,
-    seed: Annotated[int, Option(help="Of the resamples that the intervals are from.")] = 0,
+    seed: Annotated[int, Option(help="The seed of the resamples for the intervals.")] = 0,
     extrapolate: Extrapolate = False,
     types: DateForms = None,
     reading: ReadingOptions,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Without the notes.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Leave out the notes.")] = False,
     json: Json = False,
 ) -> None:
     """Score a model on a table that has the target column.
@@ -320,14 +327,12 @@ def trace(
     *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
-    rows: Annotated[int, Option(help="How many rows, from the first.")] = 2,
-    model: Annotated[
-        str | None, Option(help="A trained model: show one row's way through it.")
-    ] = None,
-    row: Annotated[int | None, Option(help="Which row of the table, from 1; with --model.")] = None,
+    rows: Annotated[int, Option(help="The number of rows, from the first.")] = 2,
+    model: Annotated[str | None, Option(help="A trained model: follow one row through it.")] = None,
+    row: Annotated[int | None, Option(help="The row of the table, from 1; with --model.")] = None,
     hidden: Hidden = "2",
     activation: Activation = "sigmoid",
-    learning_rate: Annotated[float, Option(help="The size of the step.")] = 1.6,
+    learning_rate: Annotated[float, Option(help="The learning rate of the step.")] = 1.6,
     seed: Seed = 0,
     reading: ReadingOptions,
     columns: RowColumns,
@@ -362,18 +367,18 @@ def check(
     *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
-    rows: Annotated[int, Option(help="How many rows, from the first.")] = 5,
+    rows: Annotated[int, Option(help="The number of rows, from the first.")] = 5,
     hidden: Hidden = "2",
     activation: Activation = "sigmoid",
     as_published: Annotated[
-        bool, Option("--as-published", help="Check the notebook's gradient, slips and all.")
+        bool, Option("--as-published", help="Check the notebook's gradient, with its two slips.")
     ] = False,
     method: Annotated[str, Option(help="complex_step, central or auto.")] = "auto",
     seed: Seed = 0,
     reading: ReadingOptions,
     columns: RowColumns,
     quiet: Annotated[
-        bool, Option("--quiet", "-q", help="Print nothing where the gradient is right.")
+        bool, Option("--quiet", "-q", help="Print nothing if the gradient is right.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -404,12 +409,12 @@ def play(
     *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
-    port: Annotated[int, Option(help="0 takes a free one.")] = 0,
+    port: Annotated[int, Option(help="The port; 0 chooses a free one.")] = 0,
     host: Annotated[
-        str, Option(help="The address to listen on; beyond this machine see --allow-others.")
+        str, Option(help="The address to listen on; for other machines see --allow-others.")
     ] = "127.0.0.1",
     allow_others: Annotated[
-        bool, Option("--allow-others", help="Let other machines in, without encryption.")
+        bool, Option("--allow-others", help="Let other machines connect, without encryption.")
     ] = False,
     browser: Annotated[bool, Option("--browser/--no-browser", help="Open the page.")] = True,
     reading: ReadingOptions,
@@ -436,9 +441,7 @@ def page(
     *,
     table: OptionalTable = None,
     target: OptionalTarget = None,
-    output: Annotated[
-        str, Option("--output", "-o", help="Where the file goes.")
-    ] = "playground.html",
+    output: Annotated[str, Option("--output", "-o", help="The file to write.")] = "playground.html",
     force: Force = False,
     display: Display,
     reading: ReadingOptions,
@@ -471,13 +474,13 @@ def export(
     output: Annotated[str | None, Option("--output", "-o", help="The same as OUT.")] = None,
     format: Annotated[
         str | None,
-        Option(help="python, c, javascript, sql, onnx or json; by default as OUT ends."),
+        Option(help="python, c, javascript, sql, onnx or json; default: by the ending of OUT."),
     ] = None,
     table: Annotated[
-        str | None, Option(help="The table that SQL predicts; by default data.")
+        str | None, Option(help="The table that the SQL reads; by default data.")
     ] = None,
     no_proof: Annotated[
-        bool, Option(help="Do not run what was written to compare its predictions.")
+        bool, Option(help="Do not run the export to compare its predictions.")
     ] = False,
     force: Force = False,
     display: Display,
@@ -516,20 +519,20 @@ def explain(
     ] = None,
     output: Annotated[
         str | None,
-        Option(help="The class to explain; by default the second of two, else that predicted."),
+        Option(help="The class to explain; by default the second of two, else the predicted one."),
     ] = None,
     probability: Annotated[
         bool, Option("--probability", help="Explain the probability, not the log-odds.")
     ] = False,
-    steps: Annotated[int, Option(help="The most gradients that a row may take.")] = 4_096,
+    steps: Annotated[int, Option(help="The maximum number of gradients per row.")] = 4_096,
     report: Annotated[
         str | None, Option(help="Write a page with charts to this .html file.")
     ] = None,
     force: Force = False,
-    seed: Annotated[int, Option(help="Of the rows drawn, and of the shuffles.")] = 0,
+    seed: Annotated[int, Option(help="The seed of the drawn rows and of the shuffles.")] = 0,
     types: DateForms = None,
     reading: ReadingOptions,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Without the notes.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Leave out the notes.")] = False,
     json: Json = False,
 ) -> None:
     """Show why a model predicts what it does, column by column.

@@ -13,7 +13,7 @@ WHY_HIGHER = """\
 This update ends 78 times higher than the right gradient (median of 100 seeds).
 Its weight gradient of the output layer is multiplied by a (1 - a) instead of a,
 and both weight gradients are divided by 6 instead of 5."""
-NEXT = """next: fallline check --as-published   finds the two slips of the published update
+NEXT = """next: fallline check --as-published   finds the two slips in the notebook
       fallline trace                  prints one update with every number
       fallline play                   shows this network in the browser"""
 

@@ -37,9 +37,10 @@ __all__ = [
 ]
 
 LAYOUT = ("decimal", "thousands", "separator", "skip_lines", "comment", "sheet")
-Seed = Annotated[int, Option(help="Of every random draw: weights, split, shuffling.")]
+Seed = Annotated[int, Option(help="The seed of all random draws: weights, split, shuffling.")]
 Threads = Annotated[
-    int | None, Option(help="At most so many; the result is the same.  [default: all free]")
+    int | None,
+    Option(help="Maximum number of threads; the result does not change.  [default: all free]"),
 ]
 Task = Annotated[
     str | None, Option(help="binary, classes, numbers or counts; recognised by default.")
@@ -47,25 +48,26 @@ Task = Annotated[
 Ignore = Annotated[list[str] | None, Option(help="A column to leave out; may be repeated.")]
 Types = Annotated[
     list[str] | None,
-    Option(
-        help="COLUMN=number, text, date, date:%d/%m/%Y or skip, as not recognised; may be repeated."
-    ),
+    Option(help="COLUMN=number, text, date, date:%d/%m/%Y or skip, to override; may be repeated."),
 ]
 DateForms = Annotated[
     list[str] | None,
-    Option("--types", help="COLUMN=date:%d/%m/%Y, how dates are written here."),
+    Option("--types", help="COLUMN=date:%d/%m/%Y, the format of the dates."),
 ]
 Split = Annotated[
-    str, Option(help="random, or time: the rows are in its order, the last are held out.")
+    str,
+    Option(help="random, or time: the rows are in chronological order, and the last are held out."),
 ]
 Force = Annotated[bool, Option("--force", help="Replace a file of another kind.")]
-Weights = Annotated[str | None, Option(help="The column with each row's weight.")]
+Weights = Annotated[str | None, Option(help="The column with the weight of each row.")]
 
 
 class ReadingOptions(Group):
     """How tables are read."""
 
-    no_header: Annotated[bool, Option("--no-header", help="The file has no line of names.")] = False
+    no_header: Annotated[
+        bool, Option("--no-header", help="The file has no line with column names.")
+    ] = False
     names: Annotated[str | None, Option(help="Column names for --no-header: age,sex,income.")] = (
         None
     )
@@ -73,25 +75,26 @@ class ReadingOptions(Group):
         list[str] | None, Option(help="One more text that means missing; may be repeated.")
     ] = None
     encoding: Annotated[
-        str | None, Option(help="Of a text file that is not UTF-8: latin-1, cp1252, ...")
+        str | None,
+        Option(help="The encoding of a text file that is not UTF-8: latin-1, cp1252, ..."),
     ] = None
     decimal: Annotated[
-        str | None, Option(help=". or , in numbers; recognised where that is certain.")
+        str | None, Option(help="The decimal sign, . or ,; recognised where that is certain.")
     ] = None
     thousands: Annotated[
-        str | None, Option(help="Between thousands: , . ' or a blank; recognised as well.")
+        str | None, Option(help="The thousands separator: , . ' or a blank; recognised likewise.")
     ] = None
     separator: Annotated[
-        str | None, Option(help="Between two fields: ; | tab, space (any number of blanks).")
+        str | None, Option(help="The field separator: ; | tab, space (any number of blanks).")
     ] = None
-    skip_lines: Annotated[int | None, Option(help="So many title lines stand above the names.")] = (
+    skip_lines: Annotated[int | None, Option(help="The number of title lines above the names.")] = (
         None
     )
-    comment: Annotated[str | None, Option(help="Leave out lines that begin with this text: #.")] = (
-        None
-    )
+    comment: Annotated[
+        str | None, Option(help="Leave out lines that begin with this text, such as #.")
+    ] = None
     sheet: Annotated[
-        str | None, Option(help="Of an Excel file: its name, or its number from 1.")
+        str | None, Option(help="The sheet of an Excel file: its name, or its number from 1.")
     ] = None
 
     def reading(
@@ -135,7 +138,7 @@ class ReadingOptions(Group):
 class Display(Group):
     """What is printed."""
 
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Print the result only.")] = False
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the result.")] = False
     json: Annotated[bool, Option("--json", help="Print one JSON object instead of text.")] = False
 
 
@@ -143,29 +146,31 @@ class RecipeChoices(Group):
     """The task, the preset, and what stands in place of the preset's settings."""
 
     task: Task = None
-    preset: Annotated[str, Option(help="quick, standard (4 networks as one) or best (8).")] = (
+    preset: Annotated[str, Option(help="quick, standard or best (8 networks as one).")] = (
         "standard"
     )
     hidden: Annotated[
         str | None,
         Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 128,128]"),
     ] = None
-    activation: Annotated[str | None, Option(help="Of hidden layers.  [preset: silu]")] = None
+    activation: Annotated[
+        str | None, Option(help="The activation of the hidden layers.  [preset: silu]")
+    ] = None
     optimizer: Annotated[
         str | None,
         Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adamw]"),
     ] = None
     learning_rate: Annotated[
-        float | None, Option(help="The size of a step.  [preset: 0.001 to 0.004, by batch size]")
+        float | None, Option(help="The learning rate.  [preset: 0.001 to 0.004, by batch size]")
     ] = None
     schedule: Annotated[
         str | None,
         Option(
-            help="Of the rate: plateau, constant, step, exponential, cosine, inverse_scaling, "
-            "warm_up or one_cycle  [preset: plateau]"
+            help="The learning-rate schedule: plateau, constant, step, exponential, cosine, "
+            "inverse_scaling, warm_up or one_cycle  [preset: plateau]"
         ),
     ] = None
-    epochs: Annotated[int | None, Option(help="Passes over the rows, at most.  [preset: 200]")] = (
+    epochs: Annotated[int | None, Option(help="Maximum passes over the rows.  [preset: 200]")] = (
         None
     )
     batch_size: Annotated[
@@ -173,28 +178,28 @@ class RecipeChoices(Group):
     ] = None
     l2: Annotated[
         float | None,
-        Option(help="Weight of the squared weights in the loss.  [preset: 0]"),
+        Option(help="Penalty on the squared weights.  [preset: 0]"),
     ] = None
-    l1: Annotated[float | None, Option("--l1", help="Penalty on the weights' absolute values.")] = (
-        None
-    )
+    l1: Annotated[
+        float | None, Option("--l1", help="Penalty on the absolute values of the weights.")
+    ] = None
     dropout: Annotated[
         float | None,
-        Option(help="Share of hidden neurons that each step silences.  [preset: 0.15]"),
+        Option(help="Share of hidden neurons switched off in each step.  [preset: 0.15]"),
     ] = None
     patience: Annotated[
         int | None,
         Option(
-            help="Epochs without a better validation loss until the rate falls, or with another "
-            "schedule than plateau training stops.  [preset: 4, or 20]"
+            help="Epochs without a better validation loss until the rate falls (schedule "
+            "plateau) or training stops (other schedules).  [preset: 4, or 20]"
         ),
     ] = None
     bins: Annotated[
         int | None,
-        Option(help="Most bins of a number's encoding; 0 for none.  [preset: 8 to 48, by rows]"),
+        Option(help="Maximum bins for a number; 0 for none.  [preset: 8 to 48, by rows]"),
     ] = None
     time: Annotated[
-        str | None, Option(help="Train for so long at most: 60s, 5m; the best so far is kept.")
+        str | None, Option(help="Maximum training time: 60s, 5m; the best so far is kept.")
     ] = None
 
     def options(self) -> "TableOptions":
@@ -212,14 +217,14 @@ class HeldOut(Group):
     """The rows to validate and to test by."""
 
     validation: Annotated[
-        str, Option(help="To choose the best epoch by: a share of the rows, or a file.")
+        str, Option(help="Rows that choose the best epoch: a share of the rows, or a file.")
     ] = "0.15"
     test: Annotated[
-        str | None, Option(help="To score at the end: a share of the rows, or a file.")
+        str | None, Option(help="Rows to score at the end: a share of the rows, or a file.")
     ] = None
     interval: Annotated[
         float | None,
-        Option(help="Predict intervals or sets that hold the true value so often: 0.9."),
+        Option(help="Predict intervals or sets that contain the true value this often: 0.9."),
     ] = None
     by_class: Annotated[
         bool, Option("--by-class", help="Sets hold the true class so often within each class.")
@@ -242,12 +247,12 @@ class Columns(Group):
 
     weights: Weights = None
     class_weight: Annotated[
-        str | None, Option(help="balanced: every class weighs the same in all.")
+        str | None, Option(help="balanced: every class has the same total weight.")
     ] = None
     ignore: Ignore = None
     types: Types = None
     positive: Annotated[
-        str | None, Option(help="Of two classes, the one that AUC and calibration are of.")
+        str | None, Option(help="Of two classes, the one that AUC and calibration refer to.")
     ] = None
 
     def options(self) -> "PreparationOptions":
@@ -327,7 +332,7 @@ class Checkpoints(Group):
         int | None, Option(help="Epochs between two checkpoints.  [default: by time, 10 s]")
     ] = None
     resume: Annotated[
-        bool, Option("--resume", help="Go on from the checkpoint of a run cut short.")
+        bool, Option("--resume", help="Continue from the checkpoint of an interrupted run.")
     ] = False
 
 
@@ -349,25 +354,27 @@ class Place(Group):
 class Folds(Group):
     """The folds of a cross-validation."""
 
-    folds: Annotated[int, Option(help="How many parts.")] = 5
-    repeats: Annotated[int, Option(help="How often, the folds drawn anew.")] = 1
-    groups: Annotated[str | None, Option(help="A column whose equal cells stay in one fold.")] = (
-        None
-    )
+    folds: Annotated[int, Option(help="The number of folds.")] = 5
+    repeats: Annotated[int, Option(help="How often to repeat everything, with new folds.")] = 1
+    groups: Annotated[
+        str | None, Option(help="A column; rows with equal cells stay in one fold.")
+    ] = None
     split: Split = "random"
 
 
 class SweepRuns(Group):
     """Which runs a sweep makes."""
 
-    seeds: Annotated[int, Option(help="Runs of each setting, with other seeds.")] = 5
+    seeds: Annotated[int, Option(help="Runs of each setting, with different seeds.")] = 5
     folds: Annotated[
-        int | None, Option(help="Score by so many folds instead of a part held out.")
+        int | None, Option(help="Score by this many folds instead of held-out rows.")
     ] = None
-    draws: Annotated[int | None, Option(help="Try so many settings at random, not all.")] = None
+    draws: Annotated[int | None, Option(help="Try this many random settings instead of all.")] = (
+        None
+    )
     halving: Annotated[
         int | None,
-        Option(help="All settings for few epochs, then one in so many for more, and so on."),
+        Option(help="Train all settings for few epochs, one in N for N times as many, and so on."),
     ] = None
 
 
@@ -375,15 +382,15 @@ class SweepFiles(Group):
     """What a sweep writes."""
 
     output: Annotated[
-        str | None, Option("--output", "-o", help="Where every run goes: .csv, .parquet")
+        str | None, Option("--output", "-o", help="The file for all runs: .csv or .parquet.")
     ] = None
-    model: Annotated[str | None, Option(help="Where the best network goes.")] = None
+    model: Annotated[str | None, Option(help="The file for the best network.")] = None
     report: Annotated[
         str | None, Option(help="Write a page about the sweep to this .html file.")
     ] = None
     log: Annotated[
         str | None,
-        Option(help="Keep each run as it ends; with the same file a sweep goes on."),
+        Option(help="Store each run when it ends; with the same file, a sweep continues."),
     ] = None
     force: Force = False
 
@@ -391,7 +398,7 @@ class SweepFiles(Group):
 class SweepProblem(Group):
     """The rows of a sweep, and its threads."""
 
-    validation: Annotated[float, Option(help="Share of the rows to score by.")] = 0.2
+    validation: Annotated[float, Option(help="Share of the rows that gives the score.")] = 0.2
     task: Task = None
     ignore: Ignore = None
     types: Types = None

@@ -113,7 +113,7 @@ def run_check(
             "a binary target"
         )
     if as_published and weight is not None:
-        raise ParameterError("--as-published knows no weights: leave --weights out")
+        raise ParameterError("--as-published does not support weights; leave out --weights")
     gradient = lesson.published_gradient if as_published else None
     result = check_gradients(network, X, y, sample_weight=weight, gradient=gradient, method=method)
     if json or not (quiet and result.passed):

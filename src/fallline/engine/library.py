@@ -39,8 +39,8 @@ FOLDER = ENGINE / "lib"
 # what the kernels import
 SOURCES = ("codes.py", "config.py", "layout.py", "processor.py", "records.py")
 INSTEAD = (
-    "Numba compiles the engine instead where it is installed, else the slower NumPy reference "
-    "serves: install fallline again, or run make in a checkout"
+    "Numba compiles the engine instead if it is installed, else the slower NumPy reference "
+    "computes; install fallline again, or run make in a checkout"
 )
 made: dict[tuple[Any, ...], Function] = {}
 

@@ -132,8 +132,8 @@ def scores(model: TableModel, data: Prepared, part: Scored, where: str) -> list[
             winner = j if better(score, values[j], values[winner]) else winner
         best.add((i, winner + 1))
     note = (
-        f"On {where}{SCORED_ON[part.name]}. Below each its 95 % bootstrap interval. Green is the "
-        "best of a line."
+        f"On {where}{SCORED_ON[part.name]}. Below each score is its 95 % bootstrap interval. The "
+        "best score of a line is green."
     )
     return [table(["", *(heads[name] for name in models)], rows, best), small(note)]
 
@@ -145,7 +145,7 @@ def small(text: str) -> str:
 def training(model: TableModel) -> str:
     history = model.history
     caption = f"{history.epochs_done} epochs: {history.message}. "
-    caption += "Both are the data's loss, without the penalty on the weights (l2, l1)."
+    caption += "Both curves are the loss of the data, without the penalty on the weights (l2, l1)."
     drawing = charts.svg(charts.losses(model.data_history), "training and validation loss")
     return grid(figure(drawing, caption))
 
@@ -165,7 +165,7 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
             ),
             figure(
                 charts.svg(charts.residuals(predicted, actual - predicted), "residuals"),
-                "Residuals against predictions: a pattern here is something not learned.",
+                "Residuals against predictions: a pattern means something is not learned.",
             ),
         )
     found = calibration(encoding, y, output)
@@ -182,14 +182,15 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
         parts.append(
             figure(
                 charts.svg(charts.roc(*roc_curve(y, output[:, 0])), "ROC curve"),
-                f"Rows of {encoding.classes[1]} found, against the others taken for it.",
+                f"The share of {encoding.classes[1]} that is found, against the share of the "
+                "others that is taken for it.",
             )
         )
     parts.append(
         figure(
             charts.svg(charts.calibration(found), "calibration"),
-            "How often what was predicted with a probability came true, in tenths of the rows; "
-            f"mean distance from the dashed line {found['error']:.3f}."
+            "How often predictions of each probability came true, by tenths of the rows; the mean "
+            f"distance from the dashed line is {found['error']:.3f}."
             + temperature_text(model, y, output),
         )
     )
@@ -217,8 +218,8 @@ def coverage_part(model: TableModel, X: Rows, y: Array, output: Array, where: st
     if found is None:
         return []
     lead = (
-        f"{in_words(model.facts, model.encoding)}. On {where} they hold {found['coverage']:.3f} of "
-        "the targets."
+        f"{in_words(model.facts, model.encoding)}. On {where} they contain {found['coverage']:.3f} "
+        "of the targets."
     )
     parts = [f"<p>{escape(lead[:1].upper() + lead[1:])}</p>"]
     if "sizes" not in found:
@@ -242,10 +243,11 @@ def coverage_part(model: TableModel, X: Rows, y: Array, output: Array, where: st
             if p["rows"]
         ]
         note = (
-            f"By the actual class. The class predicted alone is right for {found['accuracy']:.3f}. "
+            f"By the actual class. The predicted class alone is right for {found['accuracy']:.3f}. "
         )
     if model.scored[-1].name == "out_of_fold":
-        note += "These rows calibrated them, so in all the coverage is the level by construction."
+        note += "They were calibrated on these rows, so the overall coverage is the level by "
+        note += "construction."
     return [section("How sure it is", *parts, table(heads, rows), small(note))]
 
 
@@ -256,8 +258,8 @@ def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> li
     figures = [
         figure(
             drawing,
-            f"How much the loss rises when a column of the {where} is shuffled (five times), "
-            "with the 95 % interval over the rows.",
+            f"How much the loss rises when a column of the {where} is shuffled (mean of five "
+            "times), with the 95 % interval over the rows.",
         )
     ]
     output, what = dependence_of(model)
@@ -269,12 +271,12 @@ def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> li
             for part in (found.predicted, found.curves):
                 part[:] = encoding.decode_numbers(part)
         spec = charts.dependence(found, output, what)
-        caption = f"The mean prediction with {item.column} set to each value, the rest as it is."
+        caption = f"The mean prediction when {item.column} is set to each value and the rest stays."
         caption += "" if found.labels else " The faint lines are single rows."
         figures.append(figure(charts.svg(spec, f"partial dependence on {item.column}"), caption))
     return [
         grid(*figures),
-        small("Both change one column alone, so they understate columns that are correlated."),
+        small("Both figures change one column at a time, so they understate correlated columns."),
     ]
 
 
@@ -296,8 +298,8 @@ def network_part(model: TableModel) -> str:
     return grid(
         figure(
             charts.svg(spec, "the network and its weights"),
-            f"At most {charts.MAX_NEURONS} units of each layer, those with the largest weights; "
-            "the wider a line, the larger the weight, faint ones left out.",
+            f"At most {charts.MAX_NEURONS} neurons of each layer, those with the largest weights. "
+            "A wider line is a larger weight; small weights are left out.",
         )
     )
 
@@ -326,8 +328,8 @@ def bins_part(model: TableModel) -> list[str]:
     if not columns:
         return []
     shown = columns[:MAX_BARS]
-    caption = "The edges of the bins, from the lowest to the highest training value: the network "
-    caption += "can bend at each. They are denser where there are more rows."
+    caption = "The edges of the bins, from the lowest to the highest training value. The network "
+    caption += "can bend at each edge. The edges are denser where there are more rows."
     if len(shown) < len(columns):
         caption += f" The first {len(shown)} of {len(columns)} columns."
     return [grid(figure(charts.svg(charts.bins(shown), "the edges of the bins"), caption))]
@@ -336,13 +338,13 @@ def bins_part(model: TableModel) -> list[str]:
 def limits(model: TableModel, part: str, where: str) -> str:
     facts, unsure = model.facts, doubt(model.facts["against_trivial"][part])
     lines = [
-        f"It knows rows like those of {facts['source']}. On others, from another place or a later "
-        "time, the scores above say little; score it anew with `fallline evaluate`.",
+        f"The network knows rows like those of {facts['source']}. For rows from another place or a "
+        "later time, the scores above say little; score it again with `fallline evaluate`.",
         f"The scores are of {where}"
         + ("." if part == "test" else "; hold out test rows with --test for an unbiased score."),
         *([] if unsure is None else [unsure[:1].upper() + unsure[1:] + "."]),
-        "A column that matters need not be a cause. Whether the errors fall on some people more "
-        "than on others has not been looked at.",
+        "A column that matters need not be a cause. Nobody has checked whether the errors affect "
+        "some people more than others.",
         *advice(model.encoding.task, facts, model.data_history),
     ]
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"

@@ -15,8 +15,8 @@ __all__ = ["check_available", "explanation_html", "write_explanation"]
 MAX_BARS = 15
 MAX_ROWS = 24
 CAUTION = (
-    "A column is moved alone here, which understates columns that go together. What a model goes "
-    "by need not be a cause."
+    "The figures change one column at a time, so they understate correlated columns. A column "
+    "that a model uses need not be a cause."
 )
 
 check_available = charts.available
@@ -32,9 +32,9 @@ def write_explanation(
 def explanation_html(found: Explanation, whole: Overview, source: str, *, single: bool) -> str:
     target = found.subject.target
     lead = (
-        f"What a network that predicts {target} goes by, on {source}. What the columns of a row "
-        f"add are integrated gradients: with the output at {found.baseline} they add up to the "
-        f"row's output, to within {float(found.gap.max()):.1g}."
+        f"Which columns a network that predicts {target} uses, on {source}. What each column of a "
+        f"row adds is its integrated gradient. Together with the output at {found.baseline}, the "
+        f"columns add up to the output of the row, to within {float(found.gap.max()):.1g}."
     )
     return page(
         f"{target}: explained by Fallline",
@@ -76,13 +76,18 @@ def columns_part(found: Explanation, whole: Overview) -> list[str]:
     figures = [
         figure(
             charts.svg(charts.strength(whole.strength[:MAX_BARS], unit), "mean attributions"),
-            f"The mean of what each column adds either way, over {whole.rows:,} rows.",
+            f"How much each column changes the output on average, up or down, over "
+            f"{whole.rows:,} rows.",
         )
     ]
     if whole.importances is not None:
         spec = charts.importance(whole.importances[:MAX_BARS])
-        caption = "How much the loss rises when a column is shuffled (five times), with the 95 % "
-        caption += "interval over the rows; on rows that trained the network it flatters."
+        caption = (
+            "How much the loss rises when a column is shuffled (mean of five times), with the "
+        )
+        caption += (
+            "95 % interval over the rows. On training rows, columns look more useful than they are."
+        )
         figures.append(figure(charts.svg(spec, "permutation importance"), caption))
     subject = found.subject
     for one in whole.dependences:
@@ -90,7 +95,7 @@ def columns_part(found: Explanation, whole: Overview) -> list[str]:
         if subject.classes:
             k = 0 if subject.task == "binary" else int(one.predicted.mean(axis=0).argmax())
             what = f"probability of {subject.classes[1 if subject.task == 'binary' else k]}"
-        caption = f"The mean prediction with {one.column} set to each value, the rest as it is."
+        caption = f"The mean prediction when {one.column} is set to each value and the rest stays."
         caption += "" if one.labels else " The faint lines are single rows."
         drawing = charts.svg(charts.dependence(one, k, what), f"partial dependence on {one.column}")
         figures.append(figure(drawing, caption))
@@ -105,7 +110,7 @@ def interactions_part(whole: Overview) -> list[str]:
         for pair in whole.interactions
     ]
     note = (
-        "How far two columns together do other than the sum of both: the root mean square in the "
-        "output's unit, and Friedman's H, which is 0 where effects add up."
+        "How much two columns together differ from the sum of both: the root mean square in the "
+        "unit of the output, and Friedman's H, which is 0 if effects add up."
     )
     return [table(["columns", "size", "H"], rows), small(note)]

@@ -212,12 +212,12 @@ def strips(result: Sweep, rows: Sequence[Row]) -> list[str]:
     """A strip for each setting: a point a run."""
     if all(row["runs"] < 2 for row in rows):
         return [
-            small(
-                "Each setting was run once, so its luck cannot be told from its merit: use seeds."
-            )
+            small("Each setting was run once, so luck cannot be told from merit; use more seeds.")
         ]
     shown = rows[:MAX_STRIPS]
-    caption = "A point a run, by seed and fold; the line is the mean. Settings whose points lie "
+    caption = (
+        "Each point is a run, by seed and fold; the line is the mean. Settings whose points lie "
+    )
     caption += "among each other differ by luck."
     if len(rows) > MAX_STRIPS:
         caption += f" The best {MAX_STRIPS} of {len(rows):,} settings."

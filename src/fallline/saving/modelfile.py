@@ -498,7 +498,7 @@ class Checkpoint:
             name = differing[0]
             raise ParameterError(
                 f"{self.path}: the run began with {name} {kept.get(name)}, now it is {now[name]}; "
-                "give the same settings to go on, or remove the file to begin anew"
+                "give the same settings to go on, or remove the file to start again"
             )
 
 

@@ -169,7 +169,7 @@ class Run:
             kept.check(self.network, optimizer)
         except ModelFileError as reason:
             path = getattr(self.settings.checkpoint, "path", "the checkpoint")
-            raise ModelFileError(f"{path}: {reason}; remove it to begin anew") from None
+            raise ModelFileError(f"{path}: {reason}; remove it to start again") from None
 
     def whole(self) -> History:
         """All epochs, with every way they can end."""
