@@ -146,9 +146,7 @@ class RecipeChoices(Group):
     """The task, the preset, and what stands in place of the preset's settings."""
 
     task: Task = None
-    preset: Annotated[str, Option(help="quick, standard or best (8 networks as one).")] = (
-        "standard"
-    )
+    preset: Annotated[str, Option(help="quick, standard or best (8 networks as one).")] = "standard"
     hidden: Annotated[
         str | None,
         Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 128,128]"),

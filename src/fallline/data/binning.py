@@ -19,6 +19,7 @@ from fallline.data.columns import (
 )
 from fallline.data.encoding import Encoding
 from fallline.data.piecewise import (
+    MAX_LEVELS,
     bin_edges,
     components,
     recurring_levels,
@@ -28,7 +29,7 @@ from fallline.data.piecewise import (
 from fallline.data.table import Table
 from fallline.data.targets import column_numbers
 
-__all__ = ["binned_column", "bins_each", "bins_for", "refined", "with_bins"]
+__all__ = ["binned_column", "bins_each", "bins_for", "levels_each", "refined", "with_bins"]
 
 MIN_BINS, MAX_BINS = 8, 48
 MAX_BINNED = 1_024  # bins of all columns
@@ -52,20 +53,30 @@ def bins_each(bins: int, n_columns: int) -> int:
     return min(bins, max(MAX_BINNED // max(n_columns, 1), 1))
 
 
+def levels_each(n_columns: int) -> int:
+    """The most recurring values of each of so many columns that are inputs of their own.
+
+    >>> levels_each(8), levels_each(100), levels_each(2_000)
+    (120, 10, 1)
+    """
+    return min(MAX_LEVELS, max(MAX_BINNED // max(n_columns, 1), 1))
+
+
 def with_bins(encoding: Encoding, part: Table, bins: int) -> Encoding:
     """The encoding in bins, from the training rows ``part``; at most so many a column.
 
-    Many columns get fewer bins each: 1,024 in all, about.
+    Many columns get fewer bins each, and fewer recurring values: 1,024 in all, about.
     """
-    each = bins_each(bins, sum(isinstance(c, NumberColumn) for c in encoding.columns))
-    columns = tuple(refined(column, part, each) for column in encoding.columns)
+    n_columns = sum(isinstance(c, NumberColumn) for c in encoding.columns)
+    each = bins_each(bins, n_columns), levels_each(n_columns)
+    columns = tuple(refined(column, part, *each) for column in encoding.columns)
     return replace(encoding, columns=columns)
 
 
-def refined(column: Column, part: Table, bins: int) -> Column:
+def refined(column: Column, part: Table, bins: int, levels: int) -> Column:
     """A column of numbers, or of two texts, as it is encoded for accuracy; others as they are."""
     if isinstance(column, NumberColumn):
-        return binned_column(column, column_numbers(part, column.name), bins)
+        return binned_column(column, column_numbers(part, column.name), bins, levels)
     if isinstance(column, TextColumn):
         return paired(column)
     return column
@@ -76,9 +87,12 @@ def paired(column: TextColumn) -> TextColumn:
     return column if len(column.categories) != 2 or column.has_other else PairColumn(**vars(column))
 
 
-def binned_column(column: NumberColumn, values: NDArray[np.float64], bins: int) -> BinnedColumn:
+def binned_column(
+    column: NumberColumn, values: NDArray[np.float64], bins: int, levels: int = MAX_LEVELS
+) -> BinnedColumn:
     """A column of numbers with bins for the training rows' ``values`` (n,), NaN where missing.
 
+    At most so many ``levels``, recurring values, are inputs of their own.
     Two values become -1 and 1, without bins.
     """
     known = values[~np.isnan(values)]
@@ -94,7 +108,7 @@ def binned_column(column: NumberColumn, values: NDArray[np.float64], bins: int) 
         **vars(column),
         median=median,
         spread=spread,
-        levels=tuple(recurring_levels(known).tolist()),
+        levels=tuple(recurring_levels(known, levels).tolist()),
         edges=tuple(edges.tolist()),
         centers=tuple(inside.mean(axis=0).tolist()),
     )

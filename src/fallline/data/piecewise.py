@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fallline.arrays import Array
 
 __all__ = [
+    "MAX_LEVELS",
     "bin_edges",
     "components",
     "places",
@@ -90,15 +91,15 @@ def bin_edges(values: Floats, bins: int) -> Floats:
     return edges
 
 
-def recurring_levels(values: Floats) -> Floats:
+def recurring_levels(values: Floats, most: int = MAX_LEVELS) -> Floats:
     """The values that are worth an input each, in order; none unless one has over 40 % of the rows.
 
-    They are those that occur 10 times or more, the 120 commonest at most.
+    They are those that occur 10 times or more, the ``most`` commonest.
     """
     distinct, counts = np.unique(values, return_counts=True)
     if counts.max() <= MAIN_SHARE * len(values):
         return distinct[:0]
-    common = np.argsort(-counts, kind="stable")[:MAX_LEVELS]
+    common = np.argsort(-counts, kind="stable")[:most]
     return np.sort(distinct[common[counts[common] >= MIN_LEVEL_ROWS]])
 
 

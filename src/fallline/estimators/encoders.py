@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fallline.arrays import Array
 from fallline.core.compact import CompactRows
-from fallline.data.binning import binned_column, bins_each, bins_for, refined
+from fallline.data.binning import binned_column, bins_each, bins_for, levels_each, refined
 from fallline.data.columns import BinnedColumn, Column, NumberColumn
 from fallline.data.compact import compact_numbers
 from fallline.data.encoding import Encoding, fit_column
@@ -67,8 +67,8 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         names = names or [f"x{i}" for i in range(X.shape[1])]
-        each = bins_each(most_bins(self.bins, len(X)), X.shape[1])
-        self.columns_ = [column_of(name, X[:, i], each) for i, name in enumerate(names)]
+        each = bins_each(most_bins(self.bins, len(X)), X.shape[1]), levels_each(X.shape[1])
+        self.columns_ = [column_of(name, X[:, i], *each) for i, name in enumerate(names)]
         self.edges_ = [np.array(getattr(column, "edges", ())) for column in self.columns_]
         return self
 
@@ -125,13 +125,13 @@ def most_bins(bins: int | None, n_rows: int) -> int:
     return bins_for(n_rows) if bins is None else max(check_integer("bins", bins), 1)
 
 
-def column_of(name: str, values: Array, bins: int) -> BinnedColumn | None:
+def column_of(name: str, values: Array, bins: int, levels: int) -> BinnedColumn | None:
     """A column of numbers in bins; None where it has a single value, or none."""
     known = values[~np.isnan(values)]
     if len(known) == 0 or known.min() == known.max():
         return None
     plain = NumberColumn(name, float(known.mean()), 1.0, len(known) < len(values))
-    return binned_column(plain, values, bins)
+    return binned_column(plain, values, bins, levels)
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -172,9 +172,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         table.require(list(types))
         found = [fit_column(table, table, name, types.get(name)) for name in table.columns]
         columns = [column for column, _ in found]
-        each = bins_each(most_bins(self.bins, len(table)), count_numbers(columns))
+        n_columns = count_numbers(columns)
+        each = bins_each(most_bins(self.bins, len(table)), n_columns), levels_each(n_columns)
         self._encoding = Encoding(
-            "", "classes", tuple(refined(column, table, each) for column in columns)
+            "", "classes", tuple(refined(column, table, *each) for column in columns)
         )
         self.notes_ = [
             f"column {column.name!r} {note}" for column, note in found if note is not None

@@ -75,7 +75,7 @@ class Prepared:
     calibration: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     soft: Soft | None = None
 
-    def lesson(self, rows: Array) -> tuple[Array, Array, Array | None]:
+    def lesson(self, rows: Array) -> tuple[Rows, Array, Array | None]:
         """X, what a network is to learn of these rows, and their weight: y, or the soft labels."""
         X, y, weight = self.part(rows)
         return X, (y if self.soft is None else self.soft.targets[rows]), weight
