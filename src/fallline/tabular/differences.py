@@ -183,7 +183,7 @@ def differing_parameters(kept: TableModel, again: TableModel) -> list[Difference
 
 def differing_tensors(kept: TableModel, again: TableModel) -> list[Difference]:
     """What else a file keeps in numbers: fingerprints of the rows, means of their features."""
-    pairs = [
+    pairs: list[tuple[str, Any, Any]] = [
         ("the fingerprints of the training rows", kept.seen, again.seen),
         ("the means of the training rows", kept.means, again.means),
     ]
