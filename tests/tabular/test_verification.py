@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from fallline.errors import (
     ParameterError,
     TableError,
 )
-from fallline.tabular import record, verification
+from fallline.tabular import differences, record
 from fallline.tabular.large import train_large
 from fallline.training.settings import Progress
 
@@ -302,6 +303,43 @@ def test_a_score_that_was_never_reached(tmp_path: Path) -> None:
     ]
 
 
+def forged(part: str) -> Callable[[fl.TableModel], None]:
+    """A change of a model that makes it look better, or explain otherwise."""
+
+    def change(model: fl.TableModel) -> None:
+        facts = model.facts
+        if part == "test scores":
+            facts["scores"]["test"] = facts["scores"]["validation"]
+        elif part == "doubts":
+            facts["against_trivial"]["validation"]["interval"] = [-2.0, -1.0]
+        elif part == "interval":
+            facts["interval"] = {"level": 0.9, "method": "split", "rows": 99, "quantile": 0.1}
+        elif part == "means":
+            assert model.means is not None
+            model.means = model.means + 1.0
+        else:
+            assert model.seen is not None
+            model.seen = replace(model.seen, hashes=model.seen.hashes[1:])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("test scores", "there are no test rows to have scores on"),
+        ("doubts", "validation: the network against the trivial guess is another comparison"),
+        ("interval", "interval is nothing, in the file {'level': 0.9"),
+        ("means", "the means of the training rows are other ones"),
+        ("seen", "the fingerprints of the training rows are other ones"),
+    ],
+)
+def test_whatever_was_forged_is_found(part: str, text: str, tmp_path: Path) -> None:
+    found = changed(saved(tmp_path, "label"), forged(part))
+    assert len(found.differences) == 1
+    assert found.differences[0].text.startswith(text)
+
+
 def test_settings_that_do_not_give_the_model(tmp_path: Path) -> None:
     def change(model: fl.TableModel) -> None:
         model.facts["record"]["options"]["l2"] = 0.5
@@ -315,8 +353,8 @@ def test_settings_that_do_not_give_the_model(tmp_path: Path) -> None:
 def test_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path, "label")
     now = record.versions() | {"numpy": "9.0"}
-    monkeypatch.setattr(verification, "versions", lambda: now)
-    monkeypatch.setattr(verification, "code_name", lambda: "x86-64-v2")
+    monkeypatch.setattr(differences, "versions", lambda: now)
+    monkeypatch.setattr(differences, "code_name", lambda: "x86-64-v2")
     assert fl.verify(path, frame()).same  # what does not matter is not told
 
     def change(model: fl.TableModel) -> None:

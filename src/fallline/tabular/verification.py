@@ -5,20 +5,16 @@ The file has the options, the seed, hashes of the tables' columns, and how each 
 same epoch again, so it is repeated as well.
 """
 
-import json
 import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Any
-
-import numpy as np
 
 from fallline.data.cells import MISSING, Reading
 from fallline.data.contents import Contents, contents_of
-from fallline.data.reading import as_table, block_readers
+from fallline.data.reading import as_table, block_readers, read_whole
 from fallline.data.table import Table
 from fallline.engine.library import code_name
 from fallline.errors import (
@@ -30,6 +26,13 @@ from fallline.errors import (
     TableError,
 )
 from fallline.saving.modelfile import read_model
+from fallline.tabular.differences import (
+    OTHER_CELLS,
+    Difference,
+    circumstances,
+    compare,
+    differing_data,
+)
 from fallline.tabular.large import train_large
 from fallline.tabular.model import TableModel
 from fallline.tabular.preparation import with_target
@@ -41,26 +44,11 @@ from fallline.training.settings import Progress
 __all__ = ["Difference", "Verification", "verify"]
 
 SAME, DIFFERS, OTHER_DATA = "same", "differs", "other data"
-CLOSE = 1e-6  # relative: scores are computed by NumPy, whose last bits a processor may change
-ROUNDING = 1e-3  # of the largest parameter
-FUSED = ("x86-64-v4", "x86-64-v3", "aarch64")
-NOT_REPEATED = {"record", "source", "reading", "scores", "against_trivial"}
-HISTORY = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
-MOST_NAMED = 5
 WANTED = {
     "validation": "a validation table of its own, which chose the epoch",
     "soft": "a table of soft labels, which it learned from",
 }
-OTHER_CELLS, NEARLY_ALL = "other cells in", 0.98
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Where two trainings part: ``kind`` is "data", "settings", "version", "processor" or
-    "result"; ``text`` says what differs."""
-
-    kind: str
-    text: str
+NEARLY_ALL = 0.98
 
 
 @dataclass(frozen=True)
@@ -232,6 +220,8 @@ def reading_of(model: TableModel) -> Reading:
 
 
 def read(table: Any, how: Reading) -> Table:
+    if isinstance(table, str | os.PathLike):
+        return read_whole(table, how)
     return as_table(table, how.kept())
 
 
@@ -260,43 +250,6 @@ def contents_of_blocks(paths: Any, how: Reading) -> dict[str, Any]:
     for block, _ in block_readers(paths, how):
         found.add(block)
     return found.to_dict()
-
-
-def differing_data(
-    record: Mapping[str, Any], name: str, now: Mapping[str, Any]
-) -> list[Difference]:
-    """How a table differs from the one that was trained with; cells that are left out may."""
-    then, options = record["tables"][name], record["options"]
-    types = options.get("types") or {}
-    left = {*options.get("ignore", ()), *(each for each, kind in types.items() if kind == "skip")}
-    before, after = then["columns"], now["columns"]
-    texts = []
-    if now["rows"] != then["rows"]:
-        texts.append(f"{now['rows']:,} rows, where there were {then['rows']:,}")
-    texts += [
-        f"{said} {named(columns)}"
-        for said, columns in (
-            ("no column", [each for each in before if each not in after]),
-            ("a column more,", [each for each in after if each not in before]),
-        )
-        if columns
-    ]
-    other = [
-        each
-        for each in before
-        if each not in left and after.get(each, before[each]) != before[each]
-    ]
-    if other and now["rows"] == then["rows"]:
-        texts.append(f"{OTHER_CELLS} {named(other)}")
-    if not texts and list(before) != list(after):
-        texts.append("the same columns in another order")
-    where = "" if name == "training" else f"{name} table: "
-    return [Difference("data", where + text) for text in texts]
-
-
-def named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(map(repr, names[:MOST_NAMED])) + more
 
 
 def order_hints(model: TableModel, table: Table, found: Sequence[Difference]) -> list[str]:
@@ -391,147 +344,6 @@ def trained(rows: Any, target: str, how: Reading | None, options: Any) -> TableM
         if how is not None:
             return train_large(rows, target, how=how, **options)
         return train_table(rows, target, **options)
-
-
-# ---- held against each other
-
-
-def compare(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Where two models part, in the order in which they were made."""
-    return [
-        *differing_columns(kept, again),
-        *differing_facts(kept, again),
-        *differing_history(kept, again),
-        *differing_parameters(kept, again),
-        *differing_scores(kept, again),
-    ]
-
-
-def differing_columns(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Columns that are encoded otherwise."""
-    one, other = as_json(kept.encoding.to_dict()), as_json(again.encoding.to_dict())
-    if one == other:
-        return []
-    pairs = zip_longest(one.get("columns", []), other.get("columns", []))
-    names = [str((a or b)["name"]) for a, b in pairs if a != b]
-    what = f"the encoding of {named(names)}" if names else "the encoding of the target"
-    return [Difference("result", f"{what} is another")]
-
-
-def as_json(value: Any) -> Any:
-    """Plain data as a file gives it back."""
-    return json.loads(json.dumps(value))
-
-
-def differing_facts(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Settings that ran, and what was calibrated, where they are not what the options give."""
-    before, after = as_json(kept.facts), as_json(again.facts)
-    untold = set(NOT_REPEATED)
-    if needs_table(kept.facts["record"], "test") and after["test_rows"] == 0:
-        untold |= {"rows", "test_rows"}  # the test table was not given again
-    names = [
-        name for name in after if name not in untold and not close(before.get(name), after[name])
-    ]
-    return [
-        Difference(
-            "settings",
-            f"{name.replace('_', ' ')} is {short(after[name])}, in the file "
-            f"{short(before.get(name))}",
-        )
-        for name in names
-    ]
-
-
-def short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def close(one: Any, other: Any) -> bool:
-    """Whether plain data are the same, numbers to within rounding."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return set(one) == set(other) and all(close(one[name], other[name]) for name in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(close, one, other))
-    if isinstance(one, float) or isinstance(other, float):
-        numbers = isinstance(one, int | float) and isinstance(other, int | float)
-        return numbers and abs(one - other) <= CLOSE * max(abs(one), abs(other), 1.0)
-    return bool(one == other)
-
-
-def differing_history(kept: TableModel, again: TableModel) -> list[Difference]:
-    """The first recorded epoch that went another way."""
-    one, other = kept.history, again.history
-    for epoch, pair in enumerate(zip_longest(records(one), records(other))):
-        if pair[0] != pair[1]:
-            if None in pair:
-                text = f"{len(other.epoch)} epochs were trained, in the file {len(one.epoch)}"
-            else:
-                text = f"the losses part at epoch {epoch}"
-            return [Difference("result", text)]
-    if one.best_epoch != other.best_epoch:
-        text = f"the best epoch is {other.best_epoch}, in the file {one.best_epoch}"
-        return [Difference("result", text)]
-    return []
-
-
-def records(history: Any) -> list[tuple[float, ...]]:
-    """What was recorded of each epoch that is complete."""
-    lists = [each for name in HISTORY if (each := getattr(history, name))]
-    return list(zip(*lists, strict=False))
-
-
-def differing_parameters(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Networks of other bits, and how far they are apart."""
-    one, other = kept.network, again.network
-    if repr(one) != repr(other):
-        return [Difference("result", f"the network is {other!r}, in the file {one!r}")]
-    a, b = one.parameters, other.parameters
-    if a.tobytes() == b.tobytes():
-        return []
-    apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
-    largest = float(apart.max()) / max(float(np.abs(b).max()), 1e-300)
-    count = int((a != b).sum())
-    return [
-        Difference(
-            "result",
-            f"{count:,} of {len(a):,} parameters have other bits; they are at most "
-            f"{largest:.1g} of the largest parameter apart",
-        )
-    ]
-
-
-def differing_scores(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Scores in the file that the model does not have."""
-    found = []
-    for part, by_rival in again.facts["scores"].items():
-        claimed = kept.facts.get("scores", {}).get(part, {})
-        for rival, scores in by_rival.items():
-            if rival == "network" or rival in claimed:
-                found += [
-                    Difference(
-                        "result",
-                        f"{part.replace('_', ' ')} {name.replace('_', ' ')} of {rival} is "
-                        f"{value:.6g}, in the file {short(claimed.get(rival, {}).get(name))}",
-                    )
-                    for name, value in scores.items()
-                    if not close(claimed.get(rival, {}).get(name), value)
-                ]
-    return found
-
-
-def circumstances(record: Mapping[str, Any]) -> list[Difference]:
-    """Versions and code that are not those of the first training."""
-    now, then = versions(), record["versions"]
-    found = [
-        Difference("version", f"{name} {now[name]}, trained by {name} {then[name]}")
-        for name in now
-        if name in then and now[name] != then[name]
-    ]
-    code = code_name()
-    if code != record["code"] and not {code, record["code"]} <= set(FUSED):
-        found.append(Difference("processor", f"computed by {code}, trained by {record['code']}"))
-    return found
 
 
 def unexplained(parts: Sequence[Difference], replay: Replay) -> list[str]:
