@@ -101,7 +101,7 @@ def compiled(function: Callable[..., Any], call: Any) -> Any:
         return cfunc(signature, cache=True, **FLAGS)(function)
     except RuntimeError:
         warn(
-            "no folder to keep compiled code in, so it is compiled again in every process; "
+            "no folder to keep compiled code in, so it is compiled anew in every process; "
             "set NUMBA_CACHE_DIR to a folder that can be written",
             RuntimeWarning,
         )
