@@ -110,6 +110,9 @@ def test_the_recorded_facts_are_those_that_ran(way: str, train_by: Any) -> None:
     facts = {name: value for name, value in model.facts.items() if name != "encoding_sample"}
     scores, expected = facts.pop("scores"), here.facts.pop("scores")
     loss, best = facts.pop("best_validation_loss"), here.facts.pop("best_validation_loss")
+    record, expected_record = facts.pop("record"), here.facts.pop("record")
+    assert record["options"] == expected_record["options"]
+    assert (record["place"], expected_record["place"]) == (way, "memory")
     lead, led = facts.pop("against_trivial"), here.facts.pop("against_trivial")
     assert list(lead) == list(led) == ["validation"]
     found, expected_lead = lead["validation"], led["validation"]

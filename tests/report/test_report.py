@@ -109,6 +109,7 @@ def test_importance_ranks_what_matters() -> None:
     model = trained("number")
     assert model.data is not None
     X, y, _ = model.data.part(model.data.test)
+    X = np.asarray(X)
     found = importances(model.network, model.encoding.columns, X, y)
     assert found[0].column == HOSTILE
     assert found[0].rise > 10 * abs(next(f.rise for f in found if f.column == "none"))
@@ -118,7 +119,7 @@ def test_importance_ranks_what_matters() -> None:
 def test_partial_dependence_is_the_mean_over_rows() -> None:
     model = trained("number")
     assert model.data is not None
-    X, _, _ = model.data.part(model.data.test)
+    X = np.asarray(model.data.part(model.data.test)[0])
     found = partial_dependence(model.network, model.encoding.columns, X, HOSTILE)
     assert found is not None
     column = model.encoding.columns[0]

@@ -574,7 +574,7 @@ def verify(
     reading: ReadingOptions,
     display: Display,
 ) -> None:
-    """Train a model again from the settings in its file, and tell whether it is the same.
+    """Train a model again, and tell whether it is the same.
 
     Example: fallline verify housing.safetensors housing.csv
     """
