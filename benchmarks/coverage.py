@@ -106,7 +106,9 @@ def line(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def sources(data: Path) -> list[tuple[str, Callable[[], tuple[Table, str]], str | None]]:
     """Names, what gives the table and its target, and the task where it is not recognised."""
-    files = [(job.file.split(".")[0], partial(of_file, job, data)) for job in JOBS]
+    files = [
+        (job.file.split(".")[0], partial(of_file, job, data)) for job in JOBS if not job.source
+    ]
     own = [(name, partial(of_scikit_learn, name)) for name in TOYS]
     quality = dict(files)["winequality-white"]
     return [

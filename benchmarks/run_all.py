@@ -19,6 +19,7 @@ BENCHMARKS = (
     "one_row.py",
     "estimators.py",
     "predicting.py",
+    "first_layer.py",
     "startup.py",
     "size.py",
     "page.py",
