@@ -38,13 +38,14 @@ const PIECES = [
 /** Build the views in pieces: between them this thread does its share of the worker's start. */
 async function build() {
   for (const piece of PIECES) {
-    piece();
     await new Promise((resolve) => { setTimeout(resolve); });
+    piece();
   }
+  document.body.classList.replace("opening", "waiting");
 }
 
-/** The page is shown when it has something to show: laid out once, and drawn once. */
-const reveal = () => document.body.classList.remove("opening");
+/** The page is laid out while it waits for the worker, and shown when it has something to show. */
+const reveal = () => document.body.classList.remove("opening", "waiting");
 on("problem", reveal);
 on("error", reveal);
 setTimeout(reveal, 1000);  // a large table takes its time
