@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from fallline.arrays import Array
+from fallline.core.activations import ACTIVATIONS
+from fallline.core.initializers import INITIALIZERS
+from fallline.core.losses import LOSSES
 from fallline.core.network import Network
 from tests.forking import Forks, forks
 
@@ -19,6 +22,18 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20261124)
+
+
+@pytest.fixture(autouse=True)
+def registers() -> Iterator[None]:
+    """Put the tables of activations, losses and initialisers back, which a test may add to."""
+    tables = (ACTIVATIONS, LOSSES, INITIALIZERS)
+    before = [dict(table) for table in tables]
+    yield
+    for table, old in zip(tables, before, strict=True):
+        if table != old:
+            table.clear()
+            table.update(old)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,16 +14,6 @@ from fallline.core import activations, initializers, losses
 from fallline.errors import ModelFileError, ParameterError, ShapeError
 
 TABLES = (activations.ACTIVATIONS, losses.LOSSES, initializers.INITIALIZERS)
-
-
-@pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:
-    """Every test starts from the built-in parts."""
-    kept = [dict(table) for table in TABLES]
-    yield
-    for table, before in zip(TABLES, kept, strict=True):
-        table.clear()
-        table.update(before)
 
 
 def mish(Z: Array) -> Array:

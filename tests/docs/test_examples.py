@@ -10,9 +10,6 @@ from typing import Any
 import pytest
 
 import fallline as fl
-from fallline.core.activations import ACTIVATIONS
-from fallline.core.initializers import INITIALIZERS
-from fallline.core.losses import LOSSES
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FINDER = doctest.DocTestFinder(exclude_empty=True)
@@ -36,17 +33,6 @@ PARTS = [name for module in fl._MODULES for name in part_of_module(module)]
 
 
 @pytest.fixture
-def registers() -> Iterator[None]:
-    """Put the tables of activations, losses and initialisers back, which examples add to."""
-    tables = (ACTIVATIONS, LOSSES, INITIALIZERS)
-    before = [dict(table) for table in tables]
-    yield
-    for table, old in zip(tables, before, strict=True):
-        table.clear()
-        table.update(old)
-
-
-@pytest.fixture
 def no_windows(monkeypatch) -> Iterator[None]:
     """Draw figures without a screen, and close them."""
     monkeypatch.setenv("MPLBACKEND", "agg")
@@ -60,7 +46,7 @@ def test_a_public_name_has_an_example(name: str) -> None:
     assert ">>> " in (attrgetter(name)(fl).__doc__ or ""), f"fallline.{name} has no example"
 
 
-@pytest.mark.usefixtures("registers", "no_windows")
+@pytest.mark.usefixtures("no_windows")
 @pytest.mark.parametrize("name", [*fl._WHERE, *PARTS])
 def test_examples_print_what_they_say(name: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)

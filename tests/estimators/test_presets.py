@@ -26,7 +26,7 @@ def expected(estimator: Any) -> dict[str, str]:
     return {} if isinstance(estimator, fl.PiecewiseLinear) else FAILS
 
 
-@parametrize_with_checks(
+CHECKS = parametrize_with_checks(
     [
         fl.PiecewiseLinear(),
         fl.MLPClassifier(preset="quick", random_state=0),
@@ -34,6 +34,10 @@ def expected(estimator: Any) -> dict[str, str]:
     ],
     expected_failed_checks=expected,
 )
+NAMES, CASES = CHECKS.args  # of scikit-learn 1.9.0 a generator, which pytest 9 warns of
+
+
+@pytest.mark.parametrize(NAMES, list(CASES), **CHECKS.kwargs)
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -228,8 +228,7 @@ def test_the_command(cli, strange: Path, tmp_path: Path) -> None:
         assert "Traceback" not in failed.stderr
 
 
-def test_what_cannot_be_exported_is_told(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    request.addfinalizer(lambda: ACTIVATIONS.pop("cube"))
+def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
     fl.register_activation("cube", lambda Z: Z**3, lambda Z, A: 3 * Z**2)
     network = fl.Network([1, 2, 1], hidden="cube", loss="squared_error", seed=0)
     with pytest.raises(fl.ParameterError, match="'cube' is one of your own"):
