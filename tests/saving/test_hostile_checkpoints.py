@@ -78,6 +78,8 @@ CASES = {
     "NaN for a step": (fact("step", float("nan")), "step is nan, no count"),
     "a text for a loss": (fact("first_loss", "x"), "first_loss is 'x', no number"),
     "a list for a loss": (fact("best_loss", [1]), r"best_loss is \[1\], no number"),
+    "a loss beyond floats": (fact("first_loss", -(10**400)), "first_loss is -1000.*, no number"),
+    "true for a loss": (fact("best_loss", True), "best_loss is True, no number"),
     "a text for the best": (fact("best_epoch", "q"), "best_epoch is 'q', no count"),
     "no generator": (fact("generator", None), "state cannot be read"),
     "another generator": (fact("generator", {"bit_generator": "MT19937"}), "cannot be read"),

@@ -47,8 +47,7 @@ class Position:
         if not (self.best_epoch is None or is_count(self.best_epoch)):
             raise ModelFileError(f"its best_epoch is {self.best_epoch!r:.40}, no count")
         for name, loss in (("first_loss", self.first_loss), ("best_loss", self.best_loss)):
-            known = isinstance(loss, int | float) and not isinstance(loss, bool)
-            if not known or not -math.inf <= loss <= math.inf:
+            if not isinstance(loss, float) or math.isnan(loss):
                 raise ModelFileError(f"its {name} is {loss!r:.40}, no number")
         uneven = self.history.uneven()
         if uneven is not None:
