@@ -181,13 +181,12 @@ def trained(tmp_path_factory) -> Path:
 def test_train_summary(trained: Path) -> None:
     data = json.loads((trained.parent / "summary.json").read_text())
     assert data["task"] == "numbers"
-    assert data["rows"] == data["training_rows"] + data["validation_rows"] == 2000
-    assert data["validation_rows"] == 300
-    scores = data["scores"]["validation"]
+    assert data["rows"] == data["training_rows"] == 2000
+    assert (data["validation_rows"], data["folds"]) == (0, 4)
+    scores = data["scores"]["out_of_fold"]
     assert scores["network"]["r2"] > scores["linear"]["r2"] > 0.5
     assert scores["trivial"]["r2"] < 0.01
     assert {"name": "median_income", "kind": "number"}.items() <= data["columns"][7].items()
-    assert any("fallline cv" in line or "--" in line for line in data["next"])
     assert data["source"] == "housing.csv"
     assert data["best_epoch"] <= data["epochs"] <= 30
 
@@ -209,7 +208,7 @@ def test_train_text(cli) -> None:
         assert part in result.stdout
     assert max(map(len, result.stdout.split("\n"))) <= 100
     quiet = cli("train", HOUSING, "--target", "ocean_proximity", "--epochs", 1, "-q").stdout
-    assert quiet.startswith("model.safetensors: validation log loss ")
+    assert quiet.startswith("model.safetensors: out of fold log loss ")
     assert quiet.count("\n") == 1
 
 
@@ -376,7 +375,7 @@ def test_info(cli, trained: Path) -> None:
     text = cli("info", trained).stdout
     assert "median_house_value" in text
     data = json.loads(cli("info", trained, "--json").stdout)
-    assert data["network"].endswith("-128-128-1")
+    assert data["network"].endswith("-512-512-1") or data["network"].endswith("-520-520-1")
     assert data["kind"] == "model"
 
 
