@@ -314,12 +314,17 @@ class Summary:
         self.runs: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         for line in lines:
             self.runs[line["table"], line["rival"]].append(line)
-        named = [job for job in JOBS if all((job.file, r) in self.runs for r in rivals)]
-        self.jobs = named
+        needed = [rival for rival in rivals if rival in (*PRESETS, LINEAR)]
+        self.jobs = [job for job in JOBS if all((job.file, r) in self.runs for r in needed)]
+        self.complete = [
+            job for job in self.jobs if all((job.file, r) in self.runs for r in rivals)
+        ]
 
     def mean(self, job: Job, rival: str, name: str) -> float:
         """A score of the test rows, or another number of the runs."""
-        runs = self.runs[job.file, rival]
+        runs = self.runs.get((job.file, rival))
+        if runs is None:
+            return float("nan")  # it was not run on this table
         return float(np.mean([run["scores"].get(name, run.get(name, np.nan)) for run in runs]))
 
     def main(self, job: Job, rival: str) -> float:
@@ -342,6 +347,7 @@ class Summary:
 def gap_line(summary: Summary, rival: str, own: str, jobs: list[Job]) -> tuple[str, ...]:
     """How much more error a rival has than ``own``: median, interval of the mean, wins."""
     logs = np.array([np.log(summary.main(j, rival) / summary.main(j, own)) for j in jobs])
+    logs = logs[~np.isnan(logs)]
     draws = np.random.default_rng(0).choice(logs, (2000, len(logs))).mean(axis=1)
     low, high = np.quantile(draws, [0.025, 0.975])
     wins = int((logs > 0).sum())
@@ -349,7 +355,7 @@ def gap_line(summary: Summary, rival: str, own: str, jobs: list[Job]) -> tuple[s
         rival,
         f"{np.median(np.expm1(logs)):+.1%}",
         f"{np.expm1(logs.mean()):+.1%} ({np.expm1(low):+.1%} to {np.expm1(high):+.1%})",
-        f"{wins} of {len(jobs)}",
+        f"{wins} of {len(logs)}",
     )
 
 
@@ -364,8 +370,9 @@ def score_lines(summary: Summary) -> list[tuple[str, ...]]:
     rows = []
     for job in summary.jobs:
         values = [summary.main(job, rival) for rival in summary.rivals]
-        best = min(values)
+        best = np.nanmin(values)
         cells = [f"**{v:.4g}**" if v == best else f"{v:.4g}" for v in values]
+        cells = ["" if cell == "nan" else cell for cell in cells]
         first = summary.runs[job.file, summary.rivals[0]][0]
         mark = " *" if job.chosen_on else ""
         rows.append(
@@ -376,10 +383,10 @@ def score_lines(summary: Summary) -> list[tuple[str, ...]]:
 
 def rank_lines(summary: Summary) -> list[tuple[str, ...]]:
     """Mean ranks, calibration and times of each rival."""
-    others = [job for job in summary.jobs if not job.chosen_on]
-    classes = [j for j in summary.jobs if summary.score(j) == "log_loss"]
-    among = summary.rivals
-    first = summary.ranks(among, summary.jobs, summary.main)
+    jobs, among = summary.complete, summary.rivals
+    others = [job for job in jobs if not job.chosen_on]
+    classes = [job for job in jobs if summary.score(job) == "log_loss"]
+    first = summary.ranks(among, jobs, summary.main)
     second = summary.ranks(among, others, summary.main)
 
     def calibration(job: Job, rival: str) -> float:
@@ -388,8 +395,8 @@ def rank_lines(summary: Summary) -> list[tuple[str, ...]]:
     third = summary.ranks(among, classes, calibration)
     rows = []
     for i, rival in enumerate(among):
-        train = np.median([summary.mean(j, rival, "train") for j in summary.jobs])
-        predict = np.median([summary.mean(j, rival, "predict") for j in summary.jobs])
+        train = np.median([summary.mean(job, rival, "train") for job in jobs])
+        predict = np.median([summary.mean(job, rival, "predict") for job in jobs])
         ece = np.mean([calibration(j, rival) for j in classes])
         rows.append(
             (rival, f"{first[i]:.2f}", f"{second[i]:.2f}", f"{third[i]:.2f}", f"{ece:.3f}",
@@ -413,11 +420,11 @@ The score is the log loss, or for numbers the root mean squared error; lower is 
 lowest is bold.
 """
 RANKS = """\
-Mean ranks (1 is best; scores within a thousandth share a rank) over all tables, and over those on
-which nothing was chosen. For classes, the rank and the mean of the calibration error: the mean
-distance between confidence and accuracy over ten bins of the confidence. Processor seconds to
-train, and to predict a million rows, are medians over the tables; Fallline's include encoding the
-cells, for the others that is done before.
+Mean ranks (1 is best; scores within a thousandth share a rank) over the tables that all were run
+on, and over those of them on which nothing was chosen. For classes, the rank and the mean of the
+calibration error: the mean distance between confidence and accuracy over ten bins of the
+confidence. Processor seconds to train, and to predict a million rows, are medians over the tables;
+Fallline's include encoding the cells, which for the others is done before.
 """
 
 
@@ -463,7 +470,7 @@ def behind(summary: Summary) -> list[str]:
     for job in summary.jobs:
         own = summary.main(job, "standard")
         peers = {r: summary.main(job, r) for r in summary.rivals if r not in PRESETS}
-        best = min(peers, key=lambda rival: peers[rival])
+        best = min(peers, key=lambda rival: np.nan_to_num(peers[rival], nan=np.inf))
         if own > CLEARLY * peers[best]:
             lines.append(f"- {job.file}: `standard` {own:.4g}, {best} {peers[best]:.4g}")
     return lines
