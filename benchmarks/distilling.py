@@ -134,7 +134,8 @@ def main() -> None:
     parser.add_argument("--tables", nargs="*", default=[])
     parser.add_argument("--json", type=Path, help="add each run to this file")
     given = parser.parse_args()
-    names = [job.file for job in JOBS if not job.file.startswith(LEFT_OUT)] + [*TOYS]
+    files = [job.file for job in JOBS if not job.source]
+    names = [name for name in files if not name.startswith(LEFT_OUT)] + [*TOYS]
     lines = []
     for name in names:
         if given.tables and not name.startswith(tuple(given.tables)):
@@ -146,7 +147,7 @@ def main() -> None:
                 with given.json.open("a") as file:
                     file.write(json.dumps(run) + "\n")
         lines.append(line(runs))
-    print(text_table(("table", "rows", "score", *RIVALS, "kept", "in sample kept"), lines))
+    print(text_table(("table", "rows", "score", *RIVALS, *(f"{r} keeps" for r in TAUGHT)), lines))
 
 
 if __name__ == "__main__":
