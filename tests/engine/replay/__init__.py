@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 
 import fallline as fl
-from fallline.engine import library
+from fallline.engine import library, logits
 from fallline.engine.records import LAY_OUT, Record
 from fallline.lesson import TRAIN_X, TRAIN_Y
+from fallline.tabular.ensemble import merged
+from tests.engine.made_rows import made_rows
 
 __all__ = ["record_calls"]
 
@@ -122,6 +124,16 @@ def work(dtype: str) -> None:
             net, X, X[:, 0], optimizer=optimizer, epochs=3, batch_size=40, threads=1, l2=0.01,
             l1=0.001, dropout=0.1, sample_weight=rng.uniform(0.5, 1.5, 150),
         )  # fmt: skip
+    rows = made_rows(150, rng, dtype)
+    nets = [
+        fl.Network([17, 16, 16, 1], hidden="silu", loss="huber", seed=seed, dtype=dtype)
+        for seed in (1, 2)
+    ]
+    for net in nets:
+        fl.train(net, rows, X[:, 0], epochs=3, batch_size=64, threads=1, dropout=0.1)
+    ensemble = merged(nets, [0.5, 0.5])
+    logits(ensemble, rows)
+    fl.Predictor(ensemble).predict_proba(np.asarray(rows[:3]))
     plan, length = np.zeros(8 + 8 * 3, np.int64), np.zeros(1, np.int64)
     record = Record(
         LAY_OUT, dtype, sizes=np.array([20, 9, 5, 2]), codes=np.array([3, 6]), n_layers=3, loss=2,
