@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 __all__ = [
     "figure",
     "is_number",
+    "listed",
     "matrix",
     "matrix_index",
     "one_line",
@@ -60,6 +61,16 @@ def one_line(text: str) -> str:
     'a\\nb'
     """
     return printable(text).replace("\n", "\\n")
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """The first names, each in quotes, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    "'a', 'b' and 1 more"
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
 
 
 def is_number(cell: str) -> bool:

@@ -33,7 +33,6 @@ __all__ = ["CompactRows", "FeatureMap", "Lookup", "Rows", "dense_parts", "means"
 
 Integers = NDArray[np.int64]
 ROWS_AT_ONCE = 8192
-AFTER_BINS, AFTER_CATEGORIES = 2, 1  # rows of zeros at the end of a table
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,8 @@ class Lookup:
 
     @property
     def length(self) -> int:
-        """Rows of its table."""
-        after = AFTER_CATEGORIES if self.centers is None else AFTER_BINS + 1
-        return self.count + after
+        """Rows of its table; of bins the row after the missing one is read too, times 0."""
+        return self.missing + (1 if self.centers is None else 2)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.compact import Rows
 from fallline.errors import ParameterError
 from fallline.limits import is_count, is_number
 
@@ -202,9 +203,9 @@ class Conformal:
     scale: Scale | None = None
     by_class: tuple[float, ...] | None = None
 
-    def interval(self, X: Array, output: Array) -> tuple[Array, Array]:
+    def interval(self, X: Rows, output: Array) -> tuple[Array, Array]:
         """Lower and upper ends (n,), in the units of ``output`` (n,)."""
-        sigma = 1.0 if self.scale is None else self.scale(X, output)
+        sigma = 1.0 if self.scale is None else self.scale(np.asarray(X), output)
         return output - self.quantile * sigma, output + self.quantile * sigma
 
     def sets(self, shares: Array) -> Array:

@@ -1,7 +1,7 @@
 """Where two trainings part: in their data, settings, versions, or in what came of them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from fallline.engine.library import code_name
 from fallline.tabular.model import TableModel
 from fallline.tabular.record import needs_table, versions
+from fallline.text import listed
 
 __all__ = ["OTHER_CELLS", "Difference", "circumstances", "compare", "differing_data"]
 
@@ -43,7 +44,7 @@ def differing_data(
     if now["rows"] != then["rows"]:
         texts.append(f"{now['rows']:,} rows, where there were {then['rows']:,}")
     texts += [
-        f"{said} {named(columns)}"
+        f"{said} {listed(columns, MOST_NAMED)}"
         for said, columns in (
             ("no column", [each for each in before if each not in after]),
             ("a column more,", [each for each in after if each not in before]),
@@ -56,16 +57,11 @@ def differing_data(
         if each not in left and after.get(each, before[each]) != before[each]
     ]
     if other and now["rows"] == then["rows"]:
-        texts.append(f"{OTHER_CELLS} {named(other)}")
+        texts.append(f"{OTHER_CELLS} {listed(other, MOST_NAMED)}")
     if not texts and list(before) != list(after):
         texts.append("the same columns in another order")
     where = "" if name == "training" else f"{name} table: "
     return [Difference("data", where + text) for text in texts]
-
-
-def named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(map(repr, names[:MOST_NAMED])) + more
 
 
 def compare(kept: TableModel, again: TableModel) -> list[Difference]:
@@ -87,7 +83,7 @@ def differing_columns(kept: TableModel, again: TableModel) -> list[Difference]:
         return []
     pairs = zip_longest(one.get("columns", []), other.get("columns", []))
     names = [str((a or b)["name"]) for a, b in pairs if a != b]
-    what = f"the encoding of {named(names)}" if names else "the encoding of the target"
+    what = f"the encoding of {listed(names, MOST_NAMED)}" if names else "the encoding of the target"
     return [Difference("result", f"{what} is another")]
 
 

@@ -256,7 +256,7 @@ class TableModel:
         output = output.astype(np.float64)
         if encoding.task not in QUANTITIES:
             return {"members": conformal.sets(shares_of_classes(encoding, output))}
-        lower, upper = map(encoding.decode_numbers, conformal.interval(np.asarray(X), output[:, 0]))
+        lower, upper = map(encoding.decode_numbers, conformal.interval(X, output[:, 0]))
         if encoding.task == "counts":
             lower = np.maximum(lower, 0.0)
         return {"lower": lower, "upper": upper}

@@ -141,7 +141,7 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
 """One recipe, or several of which each trains a network for every fold (``folds_for``)."""
 
 SMALL_ROWS, SMALL_HIDDEN = 1_500, (64, 64)
-MANY_ROWS = 30_000  # from here on "standard" is one network: four would take 6 s and more
+MANY_ROWS = 30_000  # from here on "standard" is one network: four would take 9 s and more
 SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "MAIN_SCORE",
     "SCORE_NAMES",
     "better",
+    "class_shares",
     "network_scores",
     "output_scores",
     "trivial_scores",
@@ -48,6 +49,15 @@ def output_scores(encoding: Encoding, y: Array, output: Array) -> dict[str, floa
     if encoding.task == "binary":
         return class_scores(y, np.stack([1.0 - output[:, 0], output[:, 0]], axis=1))
     return class_scores(y, output)
+
+
+def class_shares(encoding: Encoding, y: Array) -> Array | None:
+    """The share (n_classes,) of each class among the encoded targets y (n,); None for numbers."""
+    if encoding.task in QUANTITIES:
+        return None
+    counts = np.bincount(y.astype(np.intp), minlength=len(encoding.classes))
+    shares: Array = counts / counts.sum()
+    return shares
 
 
 def trivial_scores(encoding: Encoding, class_shares: Array | None, y: Array) -> dict[str, float]:

@@ -17,14 +17,22 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.samples import one_hot
 from fallline.data.encoding import Encoding
 from fallline.data.recognition import resolved
 from fallline.data.table import Table, show
 from fallline.data.targets import QUANTITIES, column_numbers
 from fallline.data.values import by_value
 from fallline.errors import ParameterError, TableError
-from fallline.tabular.scoring import MAIN_SCORE, SCORE_NAMES, better, output_scores, trivial_scores
-from fallline.text import figure
+from fallline.tabular.scoring import (
+    MAIN_SCORE,
+    SCORE_NAMES,
+    better,
+    class_shares,
+    output_scores,
+    trivial_scores,
+)
+from fallline.text import figure, listed
 
 __all__ = ["Soft", "aligned", "own_targets", "refuse_soft", "soft_columns_text", "soft_targets"]
 
@@ -92,8 +100,7 @@ def own_targets(encoding: Encoding, y: Array) -> Array:
     """The rows' own labels y (n,) as targets (n, n_outputs)."""
     if encoding.task != "classes":
         return y[:, None]
-    one_hot: Array = np.eye(len(encoding.classes))[y.astype(np.intp)]
-    return one_hot
+    return one_hot(y, len(encoding.classes), np.dtype(np.float64))
 
 
 def aligned(soft: Table, table: Table, rows: Array) -> tuple[Table, list[str]]:
@@ -119,11 +126,6 @@ def aligned(soft: Table, table: Table, rows: Array) -> tuple[Table, list[str]]:
         f"{soft.source}: {len(soft):,} rows of soft labels for a table of {len(table):,} "
         f"({len(rows):,} with a target): give one for each row, in the same order"
     )
-
-
-def listed(names: Sequence[str], most: int = 4) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more
 
 
 def check_order(table: Table, encoding: Encoding, y: Array) -> None:
@@ -275,11 +277,8 @@ def teacher_shares(
 
 def doubts(encoding: Encoding, y: Array, scores: Mapping[str, float]) -> list[str]:
     """Notes on labels that fit the table's own too badly, or too well, to be what they should."""
-    numbers = encoding.task in QUANTITIES
-    shares = None if numbers else np.bincount(y.astype(np.intp)) / len(y)
-    if shares is not None:
-        shares = np.pad(shares, (0, len(encoding.classes) - len(shares)))
-    trivial, name = trivial_scores(encoding, shares, y), MAIN_SCORE[encoding.task]
+    trivial = trivial_scores(encoding, class_shares(encoding, y), y)
+    name = MAIN_SCORE[encoding.task]
     if not better(name, scores[name], trivial[name]):
         return [
             "soft labels: they fit the table's own labels no better than a constant would; are the "

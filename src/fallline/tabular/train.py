@@ -42,6 +42,7 @@ from fallline.tabular.options import TableOptions, preparation_options, with_def
 from fallline.tabular.preparation import Prepared, prepare
 from fallline.tabular.recipes import Recipe, RecipeStart, for_size, recipes
 from fallline.tabular.record import ending, record_of
+from fallline.tabular.scoring import class_shares
 from fallline.tabular.survey import Blocks
 from fallline.training.history import History
 from fallline.training.run import train
@@ -437,14 +438,14 @@ def facts_of(
 
 def target_facts(encoding: Encoding, y: Array) -> dict[str, Any]:
     """What a model keeps of the training targets: their range and decimals, or class shares."""
-    if encoding.task in QUANTITIES:
-        targets = encoding.decode_numbers(y)
-        return {
-            "target_range": [float(targets.min()), float(targets.max())],
-            "target_decimals": decimals_of(targets),
-        }
-    counts = np.bincount(y.astype(np.intp), minlength=len(encoding.classes))
-    return {"class_shares": (counts / counts.sum()).tolist()}
+    shares = class_shares(encoding, y)
+    if shares is not None:
+        return {"class_shares": shares.tolist()}
+    targets = encoding.decode_numbers(y)
+    return {
+        "target_range": [float(targets.min()), float(targets.max())],
+        "target_decimals": decimals_of(targets),
+    }
 
 
 def decimals_of(values: Array, most: int = 10) -> int:
@@ -493,8 +494,8 @@ def complete(
     trained_on = data.train
     if model.folds is not None:
         trained_on = np.concatenate([data.train, data.validation])
-    model.seen = Fingerprints.of(data.X[trained_on], data.y[trained_on])
-    model.means = means(data.X[trained_on])
+    X = data.X[trained_on]
+    model.seen, model.means = Fingerprints.of(X, data.y[trained_on]), means(X)
     if checkpoint is not None and checkpoint.failure is not None:
         model.notes.append(f"no checkpoint was kept: {checkpoint.failure}")
     add_scores(model, data, baseline=options["baseline"])
