@@ -167,20 +167,6 @@ def by_peer(rival: str, table: Table, rows: Prepared) -> dict[str, Any]:
     """The linear model, or a peer at its defaults, on the rows of ``prepare``."""
     train = np.sort(np.concatenate([rows.train, rows.validation]))
     y, encoding = rows.y, rows.encoding
-    if rival == LINEAR:
-        began = time.process_time()
-        network = fit_linear(rows.linear_encoding, *rows.linear_part(train))
-        trained = time.process_time() - began
-        assert network is not None
-        X = rows.linear_X
-        seconds = seconds_a_million(lambda: network.predict_proba(X), len(X))
-        output = network.predict_proba(X[rows.test])
-        return {
-            "scores": scores_of(encoding, y[rows.test], output),
-            "train": trained,
-            "predict": seconds,
-            "bytes": None,
-        }
     numbers = encoding.task in QUANTITIES
     fit, X = peer(rival, table, rows)
     began = time.process_time()
@@ -191,7 +177,7 @@ def by_peer(rival: str, table: Table, rows: Prepared) -> dict[str, Any]:
     output = np.asarray(predict(X), dtype=float)[rows.test]
     output = output.reshape(len(output), -1)
     if encoding.task == "binary":
-        output = output[:, 1:]
+        output = output[:, -1:]
     scores = scores_of(encoding, y[rows.test], output)
     return {"scores": scores, "train": trained, "predict": seconds, "bytes": None}
 
@@ -199,6 +185,8 @@ def by_peer(rival: str, table: Table, rows: Prepared) -> dict[str, Any]:
 def peer(rival: str, table: Table, rows: Prepared) -> tuple[Callable[..., Any], Any]:
     """How a peer is fitted to X and y, in one thread, and X."""
     numbers = rows.encoding.task in QUANTITIES
+    if rival == LINEAR:
+        return lambda X, y: fit_linear(rows.linear_encoding, X, y, None), rows.linear_X
     if rival == "MLP of scikit-learn":
         from sklearn.neural_network import MLPClassifier, MLPRegressor
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fallline.data.cells import MISSING, Reading
+from fallline.data.cells import Reading
 from fallline.data.contents import Contents, contents_of
 from fallline.data.reading import as_table, block_readers, read_whole
 from fallline.data.table import Table
@@ -134,7 +134,7 @@ def verify(
     """
     kept = loaded(model)
     record = record_in(kept)
-    how = how or reading_of(kept)
+    how = how or Reading(**kept.reading)
     given = {"validation": validation, "test": test, "soft": soft}
     tables = {name: read(part, how) for name, part in given.items() if part is not None}
     check_tables(record, tables)
@@ -211,12 +211,6 @@ def record_in(model: TableModel) -> Mapping[str, Any]:
             "verify trains in this process, so it cannot repeat that"
         )
     return record
-
-
-def reading_of(model: TableModel) -> Reading:
-    """How the files were read that the model was trained on."""
-    known = dict(model.reading)
-    return Reading(missing=[*MISSING, *known.pop("missing", [])], **known)
 
 
 def read(table: Any, how: Reading) -> Table:
