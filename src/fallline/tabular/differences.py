@@ -12,13 +12,13 @@ from fallline.engine.library import code_name
 from fallline.tabular.model import TableModel
 from fallline.tabular.record import needs_table, versions
 from fallline.text import listed
+from fallline.training.history import LISTS
 
 __all__ = ["OTHER_CELLS", "Difference", "circumstances", "compare", "differing_data"]
 
 CLOSE = 1e-6  # relative: scores are computed by NumPy, whose last bits a processor may change
 FUSED = ("x86-64-v4", "x86-64-v3", "aarch64")
 NOT_REPEATED = {"record", "source", "reading", "scores", "against_trivial"}
-HISTORY = ("epoch", "loss", "validation_loss", "validation_score", "learning_rate")
 MOST_NAMED = 5
 OTHER_CELLS = "other cells in"
 
@@ -152,8 +152,8 @@ def differing_history(kept: TableModel, again: TableModel) -> list[Difference]:
 
 
 def records(history: Any) -> list[tuple[float, ...]]:
-    """What was recorded of each epoch that is complete."""
-    lists = [each for name in HISTORY if (each := getattr(history, name))]
+    """What was recorded of each epoch."""
+    lists = [each for name in LISTS if (each := getattr(history, name))]
     return list(zip(*lists, strict=False))
 
 

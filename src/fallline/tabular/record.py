@@ -80,12 +80,11 @@ def versions() -> dict[str, str]:
 
 
 def ending(history: History, seconds: float | None) -> dict[str, Any]:
-    """How a run ended, and after how many recorded epochs that are complete."""
+    """How a run ended, and after how many recorded epochs."""
     stopped = history.stopped if history.stopped in ENDINGS else "itself"
     if seconds is not None and history.message == TimeLimit(seconds).reason:
         stopped = "time"
-    losses = history.validation_loss or history.loss
-    return {"stopped": stopped, "records": min(len(history.epoch), len(losses))}
+    return {"stopped": stopped, "records": len(history.epoch)}
 
 
 def given_options(record: Mapping[str, Any], tables: Mapping[str, Table]) -> TableOptions:
