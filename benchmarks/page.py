@@ -14,8 +14,17 @@ from typing import Any
 from fallline.playground import write_page
 
 ROUNDS = 15
-# Run before the page's script: notes when the first frame has been painted.
+# Run before the page's script: notes when the network has been painted, and when the worker, which
+# is started after that, has told the first frame.
 FIRST = """
+    window.Worker = class extends window.Worker {
+        set onmessage(listener) {
+            super.onmessage = (event) => {
+                if (event.data.type === "frame") window.answered ||= performance.now();
+                listener(event);
+            };
+        }
+    };
     const look = setInterval(() => {
         const epoch = document.getElementById("figure-epoch");
         if (!epoch || !epoch.textContent) return;
@@ -25,7 +34,8 @@ FIRST = """
 """
 RUNS = """async ([setup, type, rounds]) => {
     const part = (name) => document.getElementById(`part-${name}`).textContent;
-    const url = URL.createObjectURL(new Blob([part("worker")], { type: "text/javascript" }));
+    const script = [part("parser"), part("worker")];
+    const url = URL.createObjectURL(new Blob(script, { type: "text/javascript" }));
     const worker = new Worker(url);
     const answer = (isIt) => new Promise((resolve) => {
         worker.onmessage = ({ data }) => {
@@ -33,10 +43,11 @@ RUNS = """async ([setup, type, rounds]) => {
             if (isIt(data)) resolve();
         };
     });
-    let done = answer((m) => m.type === "hello");
+    let done = answer((m) => m.type === "frame");
     const tables = { iris: part("iris"), digits: part("digits") };
     const start = JSON.parse(part("start"));
     worker.postMessage({ type: "begin", engine: part("engine"), start, tables });
+    worker.postMessage({ type: "setup", setup });
     await done;
     const times = [];
     for (let k = 0; k < rounds; k++) {
@@ -116,15 +127,17 @@ def measured(path: Path, chromium: str) -> list[tuple[str, list[float]]]:
     found = []
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        opened = []
+        opened, answered = [], []
         for _ in range(ROUNDS):
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.add_init_script(FIRST)
             page.goto(path.as_uri())
-            page.wait_for_function("() => window.firstFrame")
+            page.wait_for_function("() => window.firstFrame && window.answered")
             opened.append(page.evaluate("window.firstFrame"))
+            answered.append(page.evaluate("window.answered"))
             page.close()
         found.append(("opening the file, until the network is shown", opened))
+        found.append(("opening the file, until the worker computes", answered))
         page = browser.new_page()
         page.goto(path.as_uri())
         page.wait_for_selector(".neuron canvas")

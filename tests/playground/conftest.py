@@ -88,6 +88,7 @@ def opened(browser: Any, shared: Any, tmp_path: Path) -> Iterator[Callable[..., 
         page.add_init_script(LISTEN)
         page.goto(path.as_uri())
         page.wait_for_selector(".neuron canvas")
+        page.wait_for_function("() => window.told.frame")
         page.evaluate(PLAYING)
         return page
 

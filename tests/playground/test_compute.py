@@ -426,9 +426,43 @@ def test_frames_tell_what_is_there(compute: Computing) -> None:
     problem = fact(said, "problem")
     assert (problem["id"], problem["n_train"], problem["sizes"]) == (4, 5, [3, 2, 1])
     assert len(frames[0]["maps"]) == 3 * 48 * 48
-    hello = said[0]
-    assert hello["type"] == "hello"
-    assert set(hello["setup"]) == {"data", "network", "training"}
+
+
+FIRST_PICTURES = [
+    Run({"kind": kind, "n": 40}, hidden, activation, init, loss=loss, batch_size=batch_size, more=more)
+    for kind, loss, hidden, activation, init, batch_size, more in [
+        ("truth_table", "auto", (2,), "sigmoid", "uniform", 0, {}),
+        ("truth_table", "auto", (2,), "sigmoid", "uniform", 0, {"gradient": "published"}),
+        ("xor", "squared_error", (4, 3), "tanh", "", 0, {"l2": 0.01, "l1": 0.002}),
+        ("gaussians", "cross_entropy", (5,), "relu", "he_normal", 8, {"dropout": 0.2}),
+        ("plane", "huber", (), "identity", "zeros", 0, {}),
+        ("bump", "quantile(0.9)", (3,), "gelu", "", 4, {"optimizer": "adamw"}),
+    ]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("run", FIRST_PICTURES, ids=str)
+def test_the_first_picture_is_the_sessions(compute: Computing, run: Run) -> None:
+    made = compute("first", setup=run.setup)
+    said = next(message for message in made["said"] if message["type"] == "frame")
+    first = made["picture"]["frame"]
+    assert made["same"]
+    assert made["picture"]["setup"] == made["said"][0]["setup"]
+    assert first.keys() == said.keys()
+    for name, value in said.items():
+        if name in ("loss", "score", "gradient"):
+            assert np.allclose(np.array(first[name], float), np.array(value, float),
+                               rtol=1e-13, atol=1e-16, equal_nan=True), name  # fmt: skip
+        elif name == "curve":
+            assert first[name]["epoch"] == value["epoch"] == [0]
+        else:
+            assert first[name] == value, name
+
+
+def test_what_needs_the_engine_has_no_first_picture(compute: Computing) -> None:
+    large = Run({"kind": "moons", "n": 2_000}, (64, 64))
+    for run in (Run({"kind": "iris"}), Run({"kind": "digits"}), large):
+        assert compute("first", setup=run.setup)["picture"] is None
 
 
 def test_most_seeds_find_the_truth_table(compute: Computing) -> None:

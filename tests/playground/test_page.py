@@ -19,6 +19,42 @@ from .browsing import epoch, figure, needs_browser, number, wait, wait_epoch, we
 pytestmark = needs_browser
 
 
+# ---- opening
+
+NO_ANSWER = """
+window.Worker = class extends EventTarget {
+    postMessage(message) { (window.sent ||= []).push(message); }
+};
+"""
+
+
+def test_the_network_is_shown_before_the_worker_answers(browser, page_file: Path) -> None:
+    page = browser.new_page()
+    page.add_init_script(NO_ANSWER)
+    page.goto(page_file.as_uri())
+    page.wait_for_selector(".neuron canvas")
+    page.wait_for_function("() => window.sent && window.sent.length > 1")
+    network = truth_table_network()
+    loss, _ = fl.loss_and_gradient(network, TRAIN_X, TRAIN_Y)
+    assert figure(page, "train") == float(f"{loss:.4g}")
+    assert epoch(page) == 0
+    page.click("#step")
+    begin, setup, *more = page.evaluate("window.sent.map((message) => message.type)")
+    assert (begin, setup, more[-1]) == ("begin", "setup", "step")
+    page.close()
+
+
+def test_what_is_pressed_before_the_worker_is_there_is_done(browser, page_file: Path) -> None:
+    """Pressed in the page's own first task after its script."""
+    page = browser.new_page()
+    page.add_init_script(
+        "document.addEventListener('DOMContentLoaded', () => document.getElementById('step').click())"
+    )
+    page.goto(page_file.as_uri())
+    wait_epoch(page, "=== 1")
+    page.close()
+
+
 # ---- training
 
 

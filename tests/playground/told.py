@@ -20,7 +20,7 @@ window.Worker = class extends window.Worker {
     set onmessage(listener) {
         super.onmessage = (event) => {
             const { setup, ...message } = event.data;
-            if (setup && message.type !== "hello") window.told.setup = setup;
+            if (setup) window.told.setup = setup;
             if (message.type === "problem") window.told.problem = message;
             if (message.type === "frame") {
                 const { theta, gradient, maps, curve, ...frame } = message;

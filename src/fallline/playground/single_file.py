@@ -1,8 +1,9 @@
 """The playground as one HTML file: the page, what computes, the engine and the data, in one text.
 
-No bundler: ``link`` joins the page's modules into one script. The other parts lie in elements that
-no browser runs, engine and data packed (gzip, base64), so that data can never become script. The
-Content-Security-Policy in the file lets it run its own script and load nothing at all.
+No bundler: ``link`` joins modules into one script. There are two: what computes, which runs in a
+worker and, for the first picture, in the page; and the page itself. The other parts lie in elements
+that no browser runs, engine and data packed (gzip, base64), so that data can never become script.
+The Content-Security-Policy in the file lets it run its own two scripts and load nothing at all.
 """
 
 import base64
@@ -22,7 +23,7 @@ __all__ = ["link", "page_text"]
 HERE = Path(__file__).parent
 PAGE, DATA, VENDOR = HERE / "page", HERE / "data", HERE / "vendor"
 POLICY = (
-    "default-src 'none'; script-src {script} 'wasm-unsafe-eval'; style-src {style}; "
+    "default-src 'none'; script-src {worker} {script} 'wasm-unsafe-eval'; style-src {style}; "
     "worker-src blob:; img-src data: blob:; connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
 TEMPLATE = """<!doctype html>
@@ -41,8 +42,10 @@ TEMPLATE = """<!doctype html>
 <style>{style}</style>
 </head>
 {body}
-{parts}
+<script type="text/plain" id="part-start">{start}</script>
+<script id="part-worker">{worker}</script>
 <script>{script}</script>
+{parts}
 </body>
 </html>
 """
@@ -51,11 +54,14 @@ TEMPLATE = """<!doctype html>
 def page_text(start: Start | None = None) -> str:
     """The HTML of the playground with what it begins with: by default, the truth table."""
     start = start or Start()
-    script, style = page_script(), (PAGE / "style.css").read_text(encoding="utf-8")
-    parts = {**standing_parts(), "start": without_markup(json.dumps(start.as_dict()))}
+    worker, script = worker_script(), page_script()
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    parts = dict(standing_parts())
     if start.numbers is not None:
         parts["rows"] = packed(start.numbers.tobytes())
-    policy = POLICY.format(script=source_hash(script), style=source_hash(style))
+    policy = POLICY.format(
+        worker=source_hash(worker), script=source_hash(script), style=source_hash(style)
+    )
     return TEMPLATE.format(
         version=__version__,
         licence=(VENDOR / "papaparse.LICENSE").read_text(encoding="utf-8"),
@@ -63,21 +69,22 @@ def page_text(start: Start | None = None) -> str:
         icon=icon(),
         style=style,
         body=body(),
+        start=without_markup(json.dumps(start.as_dict())),
         parts="\n".join(
             f'<script type="text/plain" id="part-{name}">{text}</script>'
             for name, text in parts.items()
         ),
+        worker=worker,
         script=script,
     )
 
 
 @cache
 def standing_parts() -> dict[str, str]:
-    """What every page carries: the worker's script, the engine, the two data sets."""
-    worker = (VENDOR / "papaparse.min.js").read_text(encoding="utf-8")
-    worker += "\n" + link(PAGE / "compute" / "worker.js")
+    """What every page carries: the worker's parser of tables, the engine, the two data sets."""
+    parser = (VENDOR / "papaparse.min.js").read_text(encoding="utf-8")
     return {
-        "worker": checked("worker.js", worker),
+        "parser": checked("papaparse.min.js", f"{parser}\n"),
         "engine": base64.b64encode((PAGE / "compute" / "engine.wasm.gz").read_bytes()).decode(),
         "iris": packed((DATA / "iris.csv").read_bytes()),
         "digits": base64.b64encode((DATA / "digits.csv.gz").read_bytes()).decode(),
@@ -101,6 +108,12 @@ def body() -> str:
 
 def icon() -> str:
     return f"data:image/svg+xml,{quote((PAGE / 'icon.svg').read_text(encoding='utf-8').strip())}"
+
+
+@cache
+def worker_script() -> str:
+    """The modules that compute as one script."""
+    return link(PAGE / "compute" / "worker.js")
 
 
 @cache

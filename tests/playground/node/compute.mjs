@@ -11,6 +11,7 @@ const module = (name) => import(pathToFileURL(`${compute}/${name}.js`));
 globalThis.Papa = createRequire(import.meta.url)(papa);
 const [{ Engine }, { Session }, { Generator }, { readSetup }, { retrain }, { givenProblem }, { readTable }, { tableProblem }] =
   await Promise.all(["engine", "session", "random", "setup", "runs", "given", "table", "encoding"].map(module));
+const { firstPicture } = await module("first");
 const { usualData, usualNetwork, usualRate, usualTraining } = await module("../hints");
 const engine = new Engine(new WebAssembly.Module(gunzipSync(readFileSync(`${compute}/engine.wasm.gz`))));
 const tables = {
@@ -77,12 +78,18 @@ const JOBS = {
   /** Messages as the page sends them; all answers. */
   async talk({ messages, start }) {
     const { session, said } = open(start);
-    session.hello();
     for (const message of messages) {
       session.answer(message);
       await session.idle();
     }
     return said;
+  },
+  /** What the page shows by itself, and what a session tells of the same setup. */
+  async first({ setup }) {
+    const { session, said } = open();
+    await session.answer({ type: "setup", setup });
+    const picture = firstPicture({}, setup);
+    return { picture, said, same: picture && JSON.stringify(picture.problem) === JSON.stringify({ ...said[0], setup: undefined, id: undefined }) };
   },
   table: ({ name, text, data: chosen }) => problemOf(tableProblem(readTable(name, text), readSetup({ data: chosen }).data)),
 };

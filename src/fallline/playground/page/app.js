@@ -10,7 +10,7 @@ import { introView } from "./intro.js";
 import { host, writeHash } from "./home.js";
 import { networkView } from "./network.js";
 import { outputView } from "./output.js";
-import { connect, ask, send } from "./messages.js";
+import { ask, connect, send, showFirst, start } from "./messages.js";
 import { on, readAddress, show, state, tell, writeAddress } from "./state.js";
 import { tabsView } from "./tabs.js";
 import { startTask, taskView } from "./taskview.js";
@@ -19,36 +19,21 @@ import { trainingView } from "./training.js";
 
 const place = (id) => document.getElementById(id);
 
-const PIECES = [
-  () => {
-    place("skip").textContent = T.skip;
-    place("bar").append(...barView());
-    place("intro").setAttribute("aria-label", T.intro.label);
-    place("intro").append(...introView());
-    place("tasks").append(taskView());
-  },
-  () => place("left").append(dataView(), trainingView()),
-  () => {
-    place("middle").append(networkView(), curvesView());
-    place("right").append(outputView());
-  },
-  () => place("below").append(...tabsView()),
-];
-
-/** Build the views in pieces: between them this thread does its share of the worker's start. */
-async function build() {
-  for (const piece of PIECES) {
-    await new Promise((resolve) => { setTimeout(resolve); });
-    piece();
-  }
+function build() {
+  place("skip").textContent = T.skip;
+  place("bar").append(...barView());
+  place("intro").setAttribute("aria-label", T.intro.label);
+  place("intro").append(...introView());
+  place("tasks").append(taskView());
+  place("left").append(dataView(), trainingView());
+  place("middle").append(networkView(), curvesView());
+  place("right").append(outputView());
+  place("below").append(...tabsView());
   document.body.classList.replace("opening", "waiting");
 }
 
-/** The page is laid out while it waits for the worker, and shown when it has something to show. */
+/** The page is laid out without being seen, and shown when it has something to show. */
 const reveal = () => document.body.classList.remove("opening", "waiting");
-on("problem", reveal);
-on("error", reveal);
-setTimeout(reveal, 1000);  // a large table takes its time
 
 const notice = place("notice");
 /** An error as a person reads it: settings by the names that the page gives them. */
@@ -79,7 +64,8 @@ window.addEventListener("hashchange", () => {
   if (location.hash !== written) begin(readAddress());
 });
 
-let usual = null;  // the setup that the worker began with
+const { firstPicture, startSetup } = window.fallline;  // of the worker's script, which has run here too
+const usual = startSetup(start);
 
 /** An address's setup, with the usual value of what it lacks; the worker checks it, and reads older names. */
 function filled(setup) {
@@ -99,7 +85,8 @@ async function begin(found, otherwise = null) {
   if (!setup) return;
   state.setup = setup;
   try {
-    state.setup = (await ask({ type: "setup", setup })).setup;  // as this version names it
+    const known = (await ask({ type: "setup", setup })).setup;  // as this version names it
+    if (state.setup === setup) state.setup = known;
     if (found && found.restore) send({ type: "restore", ...found.restore });
     if (found && found.view) {
       show(found.view);
@@ -114,10 +101,48 @@ async function begin(found, otherwise = null) {
   written = location.hash;
 }
 
-build().then(() => connect((hello) => {
-  usual = hello.setup;
-  begin(readAddress(), hello.setup);
-}));
+/** What can be shown before the worker is there: a network at its start, of rows that are made. */
+function pictureOf(found) {
+  if (found && (found.task || found.restore)) return null;
+  const setup = found ? filled(found.setup) : usual;
+  return setup && firstPicture(start, setup);
+}
+
+/** Draw the first picture, if there is one, and have it painted before the worker is started. */
+function open() {
+  const found = readAddress(), first = pictureOf(found);
+  build();
+  begin(found, usual);  // waits for the worker
+  if (!first) {
+    on("problem", reveal);
+    on("error", reveal);
+    setTimeout(reveal, 1000);  // a large table takes its time
+    onceParsed(connect);
+    return;
+  }
+  state.setup = first.setup;
+  if (found) show(found.view);
+  tell("setup");
+  reveal();
+  showFirst(first);
+  oncePainted(() => onceParsed(connect));
+}
+
+/** Do something when the rest of the file, with engine and data, is there. */
+function onceParsed(what) {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => what());
+  else what();
+}
+
+/** Do something as soon as the page can be seen; in a hidden tab, which is not painted, soon. */
+function oncePainted(what) {
+  let done = false;
+  const once = () => { if (!done) { done = true; what(); } };
+  new PerformanceObserver((list) => {
+    if (list.getEntriesByName("first-contentful-paint").length) once();
+  }).observe({ type: "paint", buffered: true });
+  setTimeout(once, 300);
+}
 
 // ---- the theme
 
@@ -198,3 +223,5 @@ window.addEventListener("resize", () => {
     if (state.frame) tell("frame");
   });
 });
+
+open();

@@ -5,22 +5,38 @@ import { tellHost } from "./home.js";
 import { state, tell } from "./state.js";
 import { T } from "./text.js";
 
-let counter = 0, onHello = null, hello = null;
+let counter = 0, worker = null, shownFirst = "";
 const waiting = new Map();
+const queue = [];  // messages for a worker that is not there yet
 const part = (name) => document.getElementById(`part-${name}`)?.textContent ?? null;
+export const start = JSON.parse(part("start"));
 
-// Begun before the views are built, which takes as long as the engine's start.
-const worker = new Worker(URL.createObjectURL(new Blob([part("worker")], { type: "text/javascript" })));
-worker.onmessage = (event) => receive(event.data);
-worker.onerror = (event) => stopped(event.message || "the worker could not be started");
-worker.postMessage({
-  type: "begin", engine: part("engine"), start: JSON.parse(part("start")), rows: part("rows"),
-  tables: { iris: part("iris"), digits: part("digits") },
-});
+/** Start the worker. Making it takes this thread some time, so the first picture comes before it. */
+export function connect() {
+  const script = [part("parser"), part("worker")];
+  worker = new Worker(URL.createObjectURL(new Blob(script, { type: "text/javascript" })));
+  worker.onmessage = (event) => receive(event.data);
+  worker.onerror = (event) => stopped(event.message || "the worker could not be started");
+  worker.postMessage({
+    type: "begin", engine: part("engine"), start, rows: part("rows"), tables: { iris: part("iris"), digits: part("digits") },
+  });
+  for (const message of queue.splice(0)) worker.postMessage(message);
+}
 
-export function connect(each) {
-  onHello = each;
-  if (hello) onHello(hello);
+/** Show a first picture; the worker's answer, which is the same, then changes nothing. */
+export function showFirst({ problem, frame }) {
+  shownFirst = JSON.stringify(problem);
+  state.problem = problem;
+  tell("problem");
+  state.frame = frame;
+  tell("frame");
+}
+
+/** Whether the worker tells the problem that is shown already. */
+function isShown({ setup, id, ...problem }) {
+  const same = shownFirst === JSON.stringify(problem);
+  shownFirst = "";
+  return same;
 }
 
 /** What computes is gone: all who wait are told. */
@@ -32,7 +48,10 @@ function stopped(reason) {
   tell("error");
 }
 
-export function send(message) { worker.postMessage(message); }
+export function send(message) {
+  if (worker) worker.postMessage(message);
+  else queue.push(message);
+}
 
 /** Send a message, and wait for the answer that bears its number. */
 export function ask(message) {
@@ -54,10 +73,6 @@ export function listen(message, each) {
 function receive(message) {
   if (message.type === "frame") return receiveFrame(message);
   const waiter = waiting.get(message.id);
-  if (message.type === "hello") {
-    hello = message;
-    return onHello ? onHello(hello) : undefined;
-  }
   if (message.type === "error") {
     waiting.delete(message.id);
     state.error = message.message;
@@ -67,7 +82,7 @@ function receive(message) {
   }
   if (message.type === "retrained" && message.done) tell("run-done");
   const problem = message.type === "problem" || message.type === "same";
-  if (message.type === "problem") {
+  if (message.type === "problem" && !isShown(message)) {
     state.problem = message;
     state.frame = null;  // one that still waits to be drawn is of another network
     tell("problem");
@@ -94,14 +109,13 @@ function receiveFrame(frame) {
   schedule();
 }
 
-let scheduled = false, arrived = 0, drawn = false;
+let scheduled = false, arrived = 0;
 
-/** Draw the newest frame at the next refresh: the page's first one at once, with the network around it. */
+/** Draw the newest frame at the next refresh. */
 function schedule() {
   arrived += 1;
   if (scheduled) return;
   scheduled = true;
-  if (!drawn) { draw(); return; }
   requestAnimationFrame(draw);
   if (document.hidden) setTimeout(draw, 200);  // a hidden tab gets no refreshes
 }
@@ -110,7 +124,6 @@ function schedule() {
 function draw() {
   if (!scheduled) return;
   scheduled = false;
-  drawn = true;
   if (state.frame) tell("frame");
   while (arrived > 0) { send({ type: "shown" }); arrived -= 1; }
 }

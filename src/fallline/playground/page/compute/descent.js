@@ -12,6 +12,7 @@ import { OUTPUTS } from "./activations.js";
 import { makeOptimizer } from "./optimizers.js";
 import { Generator } from "./random.js";
 import { spoilt } from "./mistakes.js";
+import { ReadableLoop } from "./readable.js";
 import { penaltyOf } from "./steps.js";
 
 const MOST_RECORDS = 400;
@@ -73,20 +74,17 @@ export function rowsOf(network, problem) {
   };
 }
 
-/** The run of a setup: what the engine is called with. */
+/** The run of a setup, by the engine; without one, by the readable steps, which do not train. */
 export function loopOf(engine, setup, network, rows) {
   const { training } = setup;
   const n = rows.X.rows;
   const batchSize = Math.min(training.batch_size || n, n);
   const optimizer = makeOptimizer(training, training.epochs * Math.ceil(n / batchSize));
   const { l2, l1, dropout } = training;
-  return new Loop(engine, network, rows, optimizer, {
-    batchSize,
-    l2,
-    l1,
-    dropout,
-    seed: setup.network.seed,
-  });
+  const settings = { batchSize, l2, l1, dropout, seed: setup.network.seed };
+  return engine
+    ? new Loop(engine, network, rows, optimizer, settings)
+    : new ReadableLoop(network, rows, optimizer, settings);
 }
 
 /** Losses, scores and parameters along the way, thinned to a few hundred records. */

@@ -44,13 +44,14 @@ export class Matrix {
 export function product(A, B, b = null) {
   const C = new Matrix(A.rows, B.columns);
   const n = B.columns;
+  const c = C.values;
   for (let i = 0; i < A.rows; i++) {
-    const c = C.row(i);
-    if (b) c.set(b);
+    const here = i * n;
+    if (b) for (let j = 0; j < n; j++) c[here + j] = b[j];
     for (let k = 0; k < A.columns; k++) {
       const a = A.values[i * A.columns + k];
       if (a === 0) continue;
-      for (let j = 0, at = k * n; j < n; j++, at++) c[j] += a * B.values[at];
+      for (let j = 0, at = k * n; j < n; j++, at++) c[here + j] += a * B.values[at];
     }
   }
   return C;

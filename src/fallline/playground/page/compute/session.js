@@ -59,23 +59,10 @@ export class Session {
     Object.assign(this, { readTables: {}, answered: Promise.resolve(), working: new Set() });
   }
 
-  hello() {
-    this.post({ type: "hello", session: "", setup: this.startSetup });
-  }
-
   /** Answer nothing before these parts of the session are there. */
   wait(parts) {
     this.answered = parts.then((found) => Object.assign(this, found));
     return this.answered;
-  }
-
-  /** Begin with the usual setup while the page builds its views: what it asks first is then there. */
-  warm() {
-    this.work(null, () => {
-      if (this.descent || this.startSetup.data.kind in KEPT_TABLES) return;
-      this.take(this.startSetup);
-      frame(this.descent, { parameter: null, row: 0, playing: false });
-    });
   }
 
   /** Do what a message asks, once the earlier ones are answered. */

@@ -1,20 +1,20 @@
-// The entry of the page's Web Worker: takes the parts of the page's file, then answers messages.
+// The entry of the page's Web Worker: takes the parts of the page's file, then answers messages. In
+// the page itself, where the same script runs first, it gives what the first picture needs.
 
 import { Engine } from "./engine.js";
+import { firstPicture, startSetup } from "./first.js";
 import { givenProblem } from "./given.js";
 import { unpacked, unpackedText } from "./packed.js";
 import { Session } from "./session.js";
 
 let session = null;
 
-/** The page is greeted at once; what it asks is answered when engine and rows are there. */
+/** What the page asks is answered when engine and rows are there. */
 async function begin({ engine, start, rows, tables }) {
   const post = (answer, transfer = []) => self.postMessage(answer, transfer);
   const table = (name) => tables[name] && unpackedText(tables[name]); // when it is chosen
   session = new Session(null, { ...start, table }, post);
-  session.hello();
   await session.wait(parts(engine, start, rows));
-  session.warm();
 }
 
 async function parts(engine, start, rows) {
@@ -36,7 +36,10 @@ const cannotBegin = (error) =>
       "Chromium and Edge 97, Firefox 113 and Safari 16.4 can, and later ones.",
   });
 
-self.onmessage = ({ data: message }) => {
+function answer({ data: message }) {
   if (message.type === "begin") begin(message).catch(cannotBegin);
   else session?.answer(message);
-};
+}
+
+if (typeof document === "undefined") self.onmessage = answer;
+else self.fallline = { firstPicture, startSetup };
