@@ -429,8 +429,8 @@ def test_frames_tell_what_is_there(compute: Computing) -> None:
 
 
 FIRST_PICTURES = [
-    Run({"kind": kind, "n": 40}, hidden, activation, init, loss=loss, batch_size=batch_size, more=more)
-    for kind, loss, hidden, activation, init, batch_size, more in [
+    Run({"kind": kind, "n": 40}, hidden, activation, init, loss=loss, batch_size=batch, more=more)
+    for kind, loss, hidden, activation, init, batch, more in [
         ("truth_table", "auto", (2,), "sigmoid", "uniform", 0, {}),
         ("truth_table", "auto", (2,), "sigmoid", "uniform", 0, {"gradient": "published"}),
         ("xor", "squared_error", (4, 3), "tanh", "", 0, {"l2": 0.01, "l1": 0.002}),

@@ -47,9 +47,8 @@ def test_the_network_is_shown_before_the_worker_answers(browser, page_file: Path
 def test_what_is_pressed_before_the_worker_is_there_is_done(browser, page_file: Path) -> None:
     """Pressed in the page's own first task after its script."""
     page = browser.new_page()
-    page.add_init_script(
-        "document.addEventListener('DOMContentLoaded', () => document.getElementById('step').click())"
-    )
+    press = "document.getElementById('step').click()"
+    page.add_init_script(f"document.addEventListener('DOMContentLoaded', () => {press})")
     page.goto(page_file.as_uri())
     wait_epoch(page, "=== 1")
     page.close()
