@@ -128,8 +128,8 @@ function draw() {
   while (arrived > 0) { send({ type: "shown" }); arrived -= 1; }
 }
 
-/** Hand a table's text over: it stays in this page. */
+/** Pass a table, a file or its text, to the worker: it stays in this page. */
 export async function upload(name, body) {
-  const text = await new Blob([body]).text();
+  const text = typeof body === "string" ? body : await body.text();
   return (await ask({ type: "table", name, text })).facts;
 }
