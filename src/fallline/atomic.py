@@ -22,7 +22,7 @@ STALE_SECONDS = 86_400.0  # after which an unfinished file of another machine co
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Replace the file at ``path`` by ``data``: temporary file beside it, fsync, rename.
 
-    Raises FileWriteError, with the reason, where that fails; an older file stays as it was.
+    Raises FileWriteError, with the reason, if that fails; an older file stays as it was.
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(data)
@@ -142,7 +142,7 @@ def followed(path: Path) -> Path:
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
-    """Raise FileWriteError where a file could not be put at ``path``, as far as that shows."""
+    """Raise FileWriteError if a file could not be put at ``path``, as far as that shows."""
     there = Path(path)
     longest = 1 << 20
     with contextlib.suppress(OSError, ValueError, AttributeError):  # not on every system

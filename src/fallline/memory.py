@@ -15,7 +15,7 @@ FOR_TABLES, FOR_PICTURES = 1.4e9, 70e9  # bytes; both measured, on two cores
 
 
 def address_space() -> float:
-    """The most bytes that this process may address; infinity where there is no limit."""
+    """The most bytes that this process may address; infinity if there is no limit."""
     try:
         import resource
     except ModuleNotFoundError:  # not on Windows
@@ -25,7 +25,7 @@ def address_space() -> float:
 
 
 def check_address_space(needed: float, what: str, *, otherwise: str = "") -> None:
-    """Raise FalllineError where the limit is below what ``what`` reserves."""
+    """Raise FalllineError if the limit is below what ``what`` reserves."""
     limit = address_space()
     if limit < needed:
         raise FalllineError(

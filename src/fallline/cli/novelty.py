@@ -17,7 +17,7 @@ WIDTH = 24
 
 
 def tell_new(found: Sequence[New], encoding: Encoding) -> None:
-    """One table, by column, and a warning where much is new; nothing where nothing is."""
+    """One table, by column, and a warning where much is new; nothing if nothing is."""
     if not found:
         return
     dates = [column.name for column in encoding.columns if isinstance(column, DateColumn)]

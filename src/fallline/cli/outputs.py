@@ -20,7 +20,7 @@ def check_output(
     model: bool = False,
     force: bool = False,
 ) -> None:
-    """Raise FileWriteError where the file cannot be written, or is not to be replaced.
+    """Raise FileWriteError if the file cannot be written, or is not to be replaced.
 
     It may not be one of the ``inputs``. Where a file is there that holds something else than what
     would be written, ``force`` is asked for; ``model`` tells that a model would be.

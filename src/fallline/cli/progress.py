@@ -15,7 +15,7 @@ __all__ = ["Bar", "Counter"]
 
 
 class ProgressDisplay:
-    """A bar on standard error while the work lasts; nothing where that is no terminal."""
+    """A bar on standard error while the work lasts; nothing if that is no terminal."""
 
     def __init__(self, count: str, *, shown: bool) -> None:
         self.bar: Any = None

@@ -57,7 +57,7 @@ def register_activation(
         The gradient check leaves them out.
 
     Both are plain functions of NumPy arrays and leave their arguments as they are. Raises
-    ParameterError for a name that is taken, and where a trial on six numbers fails.
+    ParameterError for a name that is taken, and if a trial on six numbers fails.
 
     >>> import numpy as np
     >>> import fallline as fl
@@ -247,7 +247,7 @@ def points(name: str, *several: Sequence[float]) -> tuple[float, ...]:
 
 
 def tried(label: str, function: Function, *arguments: Any) -> Array:
-    """The function's result. Raises ParameterError where it fails or gives NaN or infinity."""
+    """The function's result. Raises ParameterError if it fails or gives NaN or infinity."""
     try:
         result = function(*arguments)
         finite = bool(np.isfinite(result).all())

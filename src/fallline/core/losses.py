@@ -124,7 +124,7 @@ def huber_delta(A: Array, Y: Array, out: Array | None = None) -> Array:
 
 @np.errstate(over="ignore")
 def poisson(Z: Array, Y: Array) -> Array:
-    """Half the Poisson deviance: a - y + y (log y - z), with a = e^z. It is 0 where a = y."""
+    """Half the Poisson deviance: a - y + y (log y - z), with a = e^z. It is 0 if a = y."""
     Z = np.minimum(Z, math.log(largest(Z.real.dtype)))
     y_log_y = Y * np.log(np.where(Y > 0, Y, 1.0))
     return per_sample((np.exp(Z) - Y * Z) + (y_log_y - Y))
@@ -167,7 +167,7 @@ def pinball(Z: Array, Y: Array, q: float) -> Array:
 
 
 def pinball_delta(A: Array, Y: Array, out: Array | None = None, *, q: float) -> Array:
-    """1 - q for a > y, -q for a < y, 0 where they are equal."""
+    """1 - q for a > y, -q for a < y, 0 if they are equal."""
     E = np.subtract(A, Y, out=out)
     return filled(np.where(E > 0, 1.0 - q, np.where(E < 0, -q, E)), E, out)
 

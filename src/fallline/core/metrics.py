@@ -90,7 +90,7 @@ def mean_absolute_error(y: Array, predicted: Array) -> float:
 def roc_auc(y: Array, score: Array) -> float | None:
     """How often a random row of class 1 scores above a random row of class 0; ties count half.
 
-    ``y`` is 0 or 1. None where one of the classes is absent.
+    ``y`` is 0 or 1. None if one of the classes is absent.
     """
     positive = np.asarray(y) == 1
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())

@@ -193,7 +193,7 @@ class Network:
     ) -> Samples:
         """X, y and the weights, checked and shaped for this network.
 
-        Raises ShapeError where the shapes do not fit, DataError where the numbers do not.
+        Raises ShapeError if the shapes do not fit, DataError where the numbers do not.
         """
         return check_samples(
             X,
@@ -219,7 +219,7 @@ class Network:
         """The output in its own terms, (n_samples, n_outputs).
 
         Probabilities for the cross-entropies, rates for poisson, numbers for the others. Raises
-        ShapeError where X has not one column per input, DataError for NaN or infinity in X.
+        ShapeError if X has not one column per input, DataError for NaN or infinity in X.
         """
         return self._in_pieces(X, lambda pass_: pass_.A[-1])
 

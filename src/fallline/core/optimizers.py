@@ -279,7 +279,7 @@ class LBFGS:
 def init_state(optimizer: Any, theta: Array) -> State:
     """The optimiser's state before its first step, by its ``init`` or, as it was called, ``start``.
 
-    Raises ParameterError where it has neither.
+    Raises ParameterError if it has neither.
     """
     init = getattr(optimizer, "init", None) or getattr(optimizer, "start", None)
     if not callable(init):

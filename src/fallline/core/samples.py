@@ -82,7 +82,7 @@ def check_samples(
 ) -> Samples:
     """X, y and the weights as arrays that a network of this shape can be trained on.
 
-    Raises ShapeError where the shapes do not fit, DataError where the numbers do not.
+    Raises ShapeError if the shapes do not fit, DataError where the numbers do not.
     """
     X = check_X(X, n_features, dtype)
     return Samples(X, *checked_targets(y, len(X), sample_weight, n_outputs, loss, dtype))
@@ -98,7 +98,7 @@ def checked_targets(
 ) -> tuple[Array, Array | None]:
     """Y (n_rows, n_outputs) and the weights (n_rows,) of so many rows.
 
-    Raises ShapeError where the shapes do not fit, DataError where the numbers do not.
+    Raises ShapeError if the shapes do not fit, DataError where the numbers do not.
     """
     if n_rows == 0:
         raise DataError("X has no rows; at least one is needed")
@@ -109,7 +109,7 @@ def checked_targets(
 
 
 def check_compact(X: CompactRows, n_features: int, dtype: np.dtype) -> CompactRows:
-    """The rows in ``dtype``. Raises ShapeError where they have other features."""
+    """The rows in ``dtype``. Raises ShapeError if they have other features."""
     check_width(X.shape, n_features)
     return X.astype(dtype)
 
@@ -155,7 +155,7 @@ def check_targets(y: ArrayLike, n_rows: int, n_outputs: int, loss: Loss, dtype: 
 
 
 def check_range(Y: Array, loss: Loss) -> None:
-    """Raise DataError where a target lies outside what the loss can be given."""
+    """Raise DataError if a target lies outside what the loss can be given."""
     low, high = loss.target_range
     allowed = f"from {low:g} to {high:g}" if high < np.inf else f"of at least {low:g}"
     refuse(np.less(Y, low) | np.greater(Y, high), Y, f"{loss.name} needs targets {allowed}")
@@ -195,7 +195,7 @@ def check_weight(sample_weight: ArrayLike, n_rows: int, dtype: np.dtype) -> Arra
 
 
 def check_sum(Y: Array, weight: Array | None, loss: Loss) -> None:
-    """Raise DataError where the rows' losses, or weights, add up to more than the dtype holds.
+    """Raise DataError if the rows' losses, or weights, add up to more than the dtype holds.
 
     The losses are those of an output of 0, which no sensible network exceeds by far.
     """
@@ -218,7 +218,7 @@ def check_sum(Y: Array, weight: Array | None, loss: Loss) -> None:
 
 
 def as_numbers(name: str, values: Any, dtype: np.dtype) -> Array:
-    """``values`` as an array of ``dtype``. Raises DataError where that is impossible."""
+    """``values`` as an array of ``dtype``. Raises DataError if that is impossible."""
     try:
         array = np.asarray(values)
         if array.dtype.kind == "c":

@@ -90,7 +90,7 @@ def paired(column: TextColumn) -> TextColumn:
 def binned_column(
     column: NumberColumn, values: NDArray[np.float64], bins: int, levels: int = MAX_LEVELS
 ) -> BinnedColumn:
-    """A column of numbers with bins for the training rows' ``values`` (n,), NaN where missing.
+    """A column of numbers with bins for the training rows' ``values`` (n,), NaN if missing.
 
     At most so many ``levels``, recurring values, are inputs of their own.
     Two values become -1 and 1, without bins.

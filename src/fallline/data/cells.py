@@ -89,7 +89,7 @@ class Reading:
 
 
 def check_names(source: str, found: list[str], names: Sequence[str] | None) -> list[str]:
-    """The names of the columns. Raises TableError where one is empty, double, or too many."""
+    """The names of the columns. Raises TableError if one is empty, double, or too many."""
     if names is not None:
         if len(names) != len(found):
             raise TableError(
@@ -132,7 +132,7 @@ def named(source: str, frame: pl.DataFrame, header: Sequence[str], how: Reading)
 
     A first column without a name that numbers the rows is what pandas writes for its index, and
     left out; so is a column that has neither name nor cells. Raises TableError for other names
-    that are empty or double, and where the names are numbers, so that the line is data.
+    that are empty or double, and if the names are numbers, so that the line is data.
     """
     found = [name.strip() for name in header]
     everything = list(range(len(found)))
@@ -166,7 +166,7 @@ def numbers_all_rows(cells: pl.Series) -> bool:
 
 
 def refuse_data_as_names(source: str, found: Sequence[str]) -> None:
-    """Raise TableError where names are numbers with a fraction, so that the line is data."""
+    """Raise TableError if names are numbers with a fraction, so that the line is data."""
     like_data = [name for name in found if is_number(name) and "." in name]
     if len(like_data) > len(found) / 2:
         raise TableError(

@@ -88,7 +88,7 @@ class BinnedColumn(NumberColumn):
     Its features are the number, scaled by ``median`` and ``spread`` and clipped smoothly; whether
     it is one of the ``levels``, each by itself; its component in each bin between the ``edges``,
     less the training rows' mean of it, which is in ``centers``; and whether it is missing. All
-    but the last are 0 where it is missing.
+    but the last are 0 if it is missing.
     """
 
     median: float = 0.0
@@ -125,7 +125,7 @@ class BinnedColumn(NumberColumn):
         self.fill_values(column_numbers(table, self.name), out)
 
     def fill_values(self, values: Array, out: Array) -> None:
-        """The features of (n,) numbers, NaN where one is missing."""
+        """The features of (n,) numbers, NaN if one is missing."""
         missing, known = np.isnan(values), self.known(values)
         out[:, 0] = self.scaled(known)
         for i, level in enumerate(self.levels, start=1):

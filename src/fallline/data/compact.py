@@ -44,7 +44,7 @@ def compact(encoding: Encoding, table: Table, dtype: np.dtype) -> CompactRows:
 def compact_numbers(
     columns: Sequence[BinnedColumn | None], X: Array, dtype: np.dtype
 ) -> CompactRows:
-    """The features of numbers X (n, n_columns), column after column; NaN where one is missing.
+    """The features of numbers X (n, n_columns), column after column; NaN if one is missing.
 
     A column that is None gives nothing.
     """
@@ -95,7 +95,7 @@ def take(column: UsedColumn, table: Table, start: int, parts: Parts, dtype: np.d
 def take_number(
     column: BinnedColumn, values: Array, start: int, parts: Parts, dtype: np.dtype
 ) -> None:
-    """Add the features of numbers (n,), NaN where one is missing."""
+    """Add the features of numbers (n,), NaN if one is missing."""
     missing, known = np.isnan(values), column.known(values)
     parts.numbers[start] = np.where(missing, 0.0, column.scaled(known).astype(dtype))
     if column.levels:

@@ -51,7 +51,7 @@ def with_counters(table: Table) -> Table:
 def time_column(table: Table) -> str | None:
     """A column by which the rows stand in the order of time: a date, or a counter, that rises.
 
-    None where there is none. Equal times may follow one another, but some must differ.
+    None if there is none. Equal times may follow one another, but some must differ.
     """
     if len(table) < MIN_ROWS:
         return None

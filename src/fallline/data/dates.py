@@ -82,9 +82,9 @@ def like_dates(cells: pl.Series, kind: str | None = None) -> bool:
 
 
 def find_form(table: Table, column: str) -> str | None:
-    """The form in which all the column's cells are dates; None where they are no dates.
+    """The form in which all the column's cells are dates; None if they are no dates.
 
-    Raises TableError where two forms fit, and where nearly all cells are dates, naming the first
+    Raises TableError if two forms fit, and where nearly all cells are dates, naming the first
     other.
     """
     cells = table.texts(column).drop_nulls()
@@ -144,7 +144,7 @@ def later_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:
     """The same for a later table, which may write its dates otherwise than the training rows.
 
     Its own form is that of ``--types``, else ``form``, else the one that all its cells have. Raises
-    TableError for a cell that is no date, and where two forms fit.
+    TableError for a cell that is no date, and if two forms fit.
     """
     asked = table.reading.get("forms", {}).get(column)
     try:
@@ -157,7 +157,7 @@ def later_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:
 
 
 def column_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:
-    """(n,) seconds since 1970, NaN where missing.
+    """(n,) seconds since 1970, NaN if missing.
 
     Dates with the year first are read whatever ``form`` is, so that a typed column of one file
     serves as the texts of another. Raises TableError for a cell that is no date.

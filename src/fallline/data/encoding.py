@@ -108,7 +108,7 @@ class Encoding:
         ``types`` ({column: "number", "text", "date", "date:FORM" or "skip"}) override what would be
         recognised; FORM is that of strftime, "%d/%m/%Y". ``classes`` are those of the whole table,
         where the training rows may lack one.
-        Raises TableError where a column or the target cannot be used, ParameterError for an
+        Raises TableError if a column or the target cannot be used, ParameterError for an
         unknown task or kind.
         """
         index = [name for name in table.index if name != target]
@@ -191,7 +191,7 @@ class Encoding:
     def readable(self, table: Table) -> Table:
         """A table that has all the columns, read as the training rows were.
 
-        Raises TableError, naming line and column, where a cell cannot be used, or a column lacks.
+        Raises TableError, naming line and column, if a cell cannot be used, or a column lacks.
         """
         table.require([column.name for column in self.used])
         return self.read(table)
@@ -199,7 +199,7 @@ class Encoding:
     def transform(self, table: Table, dtype: DTypeLike = np.float64) -> Array:
         """X (n_rows, n_features), finite. Columns that were set aside, or are new, are ignored.
 
-        Raises TableError, naming line and column, where a cell cannot be used, or a column lacks.
+        Raises TableError, naming line and column, if a cell cannot be used, or a column lacks.
         """
         table = self.readable(table)
         X = np.zeros((len(table), self.n_features), dtype=dtype)
@@ -310,7 +310,7 @@ def fit_column(table: Table, part: Table, name: str, kind: str | None) -> tuple[
 
 
 def date_form(part: Table, name: str, kind: str | None) -> str | None:
-    """The form of the column's dates, as asked or as found; None where they are no dates."""
+    """The form of the column's dates, as asked or as found; None if they are no dates."""
     if kind is not None and ":" in kind:
         return kind.split(":", 1)[1]
     form = find_form(part, name)
@@ -376,7 +376,7 @@ def only_counters(
 ) -> tuple[list[Column], list[str]]:
     """The columns, those that count the rows used after all, since nothing else is left.
 
-    Raises TableError where there are none.
+    Raises TableError if there are none.
     """
     again: list[Column] = []
     told = []
@@ -438,7 +438,7 @@ def fit_date(part: Table, name: str, form: str) -> tuple[Column, str | None]:
 
 
 def moments(table: Table, name: str, values: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and standard deviation, 0 where all are the same. Raises TableError if they overflow."""
+    """Mean and standard deviation, 0 if all are the same. Raises TableError if they overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = float(values.mean()), float(values.std())
         largest = float(np.abs(values).max())
@@ -505,7 +505,7 @@ def fewest_rows(n_rows: int) -> int:
 
 
 def target_numbers(table: Table, target: str) -> NDArray[np.float64]:
-    """The target as numbers (n,). Raises TableError where one is missing or is none."""
+    """The target as numbers (n,). Raises TableError if one is missing or is none."""
     missing = table.missing(target)
     if missing.any():
         row = int(np.argmax(missing))

@@ -48,7 +48,7 @@ def polars_frame(frame: Any) -> pl.DataFrame:
 def from_pandas(frame: Any) -> pl.DataFrame:
     """Column by column, so that one of several kinds of values becomes texts.
 
-    Names that are no texts become texts. Raises TableError where two names are the same.
+    Names that are no texts become texts. Raises TableError if two names are the same.
     """
     names = [str(name) for name in frame.columns]
     twice = next((name for name in names if names.count(name) > 1), None)

@@ -70,7 +70,7 @@ def read_table(
     ``comment``: lines that begin so are left out. ``sheet``: of an Excel file, by name or counted
     from 1.
 
-    Raises TableError, naming the file and the line, where a file cannot be read whole, and
+    Raises TableError, naming the file and the line, if a file cannot be read whole, and
     ParameterError for an option that cannot be used.
 
     >>> from pathlib import Path
@@ -122,7 +122,7 @@ def read_whole(paths: Any, how: Reading) -> Table:
 
 
 def check_room(files: Sequence[str]) -> None:
-    """Raise FalllineError where memory is limited to less than reading takes, before Polars ends.
+    """Raise FalllineError if memory is limited to less than reading takes, before Polars ends.
 
     That is up to three times the files (tests/data/test_files.py), more where they are packed.
     """
@@ -174,7 +174,7 @@ def blocks_of(source: Source, how: Reading) -> Iterator[Table]:
 
 
 def joined(tables: Sequence[Table]) -> Table:
-    """Tables of the same columns, in any order, as one. Raises TableError where they differ."""
+    """Tables of the same columns, in any order, as one. Raises TableError if they differ."""
     first = tables[0]
     if len(tables) == 1:
         return first
@@ -201,7 +201,7 @@ BlockReader = Callable[[], Table]
 
 
 def memory_needed(paths: Paths) -> int:
-    """About how many bytes the table takes once it is read whole; 0 where that cannot be told."""
+    """About how many bytes the table takes once it is read whole; 0 if that cannot be told."""
     return sum(bytes_of(path) for path in expand(paths) if path != STANDARD_INPUT)
 
 
@@ -300,7 +300,7 @@ def table_of_frame(frame: Any, how: Reading | None = None, source: str = "the fr
 
 
 def table_of(source: Source, how: Reading) -> Table:
-    """The table in a Parquet or an Excel file. Raises TableError where it cannot be read."""
+    """The table in a Parquet or an Excel file. Raises TableError if it cannot be read."""
     data = read_bytes(source.name, source.stream)
     try:
         if source.kind == "parquet":
@@ -351,7 +351,7 @@ def excel_frame(
 
 
 def sheet_name(sheet: str | None, names: Sequence[str], source: str) -> str:
-    """The sheet meant. Raises TableError where there is none."""
+    """The sheet meant. Raises TableError if there is none."""
     if sheet is None:
         return names[0]
     if sheet in names:

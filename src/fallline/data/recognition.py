@@ -104,7 +104,7 @@ def undecided(
 
 
 def look_at(table: Table, name: str) -> Recognised | None:
-    """How the column's numbers are written; None where they are plain numbers, or it is texts."""
+    """How the column's numbers are written; None if they are plain numbers, or it is texts."""
     cells = table.frame[name]
     decimal, thousands = table.reading.get("decimal"), table.reading.get("thousands")
     plain = cells.cast(pl.Float64, strict=False).null_count() == cells.null_count()
@@ -146,7 +146,7 @@ def groups_only(cells: pl.Series) -> bool:
 
 
 def decimal_of(table: Table) -> str | None:
-    """The decimal sign that other cells of the table show; None where they show none, or two."""
+    """The decimal sign that other cells of the table show; None if they show none, or two."""
     points = commas = False
     for name in table.columns:
         cells = table.frame[name].head(SAMPLE)
@@ -281,7 +281,7 @@ def read_as_before(table: Table, columns: Mapping[str, Spelling]) -> Table:
     """The table with these columns as numbers, written as they were when the model was made.
 
     --decimal and --thousands of this table go before. True and false are 1 and 0. Raises
-    TableError, naming the cell, where one is written otherwise.
+    TableError, naming the cell, if one is written otherwise.
     """
     changed, there = [], set(table.columns)
     for name, usual in columns.items():

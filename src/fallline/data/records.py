@@ -117,7 +117,7 @@ def surrounding_blanks(
 ) -> list[int]:
     """Positions of the blanks between a quoted field and its separators, which are dropped.
 
-    Raises TableError where a quote stands in the middle of a field, or is never closed.
+    Raises TableError if a quote stands in the middle of a field, or is never closed.
     """
     if quotes.size == 0:
         return []

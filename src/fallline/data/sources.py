@@ -57,7 +57,7 @@ class Source:
 def expand(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
     """The files meant: a glob as the sorted names it matches, all else as it is.
 
-    Raises TableError for a glob without a match, and where no path is given.
+    Raises TableError for a glob without a match, and if no path is given.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     found: list[str] = []
@@ -76,7 +76,7 @@ def expand(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> 
 
 @contextmanager
 def open_source(path: str, encoding: str | None = None) -> Iterator[Source]:
-    """Open a file, or standard input as ``-``. Raises TableError where that fails."""
+    """Open a file, or standard input as ``-``. Raises TableError if that fails."""
     name = "standard input" if path == STANDARD_INPUT else path
     raw = open_raw(path, name)
     try:
@@ -139,7 +139,7 @@ def is_packed(start: bytes) -> bool:
 def from_zip(name: str, data: bytes) -> bytes:
     """The one table in a zip archive; an Excel file, which is a zip too, as it is.
 
-    Raises TableError where there are several, or where it cannot be unpacked.
+    Raises TableError if there are several, or where it cannot be unpacked.
     """
     import zipfile
 
@@ -191,7 +191,7 @@ def peek(name: str, stream: Any) -> bytes:
 
 
 def read_bytes(name: str, stream: IO[bytes], most: int = -1) -> bytes:
-    """Up to ``most`` bytes, or all. Raises TableError where the file cannot be read whole."""
+    """Up to ``most`` bytes, or all. Raises TableError if the file cannot be read whole."""
     with told_as_table_error(name):
         return stream.read(most)
 

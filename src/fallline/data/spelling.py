@@ -133,7 +133,7 @@ class Spelling:
 class Recognised:
     """What the cells of a column are, taken for numbers.
 
-    ``spelling`` reads all but ``marks`` (text, cells), which stand for missing; it is None where
+    ``spelling`` reads all but ``marks`` (text, cells), which stand for missing; it is None if
     the column is no numbers. ``odd`` (text, cells) are then the texts that are none, and ``share``
     the share of the others. ``doubt`` says why numbers cannot be read, and which option decides;
     ``example`` is the cell that shows it. ``is_open``: no cell shows whether a point is the decimal
@@ -206,7 +206,7 @@ def read_each(cells: pl.Series, spelling: Spelling) -> pl.Series:
 
 
 def implied_decimal(thousands: str | None) -> str | None:
-    """The decimal sign that a separator of thousands leaves; None where it leaves both."""
+    """The decimal sign that a separator of thousands leaves; None if it leaves both."""
     return {".": ",", ",": "."}.get(thousands or "")
 
 
@@ -326,7 +326,7 @@ def spelling_of(
 
 
 def decimal_sign(texts: pl.Series, cores: pl.Series) -> str:
-    """The decimal sign that the cores show. Raises DoubtError where they show none, or two."""
+    """The decimal sign that the cores show. Raises DoubtError if they show none, or two."""
     points, commas = (cores.str.contains(definite(sign)) for sign in DECIMALS)
     if points.any() and commas.any():
         raise DoubtError(
@@ -365,7 +365,7 @@ def n_units(units: pl.Series) -> int:
 
 
 def one_unit(texts: pl.Series, units: pl.Series) -> str:
-    """The unit of all numbers. Raises DoubtError where there are several, or some have none."""
+    """The unit of all numbers. Raises DoubtError if there are several, or some have none."""
     found = sorted(set(units.to_list()))
     named = [unit for unit in found if unit]
     if not named:

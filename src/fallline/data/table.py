@@ -63,7 +63,7 @@ class Table:
         return replace(self, frame=self.frame[rows], lines=self.lines[rows], origin=origin)
 
     def without(self, columns: Sequence[str]) -> "Table":
-        """The table less these columns. Raises TableError where it has not all of them."""
+        """The table less these columns. Raises TableError if it has not all of them."""
         self.require(columns)
         return replace(self, frame=self.frame.drop(columns))
 
@@ -84,7 +84,7 @@ class Table:
         return cells.is_null().to_numpy()
 
     def numbers(self, column: str) -> NDArray[np.float64]:
-        """(n,) the cells as numbers; NaN where one is missing or no number. May hold infinities."""
+        """(n,) the cells as numbers; NaN if one is missing or no number. May hold infinities."""
         return to_numbers(self.frame[column])
 
     def texts(self, column: str) -> pl.Series:
@@ -137,7 +137,7 @@ def show(value: str | None, most: int = 40) -> str:
 
 
 def parse_numbers(texts: Sequence[str]) -> NDArray[np.float64]:
-    """(n,) texts as numbers by the rule of ``Table.numbers``; NaN where one is no number."""
+    """(n,) texts as numbers by the rule of ``Table.numbers``; NaN if one is no number."""
     return to_numbers(pl.Series(texts, dtype=pl.String))
 
 

@@ -39,7 +39,7 @@ MIN_TO_COUNT = 100
 def rows_with_target(table: Table, target: str) -> tuple[NDArray[np.int64], int]:
     """The positions of the rows whose target is known, and the number of the others.
 
-    Raises TableError where the column does not exist, or no row has a target.
+    Raises TableError if the column does not exist, or no row has a target.
     """
     table.require([target])
     rows = np.flatnonzero(~table.missing(target))
@@ -51,7 +51,7 @@ def rows_with_target(table: Table, target: str) -> tuple[NDArray[np.int64], int]
 def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
     """The task that the target sets in these rows: one of TASKS.
 
-    Raises TableError where the target is the same in all rows, or all but a few are numbers.
+    Raises TableError if the target is the same in all rows, or all but a few are numbers.
     """
     part = table.take(rows)
     counts = part.counts(target)
@@ -73,7 +73,7 @@ def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
 
 
 def check_few_classes(part: Table, target: str, counts: list[tuple[str, int]]) -> None:
-    """Raise TableError where the texts of a target are too many, for its rows, to be classes."""
+    """Raise TableError if the texts of a target are too many, for its rows, to be classes."""
     n, known = len(counts), sum(rows for _, rows in counts)
     if n <= MAX_NUMBERED_CLASSES or known >= FEW_ROWS_OF_A_CLASS * n:
         return
@@ -114,9 +114,9 @@ def check_several(table: Table, target: str, values: Sequence[str]) -> None:
 
 
 def recognise_numbers(table: Table, column: str, remedy: str) -> NDArray[np.float64] | None:
-    """The column as numbers (n,), NaN where missing; None where it is text, or all missing.
+    """The column as numbers (n,), NaN if missing; None if it is text, or all missing.
 
-    Raises TableError as ``column_numbers`` does, also where nearly all its cells are numbers.
+    Raises TableError as ``column_numbers`` does, also if nearly all its cells are numbers.
     """
     values = table.numbers(column)
     n_numbers = int((~np.isnan(values)).sum())
@@ -128,7 +128,7 @@ def recognise_numbers(table: Table, column: str, remedy: str) -> NDArray[np.floa
 
 
 def column_numbers(table: Table, column: str, remedy: str | None = None) -> NDArray[np.float64]:
-    """The column as numbers (n,), NaN where missing.
+    """The column as numbers (n,), NaN if missing.
 
     Raises TableError, naming the line, for a text and for an infinite number. ``remedy`` is the
     option that would have the column taken as text.
@@ -162,7 +162,7 @@ def find_classes(table: Table, target: str, task: str) -> tuple[str, ...]:
     """The classes, sorted as numbers where all are numbers, else as text.
 
     Texts that are the same number ("1", "1.0") are one class, called by its commonest text.
-    Raises TableError for a single class, or for more than two where ``task`` is "binary".
+    Raises TableError for a single class, or for more than two if ``task`` is "binary".
     """
     texts = [text for text, _ in table.counts(target)]
     numbers = parse_numbers(texts)

@@ -56,7 +56,7 @@ def cut(source: Source, size: int | None, *, quotes: bool) -> Iterator[bytes]:
 
 
 def last_record_end(data: bytes, *, quotes: bool) -> int:
-    """Behind the last line end that an even number of quotes precedes; 0 where there is none."""
+    """Behind the last line end that an even number of quotes precedes; 0 if there is none."""
     end = data.rfind(b"\n") + 1
     while quotes and end > 0 and data.count(b'"', 0, end) % 2:
         end = data.rfind(b"\n", 0, end - 1) + 1
@@ -165,7 +165,7 @@ class JsonTables:
 
 
 def array_table(source: Source, how: Reading) -> Table:
-    """A JSON array of objects as a table. Raises TableError where it is none."""
+    """A JSON array of objects as a table. Raises TableError if it is none."""
     text = check_text(source.name, read_bytes(source.name, source.stream), 1)
     try:
         rows = json.loads(text)
@@ -284,7 +284,7 @@ def one_tab(text: bytes) -> bytes:
 
 
 def split_fields(source: str, records: Records) -> pl.DataFrame:
-    """The fields of the records, as text. Raises TableError where Polars sees other records."""
+    """The fields of the records, as text. Raises TableError if Polars sees other records."""
     try:
         cells = pl.read_csv(
             records.data,

@@ -25,7 +25,7 @@ def write_csv(path: str | os.PathLike[str] | None, columns: Columns) -> None:
     """Write columns of one length, with a line of names: to a file, atomically, or to stdout.
 
     ``path`` None means standard output; a value that is None becomes an empty cell. Raises
-    FileWriteError where the file cannot be written, ShapeError where the lengths differ.
+    FileWriteError if the file cannot be written, ShapeError where the lengths differ.
     """
     write_csv_blocks(path, [columns])
 
@@ -42,7 +42,7 @@ def write_blocks(
 
     Parquet, JSON lines (.jsonl, .ndjson), otherwise CSV in UTF-8; where ``path`` is None, to
     ``stream``, by default standard output, as JSON lines with ``json``. For a ``spreadsheet`` texts
-    that it would run as a formula begin with an apostrophe. Raises FileWriteError where
+    that it would run as a formula begin with an apostrophe. Raises FileWriteError if
     the file cannot be written; an older file then stays as it was.
     """
     if spreadsheet:

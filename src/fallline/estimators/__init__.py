@@ -11,7 +11,7 @@ NEEDED = (1, 9)
 
 
 def check_installed() -> None:
-    """Raise ImportError, saying what to install, where scikit-learn is missing or too old."""
+    """Raise ImportError, saying what to install, if scikit-learn is missing or too old."""
     try:
         version = metadata.version("scikit-learn")
     except metadata.PackageNotFoundError:

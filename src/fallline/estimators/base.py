@@ -106,7 +106,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             the place of the split.
 
         Returns the estimator. Raises ValueError for data or parameters that are not allowed, and
-        where the weights become infinite. Warns with ConvergenceWarning where ``max_iter`` ends
+        if the weights become infinite. Warns with ConvergenceWarning where ``max_iter`` ends
         the fit.
         """
         return self._fit(X, y, sample_weight, incremental=False, validation_data=validation_data)

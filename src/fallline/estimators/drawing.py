@@ -12,7 +12,7 @@ STEP, GAP, RADIUS, LEFT = 22, 150, 7, 60
 
 
 def of_estimator(model: Any) -> str:
-    """An SVG with a column of circles per layer; nothing where the sizes cannot be read."""
+    """An SVG with a column of circles per layer; nothing if the sizes cannot be read."""
     try:
         hidden = hidden_sizes(
             [W.shape[1] for W in model.coefs_[:-1]]

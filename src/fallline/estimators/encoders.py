@@ -63,7 +63,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.scaled = scaled
 
     def fit(self, X: Any, y: Any = None) -> "PiecewiseLinear":
-        """Choose the bins from X (n_samples, n_features), NaN where a number is missing."""
+        """Choose the bins from X (n_samples, n_features), NaN if a number is missing."""
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         names = names or [f"x{i}" for i in range(X.shape[1])]
@@ -126,7 +126,7 @@ def most_bins(bins: int | None, n_rows: int) -> int:
 
 
 def column_of(name: str, values: Array, bins: int, levels: int) -> BinnedColumn | None:
-    """A column of numbers in bins; None where it has a single value, or none."""
+    """A column of numbers in bins; None if it has a single value, or none."""
     known = values[~np.isnan(values)]
     if len(known) == 0 or known.min() == known.max():
         return None

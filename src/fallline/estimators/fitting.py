@@ -116,7 +116,7 @@ def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -
 
 
 def validation_rows(model: Any, validation_data: Any, network: Network) -> ValidationRows:
-    """``validation_data`` as rows to measure. Raises ValueError where it does not fit."""
+    """``validation_data`` as rows to measure. Raises ValueError if it does not fit."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         raise ValueError("validation_data must be a pair (X, y)")
     X, y = model._validate_input(validation_data[0], validation_data[1], True, False)
@@ -181,7 +181,7 @@ def compiled(
 
     Programs fit often in one process, and importing scikit-learn takes longer than loading the
     engine. What the process fitted before has no say, so that a fit's bits do not depend on it.
-    Raises ValueError where the engine is asked for and does not serve.
+    Raises ValueError if the engine is asked for and does not serve.
     """
     if model.engine == "compiled" and not serves(network, optimizer):
         missing = obstacles(network) or [f"the optimiser {type(optimizer).__name__}"]

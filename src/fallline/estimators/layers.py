@@ -27,7 +27,7 @@ def hidden_names(activation: Any, n_hidden: int) -> list[str]:
     """The core's name of each hidden layer's activation; one serves all layers.
 
     An :class:`fallline.core.activations.Activation` of the user's own joins the table under its
-    name. Raises ValueError for an unknown name, or where a list has another length.
+    name. Raises ValueError for an unknown name, or if a list has another length.
     """
     one = isinstance(activation, str | Activation)
     given = [activation] * n_hidden if one else list(activation)

@@ -84,7 +84,7 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
 
 
 def classes_of(model: Any, Y: Array) -> Array | None:
-    """(n,) the class of each row, which splits keep the shares of; None where there are none."""
+    """(n,) the class of each row, which splits keep the shares of; None if there are none."""
     if not model._core_loss().endswith("cross_entropy"):
         return None
     return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]

@@ -33,7 +33,7 @@ def is_stochastic(model: Any) -> bool:
 def make_optimizer(model: Any) -> Any:
     """The core's optimiser for the estimator's parameters.
 
-    Raises ValueError where two of them contradict each other.
+    Raises ValueError if two of them contradict each other.
     """
     rate = model.schedule or EpochRate(float(model.learning_rate_init))
     if model.optimizer is not None:

@@ -87,7 +87,7 @@ class Explanation:
 
         The rows should be such as did not train. ``y`` (n_rows,) are the targets of all rows of an
         array as ``Network.samples`` takes them; a table has them in its target column. Raises
-        ParameterError where there are none.
+        ParameterError if there are none.
         """
         subject = self.subject
         if subject.sample_y is not None:

@@ -236,7 +236,7 @@ def numeric_gradient(
 
 
 def complex_step(network: Network, samples: Samples, penalty: Penalty, j: int) -> float:
-    """Im L(theta + i h e_j) / h; NaN where a pre-activation that depends on it sits on a kink."""
+    """Im L(theta + i h e_j) / h; NaN if a pre-activation that depends on it sits on a kink."""
     if at_zero(network, penalty, j, 0.0):
         return float("nan")
     theta = network.parameters.astype(complex)

@@ -17,7 +17,7 @@ MAX_CURVES = 4
 class Overview:
     """``strength``: each column with its mean absolute attribution, the greatest first.
 
-    ``importances`` are None where the table has no target; ``rows`` is how many rows it is of.
+    ``importances`` are None if the table has no target; ``rows`` is how many rows it is of.
     """
 
     rows: int

@@ -119,7 +119,7 @@ def signed(value: float) -> str:
 def trace_row(network: Network, x: ArrayLike, names: Sequence[str] | None = None) -> RowTrace:
     """One row's way through the network: every term of every neuron's sum, layer by layer.
 
-    ``x`` (n_features,); ``names`` of the inputs, x1, x2, ... by default. Raises ShapeError where
+    ``x`` (n_features,); ``names`` of the inputs, x1, x2, ... by default. Raises ShapeError if
     they are not one per input, DataError for a number that is not finite.
 
     >>> import fallline as fl

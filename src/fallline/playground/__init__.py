@@ -37,7 +37,7 @@ def play(
     ``block``: serve until Ctrl-C, which is the default in a script; else return at once, and
     ``close()`` ends it.
 
-    Raises FalllineError where the port is taken, ParameterError, ShapeError or DataError for a
+    Raises FalllineError if the port is taken, ParameterError, ShapeError or DataError for a
     network or rows that the playground cannot take; functions of your own are among them.
 
     >>> import fallline as fl
@@ -72,7 +72,7 @@ def write_page(
     """Write the playground as one HTML file; the number of its bytes.
 
     The file works from disk, from a web server, offline and on a phone. The arguments are those of
-    :func:`fallline.play`. Raises FileWriteError where the file cannot be written, and what
+    :func:`fallline.play`. Raises FileWriteError if the file cannot be written, and what
     ``play`` raises.
 
     >>> from fallline.playground import write_page

@@ -37,7 +37,7 @@ def widget(
     The arguments are those of :func:`fallline.play`; ``height`` is in pixels. The widget's
     ``network`` is a copy of the network as it stands on the page, trained as far as it is there.
 
-    Raises FalllineError where the extra ``fallline[notebook]`` is not installed, ParameterError,
+    Raises FalllineError if the extra ``fallline[notebook]`` is not installed, ParameterError,
     ShapeError or DataError for a network or rows that the playground cannot take.
 
     >>> import fallline as fl
@@ -88,7 +88,7 @@ def widget_class() -> Any:
 
 
 def network_from(standing: Mapping[str, Any], theta: bytes) -> Network:
-    """The network that a page tells of. Raises FalllineError where it tells of none."""
+    """The network that a page tells of. Raises FalllineError if it tells of none."""
     try:
         init, sizes = standing["init"], [int(size) for size in standing["sizes"]]
         if 8 * sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)) != len(theta):

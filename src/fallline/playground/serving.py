@@ -111,7 +111,7 @@ class Server6(Server):
 
 
 def listening(playground: Playground, host: str, port: int) -> Server:
-    """A server bound to the address. Raises FalllineError where it is taken."""
+    """A server bound to the address. Raises FalllineError if it is taken."""
     kind = type("Answers", (Handler,), {"playground": playground})
     try:
         return (Server6 if ":" in host else Server)((host, port), kind)

@@ -42,7 +42,7 @@ def animate_descent(
     system's ffmpeg, or by the one that ``fallline[video]`` installs. ``path`` is that of
     :func:`loss_landscape`, which also takes the ``settings``. At most ``frames`` points are
     shown, evenly over the path. The file is written atomically and its path returned. Raises
-    ParameterError for another ending, FalllineError where there is no ffmpeg, FileWriteError where
+    ParameterError for another ending, FalllineError if there is no ffmpeg, FileWriteError where
     the file cannot be written, and what :func:`loss_landscape` raises.
 
     >>> import fallline as fl
@@ -166,7 +166,7 @@ def write_mp4(target: Path, frames: Iterator[Any], frames_per_second: int) -> No
 
 
 def find_ffmpeg() -> str:
-    """The system's ffmpeg, or imageio-ffmpeg's. Raises FalllineError where there is neither."""
+    """The system's ffmpeg, or imageio-ffmpeg's. Raises FalllineError if there is neither."""
     own = shutil.which("ffmpeg")
     if own is not None:
         return own

@@ -20,7 +20,7 @@ def loss_curves(runs: Runs, *, log: bool = True, ax: "Axes | None" = None) -> "A
 
     ``runs`` is a :class:`fallline.History`, several of them, or a mapping from their names. A
     vertical line marks the epoch whose parameters a run kept. With ``log`` the scale of the
-    losses is logarithmic. Raises ParameterError where nothing is recorded.
+    losses is logarithmic. Raises ParameterError if nothing is recorded.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y

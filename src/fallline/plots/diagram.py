@@ -35,7 +35,7 @@ def network_diagram(
     A larger weight has a thicker line. With ``values`` the weights are written on their lines and
     the biases in their circles, in layers of at most 20 connections. Of a layer of more than
     10 neurons the first and last five are drawn. ``inputs`` and ``outputs`` name the columns.
-    Raises ParameterError where there is another number of names.
+    Raises ParameterError if there is another number of names.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y

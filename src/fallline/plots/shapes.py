@@ -24,7 +24,7 @@ def activation_shapes(
 ) -> "Axes":
     """f(z) of one activation or several, and with ``slopes`` its derivative f'(z) as a dotted line.
 
-    Raises ParameterError for an unknown name, and where ``limits`` are not in order.
+    Raises ParameterError for an unknown name, and if ``limits`` are not in order.
 
     >>> import fallline as fl
     >>> ax = fl.plots.activation_shapes(["relu", "gelu"])

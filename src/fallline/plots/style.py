@@ -27,7 +27,7 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*", "<", ">")
 def axes_or_new(ax: "Axes | None", size: tuple[float, float] = (6.0, 3.8)) -> "Axes":
     """``ax``, or the axes of a new figure of that size in inches.
 
-    Raises ImportError, with the command to run, where matplotlib is not installed.
+    Raises ImportError, with the command to run, if matplotlib is not installed.
     """
     if ax is not None:
         return ax
@@ -39,7 +39,7 @@ def axes_or_new(ax: "Axes | None", size: tuple[float, float] = (6.0, 3.8)) -> "A
 
 
 def check_installed() -> None:
-    """Raise ImportError, with the command to run, where matplotlib is not installed."""
+    """Raise ImportError, with the command to run, if matplotlib is not installed."""
     if find_spec("matplotlib") is None:
         raise ImportError("fallline.plots needs matplotlib: pip install 'fallline[plots]'")
 

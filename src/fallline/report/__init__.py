@@ -56,7 +56,7 @@ check_available = charts.available
 def write_report(model: TableModel, path: str | os.PathLike[str], command: str = "") -> None:
     """Write the page about ``model``, fresh from :func:`fallline.train_table`.
 
-    ``command`` is what repeats the run. Raises FileWriteError where the file cannot be written,
+    ``command`` is what repeats the run. Raises FileWriteError if the file cannot be written,
     ParameterError for a model that was loaded: its rows are not in the file.
     """
     if model.data is None:
@@ -198,7 +198,7 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
 
 
 def temperature_text(model: TableModel, y: Array, output: Array) -> str:
-    """What the temperature did to the calibration; nothing where there is none.
+    """What the temperature did to the calibration; nothing if there is none.
 
     Softmax of logits times t is in proportion to the t-th powers of the probabilities.
     """

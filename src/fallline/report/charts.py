@@ -72,7 +72,7 @@ CONFIG: Spec = {
 
 
 def available() -> None:
-    """Raise FalllineError, with the remedy, where the drawing library is not to be had."""
+    """Raise FalllineError, with the remedy, if the drawing library is not to be had."""
     check_address_space(FOR_PICTURES, "drawing the pictures of a report")
     try:
         import vl_convert  # noqa: F401

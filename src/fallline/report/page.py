@@ -62,7 +62,7 @@ def page(title: str, parts: list[str]) -> str:
 
 
 def section(title: str, *parts: str) -> str:
-    """A heading and what stands below it; nothing where there is nothing."""
+    """A heading and what stands below it; nothing if there is nothing."""
     body = "\n".join(part for part in parts if part)
     return f"<section><h2>{escape(title)}</h2>\n{body}\n</section>" if body else ""
 

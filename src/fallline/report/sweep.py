@@ -32,7 +32,7 @@ def write_sweep_report(
 ) -> None:
     """Write the page about a sweep: its settings, heat maps for two of them, strips for the seeds.
 
-    ``command`` is what repeats it. Raises FileWriteError where the file cannot be written,
+    ``command`` is what repeats it. Raises FileWriteError if the file cannot be written,
     ParameterError for a sweep without runs.
     """
     if not result.runs:

@@ -71,7 +71,7 @@ def save(
 ) -> None:
     """Write the network to a model file, atomically; ``tensors`` are kept beside its own.
 
-    Raises FileWriteError where the file cannot be written, ParameterError for a history whose lists
+    Raises FileWriteError if the file cannot be written, ParameterError for a history whose lists
     differ in length.
 
     >>> import fallline as fl
@@ -85,7 +85,7 @@ def save(
 
 
 def load(path: Path_) -> Network:
-    """The network of a model file. Raises ModelFileError, with the reason, where there is none.
+    """The network of a model file. Raises ModelFileError, with the reason, if there is none.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -173,7 +173,7 @@ def header_length(raw: bytes) -> int:
 
 
 def sum_position(raw: bytes) -> int:
-    """Where the 64 digits of the checksum begin. Raises ModelFileError where there are none."""
+    """Where the 64 digits of the checksum begin. Raises ModelFileError if there are none."""
     at = raw.find(MARK, 8, 8 + header_length(raw))
     if at < 0:
         raise ModelFileError("it is a safetensors file, but not one of Fallline's: no checksum")
@@ -413,7 +413,7 @@ class Checkpoint:
     ``path`` : the file, a model file that ``load`` reads too. ``every`` : epochs between writes.
     A run that is killed at any moment and started again with the same data, settings and
     checkpoint ends with the same bits as one that was not. A finished run can be lengthened by a
-    larger ``epochs``. Raises ParameterError where the settings differ from those of the file.
+    larger ``epochs``. Raises ParameterError if the settings differ from those of the file.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -454,7 +454,7 @@ class Checkpoint:
         )
 
     def resume(self, network: Network, settings: dict[str, Any]) -> Position | None:
-        """The kept position, its parameters put into ``network``; None where there is no file."""
+        """The kept position, its parameters put into ``network``; None if there is no file."""
         if not Path(self.path).exists():
             return None
         model = read_model(self.path)

@@ -37,7 +37,7 @@ class Sweep:
 
         It separates the setting from the noise of seeds and folds: the mean score, its standard
         error (the deviation over the square root of the number of runs), the least and the
-        greatest, and the share of runs that ended without diverging. ``mean_score`` is None where
+        greatest, and the share of runs that ended without diverging. ``mean_score`` is None if
         none did.
         """
         rows = []

@@ -31,7 +31,7 @@ class RowBlocks(Protocol):
         """How many blocks there are."""
 
     def samples(self, number: int) -> AnySamples | None:
-        """The rows of a block, checked and encoded; None where it has no training rows."""
+        """The rows of a block, checked and encoded; None if it has no training rows."""
 
 
 class BlockSteps:

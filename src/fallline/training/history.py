@@ -22,7 +22,7 @@ class History:
 
     ``stopped`` tells how the run ended: "epochs" (all done), "rule" (a stop rule), "callback",
     "converged" (L-BFGS), "diverged" or "interrupted"; ``message`` says it in words.
-    ``best_epoch`` is the epoch whose parameters were kept, None where the last ones were.
+    ``best_epoch`` is the epoch whose parameters were kept, None if the last ones were.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -69,7 +69,7 @@ class History:
             del each[shortest:]
 
     def uneven(self) -> str | None:
-        """What to say of lists that differ in length; None where they do not."""
+        """What to say of lists that differ in length; None if they do not."""
         for name in LISTS:
             if len(getattr(self, name)) not in (0, len(self.epoch)):
                 return (

@@ -69,7 +69,7 @@ class Position:
 
 
 def check_like(name: str, kept: Array, like: Array) -> None:
-    """Raise ModelFileError where an array has not the form of another, or is not finite."""
+    """Raise ModelFileError if an array has not the form of another, or is not finite."""
     form, wanted = (f"{each.dtype} of shape {each.shape}" for each in (kept, like))
     if form != wanted:
         raise ModelFileError(f"{name} is {form}, not {wanted}")

@@ -268,7 +268,7 @@ class Run:
         return True
 
     def unseen(self, epochs: int) -> float:
-        """So many epochs that nobody looks at; NaN where they end with such parameters."""
+        """So many epochs that nobody looks at; NaN if they end with such parameters."""
         ends = self.position.epoch + epochs == self.next_stop()
         loss = self.steps.epochs(epochs)
         return math.nan if ends and not self.is_finite() else loss

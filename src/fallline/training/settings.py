@@ -167,7 +167,7 @@ class Settings:
         return rate if isinstance(rate, Plateau) else None
 
     def batch_size_for(self, n_rows: int) -> int:
-        """Rows per step. Raises ParameterError where L-BFGS is not given the full batch."""
+        """Rows per step. Raises ParameterError if L-BFGS is not given the full batch."""
         if self.by_lbfgs:
             if self.batch_size not in (None, n_rows):
                 raise ParameterError(
