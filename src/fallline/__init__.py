@@ -10,8 +10,9 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# What is public, by the module that defines it; __init__.pyi says the same to type checkers. A
-# module is loaded at the first use of a name: `import fallline` and `fallline --help` stay quick.
+# The public names, by the module that defines them; __init__.pyi lists them for type checkers. A
+# module is loaded when one of its names is first used, so `import fallline` and `fallline --help`
+# stay quick.
 _NAMES = {
     "errors": (
         "ClusterError",

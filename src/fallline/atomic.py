@@ -1,4 +1,4 @@
-"""Writing a file so that it is there whole, or not at all."""
+"""Writing a file completely or not at all."""
 
 import contextlib
 import os
@@ -14,13 +14,13 @@ from fallline.errors import FileWriteError
 __all__ = ["check_target", "folder_beside", "replacing", "write_bytes"]
 
 
-TEMPORARY = ".fallline-"  # what an unfinished file's name begins with
+TEMPORARY = ".fallline-"  # prefix of an unfinished file's name
 looked_at: set[tuple[int, Path]] = set()  # processes and folders; a fork is another process
-STALE_SECONDS = 86_400.0  # after which an unfinished file of another machine counts as left behind
+STALE_SECONDS = 86_400.0  # then an unfinished file of another machine counts as abandoned
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace the file at ``path`` by ``data``: temporary file beside it, fsync, rename.
+    """Replace the file at ``path`` by ``data``: write a temporary file beside it, fsync, rename.
 
     Raises FileWriteError, with the reason, if that fails; an older file stays as it was.
     """
@@ -30,10 +30,11 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary file to write to, in the folder of ``path``; it takes its place at the end.
+    """A temporary file to write to, in the folder of ``path``; at the end it is renamed to
+    ``path``.
 
-    Where the body fails, or the rest does (fsync, rename), the temporary file is removed and an
-    older file stays as it was. Raises FileWriteError for an OSError, with the reason.
+    If the body, fsync or rename fails, the temporary file is removed and an older file stays as it
+    was. Raises FileWriteError for an OSError, with the reason.
     """
     check_target(path)
     path = followed(Path(path))
@@ -65,7 +66,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
-    """A folder for parts of a file that is being written, beside it; it is removed at the end."""
+    """A folder for parts of a file that is being written, beside that file; removed at the end."""
     folder = path.with_name(unfinished())
     folder.mkdir()
     try:
@@ -75,7 +76,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 
 def new_beside(path: Path, mode: int) -> Path:
-    """A new empty file in the folder of ``path``, of that mode less the umask."""
+    """A new empty file in the folder of ``path``, with this mode minus the umask."""
     while True:
         found = path.with_name(unfinished())
         with contextlib.suppress(FileExistsError):
@@ -89,7 +90,7 @@ def new_beside(path: Path, mode: int) -> Path:
 
 
 def unfinished() -> str:
-    """A new name, which tells machine and process: another run can see that both are gone."""
+    """A new name that contains machine and process, so that others see whether they are gone."""
     return f"{TEMPORARY}{machine()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
@@ -109,8 +110,8 @@ def remove_stale_once(folder: Path) -> None:
 def remove_stale(folder: Path) -> None:
     """Remove the unfinished files of processes that were killed.
 
-    Those are processes of this machine that have ended; an unfinished file of another machine is
-    left for a day after its last change.
+    That is, of processes of this machine that have ended. An unfinished file of another machine is
+    kept for a day after its last change.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -123,26 +124,26 @@ def remove_stale(folder: Path) -> None:
 
 
 def is_stale(entry: os.DirEntry[str]) -> bool:
-    """Whether nobody is writing this unfinished file any more."""
+    """Whether no process is still writing this unfinished file."""
     where, _, process = entry.name.removeprefix(TEMPORARY).rpartition("-")[0].rpartition("-")
     if where == machine() and process.isdigit() and os.name == "posix":
         try:
             os.kill(int(process), 0)
         except ProcessLookupError:
             return True
-        except OSError:  # it is there, and another user's
+        except OSError:  # the process exists, and belongs to another user
             return False
         return False
     return time.time() - entry.stat().st_mtime > STALE_SECONDS
 
 
 def followed(path: Path) -> Path:
-    """Where a symbolic link leads: the file there is replaced, not the link."""
+    """The target of a symbolic link: the file there is replaced, not the link."""
     return path.resolve() if path.is_symlink() else path
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
-    """Raise FileWriteError if a file could not be put at ``path``, as far as that shows."""
+    """Raise FileWriteError if a file evidently cannot be written to ``path``."""
     there = Path(path)
     longest = 1 << 20
     with contextlib.suppress(OSError, ValueError, AttributeError):  # not on every system
@@ -159,7 +160,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
 
 
 def sync(path: Path, access: int) -> None:
-    """Wait until the file, or a folder's names, are on the disk."""
+    """Wait until the file, or the names in a folder, are on the disk."""
     handle = os.open(path, access)
     try:
         os.fsync(handle)

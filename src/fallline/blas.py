@@ -17,10 +17,10 @@ def blas() -> Any:
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread: NumPy's and SciPy's pools of threads wait for each other.
+    """Limit BLAS to one thread, because the thread pools of NumPy and SciPy wait for each other.
 
-    On two cores L-BFGS takes three times as long with them (digits, 64-100-10). It also keeps the
-    bits the same whatever the number of cores.
+    With more threads L-BFGS takes three times as long on two cores (digits, 64-100-10), and the
+    bits would depend on the number of cores.
     """
     limit: AbstractContextManager[Any] = blas().limit(limits=1, user_api="blas")
     return limit

@@ -1,9 +1,9 @@
-"""The exceptions that Fallline raises; messages say what was wrong, what is allowed, what next."""
+"""The exceptions that Fallline raises. Messages say what was wrong, what is allowed, what to do."""
 
 import sys
 import warnings
 
-NOT_THE_USER = {"fallline", "sklearn", "scipy", "contextlib"}  # packages that warn() looks past
+NOT_THE_USER = {"fallline", "sklearn", "scipy", "contextlib"}  # packages that warn() skips
 
 
 class FalllineError(Exception):
@@ -43,7 +43,7 @@ class ShapeError(FalllineError, ValueError):
 
 
 class DataError(FalllineError, ValueError):
-    """The numbers given cannot be used: NaN, infinity, too few rows, a target out of range.
+    """The given numbers cannot be used: NaN, infinity, too few rows, a target out of range.
 
     >>> import fallline as fl
     >>> try:
@@ -79,7 +79,7 @@ class ModelFileError(FalllineError, ValueError):
 
 
 class DivergenceWarning(UserWarning):
-    """Training was stopped because the loss ran away.
+    """Training was stopped because the loss diverged.
 
     >>> import warnings
     >>> import fallline as fl
@@ -109,7 +109,7 @@ class InterruptedWarning(UserWarning):
 
 
 class FileWriteError(FalllineError, OSError):
-    """A file cannot be written; what was there before is intact.
+    """A file cannot be written; an existing file is intact.
 
     >>> import fallline as fl
     >>> net = fl.Network([2, 1], loss="huber")
@@ -122,7 +122,7 @@ class FileWriteError(FalllineError, OSError):
 
 
 class ExportError(FalllineError):
-    """What was exported does not predict what the model predicts, so no file was written.
+    """The export does not predict what the model predicts, so no file was written.
 
     >>> import fallline as fl
     >>> issubclass(fl.ExportError, fl.FalllineError)
@@ -140,7 +140,7 @@ class ClusterError(FalllineError):
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the line of the user's own code that called into Fallline, however deep it is."""
+    """Warn at the line of the user's own code that called Fallline, however deep the call is."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in NOT_THE_USER:
         level, frame = level + 1, frame.f_back

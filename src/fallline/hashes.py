@@ -1,4 +1,4 @@
-"""The hash by which rows and tables are told apart: BLAKE2b, 16 bytes."""
+"""The hash that identifies rows and tables: BLAKE2b, 16 bytes."""
 
 import hashlib
 from typing import Any
@@ -9,12 +9,12 @@ SIZE = 16
 
 
 def new_hash() -> Any:
-    """A hash that ``update`` feeds."""
+    """A new hash, to be fed by its ``update``."""
     return hashlib.blake2b(digest_size=SIZE)
 
 
 def digest(hash_: Any) -> str:
-    """What was fed so far, as 32 hexadecimal digits."""
+    """The hash of everything fed so far, as 32 hexadecimal digits."""
     return str(hash_.hexdigest())
 
 

@@ -1,4 +1,4 @@
-"""The table of parameter limits. Every message about a value out of range is made from it."""
+"""The table of parameter limits. Every message about a value out of range comes from it."""
 
 import math
 import numbers
@@ -124,12 +124,12 @@ def check_integer(name: str, value: Any, *, limit: str | None = None) -> int:
 
 
 def is_count(value: Any) -> bool:
-    """Whether a value is a whole number from 0 on, and one that something can have counted to."""
+    """Whether a value is a whole number of at least 0, small enough to be a count."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number of Python's own."""
+    """Whether a value is a finite number of one of Python's built-in types."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return abs(value) <= sys.float_info.max

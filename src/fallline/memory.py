@@ -1,8 +1,8 @@
-"""How much memory this process may address, where somebody has limited that (``ulimit -v``).
+"""How much memory this process may address, if that is limited (``ulimit -v``).
 
-The libraries below reserve far more addresses than they use, and end the process where they get
-none: Polars and OpenBLAS for each thread, V8, which draws the pictures of a report, for a heap of
-its own. So it is asked before they are loaded.
+Some libraries reserve far more addresses than they use, and end the process if they get none:
+Polars and OpenBLAS for each thread, and V8, which draws the pictures of a report, for its heap. So
+the limit is checked before they are loaded.
 """
 
 import math
@@ -25,7 +25,7 @@ def address_space() -> float:
 
 
 def check_address_space(needed: float, what: str, *, otherwise: str = "") -> None:
-    """Raise FalllineError if the limit is below what ``what`` reserves."""
+    """Raise FalllineError if the limit is too low for what ``what`` reserves."""
     limit = address_space()
     if limit < needed:
         raise FalllineError(
@@ -35,7 +35,7 @@ def check_address_space(needed: float, what: str, *, otherwise: str = "") -> Non
 
 
 def lacking(error: BaseException) -> str:
-    """What to say where memory was not to be had."""
+    """The message for a failed allocation."""
     limit = address_space()
     detail = f" ({error})" if str(error) else ""
     advice = "take fewer rows, or train block by block (--large)"

@@ -20,8 +20,8 @@ __all__ = [
     "table",
 ]
 
-# control characters but the line end, marks of direction, separators that other programs take
-# for line ends, halves of characters, and what is no character
+# control characters except the line end, direction marks, separators that other programs take for
+# line ends, unpaired surrogates, and code points that are not characters
 UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
 )
@@ -46,7 +46,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with what a terminal would obey, or a drawing library not take, escaped.
+    """The text with escapes for what a terminal would obey or a drawing library would refuse.
 
     >>> printable("a\x1b[31mb")
     'a\\\\x1b[31mb'
@@ -55,7 +55,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The same with its line ends escaped too: a name in a table stays in its line.
+    r"""The same with line ends escaped too, so that a name in a table stays on its line.
 
     >>> one_line("a\nb")
     'a\\nb'
@@ -64,7 +64,7 @@ def one_line(text: str) -> str:
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """The first names, each in quotes, and how many more there are.
+    """The first names in quotes, and the number of the others.
 
     >>> listed(["a", "b", "c"], most=2)
     "'a', 'b' and 1 more"
@@ -74,7 +74,7 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell shows a number, with commas or a percent sign or without."""
+    """Whether a cell shows a number, with or without commas or a percent sign."""
     try:
         float(cell.replace(",", "").rstrip("%") or "x")
     except ValueError:
@@ -83,7 +83,7 @@ def is_number(cell: str) -> bool:
 
 
 def remark(label: str, text: str, width: int = 80) -> str:
-    """ "note: ..." in lines of at most ``width``, indented behind the label; no word is cut."""
+    """ "note: ..." in lines of at most ``width``, indented after the label; no word is broken."""
     import textwrap
 
     return textwrap.fill(
@@ -111,7 +111,7 @@ def number(value: float) -> str:
 
 
 def matrix(values: "Array", most_rows: int = 12, most_columns: int = 8) -> str:
-    """A vector or a matrix, one row a line, the middle left out where it is large."""
+    """A vector or a matrix, one row per line; the middle of a large one is left out."""
     grid = values if values.ndim > 1 else values.reshape(1, -1)
     rows, more_rows = edges(len(grid), most_rows)
     columns, more_columns = edges(grid.shape[1], most_columns)
@@ -126,7 +126,7 @@ def matrix(values: "Array", most_rows: int = 12, most_columns: int = 8) -> str:
 
 
 def edges(length: int, most: int) -> tuple[list[int], bool]:
-    """All positions, or the first and last of them; and whether any were left out."""
+    """All positions, or the first and last of them, and whether any were left out."""
     if length <= most:
         return list(range(length)), False
     half = most // 2

@@ -4,11 +4,11 @@ Conventions
 -----------
 * ``value(Z, out=None)`` returns f(Z), written into ``out`` where one is given.
 * ``slope(Z, A, out=None)`` returns f'(Z); it uses A = f(Z) where that is cheaper.
-* Arrays are float64 or float32; the result has the same shape and dtype. Complex Z is taken too,
-  so that a gradient can be checked by the complex step: a piecewise function picks its piece by
+* Arrays are float64 or float32; the result has the same shape and dtype. Complex Z is accepted too,
+  so that a gradient can be checked by the complex step; a piecewise function chooses its piece by
   the real part.
 * No Z up to +-1e308 gives a warning, NaN or infinity.
-* ``seams`` lists the points where two formulas meet; ``kinks`` those of them at which f has no
+* ``seams`` lists the points where two formulas meet; ``kinks`` lists those at which f has no
   derivative.
 
 Sources: ELU, Clevert et al. 2016 (arXiv:1511.07289), eq. 15; GELU, Hendrycks and Gimpel 2016
@@ -47,7 +47,7 @@ SQRT_HALF = math.sqrt(0.5)
 class Activation:
     """A named function with its slope, and the points where its pieces meet.
 
-    ``analytic``: it takes complex Z, so the complex step gives its derivative.
+    ``analytic``: it accepts complex Z, so the complex step gives its derivative.
     """
 
     name: str
@@ -59,13 +59,13 @@ class Activation:
 
 
 def largest(dtype: np.dtype) -> float:
-    """The largest finite number of a dtype, less a thousandth: sums of shares of it stay finite."""
+    """The largest finite number of a dtype, minus a thousandth, so that sums stay finite."""
     return 0.999 * float(np.finfo(dtype).max)
 
 
 @cache
 def special() -> Any:
-    """scipy.special, imported at first use, by GELU alone: it takes longer than NumPy itself."""
+    """scipy.special, imported only when GELU needs it: importing it takes longer than NumPy."""
     import scipy.special
 
     return scipy.special
@@ -180,8 +180,9 @@ def exp(Z: Array, out: Array | None = None) -> Array:
 def shifted_exp(Z: Array) -> tuple[Array, Array, Array]:
     """The row maximum m (n, 1), the shifted logits D = Z - m, and e^D, both (n, k).
 
-    The rounding of the subtraction, up to 256 units in the last place of e^D at D = -700, is put
-    back to first order: e^(d + error) = e^d (1 + error). D is clipped to the lowest finite number.
+    The rounding error of the subtraction, up to 256 units in the last place of e^D at D = -700, is
+    corrected to first order: e^(d + error) = e^d (1 + error). D is clipped to the lowest finite
+    number.
     """
     m = Z.max(axis=1, keepdims=True)
     lowest = -largest(Z.real.dtype)
@@ -212,7 +213,7 @@ def log_rest(Z: Array, E: Array) -> Array:
 def logsumexp(Z: Array) -> Array:
     """log sum_j e^z_j along each row: (n, k) to (n,), within 2.5 units in the last place.
 
-    Where max z and the rest nearly cancel, the digits that are left come from decimal arithmetic.
+    If max z and the rest nearly cancel, the remaining digits are computed in decimal arithmetic.
     """
     m, _, E = shifted_exp(Z)
     rest = log_rest(Z, E)
@@ -264,5 +265,5 @@ OUTPUTS: dict[str, Callable[..., Array]] = {
 
 
 def get(name: str) -> Activation:
-    """The hidden activation of that name. Raises ParameterError for an unknown one."""
+    """The hidden activation with this name. Raises ParameterError for an unknown name."""
     return ACTIVATIONS[check_choice("activation", name, list(ACTIVATIONS))]

@@ -13,7 +13,7 @@ from the last layer to the first:
     dW_l &= A_{l-1}^T \delta_l + P'(W_l), \qquad db_l = \sum_i \delta_{l,i} \\
     \delta_{l-1} &= (\delta_l W_l^T) \odot f'(Z_{l-1})
 
-A layer's activation carries one more column of ones, and W stands over b in the flat vector, so
+A layer's activation has an additional column of ones, and W stands over b in the flat vector, so
 one product gives Z and one product gives dW over db. :class:`LayerPass` holds these numbers for one
 layer; :meth:`Backprop.backward` is the chain rule above, line for line.
 
@@ -35,7 +35,7 @@ __all__ = ["Backprop", "LayerPass", "loss_and_gradient", "loss_at", "per_sample_
 
 
 class LayerPass:
-    """One layer on its way forward and back, for a batch of n rows.
+    """One layer in a forward and backward pass, for a batch of n rows.
 
     ``A_prev`` (n, n_in) enters the layer; ``Z`` (n, n_out) is its pre-activation, ``A`` its
     activation, ``slope`` f'(Z), ``delta`` dL/dZ. ``A_prev_1`` is [A_prev 1], ``W_b`` is W over b
@@ -62,7 +62,7 @@ class LayerPass:
         n_in, n_out = layer.W.shape
         self.W_b, self.W_T, self.gradient = layer.block, layer.W.T, gradient
         self.value = layer.value
-        self.slope_of: Any = layer.slope  # the output layer has none: the loss's delta holds it
+        self.slope_of: Any = layer.slope  # the output layer has none: the loss's delta includes it
         self.A_prev_1: Array = np.ones((n_rows, n_in + 1), layer.W.dtype)
         self.A_prev, self.A_prev_1_T = self.A_prev_1[:, :-1], self.A_prev_1.T
         # A is contiguous and is copied beside the next layer's column of ones: on rows that are not
@@ -75,7 +75,7 @@ class LayerPass:
         self.value(self.Z, out=self.A)
 
     def drop_out(self, mask: Array) -> None:
-        """A = f(Z) * mask, and its slope f'(Z) * mask, which needs the A before."""
+        """A = f(Z) * mask and its slope f'(Z) * mask, computed from A before the mask."""
         self.slope_of(self.Z, self.A, out=self.slope)
         self.slope *= mask
         self.A *= mask
@@ -85,7 +85,7 @@ class Backprop:
     """Forward and backward pass of one network for batches of ``n_rows``, in buffers of its own.
 
     After :meth:`backward`, ``layers`` hold the numbers of the pass and ``gradient`` is the flat
-    gradient. A step allocates nothing of the size of the batch for the commoner activations.
+    gradient. With the common activations a step allocates no array of the size of the batch.
     """
 
     def __init__(self, network: Network, n_rows: int, penalty: Penalty = NO_PENALTY) -> None:
@@ -104,7 +104,7 @@ class Backprop:
         self._dropped_out = False
 
     def load(self, X: Array, weight: Array | None = None) -> None:
-        """Take the rows of a batch, and their sample weights where there are any."""
+        """Set the rows of a batch, and their sample weights if there are any."""
         self.layers[0].A_prev[:] = X
         if weight is not None:
             total = weight.sum()
@@ -136,7 +136,7 @@ class Backprop:
             self.gradient += self.penalty.slope(self.is_weight * self.network.parameters)
 
     def loss(self, Y: Array) -> float:
-        """The loss of the batch after :meth:`forward`, added up in float64."""
+        """The loss of the batch after :meth:`forward`, summed in float64."""
         return mean_loss(self.network, self.output.Z, Y, self.shares[:, 0], self.penalty)
 
 
@@ -172,8 +172,8 @@ def loss_at(
 ) -> float:
     """The loss of checked samples at the parameters ``theta`` (default: the network's own).
 
-    It goes by ``Network.forward``, not by the buffers above; a complex ``theta`` gives a complex
-    loss, for the complex-step derivative.
+    It uses ``Network.forward``, not the buffers above. A complex ``theta`` gives a complex loss,
+    for the complex-step derivative.
     """
     Z = network.forward(X, theta).Z[-1]
     return mean_loss(network, Z, Y, shares_of(len(X), weight), penalty, theta)
@@ -201,8 +201,8 @@ def per_sample_gradients(
 ) -> Array:
     """The gradient of each sample's own loss, (n_samples, n_parameters).
 
-    Their mean (weighted by the sample weights) is the gradient; each holds the whole penalty.
-    ``network.views(row)`` shows one of them by layer, :func:`by_layer` all of them.
+    Their mean (weighted by the sample weights) is the gradient; each includes the whole penalty.
+    ``network.views(row)`` gives one of them by layer, :func:`by_layer` gives all of them.
     """
     step = own_losses(network, X, Y)
     stack = np.empty((len(X), network.n_parameters), network.dtype)
@@ -226,7 +226,7 @@ def own_losses(network: Network, X: Array, Y: Array) -> Backprop:
 def by_layer(network: Network, stack: Array) -> Iterator[Array]:
     """Each layer's part of stacked flat vectors (n, n_parameters), as views (n, n_in + 1, n_out).
 
-    ``block[:, :-1]`` are the dW of the samples, ``block[:, -1]`` their db.
+    ``block[:, :-1]`` is the dW of the samples, ``block[:, -1]`` their db.
     """
     offset = 0
     for layer in network.layers:

@@ -1,8 +1,8 @@
-"""Rows of a table kept compactly: what most features of a row are follows from few numbers.
+"""Rows of a table kept compactly: a few numbers determine most features of a row.
 
 A feature map divides the features of a network into three kinds:
 
-- numbers, each kept as it is;
+- numbers, each kept unchanged;
 - the bins of a column (piecewise-linear encoding, :mod:`fallline.data.piecewise`): the components
   are 1 below the bin that the value lies in, the fraction of the way in it, and 0 above, each less
   its center. A row keeps the bin and the fraction;

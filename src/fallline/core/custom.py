@@ -2,8 +2,8 @@ r"""Activations, losses and initialisers of the user's own, under names like the
 
 Each consists of a few plain NumPy functions. Registering calls them once, so a wrong signature or
 shape is reported there and not in the middle of a run; :func:`fallline.check_gradients` tells
-whether the slope is right. The compiled engine takes the user's activations and losses where Numba
-compiles them (see :mod:`fallline.engine.own`), else they run in the NumPy reference.
+whether the slope is right. The compiled engine uses the user's activations and losses if Numba
+compiles them (see :mod:`fallline.engine.own`); otherwise they run in the NumPy reference.
 
 An optimiser or a schedule needs no name: any object of the right form can be used (see
 :mod:`fallline.core.optimizers` and :mod:`fallline.core.schedules`).
@@ -32,8 +32,8 @@ BUILT_IN = {
 TASKS = {"sigmoid": "binary", "softmax": "classes", "identity": "numbers", "exp": "numbers"}
 NUMBERS, SHARES = (-np.inf, np.inf), (0.0, 1.0)
 TARGET_RANGES = {"binary": SHARES, "classes": SHARES, "numbers": NUMBERS}
-TRIAL = np.array([[-2.3, -0.7, 0.4], [0.9, 1.6, 3.1]])  # off the round numbers where seams lie
-SAME = 1e-6  # how far the complex step and a difference may lie apart
+TRIAL = np.array([[-2.3, -0.7, 0.4], [0.9, 1.6, 3.1]])  # not round numbers, where seams often lie
+SAME = 1e-6  # how much the complex step and a finite difference may differ
 Function = Callable[..., Any]
 
 
@@ -45,18 +45,18 @@ def register_activation(
     seams: Sequence[float] = (),
     kinks: Sequence[float] = (),
 ) -> Activation:
-    r"""Make the activation A = f(Z) known under ``name``, for ``Network(hidden=name)``.
+    r"""Register the activation A = f(Z) as ``name``, for ``Network(hidden=name)``.
 
     Parameters
     ----------
-    name : a Python identifier that no built-in activation has. A registered name may be given
-        again (a notebook's cell that is run twice); networks made before keep what they have.
+    name : a Python identifier that no built-in activation has. A registered name may be registered
+        again (a notebook's cell that is run twice); existing networks keep their function.
     value : ``value(Z)`` gives f(Z), of the shape of Z (n_samples, n_neurons).
     slope : ``slope(Z, A)`` gives f'(Z) of that shape, given A = f(Z).
     seams : the z at which two formulas of f meet; ``kinks`` those at which f has no derivative.
         The gradient check leaves them out.
 
-    Both are plain functions of NumPy arrays and leave their arguments as they are. Raises
+    Both are plain functions of NumPy arrays that do not change their arguments. Raises
     ParameterError for a name that is taken, and if a trial on six numbers fails.
 
     >>> import numpy as np
@@ -95,7 +95,7 @@ def register_loss(
     seams: Sequence[float] = (),
     kinks: Sequence[float] = (),
 ) -> Loss:
-    """Make a loss known under ``name``, for ``Network(loss=name)``.
+    """Register a loss as ``name``, for ``Network(loss=name)``.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def register_loss(
 
 
 def register_initializer(name: str, draw: Function) -> Function:
-    """Make an initialiser known under ``name``, for ``Network(init=name)``.
+    """Register an initialiser as ``name``, for ``Network(init=name)``.
 
     ``draw(generator, n_in, n_out)`` gives the first weights (n_in, n_out) of a layer, drawn from
     the :class:`numpy.random.Generator`; biases start at zero. Raises ParameterError as
@@ -164,9 +164,9 @@ def register_initializer(name: str, draw: Function) -> Function:
 
 @dataclass(frozen=True)
 class Elementwise:
-    """A function of arrays whose result has the shape and dtype of the first, as the core calls it.
+    """A function of arrays, in the form that the core calls: its result is like the first array.
 
-    The core passes ``out`` where it has a buffer for the result.
+    The core passes ``out`` if it has a buffer for the result.
     """
 
     label: str
@@ -224,7 +224,7 @@ class Drawn:
 
 
 def check_name(kind: str, name: Any) -> None:
-    """Raise ParameterError for what is not a name, and for the name of a built-in part."""
+    """Raise ParameterError for a text that is not an identifier, and for a built-in name."""
     if not isinstance(name, str) or not name.isidentifier():
         raise ParameterError(
             f"the name of an {kind} must be a word of letters, digits and _, such as 'mish', "
@@ -237,7 +237,7 @@ def check_name(kind: str, name: Any) -> None:
 
 
 def points(name: str, *several: Sequence[float]) -> tuple[float, ...]:
-    """The numbers of all the sequences, each once, in order."""
+    """The numbers of all sequences, sorted, without duplicates."""
     try:
         return tuple(sorted({float(x) for numbers in several for x in numbers}))
     except (TypeError, ValueError):
@@ -266,7 +266,7 @@ def unchanged(label: str, Z: Array) -> None:
 
 
 def takes_complex_step(function: Function, Z: Array) -> bool:
-    """Whether Im f(z + ih) / h is f's derivative: not so where f takes |z|, or no complex z."""
+    """Whether Im f(z + ih) / h is f's derivative: it is not if f uses |z| or refuses complex z."""
     h, width = 1e-30, 1e-5
     try:
         step = np.imag(function(Z + 1j * h)) / h

@@ -1,13 +1,13 @@
-r"""Dropout: in each step of training, a share of the hidden neurons is silenced, anew for each row.
+r"""Dropout: each training step sets a share of the hidden activations to 0, drawn for each row.
 
 .. math:: A \leftarrow A \odot M / (1 - p), \qquad M_{ij} = 0 \text{ with probability } p
 
-The rest is scaled up, so that nothing changes at prediction. Source: Srivastava et al. 2014 (JMLR
+The others are scaled up, so that prediction needs no change. Source: Srivastava et al. 2014 (JMLR
 15:1929, section 4; in the form that scales at training time, as section 10 mentions).
 
 Each M_ij is a hash of the seed, the step, the layer, the row's place in its batch and the neuron,
-not the next number of a generator: so the reference, the compiled engine, any number of threads
-and a resumed run draw the same masks. The hash is the 32-bit "lowbias32" of Wellons 2018
+not the next number of a generator, so the reference, the compiled engine, any number of threads and
+a resumed run draw the same masks. The hash is the 32-bit "lowbias32" of Wellons 2018
 (nullprogram.com/blog/2018/07/31), whose top 24 bits are compared with p.
 """
 
@@ -51,13 +51,13 @@ def mask(key: Any, n_rows: int, n_neurons: int, rate: float) -> Array:
 
 @dataclass(frozen=True)
 class Dropout:
-    """The share ``rate`` of the hidden neurons that is silenced, by masks drawn from ``seed``."""
+    """Dropout of the share ``rate`` of the hidden activations, by masks drawn from ``seed``."""
 
     rate: float = 0.0
     seed: int = 0
 
     def masks(self, hidden: Sequence[int], n_rows: int, step: int) -> list[Array] | None:
-        """The mask of each hidden layer, of so many neurons, at a step; None without dropout."""
+        """The mask of each hidden layer at a step, by numbers of neurons; None without dropout."""
         if self.rate == 0.0:
             return None
         keys = keys_of(self.seed, step, 1, len(hidden))[0]

@@ -1,4 +1,4 @@
-"""An optimiser from its text, as a model file keeps it: no code is run."""
+"""An optimiser from its text, as stored in a model file; no code is run."""
 
 import ast
 from typing import Any
@@ -37,7 +37,10 @@ def optimizer_from(text: str) -> Any:
 
 
 def value_of(node: ast.expr) -> Any:
-    """A number, a truth value, or an object of KINDS made by keywords. Raises ValueError."""
+    """A number, a truth value, or an object of KINDS made by keywords.
+
+    Raises ValueError for others.
+    """
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
         given = {str(each.arg): value_of(each.value) for each in node.keywords}
         if node.func.id in KINDS:

@@ -62,7 +62,7 @@ def default_for(activation: str) -> str:
 
 
 def get(name: str) -> Initializer:
-    """The initialiser of that name. Raises ParameterError for an unknown one, and for zeros."""
+    """The initialiser with this name. Raises ParameterError for an unknown name, and for zeros."""
     if name == "zeros":
         raise ParameterError(
             "init='zeros' is refused: with equal weights every neuron of a layer computes the same "

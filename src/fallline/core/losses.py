@@ -77,8 +77,8 @@ def error(A: Array, Y: Array, out: Array | None = None) -> Array:
 def binary_cross_entropy(Z: Array, Y: Array) -> Array:
     """-y log a - (1 - y) log(1 - a) = max(z, 0) - y z + log(1 + e^-|z|), with a = sigmoid(z).
 
-    For y in {0, 1} and z on the right side the first two terms cancel exactly, so the tiny loss of
-    a confident prediction keeps its digits.
+    For y in {0, 1} and z of the right sign the first two terms cancel exactly, so the tiny loss of
+    a confident correct prediction keeps its digits.
     """
     minus_abs = np.where(Z.real > 0, -Z, Z)
     return per_sample((np.maximum(Z, 0.0) - Y * Z) + softplus(minus_abs))
@@ -173,7 +173,7 @@ def pinball_delta(A: Array, Y: Array, out: Array | None = None, *, q: float) -> 
 
 
 def quantile(q: float) -> Loss:
-    """The loss whose mean is minimal where z is the q-quantile of y; its name is "quantile(q)".
+    """The loss whose mean is minimal if z is the q-quantile of y; its name is "quantile(q)".
 
     Source: Koenker and Bassett 1978, doi:10.2307/1913643.
     Raises ParameterError for q outside (0, 1).
@@ -192,7 +192,7 @@ def quantile(q: float) -> Loss:
 
 
 def get(name: str) -> Loss:
-    """The loss of that name; "quantile(0.9)" makes one. Raises ParameterError for others."""
+    """The loss with this name; "quantile(0.9)" makes one. Raises ParameterError for other names."""
     made = re.fullmatch(r"quantile\(([0-9.e-]+)\)", name) if isinstance(name, str) else None
     if made:
         return quantile(as_number(made[1]))

@@ -21,11 +21,11 @@ __all__ = [
     "score",
 ]
 
-MIN_PROBABILITY = 1e-15  # a probability of 0 would make one surprise infinitely bad
+MIN_PROBABILITY = 1e-15  # a probability of 0 would make one row's loss infinite
 
 
 def score(task: str, Y: Array, output: Array, weight: Array | None = None) -> float:
-    """What validation goes by: accuracy, or R2 for numbers.
+    """The score that validation uses: accuracy, or R2 for numbers.
 
     ``task`` is that of the loss: "classes", "binary" or "numbers". Y and the network's output are
     (n, n_outputs), ``weight`` (n,) are sample weights.
@@ -38,7 +38,7 @@ def score(task: str, Y: Array, output: Array, weight: Array | None = None) -> fl
 
 
 def accuracy(y: Array, predicted: Array, weight: Array | None = None) -> float:
-    """The share of rows predicted rightly; with several columns, of rows right in all of them."""
+    """The share of rows predicted correctly; with several columns, correctly in all of them."""
     same = np.asarray(y) == np.asarray(predicted)
     return float(np.average(same if same.ndim == 1 else same.all(axis=1), weights=weight))
 
@@ -65,7 +65,7 @@ def poisson_deviances(y: Array, predicted: Array) -> Array:
 def r2(y: Array, predicted: Array, weight: Array | None = None) -> float:
     """1 - sum w (y - p)^2 / sum w (y - mean y)^2: 1 is perfect, 0 is as good as the mean.
 
-    Several columns are averaged; the mean is weighted too. Where y is constant: 1 for a perfect
+    Several columns are averaged; the mean is weighted too. If y is constant: 1 for a perfect
     prediction, else 0.
     """
     y, predicted = np.asarray(y, dtype=float), np.asarray(predicted, dtype=float)
@@ -88,7 +88,7 @@ def mean_absolute_error(y: Array, predicted: Array) -> float:
 
 
 def roc_auc(y: Array, score: Array) -> float | None:
-    """How often a random row of class 1 scores above a random row of class 0; ties count half.
+    """The probability that a random row of class 1 scores above one of class 0; ties count half.
 
     ``y`` is 0 or 1. None if one of the classes is absent.
     """

@@ -30,7 +30,7 @@ from fallline.limits import check_integer
 
 __all__ = ["Forward", "Layer", "Network"]
 
-ROWS_AT_ONCE = 2048  # prediction holds the activations of this many rows at a time
+ROWS_AT_ONCE = 2048  # prediction computes this many rows at a time
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Network:
     hidden : the activation of the hidden layers; one name, or one for each of them.
     loss : its name; it sets the activation of the output layer (binary_cross_entropy: sigmoid;
         cross_entropy: softmax; squared_error, absolute_error, huber: identity; poisson: exp).
-    init : the initialiser of the weights; by default He for relu and its kin, Glorot for the rest.
-        Biases start at zero.
+    init : the initialiser of the weights; by default He for relu and similar, Glorot for the
+        others. Biases start at zero.
     seed : of the initialiser.
     dtype : "float64" or "float32".
 
@@ -114,7 +114,7 @@ class Network:
         self.n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
         try:
             self._theta: Array = np.zeros(self.n_parameters, self.dtype)
-        except (MemoryError, ValueError):  # ValueError: more than an array can be long
+        except (MemoryError, ValueError):  # ValueError: longer than an array can be
             raise ParameterError(
                 f"a network {'-'.join(map(str, self.sizes))} has {self.n_parameters:,} parameters, "
                 f"{self.n_parameters * self.dtype.itemsize / 1e9:,.0f} GB: more than there is "
@@ -167,7 +167,7 @@ class Network:
             offset += block.size
 
     def initialize(self, seed: int) -> None:
-        """Draw the weights anew; biases become zero. One generator serves the layers in order."""
+        """Draw new weights; biases become zero. One generator draws for the layers in order."""
         generator = np.random.default_rng(check_integer("seed", seed))
         for layer in self.layers:
             name = self.init or initializers.default_for(layer.activation)
@@ -193,7 +193,7 @@ class Network:
     ) -> Samples:
         """X, y and the weights, checked and shaped for this network.
 
-        Raises ShapeError if the shapes do not fit, DataError where the numbers do not.
+        Raises ShapeError if the shapes do not fit, DataError if the numbers do not.
         """
         return check_samples(
             X,
@@ -208,7 +208,7 @@ class Network:
     def rows(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> AnySamples:
-        """``samples``, but rows of a table that are kept compactly stay so."""
+        """Like ``samples``, but compact rows of a table stay compact."""
         if not isinstance(X, CompactRows):
             return self.samples(X, y, sample_weight)
         X = check_compact(X, self.sizes[0], self.dtype)
@@ -219,7 +219,7 @@ class Network:
         """The output in its own terms, (n_samples, n_outputs).
 
         Probabilities for the cross-entropies, rates for poisson, numbers for the others. Raises
-        ShapeError if X has not one column per input, DataError for NaN or infinity in X.
+        ShapeError if X does not have one column per input, DataError for NaN or infinity in X.
         """
         return self._in_pieces(X, lambda pass_: pass_.A[-1])
 

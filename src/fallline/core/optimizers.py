@@ -4,12 +4,12 @@ Conventions
 -----------
 * ``init(theta)`` gives the state: named arrays shaped like theta (none for plain descent).
 * ``update(theta, gradient, state, step, is_weight)`` moves theta in place by one step, counted
-  from 0. The gradient is used up: afterwards it holds the change that was added to theta.
+  from 0. The gradient is overwritten with the change that was added to theta.
 * ``learning_rate`` is a number or a schedule (see :mod:`fallline.core.schedules`); eta below is its
   value at the step. ``is_weight`` is 1 for weights and 0 for biases, shaped like theta.
 
-L-BFGS chooses its own steps along a line, so it is not of this form: ``LBFGS`` only holds its
-settings, and :func:`fallline.train` hands the whole run to SciPy.
+L-BFGS chooses its own steps along a line, so it does not have this form: ``LBFGS`` only holds its
+settings, and :func:`fallline.train` passes the whole run to SciPy.
 """
 
 from collections.abc import Sequence
@@ -41,12 +41,12 @@ State = dict[str, Array]
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """What the training loop needs of an optimiser."""
+    """What the training loop requires of an optimiser."""
 
     @property
     def learning_rate(self) -> float | Schedule: ...
 
-    if TYPE_CHECKING:  # at run time init_state takes the old name, start, as well
+    if TYPE_CHECKING:  # at run time init_state accepts the old name, start, as well
 
         def init(self, theta: Array) -> State: ...
 
@@ -71,7 +71,7 @@ class _Stepper:
 
 @dataclass(frozen=True)
 class GradientDescent(_Stepper):
-    r"""Gradient descent, with momentum on demand.
+    r"""Gradient descent, optionally with momentum.
 
     Plain (momentum 0): theta <- theta - eta g. With momentum mu:
 
@@ -163,7 +163,7 @@ class RMSProp(_Stepper):
 
 @dataclass(frozen=True)
 class Adam(_Stepper):
-    r"""Adam: running means of the gradient and of its square, both freed of their start at zero.
+    r"""Adam: running means of the gradient and its square, corrected for their start at zero.
 
     With t = step + 1:
 
@@ -277,7 +277,7 @@ class LBFGS:
 
 
 def init_state(optimizer: Any, theta: Array) -> State:
-    """The optimiser's state before its first step, by its ``init`` or, as it was called, ``start``.
+    """The optimiser's state before its first step, by ``init`` or its former name ``start``.
 
     Raises ParameterError if it has neither.
     """
@@ -299,7 +299,7 @@ def rate_at(optimizer: Optimizer, step: int) -> float:
 
 
 def rates_at(optimizer: Optimizer, steps: Sequence[int]) -> list[float]:
-    """The learning rates of these steps; a constant one is asked for once."""
+    """The learning rates of these steps; a constant schedule is called once."""
     if isinstance(getattr(optimizer, "rate", None), Constant):
         return [rate_at(optimizer, 0)] * len(steps)
     return [rate_at(optimizer, step) for step in steps]
@@ -324,11 +324,11 @@ OPTIMIZERS: dict[str, type] = {
 def by_name(
     name: str, learning_rate: float, schedule: str, steps: int, **hyperparameters: float
 ) -> Any:
-    """The optimiser of that name, its learning rate by a schedule over a run of ``steps`` steps.
+    """The optimiser with this name; a schedule over ``steps`` steps sets its learning rate.
 
-    ``schedule`` is a name of :data:`fallline.schedules.SPANS`; ``hyperparameters`` are the
-    optimiser's own. "lbfgs" takes neither rate nor schedule. Raises ParameterError for an unknown
-    name or a value out of range.
+    ``schedule`` is a name of :data:`fallline.schedules.SPANS`; ``hyperparameters`` are those of the
+    optimiser. "lbfgs" has neither rate nor schedule. Raises ParameterError for an unknown name or a
+    value out of range.
 
     >>> import fallline as fl
     >>> fl.optimizers.by_name("gradient_descent", 0.1, "constant", 1_000, momentum=0.9)

@@ -5,7 +5,7 @@ r"""Penalties: the cost of the weights, added to the loss; biases cost nothing.
 
 Sources: L2: Hoerl and Kennard 1970, doi:10.1080/00401706.1970.10488634; L1: Tibshirani 1996,
 doi:10.1111/j.2517-6161.1996.tb02080.x. The step goes along the subgradient with sign(0) = 0, so a
-weight that L1 pushes to zero jumps about zero by up to learning_rate times l1.
+weight that L1 pushes to zero jumps around zero by up to learning_rate times l1.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ __all__ = ["NO_PENALTY", "Penalty", "check_penalty"]
 
 @dataclass(frozen=True)
 class Penalty:
-    """The penalties l1 and l2, at least 0; true where one of them is above 0."""
+    """The penalties l1 and l2, at least 0; true if one of them is above 0."""
 
     l2: float = 0.0
     l1: float = 0.0
@@ -30,11 +30,11 @@ class Penalty:
         return self.l2 > 0 or self.l1 > 0
 
     def value(self, weights: Array) -> Any:
-        """The cost of a vector of weights, complex where they are; biases must be 0 in it."""
+        """The cost of a vector of weights, complex for complex weights; biases must be 0 in it."""
         cost: Any = 0.0
         if self.l2 > 0:
             cost = cost + 0.5 * self.l2 * np.dot(weights, weights)
-        if self.l1 > 0:  # |w| in a form that takes the complex step
+        if self.l1 > 0:  # |w| in a form that works with the complex step
             cost = cost + self.l1 * np.sum(np.where(weights.real > 0, weights, -weights))
         return cost
 

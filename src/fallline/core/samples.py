@@ -1,4 +1,4 @@
-"""The checks of data on entry, done once: shapes, dtypes, NaN, infinity, allowed targets."""
+"""The checks of input data, done once: shapes, dtypes, NaN, infinity, allowed targets."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +32,7 @@ class Weighted:
         return len(self.Y)
 
     def mass_of(self, batch: Array | None = None) -> float:
-        """The number of these rows (None: of all), or the sum of their weights."""
+        """The number of these rows (None: all rows), or the sum of their weights."""
         if self.weight is None:
             return float(len(self) if batch is None else len(batch))
         weight = self.weight if batch is None else self.weight[batch]
@@ -49,7 +49,7 @@ class Samples(Weighted):
 
     @property
     def dense(self) -> "Samples":
-        """Themselves: see CompactSamples."""
+        """The samples themselves: see CompactSamples."""
         return self
 
 
@@ -82,7 +82,7 @@ def check_samples(
 ) -> Samples:
     """X, y and the weights as arrays that a network of this shape can be trained on.
 
-    Raises ShapeError if the shapes do not fit, DataError where the numbers do not.
+    Raises ShapeError if the shapes do not fit, DataError if the numbers do not.
     """
     X = check_X(X, n_features, dtype)
     return Samples(X, *checked_targets(y, len(X), sample_weight, n_outputs, loss, dtype))
@@ -96,9 +96,9 @@ def checked_targets(
     loss: Loss,
     dtype: np.dtype,
 ) -> tuple[Array, Array | None]:
-    """Y (n_rows, n_outputs) and the weights (n_rows,) of so many rows.
+    """Y (n_rows, n_outputs) and the weights (n_rows,) of ``n_rows`` rows.
 
-    Raises ShapeError if the shapes do not fit, DataError where the numbers do not.
+    Raises ShapeError if the shapes do not fit, DataError if the numbers do not.
     """
     if n_rows == 0:
         raise DataError("X has no rows; at least one is needed")
@@ -109,7 +109,7 @@ def checked_targets(
 
 
 def check_compact(X: CompactRows, n_features: int, dtype: np.dtype) -> CompactRows:
-    """The rows in ``dtype``. Raises ShapeError if they have other features."""
+    """The rows in ``dtype``. Raises ShapeError if the number of features differs."""
     check_width(X.shape, n_features)
     return X.astype(dtype)
 
@@ -126,7 +126,7 @@ def check_X(X: ArrayLike, n_features: int, dtype: np.dtype) -> Array:
 
 
 def check_width(shape: tuple[int, ...], n_features: int) -> None:
-    """Raise ShapeError unless it is that of rows of ``n_features``."""
+    """Raise ShapeError unless the shape is that of rows of ``n_features``."""
     if len(shape) != 2 or shape[1] != n_features:
         hint = " (a single row is [[...]], with two brackets)" if len(shape) == 1 else ""
         raise ShapeError(
@@ -155,7 +155,7 @@ def check_targets(y: ArrayLike, n_rows: int, n_outputs: int, loss: Loss, dtype: 
 
 
 def check_range(Y: Array, loss: Loss) -> None:
-    """Raise DataError if a target lies outside what the loss can be given."""
+    """Raise DataError if a target is outside the range that the loss allows."""
     low, high = loss.target_range
     allowed = f"from {low:g} to {high:g}" if high < np.inf else f"of at least {low:g}"
     refuse(np.less(Y, low) | np.greater(Y, high), Y, f"{loss.name} needs targets {allowed}")
@@ -195,9 +195,9 @@ def check_weight(sample_weight: ArrayLike, n_rows: int, dtype: np.dtype) -> Arra
 
 
 def check_sum(Y: Array, weight: Array | None, loss: Loss) -> None:
-    """Raise DataError if the rows' losses, or weights, add up to more than the dtype holds.
+    """Raise DataError if the sum of the losses, or of the weights, overflows the dtype.
 
-    The losses are those of an output of 0, which no sensible network exceeds by far.
+    The losses are those of an output of 0, which no sensible network exceeds by much.
     """
     limit = float(np.finfo(Y.dtype).max) / 8
     with np.errstate(over="ignore"):
@@ -237,7 +237,7 @@ def as_numbers(name: str, values: Any, dtype: np.dtype) -> Array:
 def check_finite(name: str, array: Array) -> None:
     """Raise DataError for the first NaN or infinity."""
     with np.errstate(over="ignore", invalid="ignore"):
-        # A finite sum has finite terms, and half the cost; one that overflows proves nothing.
+        # A finite sum has finite terms and costs half as much; one that overflows proves nothing.
         if np.isfinite(array.sum()) or np.isfinite(array).all():
             return
     position = np.argwhere(~np.isfinite(array))[0]

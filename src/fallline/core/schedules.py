@@ -1,9 +1,8 @@
 """Schedules: the learning rate as a function of the step, counted from 0.
 
-A schedule is called with the step and gives the rate. A plain number can be given wherever a
-schedule can; it means ``Constant``. Sources: cosine, Loshchilov and Hutter 2017
-(arXiv:1608.03983, eq. 5, without restarts); one cycle, Smith and Topin 2018 (arXiv:1708.07120,
-section 2).
+A schedule is called with the step and gives the rate. A plain number can replace a schedule
+anywhere; it means ``Constant``. Sources: cosine, Loshchilov and Hutter 2017 (arXiv:1608.03983, eq.
+5, without restarts); one cycle, Smith and Topin 2018 (arXiv:1708.07120, section 2).
 """
 
 import math
@@ -150,7 +149,7 @@ class InverseScaling:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """A straight climb to another schedule: rate(t) = after(0) (t + 1) / warm_up_steps at first.
+    """A linear rise to another schedule: rate(t) = after(0) (t + 1) / warm_up_steps at first.
 
     From ``warm_up_steps`` on it is ``after``, which then counts its own steps from 0.
 
@@ -176,9 +175,9 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """A climb from learning_rate / start_divisor to learning_rate, then down to / end_divisor.
+    """A rise from learning_rate / start_divisor to learning_rate, then a fall to / end_divisor.
 
-    The climb takes ``share`` of ``steps``; both ways follow half a cosine.
+    The rise takes ``share`` of ``steps``; both follow half a cosine.
 
     >>> import fallline as fl
     >>> rate = fl.OneCycle(0.1, steps=1_000)
@@ -214,17 +213,17 @@ def half_cosine(start: float, end: float, done: float) -> float:
 
 @dataclass(frozen=True)
 class Plateau:
-    """The rate of another schedule, lower by ``factor`` after each plateau of the validation loss.
+    """The rate of another schedule, times ``factor`` after each plateau of the validation loss.
 
-    After ``patience`` recorded epochs without a lower validation loss the run puts the best
-    parameters so far back and goes on at ``factor`` times the rate. It stops instead where that
-    would be less than ``until`` times the rate it began with:
+    After ``patience`` recorded epochs without a lower validation loss the run returns to the best
+    parameters so far and continues at ``factor`` times the rate. It stops instead if that would be
+    less than ``until`` times the initial rate:
 
         rate(t) * factor^k, after k falls
 
-    ``rate`` is a number or a schedule. A run copies the schedule and notes its falls in
+    ``rate`` is a number or a schedule. A run copies the schedule and records its falls in
     ``falls``, as pairs of the first step at the lower rate and the number of records before it;
-    outside a run there are none. Training without validation rows refuses it.
+    outside a run there are none. Training without validation rows refuses this schedule.
 
     Raises ParameterError for a value out of range.
 
@@ -258,7 +257,7 @@ class Plateau:
 
     @property
     def max_falls(self) -> int:
-        """How often the rate may fall: as long as factor^k is at least ``until``."""
+        """How often the rate may fall: while factor^k is at least ``until``."""
         return math.floor(math.log(self.until) / math.log(self.factor) + 1e-9)
 
 
@@ -292,7 +291,7 @@ SPANS: dict[str, Callable[[float, int], "float | Schedule"]] = {
 
 
 def spanning(name: str, rate: float, steps: int) -> "float | Schedule":
-    """The schedule of that name over ``steps`` steps; ``rate`` itself for "constant".
+    """The schedule with this name over ``steps`` steps; ``rate`` itself for "constant".
 
     Raises ParameterError for an unknown name.
 
@@ -304,10 +303,10 @@ def spanning(name: str, rate: float, steps: int) -> "float | Schedule":
 
 
 def as_schedule(rate: "float | Schedule") -> Schedule:
-    """A schedule as it is; a number as ``Constant``.
+    """A schedule unchanged; a number as ``Constant``.
 
-    Raises ParameterError for anything else, for a number out of range, and for a schedule of the
-    user's own whose first rate is not a number of at least 0.
+    Raises ParameterError for anything else, for a number out of range, and for a custom schedule
+    whose first rate is not a number of at least 0.
     """
     if callable(rate):
         return rate if type(rate) in SCHEDULES.values() else tried(rate)

@@ -1,4 +1,4 @@
-"""Splits of the rows: a seeded random holdout or folds, stratified by class on demand."""
+"""Splits of the rows: a seeded random holdout or folds, optionally stratified by class."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ def holdout(
 ) -> tuple[Array, Array]:
     """Row numbers of the two parts, (train, holdout), each in ascending order.
 
-    The holdout has ``share`` of the rows, rounded; of two rows or more, each part gets at least
-    one. With ``strata`` (n_rows,) class numbers, the share is taken of each class; the only row
+    The holdout has ``share`` of the rows, rounded; with two rows or more, each part gets at least
+    one. With ``strata`` (n_rows,) class numbers, each class is divided by this share; the only row
     of a class goes to the training part.
     """
     if strata is None:
@@ -44,11 +44,11 @@ def folds(
     strata: Array | None = None,
     groups: Array | None = None,
 ) -> Array:
-    """The fold (n_rows,), 0 to k - 1, of each row; the folds' sizes are as even as can be.
+    """The fold (n_rows,), 0 to k - 1, of each row; the folds' sizes are as even as possible.
 
     With ``strata`` (n_rows,) class numbers, each class is spread evenly. With ``groups`` (n_rows,)
-    group numbers, rows of one group share a fold: the largest groups are placed first, each in
-    the smallest fold so far (strata are then not looked at).
+    group numbers, rows of one group share a fold: the largest groups are placed first, each in the
+    smallest fold so far (strata are then ignored).
     """
     if groups is not None:
         return group_folds(groups, k, generator)
@@ -61,7 +61,7 @@ def folds(
 
 
 def each_fold(fold_of: Array) -> Iterator[tuple[Array, Array]]:
-    """Fold by fold, the numbers of the rows outside it, and those of its own."""
+    """For each fold, the numbers of the rows outside it and those in it."""
     for fold in range(int(fold_of.max()) + 1):
         yield np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
 
@@ -79,9 +79,10 @@ def group_folds(groups: Array, k: int, generator: np.random.Generator) -> Array:
 
 
 def time_folds(n_rows: int, k: int) -> Array:
-    """The fold (n_rows,) of each row in the order of time: -1 for the first part, then 0 to k - 1.
+    """The fold (n_rows,) of each row in order of time: -1 for the first part, then 0 to k - 1.
 
-    The parts are as even as can be. Fold j is tested by what was trained on all rows before it.
+    The parts are as even as possible. Fold j is predicted by the network trained on all rows before
+    it.
     """
     parts = np.array_split(np.arange(n_rows), k + 1)
     return np.repeat(np.arange(-1, k), [len(part) for part in parts])

@@ -1,7 +1,7 @@
 """From files to arrays and back.
 
 ``sources`` finds and opens files, ``records`` cuts text into records, ``text_reading`` and
-``reading`` make a ``table`` of them with the ``cells`` of each column, ``writing`` writes one.
+``reading`` make a ``table`` of them, with the ``cells`` of each column; ``writing`` writes one.
 ``dates``, ``targets`` and ``columns`` recognise what a column holds; ``encoding`` turns the columns
 into the network's inputs. Read table, reading, encoding.
 """

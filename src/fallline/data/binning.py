@@ -1,7 +1,7 @@
 """An encoding's columns of numbers in bins, and its columns of two values as one feature each.
 
-The encoding says what the columns are; this looks at the training rows once more, and gives numbers
-the piecewise-linear encoding, which is what makes a network on a table accurate.
+The encoding says what the columns are. This module looks at the training rows once more and gives
+numbers the piecewise-linear encoding, which makes a network on a table accurate.
 """
 
 from dataclasses import replace
@@ -33,11 +33,12 @@ __all__ = ["binned_column", "bins_each", "bins_for", "levels_each", "refined", "
 
 MIN_BINS, MAX_BINS = 8, 48
 MAX_BINNED = 1_024  # bins of all columns
-MANY_ROWS = 50_000  # from here on the time an epoch takes counts for more than another bin
+MANY_ROWS = 50_000  # with more rows the time of an epoch matters more than another bin
 
 
 def bins_for(n_rows: int) -> int:
-    """The most bins a column gets: half the root of the rows, within 8 and 48, fewer for many rows.
+    """The most bins of a column: half the root of the number of rows, from 8 to 48, fewer for many
+    rows.
 
     >>> bins_for(300), bins_for(2_000), bins_for(20_000), bins_for(1_000_000)
     (8, 22, 48, 10)
@@ -49,12 +50,12 @@ def bins_for(n_rows: int) -> int:
 
 
 def bins_each(bins: int, n_columns: int) -> int:
-    """The most bins of each of so many columns of numbers."""
+    """The most bins of each column if there are ``columns`` columns of numbers."""
     return min(bins, max(MAX_BINNED // max(n_columns, 1), 1))
 
 
 def levels_each(n_columns: int) -> int:
-    """The most recurring values of each of so many columns that are inputs of their own.
+    """How many recurring values of each column become separate inputs, at most.
 
     >>> levels_each(8), levels_each(100), levels_each(2_000)
     (120, 10, 1)
@@ -63,9 +64,9 @@ def levels_each(n_columns: int) -> int:
 
 
 def with_bins(encoding: Encoding, part: Table, bins: int) -> Encoding:
-    """The encoding in bins, from the training rows ``part``; at most so many a column.
+    """The encoding in bins, from the training rows ``part``, with a maximum for each column.
 
-    Many columns get fewer bins each, and fewer recurring values: 1,024 in all, about.
+    Many columns get fewer bins each, and fewer recurring values: about 1,024 in all.
     """
     n_columns = sum(isinstance(c, NumberColumn) for c in encoding.columns)
     each = bins_each(bins, n_columns), levels_each(n_columns)
@@ -74,7 +75,7 @@ def with_bins(encoding: Encoding, part: Table, bins: int) -> Encoding:
 
 
 def refined(column: Column, part: Table, bins: int, levels: int) -> Column:
-    """A column of numbers, or of two texts, as it is encoded for accuracy; others as they are."""
+    """A column of numbers, or of two texts, encoded for accuracy; other columns unchanged."""
     if isinstance(column, NumberColumn):
         return binned_column(column, column_numbers(part, column.name), bins, levels)
     if isinstance(column, TextColumn):
@@ -83,7 +84,7 @@ def refined(column: Column, part: Table, bins: int, levels: int) -> Column:
 
 
 def paired(column: TextColumn) -> TextColumn:
-    """A column of two texts, and no others, as one feature."""
+    """A column that has exactly two texts, as one feature."""
     return column if len(column.categories) != 2 or column.has_other else PairColumn(**vars(column))
 
 
@@ -92,8 +93,8 @@ def binned_column(
 ) -> BinnedColumn:
     """A column of numbers with bins for the training rows' ``values`` (n,), NaN if missing.
 
-    At most so many ``levels``, recurring values, are inputs of their own.
-    Two values become -1 and 1, without bins.
+    At most ``levels`` recurring values become separate inputs. Two values become -1 and 1, without
+    bins.
     """
     known = values[~np.isnan(values)]
     low, high = float(known.min()), float(known.max())

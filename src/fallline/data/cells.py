@@ -35,16 +35,15 @@ class Reading:
 
     ``header``: the first line of a text file names the columns. ``names`` replace those names;
     without either, columns are called column_1, column_2, .... Cells equal to one of ``MISSING`` or
-    of ``missing`` are missing; these are added to those, here as in prediction. ``encoding`` is
-    that of text files that are not UTF-8. ``only`` are the columns wanted, where a format can leave
-    the others unread.
+    ``missing`` are missing, here as in prediction. ``encoding`` is that of text files that are not
+    UTF-8. ``only`` are the columns wanted, if the format can leave the others unread.
 
     ``decimal`` ("." or ",") and ``thousands`` ("", ",", ".", "'" or a blank) say how numbers are
-    written, where that is not to be recognised. ``separator`` is the character between two fields
-    of a text file; a blank means any number of blanks and tabs. The first ``skip_lines`` lines are
-    left out, and lines that begin with ``comment``. ``sheet`` is that of an Excel file, by name or
-    counted from 1. ``forms`` say how the dates of columns are written, for a model that was trained
-    on others. Raises ParameterError for a value that is none of these.
+    written, if that is not to be recognised. ``separator`` is the character between two fields of a
+    text file; a blank means any number of blanks and tabs. The first ``skip_lines`` lines and lines
+    that begin with ``comment`` are left out. ``sheet`` is that of an Excel file, by name or counted
+    from 1. ``forms`` say how the dates of columns are written, if the model was trained on dates in
+    another form. Raises ParameterError for other values.
     """
 
     header: bool = True
@@ -80,7 +79,7 @@ class Reading:
             object.__setattr__(self, "separator", separator)
 
     def kept(self) -> dict[str, Any]:
-        """The options that a model keeps, for the tables that it is given later."""
+        """The options that a model keeps for later tables."""
         given = {name: getattr(self, name) for name in KEPT if getattr(self, name)}
         if self.thousands == "":
             given["thousands"] = ""
@@ -89,7 +88,10 @@ class Reading:
 
 
 def check_names(source: str, found: list[str], names: Sequence[str] | None) -> list[str]:
-    """The names of the columns. Raises TableError if one is empty, double, or too many."""
+    """The names of the columns.
+
+    Raises TableError if one is empty or repeated, or there are too many.
+    """
     if names is not None:
         if len(names) != len(found):
             raise TableError(
@@ -113,7 +115,7 @@ def check_names(source: str, found: list[str], names: Sequence[str] | None) -> l
 
 @dataclass(frozen=True)
 class Heads:
-    """Which columns of a file are taken, by their places, under which names, and notes."""
+    """The columns of a file that are taken, by their positions, with their names; and notes."""
 
     kept: list[int]
     names: list[str]
@@ -130,9 +132,9 @@ class Heads:
 def named(source: str, frame: pl.DataFrame, header: Sequence[str], how: Reading) -> Heads:
     """What a file's first line calls the columns of ``frame``, the cells below it.
 
-    A first column without a name that numbers the rows is what pandas writes for its index, and
-    left out; so is a column that has neither name nor cells. Raises TableError for other names
-    that are empty or double, and if the names are numbers, so that the line is data.
+    A first column without a name that numbers the rows is the index that pandas writes; it is left
+    out. So is a column that has neither name nor cells. Raises TableError for other names that are
+    empty or repeated, and if the names are numbers, because then the line is data.
     """
     found = [name.strip() for name in header]
     everything = list(range(len(found)))
@@ -166,7 +168,7 @@ def numbers_all_rows(cells: pl.Series) -> bool:
 
 
 def refuse_data_as_names(source: str, found: Sequence[str]) -> None:
-    """Raise TableError if names are numbers with a fraction, so that the line is data."""
+    """Raise TableError if names are numbers with a fraction, because then the line is data."""
     like_data = [name for name in found if is_number(name) and "." in name]
     if len(like_data) > len(found) / 2:
         raise TableError(
@@ -221,7 +223,7 @@ def as_floats(cells: pl.Series) -> pl.Series:
 
 
 def without_marks(cells: pl.Series, missing: Sequence[str]) -> pl.Series:
-    """Numbers less those that --missing names."""
+    """Numbers without those that --missing names."""
     marks = pl.Series(list(missing), dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
     marks = marks.filter(marks.is_finite())
     if marks.is_empty():

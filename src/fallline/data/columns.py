@@ -1,6 +1,7 @@
 """How one column becomes features: as a number, as text, or not at all.
 
-``features`` are their names, ``fill`` writes them into an array, ``describe`` says it in words.
+``features`` are the names of the features, ``fill`` writes them into an array, ``describe``
+describes the column in words.
 """
 
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A column of numbers: mean, standard deviation and range, and whether any was missing."""
+    """A column of numbers: mean, standard deviation and range, and whether any cell was missing."""
 
     name: str
     mean: float
@@ -85,10 +86,10 @@ class NumberColumn:
 class BinnedColumn(NumberColumn):
     """A column of numbers in the piecewise-linear encoding (:mod:`fallline.data.piecewise`).
 
-    Its features are the number, scaled by ``median`` and ``spread`` and clipped smoothly; whether
-    it is one of the ``levels``, each by itself; its component in each bin between the ``edges``,
-    less the training rows' mean of it, which is in ``centers``; and whether it is missing. All
-    but the last are 0 if it is missing.
+    Its features are the number, scaled by ``median`` and ``spread`` and clipped smoothly; for each
+    of the ``levels``, whether the number equals it; its component in each bin between the
+    ``edges``, minus the mean over the training rows, which is in ``centers``; and whether it is
+    missing. All but the last are 0 if it is missing.
     """
 
     median: float = 0.0
@@ -107,7 +108,7 @@ class BinnedColumn(NumberColumn):
 
     @property
     def starts_at_zero(self) -> slice:
-        """Which of the features begin training with weights of zero: the bins."""
+        """Which features start training with weights of zero: those of bins."""
         first = 1 + len(self.levels)
         return slice(first, first + len(self.centers))
 
@@ -121,7 +122,7 @@ class BinnedColumn(NumberColumn):
         return f"{n} bin{'s' * (n > 1)} {ends}{f', {levels} values' * (levels > 0)}{marked}"
 
     def fill(self, table: Table, out: Array) -> None:
-        """Write the features into ``out`` (n, features); no number is too far out."""
+        """Write the features into ``out`` (n, features); any number is accepted."""
         self.fill_values(column_numbers(table, self.name), out)
 
     def fill_values(self, values: Array, out: Array) -> None:
@@ -157,16 +158,17 @@ class BinnedColumn(NumberColumn):
 
 
 def distinct_texts(numbers: tuple[float, ...]) -> list[str]:
-    """The numbers in six digits, or in as many as tell them apart."""
+    """The numbers in six digits, or in as many as distinguish them."""
     texts = [f"{number:.6g}" for number in numbers]
     return texts if len(set(texts)) == len(texts) else [repr(number) for number in numbers]
 
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of texts: its common categories, and whether there were others, or missing ones.
+    """A column of texts: its common categories, and whether other or missing texts occurred.
 
-    Without categories only a gap tells. ``by_letter``: the categories are first letters.
+    Without categories the only feature is whether the cell is missing. ``by_letter``: the
+    categories are first letters.
     """
 
     name: str
@@ -199,7 +201,7 @@ class TextColumn:
         return table.codes(self.name, by_value(texts, self.categories))
 
     def feature_codes(self, table: Table) -> NDArray[np.int64]:
-        """(n,) which of the features is 1 for each cell; below 0 for none."""
+        """(n,) which feature is 1 for each cell; below 0 for none."""
         codes = self.codes(table)
         n = len(self.categories)
         other = n if self.has_other else UNKNOWN
@@ -220,7 +222,7 @@ def first_letters(table: Table, name: str) -> pl.Series:
 
 @dataclass(frozen=True)
 class PairColumn(TextColumn):
-    """A column of two texts and no others: -1 for the first, +1 for the second, 0 for neither."""
+    """A column of exactly two texts: -1 for the first, +1 for the second, 0 for neither."""
 
     @property
     def features(self) -> list[str]:
@@ -243,7 +245,7 @@ class PairColumn(TextColumn):
 
 @dataclass(frozen=True)
 class DateColumn:
-    """A column of dates: the form they are written in, and the cycles in which they differ.
+    """A column of dates: the form in which they are written, and the cycles in which they differ.
 
     ``mean``, ``scale``, ``low`` and ``high`` are those of the seconds since 1970.
     """
@@ -268,7 +270,10 @@ class DateColumn:
         return f"time, standardised{cycles}" + ("; missing: marked" if self.has_missing else "")
 
     def fill(self, table: Table, out: Array) -> None:
-        """Write the features into ``out`` (n, features). Raises TableError for no date."""
+        """Write the features into ``out`` (n, features).
+
+        Raises TableError for a cell that is no date.
+        """
         seconds = later_seconds(table, self.name, self.form)
         missing = np.isnan(seconds)
         known = np.where(missing, self.mean, seconds)
@@ -378,7 +383,7 @@ def plain(value: Any) -> Any:
 
 
 def binned(number: NumberColumn, data: Mapping[str, Any]) -> BinnedColumn:
-    """The column with its bins. Raises ValueError, KeyError or TypeError for what are none."""
+    """The column with its bins. Raises ValueError, KeyError or TypeError if there are none."""
     levels, edges, centers = (
         tuple(map(as_number, as_(data[name], list))) for name in ("levels", "edges", "centers")
     )
@@ -396,7 +401,7 @@ def binned(number: NumberColumn, data: Mapping[str, Any]) -> BinnedColumn:
 
 
 def ends_of(data: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """The range of the training rows, which files of the first version lack."""
+    """The range of the training rows, which is absent in files of the first version."""
     low, high = data.get("low"), data.get("high")
     return None if low is None else as_number(low), None if high is None else as_number(high)
 

@@ -16,12 +16,12 @@ from fallline.data.targets import column_numbers
 
 __all__ = ["compact", "compact_numbers"]
 
-FEW_CATEGORIES = 2  # so many are numbers as good as any
+FEW_CATEGORIES = 2  # with so few, the features are kept as plain numbers
 
 
 @dataclass
 class Parts:
-    """What columns have given so far: numbers by feature, and lookups with their places."""
+    """The result of the columns so far: numbers by feature, and lookups with their places."""
 
     numbers: dict[int, Array] = field(default_factory=dict)
     bins: list[tuple[Lookup, NDArray[np.int64], Array]] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Parts:
 def compact(encoding: Encoding, table: Table, dtype: np.dtype) -> CompactRows:
     """The rows of ``encoding.transform(table, dtype)``, to the bit, kept compactly.
 
-    Raises TableError as that does.
+    Raises TableError as ``transform`` does.
     """
     table = encoding.readable(table)
     parts, start = Parts(), 0
@@ -46,7 +46,7 @@ def compact_numbers(
 ) -> CompactRows:
     """The features of numbers X (n, n_columns), column after column; NaN if one is missing.
 
-    A column that is None gives nothing.
+    A column that is None adds nothing.
     """
     parts, start = Parts(), 0
     for i, column in enumerate(columns):
@@ -74,7 +74,7 @@ def joined(parts: Parts, n_rows: int, n_features: int, dtype: np.dtype) -> Compa
 
 
 def take(column: UsedColumn, table: Table, start: int, parts: Parts, dtype: np.dtype) -> None:
-    """Add what one column gives, whose features begin at ``start``."""
+    """Add one column, whose features begin at ``start``."""
     n_features = len(column.features)
     if isinstance(column, BinnedColumn):
         take_number(column, column_numbers(table, column.name), start, parts, dtype)

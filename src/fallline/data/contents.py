@@ -1,6 +1,6 @@
-"""What is in a table, in a few bytes a column: whether another table holds the same rows, in order.
+"""Hashes of a table's columns, which tell whether another table has the same rows in order.
 
-A column is hashed as numbers where all its cells are numbers, else as texts, so that a Parquet file
+A column is hashed as numbers if all its cells are numbers, else as texts, so that a Parquet file
 has the hash of the CSV file with the same cells.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["Contents", "contents_of"]
 
 @dataclass
 class Contents:
-    """The hashes of a table's columns, taken block by block.
+    """The hashes of a table's columns, computed block by block.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -32,7 +32,7 @@ class Contents:
     columns: dict[str, Any] = field(default_factory=dict)
 
     def add(self, table: Table) -> None:
-        """Let a block pass. All blocks have the same columns."""
+        """Add a block. All blocks have the same columns."""
         self.rows += len(table)
         for name in table.columns:
             if name not in self.columns:
@@ -47,7 +47,7 @@ class Contents:
 
 
 def contents_of(table: Table) -> dict[str, Any]:
-    """Those of a whole table, as plain data."""
+    """The hashes of a whole table, as plain data."""
     found = Contents()
     found.add(table)
     return found.to_dict()

@@ -1,4 +1,4 @@
-"""Columns that count the rows, and rows that stand in the order of time."""
+"""Columns that count the rows, and rows that are in order of time."""
 
 import re
 from dataclasses import replace
@@ -22,9 +22,9 @@ ROW_NAME = re.compile(
 
 
 def counts_up(cells: pl.Series) -> bool:
-    """Whether a column has different whole numbers, in any order, that say which row it is.
+    """Whether a column has different whole numbers, in any order, that number the rows.
 
-    They have no gap and are no years; or the column is called as such columns are.
+    They have no gap and are not years, or the column has a name that such columns usually have.
     """
     n = len(cells)
     if n < MIN_ROWS or cells.null_count() > 0:
@@ -43,13 +43,13 @@ def counts_up(cells: pl.Series) -> bool:
 
 
 def with_counters(table: Table) -> Table:
-    """The table, knowing which of its columns count its rows, before any row is left out."""
+    """The table with ``counters`` set, before any row is left out."""
     found = tuple(name for name in table.columns if counts_up(table.frame[name]))
     return replace(table, counters=found) if found else table
 
 
 def time_column(table: Table) -> str | None:
-    """A column by which the rows stand in the order of time: a date, or a counter, that rises.
+    """A column that shows that the rows are in order of time: a date or a counter that rises.
 
     None if there is none. Equal times may follow one another, but some must differ.
     """

@@ -1,8 +1,8 @@
-"""Columns of dates: the form they are written in, and what they become.
+"""Columns of dates: the form in which they are written, and their features.
 
-A date becomes the time that has passed, standardised, and where the training rows differ in it, the
-place in the year, in the week and in the day, each as sine and cosine, so that December lies beside
-January.
+The features of a date are the time, standardised, and its place in the year, in the week and in the
+day, each as sine and cosine, so that December is next to January. A place is left out if the
+training rows do not differ in it.
 """
 
 import re
@@ -72,7 +72,7 @@ def check_form(form: str, column: str) -> str:
 
 
 def like_dates(cells: pl.Series, kind: str | None = None) -> bool:
-    """Whether the first texts that are no marks for missing look like dates."""
+    """Whether the first texts that do not mean a missing value look like dates."""
     if is_date_kind(kind):
         return True
     for cell in cells.drop_nulls().head(1000):
@@ -84,8 +84,8 @@ def like_dates(cells: pl.Series, kind: str | None = None) -> bool:
 def find_form(table: Table, column: str) -> str | None:
     """The form in which all the column's cells are dates; None if they are no dates.
 
-    Raises TableError if two forms fit, and where nearly all cells are dates, naming the first
-    other.
+    Raises TableError if two forms fit, and if nearly all cells are dates, naming the first that is
+    not.
     """
     cells = table.texts(column).drop_nulls()
     if cells.len() == 0:
@@ -112,7 +112,7 @@ def find_form(table: Table, column: str) -> str | None:
 
 
 def is_compact(cells: pl.Series) -> bool:
-    """Whether all cells are days written as 20210315, and too many different ones for chance."""
+    """Whether all cells are days written as 20210315, with too many different ones for chance."""
     if re.match(LIKE_COMPACT, cells[0]) is None:
         return False
     distinct = cells.unique()
@@ -123,7 +123,7 @@ def is_compact(cells: pl.Series) -> bool:
 
 
 def refuse_ambiguous(table: Table, column: str, one: str, other: str) -> None:
-    """Raise the TableError about the first cell that the two forms read otherwise."""
+    """Raise the TableError about the first cell that the two forms read differently."""
     cells = table.texts(column)
     differ = (seconds_of(cells, one) != seconds_of(cells, other)).fill_null(value=False)
     row = int(differ.arg_max() or 0)
@@ -141,7 +141,7 @@ def seconds_of(cells: pl.Series, form: str) -> pl.Series:
 
 
 def later_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:
-    """The same for a later table, which may write its dates otherwise than the training rows.
+    """The same for a later table, which may write its dates differently from the training rows.
 
     Its own form is that of ``--types``, else ``form``, else the one that all its cells have. Raises
     TableError for a cell that is no date, and if two forms fit.
@@ -159,8 +159,8 @@ def later_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:
 def column_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:
     """(n,) seconds since 1970, NaN if missing.
 
-    Dates with the year first are read whatever ``form`` is, so that a typed column of one file
-    serves as the texts of another. Raises TableError for a cell that is no date.
+    Dates with the year first are always read, whatever ``form`` is, so that a typed column of one
+    file can replace the texts of another. Raises TableError for a cell that is no date.
     """
     cells = table.texts(column)
     seconds = seconds_of(cells, form)
@@ -184,7 +184,7 @@ def column_seconds(table: Table, column: str, form: str) -> NDArray[np.float64]:
 
 
 def varying_cycles(seconds: NDArray[np.float64]) -> tuple[str, ...]:
-    """The cycles in which these dates lie at different places, over at least a sixth of a turn."""
+    """The cycles of which these dates span at least a sixth."""
     span = float(seconds.max() - seconds.min())
     found = []
     for name, length in CYCLES.items():

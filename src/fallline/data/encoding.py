@@ -5,8 +5,8 @@
     text     one feature a common category (one-hot), one for all other texts, one for missing
     set aside  no feature, and a note that says why
 
-A feature exists only if some training row has it: one that is 0 in all of them would keep its
-random starting weight, and add noise where it first occurs. Unseen texts are then all zeros.
+A feature exists only if some training row has it: one that is 0 in all rows would keep its random
+initial weight and add noise when it first occurs. Unseen texts are then all zeros.
 """
 
 import re
@@ -74,13 +74,13 @@ FARTHEST = 1e100  # standard deviations of a target, whose square must not overf
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a table becomes arrays and predictions become words.
+    """How a table becomes arrays and predictions become labels.
 
     ``task`` is "binary", "classes", "numbers" or "counts". ``classes`` are the labels in the order
-    of their indices (none for numbers and counts); ``target_mean`` and ``target_scale``
-    standardise a target of numbers; counts are divided by their mean, which is then the scale.
-    ``spellings`` say how the numbers of columns, the target among them, were written where that was
-    not plainly. ``notes`` are for a person to read.
+    of their indices (none for numbers and counts); ``target_mean`` and ``target_scale`` standardise
+    a target of numbers; counts are divided by their mean, which is then the scale. ``spellings``
+    say how the numbers of columns and of the target were written, if not plainly. ``notes`` are for
+    people to read.
     """
 
     target: str
@@ -104,12 +104,11 @@ class Encoding:
     ) -> "Encoding":
         """Decide on kinds, means, scales and categories from the training rows ``rows`` (m,).
 
-        Only the question whether a column numbers the rows looks at the whole table. ``task`` and
+        Only the check whether a column numbers the rows looks at the whole table. ``task`` and
         ``types`` ({column: "number", "text", "date", "date:FORM" or "skip"}) override what would be
-        recognised; FORM is that of strftime, "%d/%m/%Y". ``classes`` are those of the whole table,
-        where the training rows may lack one.
-        Raises TableError if a column or the target cannot be used, ParameterError for an
-        unknown task or kind.
+        recognised; FORM is in the syntax of strftime, such as "%d/%m/%Y". ``classes`` are those of
+        the whole table, if the training rows may lack one. Raises TableError if a column or the
+        target cannot be used, ParameterError for an unknown task or kind.
         """
         index = [name for name in table.index if name != target]
         types = dict.fromkeys(index, "index") | dict(types or {})
@@ -159,7 +158,7 @@ class Encoding:
 
     @property
     def starts_at_zero(self) -> NDArray[np.bool_]:
-        """(n_features,) whether the weights of a feature begin training at zero: those of bins."""
+        """(n_features,) whether the weights of a feature start training at zero: those of bins."""
         parts = [np.zeros(len(column.features), dtype=bool) for column in self.columns]
         for column, part in zip(self.columns, parts, strict=True):
             if isinstance(column, BinnedColumn):
@@ -171,11 +170,11 @@ class Encoding:
         return [(column.name, column.kind, column.describe()) for column in self.columns]
 
     def read(self, table: Table, only: Sequence[str] | None = None) -> Table:
-        """A table of texts with its numbers read as those of the training rows were.
+        """A table of texts with its numbers read as in the training rows.
 
-        ``only``: these columns, and no others.
+        ``only``: read only these columns.
 
-        Raises TableError, naming line and column, for a cell that is written otherwise.
+        Raises TableError, naming line and column, for a cell that is written differently.
         """
         numbers = {c.name for c in self.columns if isinstance(c, NumberColumn)}
         numbers |= {self.target} if self.task in QUANTITIES else set()
@@ -189,9 +188,9 @@ class Encoding:
         return [c for c in self.columns if not isinstance(c, SkippedColumn)]
 
     def readable(self, table: Table) -> Table:
-        """A table that has all the columns, read as the training rows were.
+        """A table that has all the columns, read like the training rows.
 
-        Raises TableError, naming line and column, if a cell cannot be used, or a column lacks.
+        Raises TableError, naming line and column, if a cell cannot be used or a column is missing.
         """
         table.require([column.name for column in self.used])
         return self.read(table)
@@ -199,7 +198,7 @@ class Encoding:
     def transform(self, table: Table, dtype: DTypeLike = np.float64) -> Array:
         """X (n_rows, n_features), finite. Columns that were set aside, or are new, are ignored.
 
-        Raises TableError, naming line and column, if a cell cannot be used, or a column lacks.
+        Raises TableError, naming line and column, if a cell cannot be used or a column is missing.
         """
         table = self.readable(table)
         X = np.zeros((len(table), self.n_features), dtype=dtype)
@@ -211,7 +210,7 @@ class Encoding:
         return X
 
     def encode_target(self, table: Table) -> tuple[NDArray[np.float64], list[str]]:
-        """y (n,), class indices or standardised numbers, and notes on labels read otherwise.
+        """y (n,), class indices or standardised numbers, and notes on labels that were interpreted.
 
         Raises TableError, naming the line, for a class that is unknown, no number, or missing.
         """
@@ -256,7 +255,7 @@ class Encoding:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> "Encoding":
-        """The encoding that ``to_dict`` gave. Raises ModelFileError for what cannot be one."""
+        """The encoding from the result of ``to_dict``. Raises ModelFileError if that is invalid."""
         try:
             return Encoding.of_facts(data)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as reason:
@@ -266,7 +265,7 @@ class Encoding:
 
     @staticmethod
     def of_facts(data: Mapping[str, Any]) -> "Encoding":
-        """The same; raises whatever a value of another kind leads to."""
+        """The same; raises whatever an invalid value leads to."""
         columns = tuple(column_from_dict(entry) for entry in as_list(data["columns"], dict))
         task = as_(data["task"], str)
         classes = tuple(as_list(data["classes"], str))
@@ -310,7 +309,7 @@ def fit_column(table: Table, part: Table, name: str, kind: str | None) -> tuple[
 
 
 def date_form(part: Table, name: str, kind: str | None) -> str | None:
-    """The form of the column's dates, as asked or as found; None if they are no dates."""
+    """The form of the column's dates, as given or as recognised; None if they are no dates."""
     if kind is not None and ":" in kind:
         return kind.split(":", 1)[1]
     form = find_form(part, name)
@@ -320,7 +319,7 @@ def date_form(part: Table, name: str, kind: str | None) -> str | None:
 
 
 def together(note: str, names: Sequence[str]) -> str:
-    """One note about all columns of which it is true."""
+    """One note about all columns to which it applies."""
     if len(names) == 1:
         return f"column {names[0]!r} {note.replace('COLUMN', repr(names[0]))}"
     listed = ", ".join(repr(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
@@ -358,7 +357,7 @@ def fit_recognised(table: Table, part: Table, name: str) -> tuple[Column, str | 
 
 
 def zeros_note(part: Table, name: str) -> str | None:
-    """A note on codes with leading zeros, which numbers lose."""
+    """A note on codes with leading zeros, which are lost in numbers."""
     cells = part.frame[name]
     if cells.dtype != pl.String:
         return None
@@ -374,7 +373,7 @@ def zeros_note(part: Table, name: str) -> str | None:
 def only_counters(
     part: Table, columns: list[Column], types: Mapping[str, str], notes: list[str]
 ) -> tuple[list[Column], list[str]]:
-    """The columns, those that count the rows used after all, since nothing else is left.
+    """The columns, including those that count the rows, since nothing else is left.
 
     Raises TableError if there are none.
     """
@@ -403,8 +402,8 @@ def set_aside(name: str, reason: str) -> tuple[SkippedColumn, str]:
 def numbers_rows(table: Table, name: str) -> bool:
     """Whether a column counts the rows: different whole numbers without a gap, in any order.
 
-    All rows of the table are looked at, those without a target too (``Table.counters``). Years are
-    no counters.
+    All rows of the table count, including those without a target (``Table.counters``). Years are
+    not counters.
     """
     if name in table.counters:
         return True
@@ -449,7 +448,7 @@ def moments(table: Table, name: str, values: NDArray[np.float64]) -> tuple[float
             f"{table.source}, column {name!r}: its numbers, up to {np.abs(values).max():g}, are "
             "too large to standardise; divide them by a common factor"
         )
-    # Rounding can leave a spread of 1e-17 where there is none.
+    # Rounding can leave a spread of 1e-17 although there is none.
     return mean, scale if values.min() < values.max() else 0.0
 
 
@@ -471,7 +470,7 @@ def fit_text(part: Table, name: str) -> tuple[Column, str | None]:
 
 
 def fit_sparse(part: Table, name: str, why: str) -> tuple[Column, str | None]:
-    """Texts of which none is common: their first letters, if they are codes, and their gaps."""
+    """Texts of which none is common: their first letters, if they are codes, and missing cells."""
     has_missing = bool(part.missing(name).any())
     texts = part.texts(name).drop_nulls()
     if texts.str.contains(LIKE_A_CODE).mean() >= NEARLY_ALL:  # type: ignore[operator]
@@ -488,7 +487,7 @@ def fit_sparse(part: Table, name: str, why: str) -> tuple[Column, str | None]:
 
 
 def case_note(texts: Sequence[str]) -> str | None:
-    """A note on texts that differ in case or blanks alone."""
+    """A note on texts that differ only in case or blanks."""
     alike: dict[str, list[str]] = {}
     for text in texts:
         alike.setdefault(" ".join(text.casefold().split()), []).append(text)
@@ -500,12 +499,12 @@ def case_note(texts: Sequence[str]) -> str | None:
 
 
 def fewest_rows(n_rows: int) -> int:
-    """The training rows a category needs: 2 in a small table, 10 from 1,000 rows, then 0.1 %."""
+    """The training rows that a category needs: 2 of a few, 10 from 1,000 rows on, then 0.1 %."""
     return max(2, min(10, n_rows // 100), n_rows // 1000)
 
 
 def target_numbers(table: Table, target: str) -> NDArray[np.float64]:
-    """The target as numbers (n,). Raises TableError if one is missing or is none."""
+    """The target as numbers (n,). Raises TableError if one is missing or no number."""
     missing = table.missing(target)
     if missing.any():
         row = int(np.argmax(missing))

@@ -1,7 +1,7 @@
 """DataFrames of pandas and Polars, and Arrow tables: in as a table, out as the same kind.
 
-Whatever has ``__arrow_c_stream__`` (the Arrow PyCapsule interface) is taken without a copy; pandas
-needs pyarrow for that only where a column holds more than numbers and texts.
+Anything with ``__arrow_c_stream__`` (the Arrow PyCapsule interface) is taken without a copy. pandas
+needs pyarrow for that only if a column holds more than numbers and texts.
 """
 
 import sys
@@ -31,7 +31,7 @@ def is_pandas(value: Any) -> bool:
 
 
 def polars_frame(frame: Any) -> pl.DataFrame:
-    """The columns of a frame, less the index of a pandas one. Raises TableError."""
+    """The columns of a frame, without the index of a pandas frame. Raises TableError."""
     if isinstance(frame, pl.DataFrame):
         return frame.clone()
     if isinstance(frame, pl.LazyFrame):
@@ -48,7 +48,7 @@ def polars_frame(frame: Any) -> pl.DataFrame:
 def from_pandas(frame: Any) -> pl.DataFrame:
     """Column by column, so that one of several kinds of values becomes texts.
 
-    Names that are no texts become texts. Raises TableError if two names are the same.
+    Names that are not texts become texts. Raises TableError if two names are the same.
     """
     names = [str(name) for name in frame.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -61,14 +61,14 @@ def from_pandas(frame: Any) -> pl.DataFrame:
 def pandas_series(name: str, values: Any) -> pl.Series:
     try:
         return pl.Series(name, pl.from_pandas(values.reset_index(drop=True)))
-    except Exception:  # Arrow is not there, or refuses a column of several kinds of objects
+    except Exception:  # Arrow is not installed, or refuses a column of several kinds of objects
         gaps = values.isna()
         cells = [None if gap else str(v) for v, gap in zip(values, gaps, strict=True)]
         return pl.Series(name, cells, dtype=pl.String)
 
 
 def as_kind_of(columns: Mapping[str, Any], given: Any) -> Any:
-    """Columns of one length as a frame of the kind of ``given``; Polars' where that is none.
+    """Columns of one length as a frame of the kind of ``given``; a Polars frame if that is none.
 
     A pandas frame keeps its index.
     """

@@ -5,7 +5,7 @@ through bin j:
 
     c_j(x) = clip((x - e_j) / (e_(j+1) - e_j), 0, 1)
 
-so that a linear layer on the components draws any continuous function with a bend at each edge.
+so that a linear layer on the components can form any continuous function with a bend at each edge.
 Source: Gorishniy, Rubachev and Babenko 2022 (arXiv:2203.05556, section 3.2), with quantile bins.
 """
 
@@ -30,8 +30,8 @@ Floats = NDArray[np.float64]
 BOUND = 3.0  # a scaled number is kept within -3 to 3
 FARTHEST = 1e150  # whose square is still a number
 ROWS_AT_ONCE = 16_384
-BINS_EATEN = 2.0  # a value that fills more bins than this is one that recurs
-MAIN_SHARE = 0.4  # of the rows: a value that has more of them gets an input of its own
+BINS_EATEN = 2.0  # a value that fills more bins than this is a recurring value
+MAIN_SHARE = 0.4  # of the rows: a more frequent value gets a separate input
 MIN_LEVEL_ROWS, MAX_LEVELS = 10, 120
 
 
@@ -48,7 +48,7 @@ def robust_moments(values: Floats) -> tuple[float, float]:
 
 
 def smooth_clip(scaled: Array) -> Array:
-    """z = x / sqrt(1 + (x / 3)^2): nearly x about 0, and never beyond -3 and 3.
+    """z = x / sqrt(1 + (x / 3)^2): nearly x around 0, and always between -3 and 3.
 
     Source: Holzmueller, Grinsztajn and Steinwart 2024 (arXiv:2407.04491, section 3).
 
@@ -68,11 +68,11 @@ def smooth_unclip(clipped: Array) -> Array:
 
 
 def bin_edges(values: Floats, bins: int) -> Floats:
-    """The edges (at most bins + 1,) of bins for (n,) values, which are at least two different ones.
+    """The edges (at most bins + 1,) of bins for (n,) values, of which at least two differ.
 
-    They are quantiles, equal ones merged. Where a value recurs so often that it would fill more
-    than two bins, they are quantiles of the different values, each weighing as much as the root of
-    its number of rows: so one value does not take the bins of all others.
+    They are quantiles, equal ones merged. If a value recurs so often that it would fill more than
+    two bins, they are quantiles of the different values, each weighted by the root of its number of
+    rows, so that one value does not take the bins of all others.
 
     >>> import numpy as np
     >>> bin_edges(np.arange(101.0), 4).tolist()
@@ -92,7 +92,8 @@ def bin_edges(values: Floats, bins: int) -> Floats:
 
 
 def recurring_levels(values: Floats, most: int = MAX_LEVELS) -> Floats:
-    """The values that are worth an input each, in order; none unless one has over 40 % of the rows.
+    """The values that get a separate input each, in order; none unless one has over 40 % of the
+    rows.
 
     They are those that occur 10 times or more, the ``most`` commonest.
     """
@@ -108,14 +109,14 @@ def components(values: Array, edges: Floats, out: Array) -> None:
     widths = np.diff(edges)
     for start in range(0, len(values), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        with np.errstate(over="ignore"):  # of a number far out
+        with np.errstate(over="ignore"):  # for a number far outside
             part = np.subtract.outer(values[rows], edges[:-1])
             part /= widths
         out[rows] = np.clip(part, 0.0, 1.0, out=part)
 
 
 def places(values: Array, edges: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """The bin (n,) of each value and how far it has come through it, from 0 to 1.
+    """The bin (n,) of each value and how far the value lies in it, from 0 to 1.
 
     Component j of ``components`` is 1 below that bin, this fraction in it, and 0 above.
 
@@ -126,6 +127,6 @@ def places(values: Array, edges: Floats) -> tuple[NDArray[np.int64], Floats]:
     """
     last = len(edges) - 2
     bin = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, last)
-    with np.errstate(over="ignore"):  # of a number far out
+    with np.errstate(over="ignore"):  # for a number far outside
         fraction = (values - edges[bin]) / np.diff(edges)[bin]
     return bin.astype(np.int64), np.clip(fraction, 0.0, 1.0)

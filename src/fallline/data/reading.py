@@ -1,7 +1,7 @@
 """Files to tables: CSV, TSV, JSON lines, Parquet and Excel, whole or in blocks of rows.
 
-Polars cuts a text file into fields, once ``records`` has seen that it is whole: of its own it pads
-a short line without a word. docs/tables.md says what is read.
+Polars splits a text file into fields after ``records`` has checked that it is complete, because
+Polars silently pads a short line. docs/tables.md says what is read.
 """
 
 import io
@@ -59,16 +59,15 @@ def read_table(
     r"""Read one file, or several of the same columns as one table.
 
     ``paths``: a file, a glob, ``-`` for standard input, or several of them; or a DataFrame of
-    pandas or Polars, an Arrow table, or what else has ``__arrow_c_stream__``. Text files are
+    pandas or Polars, an Arrow table, or another object with ``__arrow_c_stream__``. Text files are
     separated by commas, semicolons, tabs or ``|``, in UTF-8 or ``encoding``; JSON, Parquet and
     Excel files, and files packed by gzip, bzip2, xz, Zstandard or zip, are recognised. ``header``:
-    the first line names the columns; ``names`` stand in place of those names. ``missing``: texts
-    that mean a missing cell, besides an empty one, ?, NA, N/A, n/a, NaN, nan, null, NULL and #N/A;
-    a model keeps them for the tables that it is given later. ``decimal`` and ``thousands``: how
-    numbers are written, where that is not to be recognised. ``separator``: between two fields; a
-    blank stands for any number of blanks. ``skip_lines``: so many title lines stand first.
-    ``comment``: lines that begin so are left out. ``sheet``: of an Excel file, by name or counted
-    from 1.
+    the first line names the columns; ``names`` replace those names. ``missing``: texts that mean a
+    missing cell, besides an empty one, ?, NA, N/A, n/a, NaN, nan, null, NULL and #N/A; a model
+    keeps them for later tables. ``decimal`` and ``thousands``: how numbers are written, if that is
+    not to be recognised. ``separator``: between two fields; a blank stands for any number of
+    blanks. ``skip_lines``: the number of title lines at the start. ``comment``: lines that begin
+    with it are left out. ``sheet``: of an Excel file, by name or counted from 1.
 
     Raises TableError, naming the file and the line, if a file cannot be read whole, and
     ParameterError for an option that cannot be used.
@@ -96,9 +95,9 @@ def read_table(
 
 
 def as_table(table: Any, reading: Mapping[str, Any] | None = None) -> Table:
-    """What Python code gives where a table is wanted: a Table, a frame, or the path of a file.
+    """The table that Python code passes: a Table, a frame, or the path of a file.
 
-    Files are read by the options ``reading``, if given. Raises TableError as ``read_table`` does,
+    Files are read with the options ``reading``, if given. Raises TableError as ``read_table`` does,
     also for a value of another type.
     """
     if isinstance(table, Table):
@@ -122,7 +121,7 @@ def read_whole(paths: Any, how: Reading) -> Table:
 
 
 def check_room(files: Sequence[str]) -> None:
-    """Raise FalllineError if memory is limited to less than reading takes, before Polars ends.
+    """Raise FalllineError if memory is limited to less than reading takes, before Polars aborts.
 
     That is up to three times the files (tests/data/test_files.py), more where they are packed.
     """
@@ -135,7 +134,7 @@ def check_room(files: Sequence[str]) -> None:
 def read_blocks(paths: Paths, how: Reading) -> Iterator[Table]:
     """The same rows in blocks of moderate size, in order, each a table of its own.
 
-    Raises TableError as ``read_table`` does, once it comes to the place.
+    Raises TableError as ``read_table`` does, when it reaches the place.
     """
     for path in expand(paths):
         with open_source(path, how.encoding) as source:
@@ -143,7 +142,7 @@ def read_blocks(paths: Paths, how: Reading) -> Iterator[Table]:
 
 
 def less_total(blocks: Iterator[Table]) -> Iterator[Table]:
-    """The blocks of a file; where there is but one, less its row of totals."""
+    """The blocks of a file; a single block without its row of totals."""
     first = next(blocks, None)
     second = next(blocks, None)
     if first is not None:
@@ -218,10 +217,10 @@ def bytes_of(path: str) -> int:
 
 
 def block_readers(paths: Paths, how: Reading) -> Iterator[tuple[Table, BlockReader]]:
-    """The blocks of ``read_blocks``, each with what reads it again.
+    """The blocks of ``read_blocks``, each with a function that reads it again.
 
-    Text files are read again from the block's place, Parquet files by rows. Raises TableError
-    also for what has no places: packed files, standard input, Excel and UTF-16.
+    Text files are read again from the block's place, Parquet files by rows. Raises TableError also
+    for sources without places: packed files, standard input, Excel and UTF-16.
     """
     for path in expand(paths):
         with open_source(path, how.encoding) as source:
@@ -291,7 +290,7 @@ def text_at(
 def table_of_frame(frame: Any, how: Reading | None = None, source: str = "the frame") -> Table:
     """A DataFrame or an Arrow table as a table; its rows are counted from 1.
 
-    Raises TableError for a frame without rows, or with names that are empty or double.
+    Raises TableError for a frame without rows, or with names that are empty or repeated.
     """
     return typed_table(source, polars_frame(frame), 1, how or Reading())
 

@@ -1,7 +1,7 @@
-"""Which columns of texts are numbers, once for the features, the target and the weights.
+"""Which columns of texts are numbers, decided once for features, target and weights.
 
-What is unambiguous is read, and a note says how; what may be two things is refused, with the cell
-and the option that decides. :mod:`fallline.data.spelling` has the rules for one column.
+What is unambiguous is read, and a note says how. What is ambiguous is refused, with the cell and
+the option that decides. :mod:`fallline.data.spelling` has the rules for one column.
 """
 
 import re
@@ -41,10 +41,10 @@ def resolved(
     task: str | None = None,
     only: Sequence[str] | None = None,
 ) -> Table:
-    """The table with every column that is numbers as numbers, whatever they are written like.
+    """The table with every column of numbers as numbers, however they are written.
 
     ``types`` are the kinds set by hand: texts, dates and skipped columns stay as they are. A target
-    of classes (``task``) stays too. ``only``: look at no other columns. Raises TableError for a
+    of classes (``task``) stays too. ``only``: look only at these columns. Raises TableError for a
     cell that cannot be read for certain.
     """
     types = dict(types or {})
@@ -70,7 +70,7 @@ def resolved(
             continue
         values = read_numbers(cells, seen.spelling)
         if not all_read(cells, values):
-            continue  # infinities, which the encoding tells of
+            continue  # infinities, which the encoding reports
         frame = frame.with_columns(values.alias(name))
         found[name], marks[name] = seen.spelling, seen.marks
         examples[name] = example_of(cells, values)
@@ -104,7 +104,7 @@ def undecided(
 
 
 def look_at(table: Table, name: str) -> Recognised | None:
-    """How the column's numbers are written; None if they are plain numbers, or it is texts."""
+    """How the column's numbers are written; None if plainly, or if it is texts."""
     cells = table.frame[name]
     decimal, thousands = table.reading.get("decimal"), table.reading.get("thousands")
     plain = cells.cast(pl.Float64, strict=False).null_count() == cells.null_count()
@@ -126,9 +126,9 @@ def look_at(table: Table, name: str) -> Recognised | None:
 
 
 def with_open_points(cells: pl.Series, seen: Recognised) -> Recognised:
-    """Points that may separate thousands, in a table where nothing shows it, are doubtful.
+    """Points that may separate thousands are doubtful in a table that does not show what they are.
 
-    Where commas separate the fields, points are decimal signs.
+    If commas separate the fields, points are decimal signs.
     """
     example = str(cells.drop_nulls().filter(cells.drop_nulls().str.contains(r"\d\.\d{3}"))[0])
     why = "may be thousands or have a decimal point; say which: --thousands . or --decimal ."
@@ -165,7 +165,7 @@ def all_read(cells: pl.Series, values: pl.Series) -> bool:
 def without_marks(
     frame: pl.DataFrame, name: str
 ) -> tuple[pl.DataFrame, tuple[tuple[str, int], ...]]:
-    """The frame with the marks of one column missing; and those, each with its number of cells."""
+    """The frame without one column's marks for missing, and each mark with its number of cells."""
     cells = frame[name]
     mark = is_mark(cells)
     if not mark.any():
@@ -183,7 +183,10 @@ def refuse_cell(table: Table, name: str, example: str, why: str) -> TableError:
 def no_number(
     table: Table, name: str, seen: Recognised, kind: str | None, *, is_target: bool
 ) -> str | None:
-    """A note on a column that stays text though it is like numbers. Raises TableError in doubt."""
+    """A note on a column that stays text although it looks like numbers.
+
+    Raises TableError in doubt.
+    """
     remedy = "--task classes" if is_target else f"--types {name!r}=text"
     last = table.cell(len(table) - 1, name)
     if (
@@ -235,7 +238,7 @@ def example_of(cells: pl.Series, values: pl.Series) -> tuple[str, float]:
 def spelling_notes(
     spellings: Mapping[str, Spelling], examples: Mapping[str, tuple[str, float]]
 ) -> list[str]:
-    """One note for all columns that are written alike."""
+    """One note for all columns that are written in the same way."""
     alike: dict[str, list[str]] = {}
     for name, (text, value) in examples.items():
         how = spellings[name].describe()
@@ -278,10 +281,10 @@ def mark_notes(marks: Mapping[str, tuple[tuple[str, int], ...]]) -> list[str]:
 
 
 def read_as_before(table: Table, columns: Mapping[str, Spelling]) -> Table:
-    """The table with these columns as numbers, written as they were when the model was made.
+    """The table with these columns as numbers, written as when the model was made.
 
-    --decimal and --thousands of this table go before. True and false are 1 and 0. Raises
-    TableError, naming the cell, if one is written otherwise.
+    --decimal and --thousands of this table take precedence. True and false are 1 and 0. Raises
+    TableError, naming the cell, if one is written differently.
     """
     changed, there = [], set(table.columns)
     for name, usual in columns.items():
@@ -313,7 +316,7 @@ def read_as_before(table: Table, columns: Mapping[str, Spelling]) -> Table:
 
 
 def as_asked(spelling: Spelling, reading: Mapping[str, object]) -> Spelling:
-    """The spelling with the decimal and thousands signs that this table is said to have."""
+    """The spelling with the decimal and thousands signs given for this table."""
     decimal, thousands = reading.get("decimal"), reading.get("thousands")
     if decimal is None and thousands is None:
         return spelling

@@ -1,7 +1,7 @@
 """The records of a CSV file: where each begins, and whether the file is whole.
 
-The bytes are looked at as one array, so that a large file costs milliseconds: a separator or a line
-end counts where an even number of quotes precedes it. Ragged lines and misplaced quotes are refused
+The bytes are examined as one array, so that a large file costs milliseconds: a separator or a line
+end counts if an even number of quotes precedes it. Ragged lines and misplaced quotes are refused
 here, blank lines are dropped, and every record keeps the line it began on.
 """
 
@@ -18,13 +18,13 @@ from fallline.errors import TableError
 __all__ = ["Records", "line_of", "scan_records"]
 
 SEPARATORS = b",;\t|"
-LOOKED_AT = 100  # lines by which the separator is chosen
+LOOKED_AT = 100  # lines used to choose the separator
 NEWLINE, QUOTE, RETURN = b'\n"\r'
 
 
 @dataclass(frozen=True)
 class Records:
-    """A file that Polars cuts as we do: no blank lines, no blanks around quotes.
+    """A file that Polars splits as this module does: no blank lines, no blanks around quotes.
 
     ``lines`` (n,) is the line on which each record begins; ``width`` its number of fields.
     """
@@ -88,8 +88,8 @@ def unquoted(positions: NDArray[np.int64], quotes: NDArray[np.int64]) -> NDArray
 def find_separator(data: bytes, starts: Array, ends: Array) -> int:
     """The separator that occurs equally often, outside quotes, in the first lines with any text.
 
-    Of several the one that occurs most; where none does, the one that occurs most often in the
-    first line. Where the first line has none, as a title, the one that most other lines agree on.
+    If several do, the one that occurs most often; if none does, the one that occurs most often in
+    the first line. If the first line has none, as a title, the one that most other lines agree on.
     """
     lines: list[bytes] = []
     for start, end in zip(starts, ends, strict=True):
@@ -106,7 +106,7 @@ def find_separator(data: bytes, starts: Array, ends: Array) -> int:
 
 
 def agreement(counts: list[int]) -> tuple[int, int]:
-    """How many lines have the same number of separators, and how many those are."""
+    """How many lines have the same number of separators, and that number."""
     found = [count for count in counts if count]
     usual = max(set(found), key=found.count, default=0)
     return found.count(usual), usual
@@ -117,13 +117,13 @@ def surrounding_blanks(
 ) -> list[int]:
     """Positions of the blanks between a quoted field and its separators, which are dropped.
 
-    Raises TableError if a quote stands in the middle of a field, or is never closed.
+    Raises TableError if a quote is in the middle of a field, or is never closed.
     """
     if quotes.size == 0:
         return []
     octets = np.frombuffer(data, dtype=np.uint8)
     touching = np.diff(quotes) == 1
-    # A closing quote with the next opening one beside it is a doubled quote inside a field.
+    # A closing quote next to an opening one is a doubled quote inside a field.
     opening = quotes[::2][~np.concatenate([[False], touching])[::2]]
     closing = quotes[1::2][~np.concatenate([touching, [False]])[1::2]]
     edges = np.array([separator, NEWLINE])
@@ -160,7 +160,7 @@ def find_blank(
     """(n,) True for the lines without any text; ``spans`` (n, 4): start, end, line, fields.
 
     In a table of one column a line of spaces is a missing cell, and only an empty line is blank.
-    Raises TableError for the first other line whose number of fields is not that of the first.
+    Raises TableError for the first other line whose number of fields differs from the first.
     """
     single = spans[:, 3] == 1
     lengths = spans[:, 1] - spans[:, 0]
@@ -191,7 +191,7 @@ def ragged(
     shape: tuple[int, int],
     wrong: NDArray[np.int64],
 ) -> str:
-    """Which line has another number of fields than the first, and what that may be."""
+    """Which line has another number of fields than the first, and the likely reason."""
     width, first_line = shape
     start, end, line, fields = (int(value) for value in wrong)
     noun = "field" if fields == 1 else "fields"

@@ -1,8 +1,8 @@
 """Where a table's bytes come from: files, globs, standard input, packed or not.
 
-The kind of a file is told by its first bytes, not by its name: gzip, bzip2, xz, Zstandard and a zip
-of one file are unpacked on the way, Parquet and Excel files recognised; a text that begins with
-``{`` is JSON lines, one that begins with ``[{`` a JSON array.
+The kind of a file is recognised by its first bytes, not by its name: gzip, bzip2, xz, Zstandard and
+a zip of one file are unpacked, Parquet and Excel files recognised; a text that begins with ``{`` is
+JSON lines, one that begins with ``[{`` a JSON array.
 """
 
 import codecs
@@ -45,7 +45,7 @@ class Source:
     """An open file: its name for messages, its kind, and its bytes, unpacked.
 
     ``kind`` is "text", "json" (lines), "array" (of JSON), "parquet" or "excel"; ``seekable`` tells
-    whether the file is read from its own place, so that a block can be found again.
+    whether the file is read directly, so that a block can be found again.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Source:
 
 
 def expand(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    """The files meant: a glob as the sorted names it matches, all else as it is.
+    """The files meant: a glob as the sorted names that it matches, other paths unchanged.
 
     Raises TableError for a glob without a match, and if no path is given.
     """
@@ -130,16 +130,16 @@ def unpacked(name: str, raw: Any) -> tuple[Any, bool]:
 
 
 def is_packed(start: bytes) -> bool:
-    """Whether a file that begins so is packed."""
+    """Whether a file that begins with these bytes is packed."""
     return start.startswith((GZIP, ZSTD, XZ, ZIP)) or (
         start.startswith(BZIP2) and start[4:10] == BZIP2_BLOCK
     )
 
 
 def from_zip(name: str, data: bytes) -> bytes:
-    """The one table in a zip archive; an Excel file, which is a zip too, as it is.
+    """The only table in a zip archive; an Excel file, which is also a zip, unchanged.
 
-    Raises TableError if there are several, or where it cannot be unpacked.
+    Raises TableError if there are several, or if it cannot be unpacked.
     """
     import zipfile
 
@@ -213,7 +213,10 @@ def told_as_table_error(name: str) -> Iterator[None]:
 
 
 def in_utf8(name: str, data: bytes, encoding: str) -> bytes:
-    """The text in UTF-8. Raises TableError for an unknown encoding, or bytes that are not in it."""
+    """The text in UTF-8.
+
+    Raises TableError for an unknown encoding, or bytes that are invalid in it.
+    """
     try:
         return data.decode(encoding).encode()
     except LookupError:
@@ -229,7 +232,7 @@ LIKELY = ("cp1252", "shift_jis", "gb18030", "euc-kr", "big5", "cp1251", "cp437",
 
 
 def encodings_of(data: bytes) -> list[str]:
-    """Common encodings in which the bytes are text, the likeliest first."""
+    """Common encodings in which the bytes are text, the most likely first."""
     found = []
     for encoding in LIKELY:
         try:

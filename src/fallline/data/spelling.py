@@ -1,8 +1,8 @@
 """Numbers as people write them: decimal commas, thousands separators, units, brackets, marks.
 
 A :class:`Spelling` says how the numbers of one column are written, :func:`recognise` finds it, and
-:func:`read_numbers` reads by it. What is the same in every spelling is always read: the typographic
-minus, brackets for negative numbers, Fortran's exponents (``1.5D+02``), blanks that do not break.
+:func:`read_numbers` reads by it. Some things are read in every spelling: the typographic minus,
+brackets for negative numbers, Fortran's exponents (``1.5D+02``), non-breaking blanks.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ __all__ = [
 
 DECIMALS = (".", ",")
 THOUSANDS = ("", ",", ".", " ", "'")
-# Among numbers and dates these stand for a missing value; among texts they are texts.
+# Among numbers and dates these mean a missing value; among texts they are texts.
 MARKS = frozenset(
     (
         *("-", "--", "---", "–", "—", ".", "..", "...", "*", "**"),
@@ -48,11 +48,11 @@ NUMBER = (
     r"(?<core>\d(?:[\d.,' ]*\d)?[.,]?|[.,]\d+)(?<exponent>[eE][+-]?\d+|[dD][+-]\d+)?"
     rf"\s?(?<unit>{UNIT})?(?<close>\))?$"
 )
-# A core in one spelling or another: 192.168.1.1 is in none.
+# A core that some spelling allows: none allows 192.168.1.1.
 IN_SOME_SPELLING = r"^(?:(?:\d+|\d{1,3}(?:[., ']\d{2,3})*[., ']\d{3})(?:[.,]\d*)?|[.,]\d+)$"
 NUMBER_SHARE = 0.9  # a column with this share of numbers was meant to be numbers throughout
 MIN_TO_JUDGE = 10
-FEW_MARKS = 3  # so few different texts among many numbers are likely marks for missing
+FEW_MARKS = 3  # so few different texts among many numbers probably mean missing values
 FEW_NUMBERS = 10  # so few different numbers may be codes
 FEW_TEXTS = 20  # so few different texts of numbers with several units are categories
 POINT_CURRENCIES = ("$", "£", "¥", "₹", "US$", "A$", "C$", "NZ$", "HK$", "USD", "GBP")
@@ -69,7 +69,7 @@ def definite(decimal: str) -> str:
 
 
 def ambiguous(sign: str) -> str:
-    """Cores that are thousands where ``sign`` separates those, and decimals where it does not."""
+    """Cores that have thousands if ``sign`` separates them, and decimals if it does not."""
     escaped = "," if sign == "," else r"\."
     return rf"^[1-9]\d{{0,2}}{escaped}\d{{3}}$"
 
@@ -98,7 +98,7 @@ class Spelling:
 
     @property
     def is_currency(self) -> bool:
-        """Whether the unit is money, which numbers may lack without being others."""
+        """Whether the unit is money: numbers without it are still in the same unit."""
         return bool(self.unit) and bool(pl.Series([self.unit]).str.contains(f"^(?:{CURRENCY})$")[0])
 
     def describe(self) -> str:
@@ -116,7 +116,7 @@ class Spelling:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> "Spelling":
-        """The spelling that ``to_dict`` gave. Raises KeyError or ParameterError."""
+        """The spelling from the result of ``to_dict``. Raises KeyError or ParameterError."""
         return Spelling(str(data["decimal"]), str(data["thousands"]), str(data["unit"]))
 
     def core(self) -> str:
@@ -131,10 +131,10 @@ class Spelling:
 
 @dataclass(frozen=True)
 class Recognised:
-    """What the cells of a column are, taken for numbers.
+    """What the cells of a column are, read as numbers.
 
-    ``spelling`` reads all but ``marks`` (text, cells), which stand for missing; it is None if
-    the column is no numbers. ``odd`` (text, cells) are then the texts that are none, and ``share``
+    ``spelling`` reads all but ``marks`` (text, cells), which mean missing; it is None if the column
+    is not numbers. Then ``odd`` (text, cells) are the texts that are no numbers, and ``share`` is
     the share of the others. ``doubt`` says why numbers cannot be read, and which option decides;
     ``example`` is the cell that shows it. ``is_open``: no cell shows whether a point is the decimal
     sign; ``by_currency``: only the unit does, being one with decimal points.
@@ -151,18 +151,18 @@ class Recognised:
 
 
 def is_mark(cells: pl.Series) -> pl.Series:
-    """Which texts stand for missing where the others are numbers or dates."""
+    """Which texts mean missing if the others are numbers or dates."""
     return cells.is_in(list(MARKS)).fill_null(value=False)
 
 
 def normalised(cells: pl.Series) -> pl.Series:
-    """One minus, one blank, one apostrophe."""
+    """The text with one kind of minus, blank and apostrophe."""
     one = cells.str.replace_all(r"[\u{A0}\u{202F}\u{2009}\u{2007}\t]", " ")
     return one.str.replace_all("[’´`]", "'").str.replace(r"^([^\d]*)[−–]", "${1}-")
 
 
 def parts_of(cells: pl.Series) -> pl.DataFrame:
-    """Sign, core, exponent and unit of texts that are like numbers; null core for others."""
+    """Sign, core, exponent and unit of texts that look like numbers; null core for others."""
     found = normalised(cells).str.extract_groups(NUMBER).struct.unnest()
     unit = pl.coalesce(pl.col("before"), pl.col("unit")).str.strip_chars().fill_null("")
     twice = pl.col("before").is_not_null() & pl.col("unit").is_not_null()
@@ -206,7 +206,7 @@ def read_each(cells: pl.Series, spelling: Spelling) -> pl.Series:
 
 
 def implied_decimal(thousands: str | None) -> str | None:
-    """The decimal sign that a separator of thousands leaves; None if it leaves both."""
+    """The decimal sign that remains beside a separator of thousands; None if both remain."""
     return {".": ",", ",": "."}.get(thousands or "")
 
 
@@ -271,7 +271,7 @@ def with_odd(
     share: float,
     n_known: int,
 ) -> Recognised:
-    """Numbers with other texts among them: doubtful where those are few, else no numbers."""
+    """Numbers with other texts among them: doubtful if those are few, else not numbers."""
     nearly = share >= NUMBER_SHARE
     # A few different numbers may be codes, but not those with a unit or a decimal comma.
     many = len(numbers) > FEW_NUMBERS or numbers.cast(pl.Float64, strict=False).has_nulls()
@@ -305,7 +305,7 @@ def spelling_of(
     decimal: str | None,
     thousands: str | None,
 ) -> Spelling:
-    """The spelling of texts that are all like numbers in one unit. Raises DoubtError."""
+    """The spelling of texts that all look like numbers in one unit. Raises DoubtError."""
     decimal = decimal or decimal_sign(texts, cores)
     if thousands is None:
         thousands = thousands_sign(cores, decimal)
@@ -345,7 +345,7 @@ def decimal_sign(texts: pl.Series, cores: pl.Series) -> str:
 
 
 def thousands_sign(cores: pl.Series, decimal: str) -> str:
-    """What stands between the thousands, "" for nothing."""
+    """What separates the thousands, "" for nothing."""
     other = "," if decimal == "." else "."
     if cores.str.contains(other, literal=True).any():
         return other

@@ -1,7 +1,7 @@
 """A ``Table``: rows of cells, each a text, a number or missing, and where each row came from.
 
-Text files give texts throughout; Parquet and the like keep their numbers. Every question that the
-encoding asks (numbers, counts, codes, what is missing) has one answer for both.
+Text files give texts throughout; Parquet and the like keep their numbers. Every question of the
+encoding (numbers, counts, codes, missing cells) has one answer for both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,14 @@ UNKNOWN, ABSENT = -1, -2  # the codes of a text that is not in the mapping, and 
 class Table:
     """A table of texts and numbers.
 
-    ``frame`` has columns of String (whitespace stripped) and of numbers, missing cells null and
-    no NaN; ``source`` is the file's name, for messages; ``lines`` (n,) is the line of the file on
-    which each row begins, or the ``unit`` "row" counted from 1. Rows of several ``files`` carry
-    the number of theirs in ``origin`` (n,). ``notes`` are for a person to read. ``reading`` are the
-    options that the files were read by, less those at their defaults; ``spellings`` say how the
-    numbers of some columns were written, which are numbers by now; ``index`` are the columns of a
-    pandas index, ``counters`` those that count the rows of the whole file; ``separator`` stands
-    between the fields of a text file.
+    ``frame`` has columns of String (whitespace stripped) and of numbers, missing cells null and no
+    NaN; ``source`` is the file's name, for messages; ``lines`` (n,) is the line of the file on
+    which each row begins, or the row counted from 1 if the ``unit`` is "row". If there are several
+    ``files``, ``origin`` (n,) is the number of each row's file. ``notes`` are for people to read.
+    ``reading`` are the options with which the files were read, without defaults; ``spellings`` say
+    how the numbers of some columns were written, which have become numbers; ``index`` are the
+    columns of a pandas index, ``counters`` those that count the rows of the whole file;
+    ``separator`` separates the fields of a text file.
     """
 
     frame: pl.DataFrame
@@ -57,18 +57,18 @@ class Table:
         return self.frame.height
 
     def take(self, rows: ArrayLike) -> "Table":
-        """The rows at the positions ``rows`` (m,), with the lines they came from."""
+        """The rows at the positions ``rows`` (m,), with their line numbers."""
         rows = np.asarray(rows, dtype=np.int64)
         origin = None if self.origin is None else self.origin[rows]
         return replace(self, frame=self.frame[rows], lines=self.lines[rows], origin=origin)
 
     def without(self, columns: Sequence[str]) -> "Table":
-        """The table less these columns. Raises TableError if it has not all of them."""
+        """The table without these columns. Raises TableError if it lacks one of them."""
         self.require(columns)
         return replace(self, frame=self.frame.drop(columns))
 
     def place(self, row: int, column: str) -> str:
-        """Where a cell stands, to begin a message with."""
+        """The place of a cell, for the beginning of a message."""
         source = self.source if self.origin is None else self.files[int(self.origin[row])]
         return f"{source}, {self.unit} {self.lines[row]}, column {column!r}"
 
@@ -79,7 +79,7 @@ class Table:
     def missing(self, column: str) -> NDArray[np.bool_]:
         """(n,) True where the cell is missing."""
         cells = self.frame[column]
-        if cells.null_count() == 0:  # known to Polars at once, unlike the answer cell by cell
+        if cells.null_count() == 0:  # Polars knows this at once, unlike the answer for each cell
             return np.zeros(len(self), dtype=np.bool_)
         return cells.is_null().to_numpy()
 
@@ -105,7 +105,7 @@ class Table:
 
     def require(self, columns: Sequence[str]) -> None:
         """Raise TableError, naming all that are missing, unless the table has the columns."""
-        there = set(self.columns)  # Polars makes the list anew each time
+        there = set(self.columns)  # Polars makes a new list each time
         lacking = [name for name in columns if name not in there]
         if not lacking:
             return
@@ -122,7 +122,7 @@ class Table:
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """A hint at the name that was perhaps meant, or nothing."""
+    """A hint at the name that was probably meant, or nothing."""
     from difflib import get_close_matches
 
     folded = {other.casefold(): other for other in names}
@@ -131,7 +131,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
 
 
 def show(value: str | None, most: int = 40) -> str:
-    """A cell as it is quoted in a message, shortened where it is long."""
+    """A cell as quoted in a message; a long one is shortened."""
     text = value or ""
     return repr(text if len(text) <= most else text[: most - 3] + "...")
 

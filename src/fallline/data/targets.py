@@ -30,14 +30,14 @@ TASKS = ("binary", "classes", "numbers", "counts")
 QUANTITIES = ("numbers", "counts")  # the tasks whose targets are numbers and not classes
 MAX_COUNTED = 1000  # whole numbers from 0 on, none larger and some 0, are counts
 MAX_NUMBERED_CLASSES = 10  # whole numbers with more distinct values than this are quantities
-FEW_ROWS_OF_A_CLASS = 3  # more different texts than a third of the rows are no classes
+FEW_ROWS_OF_A_CLASS = 3  # with fewer rows to a text, on average, texts are not classes
 NUMBER_SHARE = 0.9  # a column with this share of numbers was meant to be numbers throughout
 MIN_TO_JUDGE = 10
 MIN_TO_COUNT = 100
 
 
 def rows_with_target(table: Table, target: str) -> tuple[NDArray[np.int64], int]:
-    """The positions of the rows whose target is known, and the number of the others.
+    """The positions of the rows with a target, and the number of the others.
 
     Raises TableError if the column does not exist, or no row has a target.
     """
@@ -73,7 +73,7 @@ def guess_task(table: Table, target: str, rows: ArrayLike) -> str:
 
 
 def check_few_classes(part: Table, target: str, counts: list[tuple[str, int]]) -> None:
-    """Raise TableError if the texts of a target are too many, for its rows, to be classes."""
+    """Raise TableError if a target has too many different texts to be classes."""
     n, known = len(counts), sum(rows for _, rows in counts)
     if n <= MAX_NUMBERED_CLASSES or known >= FEW_ROWS_OF_A_CLASS * n:
         return
@@ -131,7 +131,7 @@ def column_numbers(table: Table, column: str, remedy: str | None = None) -> NDAr
     """The column as numbers (n,), NaN if missing.
 
     Raises TableError, naming the line, for a text and for an infinite number. ``remedy`` is the
-    option that would have the column taken as text.
+    option that makes the column text.
     """
     return check_numbers(table, column, table.numbers(column), remedy)
 
@@ -159,10 +159,10 @@ def check_numbers(
 
 
 def find_classes(table: Table, target: str, task: str) -> tuple[str, ...]:
-    """The classes, sorted as numbers where all are numbers, else as text.
+    """The classes, sorted as numbers if all are numbers, else as text.
 
-    Texts that are the same number ("1", "1.0") are one class, called by its commonest text.
-    Raises TableError for a single class, or for more than two if ``task`` is "binary".
+    Texts that are the same number ("1", "1.0") are one class, named by its commonest text. Raises
+    TableError for a single class, or for more than two if ``task`` is "binary".
     """
     texts = [text for text, _ in table.counts(target)]
     numbers = parse_numbers(texts)
@@ -186,11 +186,11 @@ def find_classes(table: Table, target: str, task: str) -> tuple[str, ...]:
 def class_codes(
     table: Table, target: str, classes: Sequence[str]
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """The class index (n,) of each row, and notes on labels that were read otherwise than written.
+    """The class index (n,) of each row, and notes on labels that were interpreted.
 
-    A label that is unknown as written is taken without its last dot if that is known: the test
-    part of a well-known census file is written so. Raises TableError for an unknown or a missing
-    class, naming the line.
+    An unknown label is read without a final dot if that is known: the test part of a well-known
+    census file is written like this. Raises TableError for an unknown or a missing class, naming
+    the line.
     """
     texts = [text for text, _ in table.counts(target)]
     mapping = by_value(texts, classes)

@@ -1,7 +1,7 @@
 """Text files to tables: CSV, TSV, JSON lines and JSON arrays.
 
-Polars cuts a text file into fields, once ``records`` has seen that it is whole: of its own it pads
-a short line without a word. docs/tables.md says what is read.
+Polars splits a text file into fields after ``records`` has checked that it is complete, because
+Polars silently pads a short line. docs/tables.md says what is read.
 """
 
 import codecs
@@ -26,7 +26,10 @@ SEP_LINE = re.compile(rb'\s*"?sep=([^\r\n])"?[,;\t|]*[ \t]*\r?(?=\n|$)', re.IGNO
 
 
 def text_tables(source: Source, how: Reading, size: int | None) -> Iterator[Table]:
-    """Blocks of about ``size`` bytes, or the whole. Raises TableError for a file without rows."""
+    """Blocks of about ``size`` bytes, or the whole file.
+
+    Raises TableError for a file without rows.
+    """
     make = JsonTables(source.name, how) if source.kind == "json" else CsvTables(source.name, how)
     n_rows, line = 0, 1
     for data in cut(source, size, quotes=source.kind == "text"):
@@ -40,7 +43,7 @@ def text_tables(source: Source, how: Reading, size: int | None) -> Iterator[Tabl
 
 
 def cut(source: Source, size: int | None, *, quotes: bool) -> Iterator[bytes]:
-    """The file in pieces that end where a record does; with ``size`` None, in one piece."""
+    """The file in pieces that end at the end of a record; with ``size`` None, in one piece."""
     if size is None:
         yield read_bytes(source.name, source.stream)
         return
@@ -56,7 +59,7 @@ def cut(source: Source, size: int | None, *, quotes: bool) -> Iterator[bytes]:
 
 
 def last_record_end(data: bytes, *, quotes: bool) -> int:
-    """Behind the last line end that an even number of quotes precedes; 0 if there is none."""
+    """The position after the last line end outside quotes; 0 if there is none."""
     end = data.rfind(b"\n") + 1
     while quotes and end > 0 and data.count(b'"', 0, end) % 2:
         end = data.rfind(b"\n", 0, end - 1) + 1
@@ -100,7 +103,7 @@ class CsvTables:
         return replace(table, separator=chr(records.separator))
 
     def less_what_is_no_row(self, text: bytes) -> bytes:
-        """The text with its title lines, comments and a line "sep=;" empty."""
+        """The text with its title lines, comments and a line "sep=;" made empty."""
         if self.shape is None:
             text = blanked_lines(text, self.how.skip_lines)
             said = SEP_LINE.match(text)
@@ -152,7 +155,7 @@ class JsonTables:
             return pl.read_ndjson(text, infer_schema_length=None)
         except pl.exceptions.PolarsError as reason:
             fault = json_fault(self.source, text, line, reason)
-        try:  # Python's reader knows NaN and Infinity, which are no JSON but are often written
+        try:  # Python's reader accepts NaN and Infinity, which are not JSON but are often written
             rows = [json.loads(row) for row in text.split(b"\n") if row.strip()]
         except (ValueError, RecursionError):
             raise TableError(fault) from None
@@ -165,7 +168,7 @@ class JsonTables:
 
 
 def array_table(source: Source, how: Reading) -> Table:
-    """A JSON array of objects as a table. Raises TableError if it is none."""
+    """A JSON array of objects as a table. Raises TableError for anything else."""
     text = check_text(source.name, read_bytes(source.name, source.stream), 1)
     try:
         rows = json.loads(text)
@@ -181,7 +184,7 @@ def array_table(source: Source, how: Reading) -> Table:
 
 
 def frame_of_rows(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """Objects as columns of numbers, truth values or texts, those of several kinds as texts."""
+    """Objects as columns of numbers, truth values or texts; columns of several kinds as texts."""
     names = dict.fromkeys(name for row in rows for name in row)
     return pl.DataFrame([series_of(name, [row.get(name) for row in rows]) for name in names])
 
@@ -195,7 +198,7 @@ def series_of(name: str, cells: list[Any]) -> pl.Series:
     if kinds <= {int, float}:
         return pl.Series(name, cells, dtype=pl.Float64, strict=False).fill_nan(None)
     if kinds & {dict, list}:
-        return pl.Series(name, [[None]] * len(cells))  # left out, as other readers' lists are
+        return pl.Series(name, [[None]] * len(cells))  # left out, as lists are by the other readers
     texts = [None if cell is None else json_text(cell) for cell in cells]
     return pl.Series(name, texts, dtype=pl.String)
 
@@ -205,7 +208,7 @@ def json_text(cell: Any) -> str:
 
 
 def json_fault(source: str, text: bytes, first_line: int, reason: object) -> str:
-    """Which line is no JSON object; else what Polars said."""
+    """Which line is not a JSON object, or else the message of Polars."""
     for number, line in enumerate(text.split(b"\n"), start=first_line):
         try:
             good = not line.strip() or isinstance(json.loads(line), dict)
@@ -218,7 +221,7 @@ def json_fault(source: str, text: bytes, first_line: int, reason: object) -> str
 
 
 def check_text(source: str, data: bytes, first_line: int) -> bytes:
-    """The data less a byte-order mark. Raises TableError unless they are UTF-8 text."""
+    """The data without a byte-order mark. Raises TableError unless they are UTF-8 text."""
     data = data.removeprefix(codecs.BOM_UTF8)
     at = data.find(b"\0")
     if at >= 0:
@@ -237,7 +240,7 @@ def check_text(source: str, data: bytes, first_line: int) -> bytes:
 
 
 def not_utf8(source: str, data: bytes, at: int, first_line: int) -> str:
-    """Where the first byte is that is not UTF-8, and how the word reads in likely encodings."""
+    """The place of the first byte that is not UTF-8, and the word in likely encodings."""
     start = max(data.rfind(mark, 0, at) for mark in b",;\t\n|") + 1
     ends = [end for mark in b",;\t\n\r|" if (end := data.find(mark, at)) >= 0]
     word = data[start : min(ends, default=len(data))][:30]
@@ -251,7 +254,7 @@ def not_utf8(source: str, data: bytes, at: int, first_line: int) -> str:
 
 
 def blanked_lines(text: bytes, n: int) -> bytes:
-    """The text with its first ``n`` lines empty, so that the others keep their numbers."""
+    """The text with its first ``n`` lines made empty, so that the others keep their numbers."""
     place = 0
     for _ in range(n):
         end = text.find(b"\n", place)
@@ -262,7 +265,7 @@ def blanked_lines(text: bytes, n: int) -> bytes:
 
 
 def blanked_comments(text: bytes, mark: bytes) -> bytes:
-    """The text with the lines empty that begin with ``mark`` outside of quotes."""
+    """The text with lines that begin with ``mark`` outside of quotes made empty."""
     parts, place, quotes = [], 0, 0
     for found in re.finditer(rb"(?m)^[ \t]*\"?" + re.escape(mark) + rb"[^\n]*", text):
         quotes += text.count(b'"', place, found.start())
@@ -276,7 +279,7 @@ def blanked_comments(text: bytes, mark: bytes) -> bytes:
 
 
 def one_tab(text: bytes) -> bytes:
-    """Text whose fields stand apart by any number of blanks, with one tab between them."""
+    """Text whose fields are separated by any number of blanks, with one tab between them."""
     pieces = text.split(b'"')
     outside = [re.sub(rb"[ \t]+", b"\t", piece) for piece in pieces[::2]]
     pieces[::2] = outside
@@ -284,7 +287,7 @@ def one_tab(text: bytes) -> bytes:
 
 
 def split_fields(source: str, records: Records) -> pl.DataFrame:
-    """The fields of the records, as text. Raises TableError if Polars sees other records."""
+    """The fields of the records, as text. Raises TableError if Polars finds other records."""
     try:
         cells = pl.read_csv(
             records.data,

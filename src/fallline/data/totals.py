@@ -1,4 +1,4 @@
-"""A last row that sums up those above it, as spreadsheets have it, is no row of the table."""
+"""A last row of totals, as in spreadsheets, is not a row of the table."""
 
 import re
 from dataclasses import replace
@@ -19,9 +19,9 @@ MIN_ROWS = 3
 
 
 def without_total(table: Table) -> Table:
-    """The table less a last row called "Total" whose numbers are the sums, or means, of the others.
+    """The table without a last row called "Total" with the sums or means of the others.
 
-    A note says so. Where a last row is only called so, it stays, and a note names the option.
+    A note says so. A last row that is only called so stays, and a note names the option.
     """
     last = len(table) - 1
     if last < MIN_ROWS:

@@ -1,7 +1,7 @@
 """Texts that are the same value: "True" and "true", "2" and "2.0".
 
-Formats spell one value differently: pandas writes True into CSV where Parquet holds a boolean, and
-a column of whole numbers with a gap becomes 2.0 in one of them.
+Formats write one value differently: pandas writes True into CSV for what is a boolean in Parquet,
+and a column of whole numbers with a gap becomes 2.0 in one of them.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ WORDS = {"true": True, "false": False}
 
 
 def by_value(texts: Sequence[str], known: Sequence[str]) -> dict[str, int]:
-    """{text: its position in ``known``}, for the texts that are one of them, in any spelling.
+    """{text: its position in ``known``} for the texts that equal one of ``known``, in any spelling.
 
-    A text that is there as it is written is that one. Others are compared as truth values and as
-    numbers; 1 and 0 are true and false where the known are truth values, and the other way round.
+    An identical text is that value. Others are compared as truth values and as numbers; 1 and 0 are
+    true and false if the known ones are truth values, and vice versa.
 
     >>> by_value(["TRUE", "0", "maybe"], ["False", "True"])
     {'TRUE': 1, '0': 0}
@@ -51,7 +51,7 @@ def binary(by_number: dict[float, int]) -> bool:
 
 
 def unambiguous(known: Sequence[str]) -> dict[float, int]:
-    """The known texts that are numbers, less those of which two are the same number."""
+    """The known texts that are numbers, without those that equal another as a number."""
     numbers = parse_numbers(known)
     places: dict[float, list[int]] = {}
     for i in np.flatnonzero(np.isfinite(numbers)).tolist():

@@ -22,10 +22,10 @@ FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet runs (OWASP, CSV injection)
 
 
 def write_csv(path: str | os.PathLike[str] | None, columns: Columns) -> None:
-    """Write columns of one length, with a line of names: to a file, atomically, or to stdout.
+    """Write columns of one length, with a line of names, to a file (atomically) or to stdout.
 
     ``path`` None means standard output; a value that is None becomes an empty cell. Raises
-    FileWriteError if the file cannot be written, ShapeError where the lengths differ.
+    FileWriteError if the file cannot be written, ShapeError if the lengths differ.
     """
     write_csv_blocks(path, [columns])
 
@@ -38,12 +38,12 @@ def write_blocks(
     stream: TextIO | None = None,
     spreadsheet: bool = False,
 ) -> None:
-    """Write blocks of the same columns one below the other, in the form that ``path`` ends with.
+    """Write blocks of the same columns one after another, in the format that ``path`` ends with.
 
-    Parquet, JSON lines (.jsonl, .ndjson), otherwise CSV in UTF-8; where ``path`` is None, to
-    ``stream``, by default standard output, as JSON lines with ``json``. For a ``spreadsheet`` texts
-    that it would run as a formula begin with an apostrophe. Raises FileWriteError if
-    the file cannot be written; an older file then stays as it was.
+    Parquet, JSON lines (.jsonl, .ndjson), otherwise CSV in UTF-8. If ``path`` is None, write to
+    ``stream``, by default standard output, as JSON lines with ``json``. With ``spreadsheet``, texts
+    that a spreadsheet would run as a formula begin with an apostrophe. Raises FileWriteError if the
+    file cannot be written; an older file then stays as it was.
     """
     if spreadsheet:
         blocks = map(guarded, blocks)
@@ -74,7 +74,7 @@ def write_texts(
 
 
 def guarded(columns: Columns) -> Columns:
-    """The columns with an apostrophe before each name and text that would be run as a formula.
+    """The columns with an apostrophe before each name and text that would run as a formula.
 
     >>> guarded({"=a": ["=1+1", "b"], "n": [-1.0, 2.0]})
     {"'=a": ["'=1+1", 'b'], 'n': [-1.0, 2.0]}
@@ -95,13 +95,13 @@ def guarded_cells(values: Any) -> Any:
 
 def csv_text(columns: Columns, *, names: bool) -> str:
     data = frame(columns)
-    # An empty line would be no row, so the only cell of a row is never left bare.
+    # An empty line would not be a row, so the only cell of a row is never left empty.
     text = data.write_csv(include_header=False, null_value='""' if data.width == 1 else None)
     return ",".join(map(quote, data.columns)) + "\n" + text if names else text
 
 
 def quote(name: str) -> str:
-    # A reader that looks for the separator in the first line must not find another one.
+    # A reader that looks for the separator in the first line must find the right one.
     return '"' + name.replace('"', '""') + '"' if SPECIAL.search(name) else name
 
 
@@ -117,7 +117,7 @@ def plain(values: Any) -> Any:
 
 
 def write_parquet_blocks(path: Path, blocks: Iterable[Columns]) -> None:
-    """Each block to a file of its own, then all to one: Polars appends no rows to a file."""
+    """Each block to its own file, then all to one: Polars does not append rows to a file."""
     with (
         replacing(path) as temporary,
         folder_beside(path) as folder,
