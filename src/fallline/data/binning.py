@@ -50,7 +50,7 @@ def bins_for(n_rows: int) -> int:
 
 
 def bins_each(bins: int, n_columns: int) -> int:
-    """The most bins of each column if there are ``columns`` columns of numbers."""
+    """The most bins of each column if there are ``n_columns`` columns of numbers."""
     return min(bins, max(MAX_BINNED // max(n_columns, 1), 1))
 
 

@@ -1,7 +1,8 @@
-"""The checkpoint of a run on a table: kept in memory each epoch, on the disk now and then.
+"""The checkpoint of a run on a table: copied in memory each epoch, written to disk at intervals.
 
-When the run is interrupted, the last epoch's state is written at once, so no epoch is lost; when
-the process is killed, the last one written is. Either way the run goes on to the same bits.
+When the run is interrupted, the last epoch's state is written at once, so no epoch is lost. When
+the process is killed, the last state that was written remains. Either way the continued run ends
+with the same bits.
 """
 
 import copy
@@ -22,14 +23,15 @@ from fallline.training.position import Position
 
 __all__ = ["RunCheckpoint", "fingerprint"]
 
-SECONDS = 10.0  # between two writes, where no number of epochs is asked for
+SECONDS = 10.0  # between two writes, if no number of epochs is given
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run's state between two epochs, apart from the run.
+    """A copy of a run's state between two epochs.
 
-    The history's lists only grow, so they are shared, and their lengths (``records``) kept.
+    The history's lists only grow, so they are shared and only their lengths (``records``) are
+    stored.
     """
 
     network: Network
@@ -59,11 +61,11 @@ class Snapshot:
 
 @dataclass
 class RunCheckpoint:
-    """What ``fallline.train`` takes as ``checkpoint=``.
+    """The ``checkpoint=`` of ``fallline.train``.
 
-    ``path`` : the file. ``epochs`` : how many between two writes; None for one in 10 seconds.
-    ``resume_from_file`` : go on from the file, if there is one; else it is replaced. ``data`` is
-    the fingerprint of the rows, which a run that goes on must share.
+    ``path`` : the file. ``epochs`` : how many between two writes; None for one every 10 seconds.
+    ``resume_from_file`` : continue from the file if there is one; otherwise it is replaced.
+    ``data`` is the fingerprint of the rows, which must be the same when a run is continued.
     """
 
     path: Path_
@@ -83,13 +85,13 @@ class RunCheckpoint:
         return replace(self, path=path)
 
     def resume(self, network: Network, settings: dict[str, Any]) -> Position | None:
-        """The position in the file, where the run is to go on from it."""
+        """The position in the file, if the run is to continue from it."""
         if not self.resume_from_file:
             return None
         return Checkpoint(self.path).resume(network, settings | {"data": self.data})
 
     def save(self, network: Network, position: Position, settings: dict[str, Any]) -> None:
-        """Take a copy of the state; write it where that is due."""
+        """Take a copy of the state, and write it if that is due."""
         self.latest = Snapshot.take(network, position, settings | {"data": self.data})
         if self.due(position.epoch):
             self.write()
@@ -114,13 +116,13 @@ class RunCheckpoint:
             self.failure = str(reason)
 
     def remove(self, n_runs: int) -> None:
-        """Remove the files of so many runs: the training has come to its end."""
+        """Remove the files of ``n_runs`` runs, because the training has ended."""
         for number in range(n_runs):
             Path(self.numbered(number).path).unlink(missing_ok=True)
 
 
 def fingerprint(*arrays: Rows | None) -> str:
-    """A hash of the arrays' bytes; of compact rows, of those of their features."""
+    """A hash of the arrays' bytes; for compact rows, of the bytes of their features."""
     found = new_hash()
     for array in arrays:
         for part in () if array is None else dense_parts(array):

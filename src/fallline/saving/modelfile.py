@@ -2,7 +2,7 @@
 
 The tensors are ``layers.1.W``, ``layers.1.b``, ...; the header's metadata hold one entry,
 ``fallline``, a JSON text with the architecture, the encoding, the training settings and a SHA-256
-of the whole file (taken with the sum itself as zeros), so that no byte can change unnoticed. A
+of the whole file (computed with zeros in its own place), so that no byte can change unnoticed. A
 checkpoint is the same file with the state of a run beside the layers. Nothing is ever unpickled.
 docs/model-file.md has the layout; the container is specified at
 https://huggingface.co/docs/safetensors.
@@ -31,14 +31,14 @@ from fallline.training.position import Position
 
 __all__ = ["FORMAT", "Checkpoint", "Model", "load", "read_model", "save"]
 
-FORMAT = 2  # from 2 on a large encoding may be a tensor
+FORMAT = 2  # since version 2 a large encoding may be a tensor
 FORMAT_OF_SMALL = 1
 MAX_HEADER = 1 << 20
 LARGE = MAX_HEADER // 4  # an encoding or settings of more bytes are a tensor
 MARK = b"sha256:"
 ZEROS = b"0" * 64
 Path_ = str | os.PathLike[str]
-# What settings a checkpoint of an earlier version lacks, and the defaults that it ran with.
+# Settings that checkpoints of earlier versions lack, with the defaults they ran with.
 ADDED_SETTINGS: dict[str, Any] = {"dropout": 0.0}
 ADDED_TEXTS = (", epsilon_hat=False",)
 
@@ -48,7 +48,7 @@ class Model:
     """What a model file holds.
 
     ``encoding`` is the table's encoding and ``training`` the settings, both plain data or None;
-    ``tensors`` and ``checkpoint`` are what a checkpoint keeps beyond the layers.
+    ``tensors`` and ``checkpoint`` are what a checkpoint stores in addition to the layers.
     """
 
     network: Network
@@ -69,7 +69,7 @@ def save(
     training: Mapping[str, Any] | None = None,
     tensors: Mapping[str, Array] | None = None,
 ) -> None:
-    """Write the network to a model file, atomically; ``tensors`` are kept beside its own.
+    """Write the network to a model file, atomically; ``tensors`` are added to its own.
 
     Raises FileWriteError if the file cannot be written, ParameterError for a history whose lists
     differ in length.
@@ -161,7 +161,7 @@ def history_tensors(history: History) -> dict[str, Array]:
 
 
 def history_facts(history: History) -> dict[str, Any]:
-    """The history less its lists, which are tensors."""
+    """The history without its lists, which are tensors."""
     return {k: v for k, v in history.as_dict().items() if k not in LISTS}
 
 
@@ -197,20 +197,20 @@ def with_checksum(raw: bytes) -> bytes:
 
 
 def read_model(path: Path_) -> Model:
-    """All that a model file holds.
+    """The content of a model file.
 
     Raises ModelFileError for a file that is missing, empty, truncated, damaged in any byte, or of
     another kind or a newer format; the message names the file and the reason.
     """
     try:
         content, tensors = opened(read_bytes(Path(path)))
-        return model_of(content, tensors)  # the file's bytes are free by now
+        return model_of(content, tensors)  # the file's bytes have been freed by now
     except ModelFileError as reason:
         raise ModelFileError(f"{path}: {reason}") from None
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's bytes; what cannot be a model file is not read further than its first ones."""
+    """The file's bytes; a file that cannot be a model file is read only at its beginning."""
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise ModelFileError("this is a device or a pipe, not a model file")
@@ -227,7 +227,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def opened(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The JSON content and the tensors of a file that is whole."""
+    """The JSON content and the tensors of a complete file."""
     check_container(raw, len(raw))
     at = sum_position(raw)
     if checksum(raw, at) != raw[at : at + 64]:
@@ -236,7 +236,7 @@ def opened(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def model_of(content: dict[str, Any], tensors: dict[str, Array]) -> Model:
-    """The model that they make; its layers' tensors are taken out of ``tensors``."""
+    """The model made from them; its layers' tensors are removed from ``tensors``."""
     try:
         if content["format"] > FORMAT:
             raise ModelFileError(
@@ -285,7 +285,7 @@ def is_container(path: Path) -> bool:
 
 
 def check_container(head: bytes, size: int) -> None:
-    """The outer form of a file of so many bytes, by its first 9, before any of it is believed."""
+    """Raise ModelFileError if the first 9 of ``size`` bytes cannot begin a model file."""
     if not head:
         raise ModelFileError("the file is empty")
     if len(head) < 8 or header_length(head) > size - 8:
@@ -304,7 +304,7 @@ def unpack(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         header = json.loads(raw[8 : 8 + header_length(raw)])
         content = json.loads(header["__metadata__"]["fallline"])
-        json.dumps(content, ensure_ascii=False).encode()  # no halves of characters in a text
+        json.dumps(content, ensure_ascii=False).encode()  # no unpaired surrogates in a text
         tensors = deserialise(raw)
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as reason:
         raise ModelFileError(f"its header cannot be read ({reason})") from None
@@ -314,7 +314,7 @@ def unpack(raw: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
-    """The network, after its size has been held against the tensors that are really there."""
+    """The network, after a check that its size agrees with the tensors in the file."""
     sizes, name = facts["sizes"], facts["dtype"]
     if name not in ("float64", "float32"):  # NumPy would evaluate part of the text
         raise ModelFileError(f"its dtype {name!r:.40} is neither float64 nor float32")
@@ -346,7 +346,7 @@ def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
 
 
 def check_known(facts: dict[str, Any]) -> None:
-    """Raise ModelFileError for the name of a part that is not there, before it is used."""
+    """Raise ModelFileError for an unknown name of a part, before it is used."""
     hidden = facts["hidden"]
     asked: list[tuple[str, Any, Any]] = [
         *(("activation", name, activations.ACTIVATIONS) for name in hidden),
@@ -373,7 +373,7 @@ def build_history(facts: dict[str, Any] | None, tensors: dict[str, Array]) -> Hi
 
 
 def make_even(history: History) -> None:
-    """Give the lists one length, where earlier versions left them uneven.
+    """Give the lists one length if an earlier version left them uneven.
 
     An interrupted run left an epoch without its validation, and so did one that diverged.
     """
@@ -386,7 +386,7 @@ def make_even(history: History) -> None:
 
 
 def check_history(history: History) -> None:
-    """Raise ModelFileError for a fact of another kind than a run leaves, naming it."""
+    """Raise ModelFileError for a value that no run can have left, naming it."""
     counts = {"epochs_done": history.epochs_done, "steps": history.steps}
     if history.best_epoch is not None:
         counts["best_epoch"] = history.best_epoch
@@ -408,12 +408,12 @@ def check_history(history: History) -> None:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Keeps a run's last state in a file, every so many epochs, and takes it up again from there.
+    """Stores a run's last state in a file every few epochs, and continues from it.
 
     ``path`` : the file, a model file that ``load`` reads too. ``every`` : epochs between writes.
-    A run that is killed at any moment and started again with the same data, settings and
-    checkpoint ends with the same bits as one that was not. A finished run can be lengthened by a
-    larger ``epochs``. Raises ParameterError if the settings differ from those of the file.
+    A run that is killed at any moment and started again with the same data, settings and checkpoint
+    ends with the same bits as an undisturbed run. A finished run can be extended by a larger
+    ``epochs``. Raises ParameterError if the settings differ from those of the file.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -486,7 +486,7 @@ class Checkpoint:
             raise ModelFileError(f"{self.path}: its state cannot be read ({reason})") from None
 
     def check_same(self, model: Model, network: Network, settings: dict[str, Any]) -> None:
-        """Refuse to go on with another network or other settings than the run began with."""
+        """Refuse to continue with another network or other settings than the run started with."""
         kept = ADDED_SETTINGS | dict(model.training or {}) | {"network": repr(model.network)}
         now = settings | {"network": repr(network)}
         differing = [
@@ -503,7 +503,7 @@ class Checkpoint:
 
 
 def as_at_first(setting: Any) -> Any:
-    """A setting's text less what later versions added to it, at its default."""
+    """A setting's text without defaults that later versions added to it."""
     if isinstance(setting, str):
         for text in ADDED_TEXTS:
             setting = setting.replace(text, "")
@@ -521,7 +521,7 @@ def finite_or_none(value: float) -> float | None:
 
 
 def loss_from(value: Any) -> float:
-    """The inverse of ``finite_or_none``; what is no number is left to the check of the position."""
+    """The inverse of ``finite_or_none``; other values are left to the check of the position."""
     if value is None:
         return math.inf
     return float(value) if is_number(value) else value

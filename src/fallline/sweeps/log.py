@@ -1,4 +1,4 @@
-"""The log of a sweep: finished runs, kept as they come, so that a sweep can go on from there."""
+"""The log of a sweep: runs are stored as they finish, so that a sweep can be continued."""
 
 import json
 import os
@@ -16,12 +16,12 @@ KEYS = (*DEFAULTS, "seed", "fold")
 
 
 def key_of(run: Mapping[str, Any]) -> str:
-    """What tells a run from the others."""
+    """What distinguishes a run from the others."""
     return json.dumps([run[name] for name in KEYS])
 
 
 class Log:
-    """Finished runs, one a line, kept as they come; the first line says whose they are."""
+    """Finished runs, one per line; the first line identifies the sweep."""
 
     def __init__(self, path: str | os.PathLike[str] | None, fingerprint: str) -> None:
         self.path = None if path is None else Path(path)
@@ -34,7 +34,7 @@ class Log:
             self.append([{"fallline_sweep": __version__, "data": fingerprint}])
 
     def read(self, fingerprint: str) -> None:
-        """Take over what an earlier sweep has done; a line that was cut off counts for nothing."""
+        """Read the runs of an earlier sweep; a truncated line is ignored."""
         path = self.path or Path()
         text = path.read_text(encoding="utf-8", errors="replace")
         lines = [parsed(line) for line in text.splitlines()]
@@ -54,12 +54,12 @@ class Log:
                 file.write("\n")
 
     def add(self, runs: list[dict[str, Any]]) -> None:
-        """Keep the runs that have ended."""
+        """Store the runs that have ended."""
         if self.path is not None:
             self.append(runs)
 
     def append(self, lines: list[dict[str, Any]]) -> None:
-        """Add lines, and have them on the disk before going on."""
+        """Add lines and wait until they are on the disk."""
         with (self.path or Path()).open("a", encoding="utf-8") as file:
             file.write("".join(json.dumps(line) + "\n" for line in lines))
             file.flush()

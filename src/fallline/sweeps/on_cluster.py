@@ -1,7 +1,7 @@
-"""Sweeps on a Dask cluster: runs are spread over the workers, the data is sent once.
+"""Sweeps on a Dask cluster: the workers share the runs; the data is sent once.
 
-A group of runs that differ in seed and learning rate only is cut into pieces of about a second;
-each is one task. A worker that dies loses the pieces it was at, which run elsewhere.
+A group of runs that differ only in seed and learning rate is cut into pieces of about a second;
+each is one task. If a worker dies, its pieces run elsewhere.
 """
 
 from collections.abc import Generator, Iterator
@@ -21,7 +21,7 @@ PIECE = 16  # runs
 
 
 class Spreading:
-    """Spreads runs over the workers of a client; the data is sent once, and again if it is lost."""
+    """Distributes runs over a client's workers; the data is sent once, and again if lost."""
 
     def __init__(self, client: Any) -> None:
         self.distributed = load_dask()
@@ -47,7 +47,7 @@ class Spreading:
         self, problem: SweepData, pieces: list[list[dict[str, Any]]]
     ) -> Generator[list[dict[str, Any]], None, list[list[dict[str, Any]]]]:
         """Run the pieces; returns those that were lost with the data they need."""
-        if self.data is None:  # under a name of its own: Dask may still be forgetting an old one
+        if self.data is None:  # under a new name: Dask may still be deleting an old one
             self.data = self.client.scatter(problem, broadcast=True, hash=False)
         futures = {
             self.client.submit(run_jobs, self.data, piece, 1, pure=False): piece for piece in pieces

@@ -16,7 +16,7 @@ __all__ = ["Sweep"]
 
 @dataclass
 class Sweep:
-    """The results: ``runs``, one dict a run, in order; ``best`` and its network.
+    """The results: ``runs``, one dict per run, in order; ``best`` and its network.
 
     A run has its settings, ``seed``, ``fold``, ``loss`` (training, the last epoch's),
     ``validation_loss``, ``score`` (accuracy, or R2 for numbers, on the rows held out), ``seconds``
@@ -33,7 +33,7 @@ class Sweep:
     problem: SweepData | None = field(default=None, repr=False)
 
     def summary(self) -> list[dict[str, Any]]:
-        """One dict a setting, best mean score first (with halving, those of the last rung).
+        """One dict per setting, best mean score first (with halving, those of the last rung).
 
         It separates the setting from the noise of seeds and folds: the mean score, its standard
         error (the deviation over the square root of the number of runs), the least and the

@@ -47,7 +47,7 @@ class SweepData:
 
     @property
     def n_folds(self) -> int:
-        """How many parts are held out in turn."""
+        """How many parts are held out, one after another."""
         return int(self.fold.max()) + 1
 
     def network(self, run: Mapping[str, Any]) -> Network:
@@ -62,7 +62,7 @@ class SweepData:
         )
 
     def fingerprint(self) -> str:
-        """A hash of the data and of how it is split, by which a log is known to belong to it."""
+        """A hash of the data and its split, which shows whether a log belongs to it."""
         digest = hashlib.sha256()
         for part in (self.X, self.y, self.fold):
             digest.update(np.ascontiguousarray(part).tobytes())
@@ -71,7 +71,7 @@ class SweepData:
 
 
 class ProblemOptions(TypedDict, total=False):
-    """How the data of a sweep is taken; :func:`fallline.sweep` says what each option means."""
+    """The options for the data of a sweep; :func:`fallline.sweep` says what each means."""
 
     loss: str | None
     validation: float
@@ -121,7 +121,7 @@ def loss_for(y: Array) -> str:
     return "squared_error"
 
 
-RUNS_AT_ONCE = 32  # then progress is told, the log written, Ctrl-C heard
+RUNS_AT_ONCE = 32  # then progress is reported, the log written, Ctrl-C noticed
 
 
 Spreader = Callable[[SweepData, list[list[dict[str, Any]]]], Iterator[list[dict[str, Any]]]]
@@ -144,7 +144,7 @@ SHARED = (*(name for name in DEFAULTS if name != "learning_rate"), "fold")
 
 
 def grouped(runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Runs that differ in seed and learning rate only, together."""
+    """Groups of runs that differ only in seed and learning rate."""
     groups: dict[Any, list[dict[str, Any]]] = {}
     for run in runs:
         groups.setdefault(tuple(as_key(run[name]) for name in SHARED), []).append(run)
@@ -152,7 +152,7 @@ def grouped(runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def run_jobs(problem: SweepData, runs: list[dict[str, Any]], threads: int) -> list[dict[str, Any]]:
-    """Train and score runs that differ in seed and learning rate only."""
+    """Train and score runs that differ only in seed and learning rate."""
     began = time.perf_counter()
     train_rows, test_rows = problem.parts(runs[0]["fold"])
     networks = [problem.network(run) for run in runs]
@@ -167,7 +167,7 @@ def run_jobs(problem: SweepData, runs: list[dict[str, Any]], threads: int) -> li
 
 
 def optimizer_of(run: Mapping[str, Any], steps: int) -> Any:
-    """The optimiser of a run of so many steps."""
+    """The optimiser of a run of ``steps`` steps."""
     name = run["optimizer"]
     own = {"gradient_descent": "momentum", "adamw": "weight_decay"}.get(name)
     more = {} if own is None else {own: run[own]}
@@ -189,7 +189,7 @@ def train_group(
 
 
 def alone(network: Network, optimizer: Any, run: Mapping[str, Any], rows: Samples) -> float:
-    """One run by ``fallline.train``, for what the engine does not serve."""
+    """One run by ``fallline.train``, for settings that the engine does not support."""
     import warnings
 
     with warnings.catch_warnings():
@@ -234,7 +234,7 @@ def result_of(
 
 
 def retrain(problem: SweepData, run: dict[str, Any]) -> Network:
-    """The network of a run once more, on the same rows: the same bits."""
+    """The network of a run, trained again on the same rows, with the same bits."""
     network = problem.network(run)
     train_rows, _ = problem.parts(run["fold"])
     rows = network.samples(problem.X[train_rows], problem.y[train_rows])

@@ -1,7 +1,7 @@
 """Many networks at once: every combination of settings, every seed, every fold.
 
-Runs of one shape that differ in seed and learning rate only share compiled calls; each gives the
-bits that :func:`fallline.train` gives with its settings and seed.
+Runs of one shape that differ only in seed and learning rate share compiled calls; each has the bits
+that :func:`fallline.train` gives with its settings and seed.
 """
 
 import math
@@ -45,26 +45,26 @@ def sweep(
     X : (n_samples, n_features); y : (n_samples,) or (n_samples, n_outputs).
     settings : by name, one value or a list of them: hidden (layer sizes), activation, init,
         optimizer (a name), learning_rate, schedule (a name), momentum, batch_size, epochs, l2, l1,
-        weight_decay (of adamw), dropout. A layer size alone is one hidden layer. What is not given
-        has the value in ``fallline.sweeps.settings.DEFAULTS``.
+        weight_decay (of adamw), dropout. A single number is one hidden layer. Settings that are
+        left out have the values in ``fallline.sweeps.settings.DEFAULTS``.
     seeds : their number (0, 1, ...), or the seeds. A seed draws first weights and batches.
     loss : by default binary_cross_entropy for y of 0 and 1, cross_entropy for other whole numbers
         from 0 to 99, squared_error for the rest.
-    validation : the share of rows held out to score by; ``folds`` instead holds out each of so
+    validation : the share of rows held out for scoring; ``folds`` instead holds out each of that
         many folds in turn. Both are drawn from ``split_seed``, class by class.
-    draws : so many combinations drawn at random, instead of all of them.
+    draws : the number of combinations to draw at random, instead of all of them.
     halving : successive halving, see :mod:`fallline.sweeps.halving`: all settings are trained for
-        few epochs, then one in so many, by mean score over seeds and folds, for so many times the
-        epochs, and so on up to ``epochs``. Each run begins anew, so its bits are those of a run
-        that is as long by itself, and any worker can take it.
-    log : a file to which each run is added as it ends (JSON lines). A sweep with an existing log
-        goes on where that one ended.
-    threads : the most to use; by default the cores that are free.
-    client : a Dask ``distributed.Client``: the runs are spread over its workers.
-    progress : called with the number of runs done and of all.
+        few epochs, then the best of them, by mean score over seeds and folds, for more epochs, and
+        so on up to ``epochs``. ``halving`` is the factor of both steps. Each run starts anew, so it
+        has the bits of a separate run of its length, and any worker can take it.
+    log : a file to which each run is added when it ends (JSON lines). A sweep with an existing log
+        continues where that one ended.
+    threads : the maximum number; by default the cores that are free.
+    client : a Dask ``distributed.Client``, whose workers share the runs.
+    progress : called with the number of finished runs and of all runs.
 
-    Ctrl-C ends it with the runs done so far. Raises ParameterError for settings that are unknown or
-    too many, ShapeError or DataError for bad data.
+    Ctrl-C ends the sweep with the runs finished so far. Raises ParameterError for settings that are
+    unknown or too many, ShapeError or DataError for bad data.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -86,7 +86,7 @@ def sweep(
     repeats = [(fold, int(seed)) for fold in range(problem.n_folds) for seed in numbers]
     ladder = rungs_for(chosen, halving)
     for setting in chosen:
-        problem.network({**setting, "seed": 0})  # refuses what no network can have
+        problem.network({**setting, "seed": 0})  # refuses what no network allows
     cluster = None if client is None else spreader(client)
     work = Work(problem, Log(log, problem.fingerprint()), threads or threads_allowed(), cluster)
     n_runs = sum(count for count, _ in ladder) * len(repeats)
@@ -139,7 +139,7 @@ def rungs_for(
 def best_settings(
     chosen: list[dict[str, Any]], runs: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The settings by their mean score in these runs, the best first; as they are without runs.
+    """The settings by their mean score in these runs, the best first; unchanged without runs.
 
     A setting that diverged throughout comes last.
     """
@@ -157,7 +157,7 @@ def best_settings(
 
 @dataclass
 class Work:
-    """What runs are done with: the data, the log, the threads, or a cluster in their place."""
+    """What the runs need: the data, the log, and the threads or a cluster."""
 
     problem: "SweepData"
     log: "Log"
@@ -166,7 +166,7 @@ class Work:
     places: dict[str, int] = field(default_factory=dict)
 
     def done(self, runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-        """The runs with their results, first those in the log, then some as they end."""
+        """The runs with their results, first those in the log, then others as they end."""
         for run in runs:
             self.places[key_of(run)] = len(self.places)
         kept = [self.log.done[key_of(run)] for run in runs if key_of(run) in self.log.done]
@@ -183,7 +183,7 @@ class Work:
 
 
 def spreader(client: Any) -> "Spreader":
-    """What spreads runs over a cluster; loaded where one is wanted."""
+    """The class that distributes runs over a cluster; loaded only if there is one."""
     from fallline.sweeps.on_cluster import Spreading
 
     return Spreading(client)

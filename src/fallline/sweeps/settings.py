@@ -1,4 +1,4 @@
-"""What can be swept, and the combinations of it."""
+"""The settings that can be swept, and their combinations."""
 
 import itertools
 import json
@@ -66,7 +66,7 @@ def varied_in(
 
 
 def setting_key(run: Mapping[str, Any]) -> str:
-    """What tells a setting from the others."""
+    """What distinguishes a setting from the others."""
     return json.dumps([run[name] for name in DEFAULTS])
 
 
@@ -116,14 +116,14 @@ def at_random(lists: list[list[Any]], count: int, generator: np.random.Generator
 
 
 def as_list(name: str, values: Any) -> list[Any]:
-    """One value as a list of it. A tuple of layer sizes is one value."""
+    """One value as a list. A tuple of layer sizes is one value."""
     if name == "hidden" and isinstance(values, tuple):
         return [values]
     return list(values) if isinstance(values, list | tuple | range | np.ndarray) else [values]
 
 
 def checked(name: str, value: Any) -> Any:
-    """A value that its parameter allows."""
+    """A value, checked by the limits of its parameter."""
     if name == "hidden":
         sizes = (value,) if isinstance(value, int | np.integer) else tuple(value)
         return tuple(check_integer("hidden", size, limit="layer size") for size in sizes)

@@ -2,6 +2,6 @@
 
 ``run`` is :func:`fallline.train` and the loop over epochs: validation, stopping, callbacks,
 checkpoints. ``steps`` takes the epochs of rows in memory, by the reference or by the engine;
-``position`` is all that a run needs in order to go on, ``history`` what it recorded, ``stopping``
+``position`` is everything that a run needs to continue, ``history`` what it recorded, ``stopping``
 the rules that end it, ``gradients`` the gradient without a step. Read run, then steps.
 """

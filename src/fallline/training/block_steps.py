@@ -1,8 +1,8 @@
 """Steps on a table larger than memory: an epoch visits its blocks in a seeded order.
 
 Inside a block the steps are those of rows in memory, on batches of that block's rows; the
-optimiser's state and the generator of the batches go on from block to block, as if the blocks were
-one table.
+optimiser's state and the generator of the batches carry over from block to block, as if the blocks
+were one table.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class BlockSteps:
         self, network: Network, blocks: RowBlocks, settings: Settings, position: Position
     ) -> None:
         self.network, self.blocks, self.position = network, blocks, position
-        # However few rows a block has, all of them together are many: the engine pays.
+        # Together the blocks have many rows, so the engine pays even if each has few.
         auto = settings.engine == "auto" and computes(network)
         self.settings = replace(settings, engine="compiled") if auto else settings
 
@@ -72,9 +72,9 @@ class BlockSteps:
         return 0.0
 
     def pass_over(self, epoch: int) -> float:
-        """All blocks once; the mean of their losses, each weighing as much as it has rows.
+        """All blocks once; the mean of their losses, weighted by their numbers of rows.
 
-        It ends at a block whose loss has run away, and returns that.
+        It ends at a block whose loss has diverged, and returns that loss.
         """
         total, n_rows = 0.0, 0
         for rows in self.visited(epoch):
@@ -89,7 +89,7 @@ class BlockSteps:
         return measured(self.network, rows, every)
 
     def first_loss(self) -> float:
-        """That of the first block, as :func:`fallline.train` measures it."""
+        """The loss of the first block, as :func:`fallline.train` measures it."""
         rows = next(self.visited(self.position.epoch))
         return steps_in_memory(self.network, rows, self.settings, self.position).first_loss()
 

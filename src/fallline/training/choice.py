@@ -13,19 +13,19 @@ __all__ = ["PAYS_ABOVE", "choose_engine", "default_batch_size", "reference_secon
 FULL_BATCH_BELOW = 200
 DEFAULT_BATCH = 128
 # Without code made ahead of time, loading the engine takes 0.5 s (compiling it, once per machine,
-# 10 s), so short runs do without. What the reference takes on a core of 2024, roughly:
+# 10 s), so short runs go without it. Rough times of the reference on a core of 2024:
 SECONDS_PER_LAYER = 5e-6
 PRODUCTS_PER_SECOND = 2e10
 PAYS_ABOVE = 0.5  # seconds of the reference
 
 
 def default_batch_size(n_rows: int) -> int:
-    """The batch size where none is given: all rows of a small table, else 128."""
+    """The default batch size: all rows of a small table, else 128."""
     return n_rows if n_rows < FULL_BATCH_BELOW else DEFAULT_BATCH
 
 
 def reference_seconds(network: Network, n_rows: int, batch_size: int, epochs: int) -> float:
-    """About how long the reference would take for so many epochs."""
+    """Roughly how long the reference would take for this number of epochs."""
     steps = epochs * -(-n_rows // min(batch_size, n_rows))
     layers = len(network.sizes) - 1
     products = 6.0 * network.n_parameters * n_rows * epochs
@@ -43,8 +43,8 @@ def choose_engine(
 ) -> bool:
     """Whether to run in the compiled engine.
 
-    ``engine`` is "auto", "numpy" or "compiled". "auto" takes the engine where it has the network's
-    functions and either was made ahead of time or pays: the reference would take more than
+    ``engine`` is "auto", "numpy" or "compiled". "auto" takes the engine if it has the network's
+    functions and either was compiled ahead of time or the reference would take more than
     ``pays_above`` seconds.
     """
     if engine != "auto":
@@ -60,5 +60,5 @@ def choose_engine(
 
 @cache
 def tell_once(reasons: str) -> None:
-    """Say in this process, once, why a long run goes by the reference."""
+    """Say once in this process why a long run uses the reference."""
     warn(f"trained by the slower NumPy reference, since the compiled engine lacks {reasons}")

@@ -1,4 +1,4 @@
-"""When training has diverged, and what to say then."""
+"""When training has diverged, and the message about it."""
 
 import math
 

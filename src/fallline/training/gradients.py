@@ -41,7 +41,8 @@ def per_sample_gradients(
 ) -> Array:
     """The gradient of each sample's own loss, (n_samples, n_parameters).
 
-    Their mean is the gradient. Each holds the whole penalty. Raises as :func:`loss_and_gradient`.
+    Their mean is the gradient. Each includes the whole penalty. Raises as
+    :func:`loss_and_gradient`.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y

@@ -1,4 +1,4 @@
-"""What training leaves behind: one row per recorded epoch, and how it ended."""
+"""What training records: one row per recorded epoch, and how the run ended."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ class History:
     ``epoch[i]`` is a recorded epoch (the first is 0) and ``loss[i]`` its training loss: the mean
     over its batches, each taken before its update; for a full batch, the loss before the epoch's
     one update. ``validation_loss`` and ``validation_score`` (accuracy, or R2 for numbers) are
-    taken after the epoch, where there are validation rows; else the lists stay empty. They are NaN
-    for the epoch in which a run diverged. All lists that are not empty are of one length.
+    measured after the epoch, if there are validation rows; otherwise the lists stay empty. They are
+    NaN for the epoch in which a run diverged. All lists that are not empty are of one length.
 
-    ``stopped`` tells how the run ended: "epochs" (all done), "rule" (a stop rule), "callback",
-    "converged" (L-BFGS), "diverged" or "interrupted"; ``message`` says it in words.
-    ``best_epoch`` is the epoch whose parameters were kept, None if the last ones were.
+    ``stopped`` says how the run ended: "epochs" (all done), "rule" (a stop rule), "callback",
+    "converged" (L-BFGS), "diverged" or "interrupted"; ``message`` says it in words. ``best_epoch``
+    is the epoch whose parameters were kept, None if the last ones were.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -47,7 +47,7 @@ class History:
     message: str = "all epochs done"
 
     def record(self, epoch: int, loss: float) -> None:
-        """Add one row; validation and learning rate are appended beside it."""
+        """Add one row; validation and learning rate are appended separately."""
         self.epoch.append(epoch)
         self.loss.append(loss)
 
@@ -58,9 +58,9 @@ class History:
         self.learning_rate.extend(rates)
 
     def cut(self, kept: Collection[str] = ()) -> None:
-        """Cut the lists to one length, those of ``kept`` and all that are not empty.
+        """Cut the lists to one length: those in ``kept`` and all that are not empty.
 
-        An interrupt may come between the loss of an epoch and what belongs beside it.
+        An interrupt may come between the loss of an epoch and the values that belong to it.
         """
         lists = [getattr(self, name) for name in LISTS]
         used = [each for name, each in zip(LISTS, lists, strict=True) if each or name in kept]
@@ -69,7 +69,7 @@ class History:
             del each[shortest:]
 
     def uneven(self) -> str | None:
-        """What to say of lists that differ in length; None if they do not."""
+        """A message about lists that differ in length; None if they do not."""
         for name in LISTS:
             if len(getattr(self, name)) not in (0, len(self.epoch)):
                 return (

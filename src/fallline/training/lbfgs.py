@@ -1,4 +1,4 @@
-"""The limited-memory BFGS method with bounds left open, by SciPy: the only place that calls it.
+"""The limited-memory BFGS method, without bounds, by SciPy: the only place that calls it.
 
 Source: Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
 """
@@ -26,9 +26,9 @@ def minimize(
 ) -> Any:
     """Minimise a loss of theta (n_parameters,) from ``start``; returns SciPy's ``OptimizeResult``.
 
-    It ends where no entry of the projected gradient exceeds ``gradient_tolerance``, or the loss
-    falls by less than ``loss_tolerance`` of itself in an iteration. ``memory`` is the number of
-    corrections kept. ``after_iteration`` is given theta and the loss; True ends the search.
+    It ends when no entry of the projected gradient exceeds ``gradient_tolerance``, or when an
+    iteration lowers the loss by less than the share ``loss_tolerance``. ``memory`` is the number of
+    corrections kept. ``after_iteration`` gets theta and the loss; True ends the search.
     """
     from scipy import optimize
 

@@ -1,4 +1,4 @@
-"""Where a run of training stands between two epochs."""
+"""The position of a training run between two epochs."""
 
 import math
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ __all__ = ["Position"]
 
 @dataclass
 class Position:
-    """Where a run stands between two epochs: all that a checkpoint has to keep.
+    """The position of a run between two epochs: everything that a checkpoint has to store.
 
     ``generator`` draws the batches, ``state`` is the optimiser's, ``first_loss`` the loss before
     the first step, ``best`` the parameters of the best epoch so far (before any, the first ones)
@@ -36,9 +36,9 @@ class Position:
     falls: list[tuple[int, int]] = field(default_factory=list)
 
     def check(self, network: Network, optimizer: Optimizer | None) -> None:
-        """Raise ModelFileError for what no run of this network and optimiser can have left.
+        """Raise ModelFileError for a state that no run of this network and optimiser can leave.
 
-        ``optimizer`` None stands for one without a state: L-BFGS.
+        ``optimizer`` None means one without a state: L-BFGS.
         """
         theta = network.parameters
         for name, value in (("epoch", self.epoch), ("step", self.step)):
@@ -69,7 +69,7 @@ class Position:
 
 
 def check_like(name: str, kept: Array, like: Array) -> None:
-    """Raise ModelFileError if an array has not the form of another, or is not finite."""
+    """Raise ModelFileError if an array differs from another in form, or is not finite."""
     form, wanted = (f"{each.dtype} of shape {each.shape}" for each in (kept, like))
     if form != wanted:
         raise ModelFileError(f"{name} is {form}, not {wanted}")

@@ -1,8 +1,8 @@
 """The training loop: steps, validation, stopping, history, checkpoints.
 
-It is one for all kinds of rows: :class:`Run` is given what makes the steps, on rows in memory
-(``steps``), on blocks of a large table (``block_steps``), or on the parts that a cluster keeps
-(``fallline.distributed``).
+There is one loop for all kinds of rows: :class:`Run` is given an object that takes the steps, on
+rows in memory (``steps``), on blocks of a large table (``block_steps``), or on the parts that a
+cluster keeps (``fallline.distributed``).
 """
 
 import math
@@ -63,30 +63,30 @@ def train(
     optimizer : Adam(0.001) by default. LBFGS takes the full batch and one iteration an epoch.
     epochs : passes over the rows, at least 0.
     batch_size : rows per step; by default all of them below 200 rows, else 128.
-    seed : of the shuffling, which draws one permutation of the rows per epoch; a full batch is
-        not shuffled.
+    seed : for the shuffling, which draws one permutation of the rows per epoch; a full batch is not
+        shuffled.
     l2 : adds l2 / 2 times the sum of squared weights (not biases) to the loss.
     l1 : adds l1 times the sum of the weights' absolute values (see :mod:`fallline.core.penalties`).
     sample_weight : (n_samples,), at least 0; the loss of a batch is its weighted mean.
     validation : (X, y) to measure after each recorded epoch.
-    keep : "best" keeps the parameters of the recorded epoch with the lowest validation loss,
-        "last" those of the last step. Default: "best" where there is validation, else "last".
-    stop : rules such as ``Patience(10)``; looked at after each recorded epoch.
+    keep : "best" keeps the parameters of the recorded epoch with the lowest validation loss, "last"
+        those of the last step. Default: "best" with validation, else "last".
+    stop : rules such as ``Patience(10)``, asked after each recorded epoch.
     callbacks : called with a :class:`Progress` after each recorded epoch; True stops.
     record_every : epochs from one record to the next.
     checkpoint : a :class:`fallline.Checkpoint`; a run with an existing one continues it.
-    dropout : in [0, 1), the share of hidden neurons that each step silences (see
+    dropout : in [0, 1), the share of hidden activations that each step sets to 0 (see
         :mod:`fallline.core.dropout`); the recorded training losses are those of the rest.
-    engine : "numpy" for the reference, "compiled" for the compiled engine, "auto" for the engine
-        where it has the network's functions and was built ahead of time, or the run is long enough
-        to pay for compiling it. Both take the same batches in the same order and agree to rounding.
-    threads : the most that the compiled engine may use; by default the cores that are free, or
-        fewer where OMP_NUM_THREADS or FALLLINE_NUM_THREADS says so. The result has the same bits
-        with any number.
+    engine : "numpy" for the reference, "compiled" for the compiled engine, "auto" for the engine if
+        it has the network's functions and was built ahead of time, or if the run is long enough to
+        pay for compiling it. Both take the same batches in the same order and agree to rounding.
+    threads : the maximum for the compiled engine; by default the cores that are free, or fewer if
+        OMP_NUM_THREADS or FALLLINE_NUM_THREADS says so. The result has the same bits with any
+        number.
 
     When the loss stops being finite or exceeds 1,000 times its first value, training stops with a
-    DivergenceWarning and the best parameters recorded so far are put back. Ctrl-C stops it with
-    an InterruptedWarning; the parameters of the last step are kept.
+    DivergenceWarning and the best parameters recorded so far are restored. Ctrl-C stops it with an
+    InterruptedWarning; the parameters of the last step are kept.
 
     Raises ParameterError, ShapeError or DataError for bad input, before the first step.
 
@@ -124,7 +124,7 @@ def train(
 
 
 class Run:
-    """One run of training: the network, the settings, the position, and who takes the steps."""
+    """One run of training: network, settings, position, and the object for the steps."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class Run:
             raise ModelFileError(f"{path}: {reason}; remove it to start again") from None
 
     def whole(self) -> History:
-        """All epochs, with every way they can end."""
+        """All epochs, and every way in which they can end."""
         try:
             with ignoring_overflow():
                 if self.settings.by_lbfgs:
@@ -192,12 +192,12 @@ class Run:
         return self.history
 
     def lists_kept(self) -> tuple[str, ...]:
-        """The lists of the history that this run fills, besides those of any run."""
+        """The lists of the history that this run fills, in addition to those of any run."""
         rates = () if self.settings.by_lbfgs else ("learning_rate",)
         return rates if self.held_out is None else (*rates, *VALIDATION)
 
     def keeps_best(self) -> bool:
-        """Whether the parameters of an earlier epoch are put back at the end."""
+        """Whether the parameters of an earlier epoch are restored at the end."""
         return self.settings.keep == "best" and self.position.best_epoch is not None
 
     def seconds(self) -> float:
@@ -239,7 +239,7 @@ class Run:
 
     @property
     def unwatched(self) -> bool:
-        """Whether nobody but the history asks for the loss of an epoch."""
+        """Whether only the history needs the loss of an epoch."""
         settings = self.settings
         return self.held_out is None and not settings.stop and not settings.callbacks
 
@@ -268,7 +268,7 @@ class Run:
         return True
 
     def unseen(self, epochs: int) -> float:
-        """So many epochs that nobody looks at; NaN if they end with such parameters."""
+        """``epochs`` epochs without records; NaN if the parameters are not finite afterwards."""
         ends = self.position.epoch + epochs == self.next_stop()
         loss = self.steps.epochs(epochs)
         return math.nan if ends and not self.is_finite() else loss
@@ -277,7 +277,7 @@ class Run:
         return bool(np.isfinite(self.network.parameters).all())
 
     def epochs_to_next_stop(self, epoch: int) -> int:
-        """How many epochs nobody looks at: to the next record, checkpoint, or the end."""
+        """How many epochs are left to the next record, checkpoint, or the end."""
         return min(self.next_stop(), next_multiple(epoch, self.settings.record_every)) - epoch
 
     def next_stop(self) -> int:
@@ -288,11 +288,11 @@ class Run:
         return min(epochs, next_multiple(self.position.epoch, checkpoint.every))
 
     def penalty(self) -> float:
-        """What the weights cost."""
+        """The penalty of the weights."""
         return float(self.settings.penalty.value(self.network.parameters * self.network.is_weight))
 
     def save_checkpoint(self) -> None:
-        """Keep the position, where one is due."""
+        """Store a checkpoint if one is due."""
         checkpoint, position = self.settings.checkpoint, self.position
         if checkpoint is not None and position.epoch % checkpoint.every == 0:
             self.history.seconds = self.seconds()
@@ -301,7 +301,7 @@ class Run:
     # ---- what happens after a recorded epoch
 
     def record(self, epoch: int, loss: float, before: Array | None) -> bool:
-        """Note the epoch, keep the best parameters, ask rules and callbacks; True to stop."""
+        """Record the epoch, keep the best parameters, ask rules and callbacks; True to stop."""
         self.note(epoch, loss)
         if self.held_out is not None:
             loss = self.validate(self.held_out)
@@ -312,7 +312,7 @@ class Run:
         return self.asked_to_stop(epoch) or self.plateaued()
 
     def plateaued(self) -> bool:
-        """Go back to the best parameters at a plateau, and on at a lower rate; True to stop."""
+        """At a plateau return to the best parameters and lower the rate; True to stop."""
         plateau, position, history = self.settings.plateau, self.position, self.history
         if plateau is None:
             return False
@@ -331,7 +331,7 @@ class Run:
         return False
 
     def note(self, epoch: int, loss: float) -> None:
-        """A row of the history, the rate of the last step beside it."""
+        """A row of the history with the rate of the last step."""
         self.history.record(epoch, loss)
         if not self.settings.by_lbfgs:
             self.history.learning_rate.append(self.last_rate())
@@ -341,14 +341,14 @@ class Run:
         return rate_at(self.settings.optimizer, max(self.position.step - 1, 0))
 
     def rate_set(self) -> float:
-        """The learning rate as it was set, which a warm-up climbs to and a plateau begins at."""
+        """The learning rate as set, to which a warm-up rises and from which a plateau starts."""
         rate = getattr(self.settings.optimizer, "learning_rate", None)
         while isinstance(rate, Plateau | WarmUp):
             rate = rate.after if isinstance(rate, WarmUp) else rate.rate
         return rate if isinstance(rate, float | int) else self.last_rate()
 
     def validate(self, held_out: AnySamples) -> float:
-        """Measure the held-out rows, by one forward pass; returns their loss."""
+        """Measure the validation rows in one forward pass; returns their loss."""
         loss, logits = self.measure(held_out)
         self.history.validation_loss.append(loss)
         output = self.network.loss.output(logits)
@@ -357,7 +357,7 @@ class Run:
         return loss
 
     def asked_to_stop(self, epoch: int) -> bool:
-        """Ask every rule and call every callback; the first rule with a reason has the word."""
+        """Ask every rule and call every callback; the first rule with a reason decides."""
         rules, callbacks = self.settings.stop, self.settings.callbacks
         if not (rules or callbacks):
             return False
@@ -378,7 +378,7 @@ class Run:
         self.history.best_epoch = self.position.best_epoch
 
     def diverged(self, epoch: int, loss: float) -> None:
-        """Put the best parameters back, and say which learning rate to try."""
+        """Restore the best parameters, and say which learning rate to try."""
         message = runaway_message(epoch, loss, self.position.first_loss, self.rate_set())
         self.end("diverged", message)
         self.restore_best()
@@ -387,7 +387,7 @@ class Run:
     # ---- L-BFGS
 
     def minimize(self) -> None:
-        """Minimise the loss of all rows, an iteration an epoch."""
+        """Minimise the loss of all rows; an iteration is an epoch."""
         network, settings, history = self.network, self.settings, self.history
 
         def loss_at_theta(theta: Array) -> tuple[float, Array]:
@@ -419,7 +419,7 @@ class Run:
 
 
 def ignoring_overflow() -> Any:
-    """Overflow in a step needs no warning of NumPy's: the loss is looked at."""
+    """Suppress NumPy's warnings about overflow in a step, since the loss is checked."""
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 

@@ -26,7 +26,7 @@ ENGINES = ("auto", "numpy", "compiled")
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is given after each recorded epoch; it returns True to stop.
+    """The argument of a callback after each recorded epoch; the callback returns True to stop.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -46,7 +46,7 @@ class Progress:
 
 
 class Checkpointer(Protocol):
-    """What ``train`` needs of ``checkpoint=``; see :class:`fallline.Checkpoint`."""
+    """What ``train`` requires of ``checkpoint=``; see :class:`fallline.Checkpoint`."""
 
     @property
     def every(self) -> int: ...
@@ -55,7 +55,7 @@ class Checkpointer(Protocol):
 
 
 class TrainOptions(TypedDict, total=False):
-    """The options of a run, wherever its rows are; :func:`fallline.train` says what each means."""
+    """The options of a run on any kind of rows; :func:`fallline.train` says what each means."""
 
     optimizer: Optimizer | LBFGS | None
     epochs: int
@@ -93,7 +93,7 @@ DEFAULTS: TrainOptions = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The checked settings of one run; ``rows`` is what a resumed run must share of the rows."""
+    """The checked settings of one run; a resumed run must have the rows that ``rows`` names."""
 
     optimizer: Any
     epochs: int
@@ -114,7 +114,7 @@ class Settings:
     def checked(cls, network: Network, options: TrainOptions, *, validated: bool) -> "Settings":
         """The options as settings. Raises ParameterError for one that is not allowed.
 
-        ``validated`` tells whether there are validation rows.
+        ``validated`` says whether there are validation rows.
         """
         given = DEFAULTS | options
         optimizer = of_one_run(Adam() if given["optimizer"] is None else given["optimizer"])
@@ -138,7 +138,7 @@ class Settings:
         return settings
 
     def check_together(self, network: Network, *, validated: bool) -> None:
-        """Raise ParameterError for settings that do not go with each other or the network."""
+        """Raise ParameterError for settings that do not fit each other or the network."""
         check_optimizer(self.optimizer)
         if self.engine == "compiled" and obstacles(network):
             raise ParameterError(
@@ -162,7 +162,7 @@ class Settings:
 
     @property
     def plateau(self) -> Plateau | None:
-        """The schedule, where it goes by the validation loss."""
+        """The schedule, if it depends on the validation loss."""
         rate = getattr(self.optimizer, "learning_rate", None)
         return rate if isinstance(rate, Plateau) else None
 
@@ -182,7 +182,7 @@ class Settings:
         return choose_engine(self.engine, network, rows, batch_size, self.epochs)
 
     def as_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of them, and what a resumed run must share (less the epochs)."""
+        """The settings that a checkpoint stores; a resumed run must have them, except epochs."""
         return {
             "optimizer": repr(self.optimizer),
             "epochs": self.epochs,
@@ -198,7 +198,7 @@ class Settings:
 
 
 def of_one_run(optimizer: Any) -> Any:
-    """The optimiser, with a Plateau of its own where it has one: a run notes the falls in it."""
+    """The optimiser; a Plateau is copied, because a run records the falls in it."""
     rate = getattr(optimizer, "learning_rate", None)
     if not isinstance(rate, Plateau):
         return optimizer

@@ -24,21 +24,21 @@ from fallline.training.settings import Settings
 
 __all__ = ["CompiledGradients", "CompiledSteps", "ReferenceSteps", "StepSetup", "Steps", "measured"]
 
-SECONDS_OF_EPOCH = 0.02  # a longer one is worth 15 us of Python, and Ctrl-C is heard within it
+SECONDS_OF_EPOCH = 0.02  # a longer one is worth 15 us of Python, and Ctrl-C is noticed within it
 ENOUGH_ROWS = 2048  # to know how large the loss was before the first step
-# Code for the shape of a tiny network saves up to a quarter of a microsecond an epoch and takes a
-# third of a second to compile; who asks for compiled code is taken at his word earlier.
+# Code for the shape of a tiny network saves up to a quarter of a microsecond per epoch and takes a
+# third of a second to compile; if compiled code is requested, it is made for shorter runs too.
 UNROLL_FROM = {"auto": 2_000_000, "compiled": 10_000, "numpy": math.inf}
 
 
 @dataclass(frozen=True)
 class StepSetup:
-    """What the steps of a run are taken with, and from.
+    """What the steps of a run need.
 
     With ``penalty_per_mass`` the penalty of a step is divided by its batch's mass (rows, or sum of
     weights).
-    ``dropout`` is the share of hidden neurons that is silenced, by masks drawn from ``seed``.
-    ``unroll``: whether the run is worth compiling code for the very shape of a tiny network.
+    ``dropout`` is the share of hidden activations set to 0, by masks drawn from ``seed``.
+    ``unroll``: whether to compile code for the exact shape of a tiny network.
     """
 
     network: Network
@@ -63,7 +63,7 @@ class StepSetup:
         return self.position.generator.permutation(len(self.rows))
 
     def orders(self, count: int) -> Array:
-        """The next epochs' permutations, joined; the same ones, by compiled code."""
+        """The next epochs' permutations, joined; the same ones, drawn by compiled code."""
         return permutations([self.position.generator], len(self.rows), count)
 
     def batches(self) -> Iterator[Array]:
@@ -74,37 +74,37 @@ class StepSetup:
 
 
 class Steps(Protocol):
-    """What the training loop needs: ``full`` tells whether an epoch is one step on all rows."""
+    """What the training loop requires; ``full`` says whether an epoch is one step on all rows."""
 
     full: bool
 
     def epoch(self, *, want_loss: bool) -> float:
         """One pass over the rows; the mean of the batch losses, each taken before its update.
 
-        It ends at a batch whose loss is not finite, and returns that. Without ``want_loss`` a full
-        batch computes no loss and returns 0.
+        It ends at a batch whose loss is not finite, and returns that loss. Without ``want_loss`` a
+        full batch computes no loss and returns 0.
         """
 
     def epochs(self, count: int) -> float:
-        """``count`` passes that nobody looks at; 0, or the loss, not finite, that ended them."""
+        """``count`` passes without records; 0, or the loss, not finite, that ended them."""
 
     def watched(self, count: int, watch: Watch) -> float:
-        """Up to ``count`` passes whose losses ``watch`` records; 0, or what is not finite.
+        """Up to ``count`` passes whose losses ``watch`` records; 0, or a loss that is not finite.
 
-        No pass is made where it is better to look at each epoch by itself.
+        No pass is made if it is better to look at each epoch separately.
         """
 
     def measure(self, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
-        """The loss of every such sample at the network's parameters, and their logits.
+        """The loss of every ``every``-th sample at the network's parameters, and the logits.
 
         Without the penalty; ``every`` 3 looks at the samples 0, 3, 6, ...
         """
 
     def first_loss(self) -> float:
-        """The loss of about 2,000 training rows where the network stands, without the penalty."""
+        """The current loss of about 2,000 training rows, without the penalty."""
 
     def loss_and_gradient(self) -> tuple[float, Array]:
-        """The loss of all rows, penalty and all, and its gradient (n_parameters,)."""
+        """The loss of all rows with the penalty, and its gradient (n_parameters,)."""
 
 
 class ReferenceSteps:
@@ -156,11 +156,11 @@ class ReferenceSteps:
         return loss, all_rows.gradient
 
     def mass(self, batch: Array | None) -> float:
-        """A batch's part in the epoch's mean: its number of rows, or the sum of their weights."""
+        """A batch's weight in the epoch's mean: its number of rows, or the sum of their weights."""
         return max(self.setup.rows.mass_of(batch), np.finfo(float).tiny)
 
     def step(self, batch: Array | None, *, want_loss: bool) -> float:
-        """Forward, backward, update; on all rows where ``batch`` is None."""
+        """Forward, backward, update; on all rows if ``batch`` is None."""
         rows, position = self.rows, self.position
         weight = rows.weight
         if batch is None:
@@ -212,14 +212,14 @@ class ReferenceSteps:
 
 
 def measured(network: Network, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
-    """The loss of every such sample without the penalty, and their logits, by the reference."""
+    """The reference's loss of every ``every``-th sample, without the penalty, and the logits."""
     weight = None if rows.weight is None else rows.weight[::every]
     logits, Y = network.logits(rows.X[::every]), rows.Y[::every]
     return mean_loss(network, logits, Y, shares_of(len(Y), weight)), logits
 
 
 def first_loss(steps: Steps, rows: AnySamples) -> float:
-    """The loss of about 2,000 of these rows, evenly spread, where the network stands."""
+    """The current loss of about 2,000 of these rows, evenly spread."""
     return steps.measure(rows, -(-len(rows) // ENOUGH_ROWS))[0]
 
 
@@ -308,7 +308,7 @@ class CompiledGradients(ReferenceSteps):
 def steps_in_memory(
     network: Network, rows: AnySamples, settings: Settings, position: Position
 ) -> Steps:
-    """The reference's steps, or the engine's where that serves and pays.
+    """The reference's steps, or the engine's if it supports the run and pays.
 
     A user's own optimiser takes its own steps on the engine's gradients.
     """
@@ -320,7 +320,7 @@ def steps_in_memory(
 
 
 def setup_for(network: Network, rows: Any, settings: Settings, position: Position) -> StepSetup:
-    """What the steps on these rows are taken with."""
+    """What the steps on these rows need."""
     return StepSetup(
         network,
         rows,

@@ -1,4 +1,4 @@
-"""Stop rules: each looks at the history after a recorded epoch, and says why to stop, if at all."""
+"""Stop rules: each reads the history after a recorded epoch and gives a reason to stop, or none."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ METRICS = ("loss", "validation_loss", "validation_score")
 
 
 class StopRule(Protocol):
-    """Anything that gives a reason to stop, or None to go on."""
+    """Anything that gives a reason to stop, or None to continue."""
 
     def __call__(self, history: History, seconds: float) -> str | None: ...
 
@@ -107,7 +107,7 @@ class TimeLimit:
 
     @property
     def reason(self) -> str:
-        """What it says."""
+        """The reason that this rule gives."""
         return f"the time of {self.seconds:g} s is up"
 
     def __call__(self, history: History, seconds: float) -> str | None:
