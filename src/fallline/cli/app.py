@@ -620,24 +620,24 @@ def main() -> None:
         code = complain("interrupted", FAILED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = DONE  # the reader of our output has had enough
+        code = DONE  # the reader of our output has closed it
     except Exception as error:
         code = unexpected(error)
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # a library in Rust gave up, and said why
+        if type(error).__name__ != "PanicException":  # a library in Rust panicked, and printed why
             raise
         code = complain(f"a library gave up: {error}", FAILED)
     sys.exit(signals.exit_code(code))
 
 
 def complain(message: str, code: int) -> int:
-    with contextlib.suppress(OSError):  # a terminal that was closed
+    with contextlib.suppress(OSError):  # the terminal was closed
         print(f"fallline: {message}", file=sys.stderr)
     return code
 
 
 def unexpected(error: Exception) -> int:
-    """A usage error of the command line itself, or a fault of ours: never a traceback."""
+    """A usage error of the command line, or an internal error: never a traceback."""
     show = getattr(error, "show", None)  # a ClickException: it knows how to show itself
     if show is not None:
         show(file=sys.stderr)

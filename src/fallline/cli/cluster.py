@@ -1,4 +1,4 @@
-"""The options --cluster: work on the workers of a Dask cluster."""
+"""The option --cluster: work on the workers of a Dask cluster."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ __all__ = ["client_at", "train_on_cluster"]
 
 
 def client_at(address: str) -> Any:
-    """A client of the cluster; Dask is loaded only where one is named."""
+    """A client of the cluster; Dask is imported only if a cluster is named."""
     from fallline.distributed.client import connect
 
     return connect(address)
@@ -19,7 +19,7 @@ def client_at(address: str) -> Any:
 def train_on_cluster(
     address: str, paths: list[str], target: str, how: Reading, options: TableOptions
 ) -> TableModel:
-    """Train on files that the workers read."""
+    """Train on files that the workers read themselves."""
     from fallline.distributed.tables import train_files
 
     with client_at(address) as client:

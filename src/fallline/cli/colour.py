@@ -1,6 +1,7 @@
-"""Colour in the terminal, where it helps: the best score of a line, what is wrong, warnings.
+"""Colour in the terminal, where it helps: the best score of a line, errors, warnings.
 
-None in a pipe or a file, with NO_COLOR (https://no-color.org) or on a terminal that has none.
+There is none in a pipe or a file, with NO_COLOR (https://no-color.org) or on a terminal without
+colour.
 """
 
 import os
@@ -25,7 +26,7 @@ WORDS = (
 
 
 def say(text: object, file: TextIO | None = None) -> None:
-    """Print a text, with colours where the stream shows them."""
+    """Print a text, with colours if the stream shows them."""
     stream = sys.stdout if file is None else file
     if has_colour(stream):
         print(painted(printable(str(text))), file=bare(stream))
@@ -34,14 +35,14 @@ def say(text: object, file: TextIO | None = None) -> None:
 
 
 def has_colour(stream: TextIO) -> bool:
-    """Whether a stream is a terminal with colours, and they are wanted."""
+    """Whether a stream is a terminal with colours, and colours are wanted."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
         return False
     return stream.isatty()
 
 
 def painted(text: str) -> str:
-    """The text with its best scores green, what is wrong red, and warnings yellow."""
+    """The text with best scores in green, errors in red, and warnings in yellow."""
     for pattern, colour in WORDS:
         text = pattern.sub(paint(r"\g<0>", colour), text)
     return "\n".join(with_best(line) for line in text.split("\n"))
@@ -52,7 +53,7 @@ def paint(text: str, colour: str) -> str:
 
 
 def with_best(line: str) -> str:
-    """A line of a table of scores with the best of its models' green."""
+    """A line of a table of scores with the best model's score in green."""
     name = next((key for key, shown in SCORE_NAMES.items() if line.startswith(shown + " ")), None)
     if name is None or " to " in line or "+-" in line:
         return line

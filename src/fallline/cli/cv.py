@@ -30,7 +30,7 @@ def run(
     force: bool,
     spreadsheet: bool,
 ) -> None:
-    """Read, train once a fold, write the predictions, tell."""
+    """Read, train once per fold, write the predictions, print."""
     began = time.perf_counter()
     if output is not None:
         check_output(output, inputs=paths, force=force)
@@ -85,7 +85,7 @@ def as_dict(result: CrossValidation, seconds: float) -> dict[str, Any]:
 
 
 def summary(result: CrossValidation, output: str | None, seconds: float) -> str:
-    """Mean and standard error of each score, the network beside its models."""
+    """Mean and standard error of each score, for the network and the models it is compared with."""
     found = result.summary()
     heads = {"network": "network", "linear": LINEAR_NAMES[result.task], "trivial": "trivial guess"}
     models = [name for name in heads if name in found]
@@ -120,14 +120,14 @@ def plus_minus(value: tuple[float, float] | None) -> str:
 
 
 def verdict(result: CrossValidation) -> list[str]:
-    """Whether the network is better than linear model and trivial guess by more than chance."""
+    """Whether the network beats the linear model and the trivial guess by more than chance."""
     rivals = {"linear": LINEAR_NAMES[result.task], "trivial": "the trivial guess"}
     lines = [line for model, name in rivals.items() for line in compared(result, model, name)]
     return ["", *lines] if lines else []
 
 
 def compared(result: CrossValidation, model: str, name: str) -> list[str]:
-    """What the folds tell of the network beside another model: better, worse or neither."""
+    """What the folds say about the network and another model: better, worse or neither."""
     score = MAIN_SCORE[result.task]
     found = result.difference(score, model)
     if found is None:

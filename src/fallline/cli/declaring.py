@@ -1,7 +1,7 @@
 """Commands made from functions: a parameter's annotation holds its type, its names and its help.
 
-A function takes what Click gives: numbers, texts, flags and lists. A parameter whose annotation is
-a subclass of :class:`Group` stands for all the options of the group.
+A function takes the values of Click: numbers, texts, flags and lists. A parameter whose annotation
+is a subclass of :class:`Group` means all options of the group.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,9 +15,9 @@ __all__ = ["Argument", "Commands", "Group", "Option"]
 
 
 class Commands(click.Group):
-    """Commands in the order of their functions; the options of one are made when it is asked for.
+    """Commands in the order of their functions; the options of a command are made when it is used.
 
-    ``commands`` holds their bare names, by which Click tells what a misspelled one could be.
+    ``commands`` holds their bare names, from which Click suggests a name for a misspelled one.
     """
 
     def __init__(self, *given: Any, **settings: Any) -> None:
@@ -25,7 +25,7 @@ class Commands(click.Group):
         self.functions: dict[str, Callable[..., None]] = {}
 
     def declare(self, function: Callable[..., None]) -> Callable[..., None]:
-        """Let a function be a command; as a decorator."""
+        """Make a function a command; a decorator."""
         self.functions[function.__name__] = function
         self.add_command(click.Command(function.__name__))
         return function
@@ -39,18 +39,18 @@ class Commands(click.Group):
 
 
 class Option:
-    """What an option is called, where --its-name is not enough, and what it is for."""
+    """The names of an option, if not only --its-name, and its help."""
 
     def __init__(self, *names: str, help: str) -> None:
         self.names, self.help = names, help
 
     def made(self, name: str, kind: type, several: bool, default: Any) -> click.Option:
-        """The option for a parameter; without a default it is required."""
+        """The option for a parameter; it is required if there is no default."""
         return click.Option(
             [name, *(self.names or ["--" + name.replace("_", "-")])],
             type=kind,
             multiple=several,
-            is_flag=True if kind is bool else None,  # False lets a required one take no value
+            is_flag=True if kind is bool else None,  # with False a required option takes no value
             help=self.help,
             show_default=True,
             **needed_or(default),
@@ -58,13 +58,13 @@ class Option:
 
 
 class Argument:
-    """How the help calls a word of the command line, and what it is for."""
+    """The name of an argument in the help, and its help."""
 
     def __init__(self, *, metavar: str, help: str) -> None:
         self.metavar, self.help = metavar, help
 
     def made(self, name: str, kind: type, several: bool, default: Any) -> click.Argument:
-        """The argument for a parameter; without a default it is required."""
+        """The argument for a parameter; it is required if there is no default."""
         return click.Argument(
             [name],
             type=kind,
@@ -76,7 +76,7 @@ class Argument:
 
 
 def needed_or(default: Any) -> dict[str, Any]:
-    """What Click is told of a parameter's default value."""
+    """The settings of Click for a parameter's default value."""
     return {"required": True} if default is Parameter.empty else {"default": default}
 
 

@@ -28,7 +28,7 @@ def run(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Train and show."""
+    """Train and print."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)
         result = run_demo(

@@ -1,4 +1,4 @@
-"""`fallline evaluate`: scores on a table that has the target, and how sure they are."""
+"""`fallline evaluate`: scores on a table that has the target, with intervals."""
 
 import json as json_
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def run(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Score and tell; what is new to the model on standard error."""
+    """Score and print; what is new to the model goes to standard error."""
     model = TableModel.load(model_path)
     table = reading.table(paths, before=model.reading, forms=forms)
     result = model.evaluate(table, seed=seed, extrapolate=extrapolate)
@@ -40,7 +40,7 @@ def run(
 
 
 def as_text(result: dict[str, Any], source: str, model: TableModel) -> str:
-    """The scores with their intervals, then where the errors are."""
+    """The scores with their intervals, then the kinds of errors."""
     aside = f", {result['set_aside']} set aside (no target)" if result["set_aside"] else ""
     parts = [
         f"{source}: {result['rows']:,} rows{aside}",
@@ -75,7 +75,7 @@ def interval_text(ends: list[float] | None) -> str:
 
 
 def coverage_text(found: dict[str, Any], classes: tuple[str, ...]) -> str:
-    """How often intervals or sets hold the target, by fifths of the predictions or by class."""
+    """How often intervals or sets contain the target, by fifths of the predictions or by class."""
     level, hold = f"{found['level']:.4g} asked for", f"{found['coverage']:.3f}"
     if "sizes" not in found:
         rows = [
@@ -109,7 +109,7 @@ def coverage_text(found: dict[str, Any], classes: tuple[str, ...]) -> str:
 
 
 def confusion_text(counts: list[list[int]], classes: tuple[str, ...]) -> str:
-    """The whole matrix where there are few classes, else the commonest mistakes."""
+    """The whole matrix if there are few classes, else the most common mistakes."""
     if len(classes) <= MAX_CLASSES:
         rows = [(name, *(f"{n:,}" for n in row)) for name, row in zip(classes, counts, strict=True)]
         return text_table(("actual \\ predicted", *classes), rows)

@@ -1,4 +1,4 @@
-"""`fallline explain`: what each column adds to a prediction, and what a model goes by."""
+"""`fallline explain`: what each column adds to a prediction, and which columns matter."""
 
 import json as json_
 import sys
@@ -25,7 +25,7 @@ __all__ = ["run"]
 
 BAR = "█"
 MAX_LINES, MAX_PAIRS, BAR_WIDTH = 15, 5, 14
-LEAST_H = 0.01  # below which no pair is worth a line
+LEAST_H = 0.01  # smaller interactions are not printed
 TOGETHER = "a column is moved alone: one that goes with others is understated"
 
 
@@ -43,7 +43,7 @@ def run(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Explain the rows asked for, or the table as a whole; write the page where one is wanted."""
+    """Explain the given rows, or the whole table; write the page if one is requested."""
     if report is not None:
         from fallline.report.explanation import check_available
 
@@ -105,7 +105,7 @@ def shows(character: str) -> bool:
 def facts(
     found: Explanation, whole: Overview | None, report: str | None, *, single: bool
 ) -> dict[str, Any]:
-    """All of it as plain data, the rows counted from 1 as the options count them."""
+    """Everything as plain data, with rows counted from 1 like in the options."""
     rows = found.as_dict()
     for row in rows["rows"]:
         row["row"] += 1
@@ -117,7 +117,7 @@ def facts(
 
 
 def overview_text(found: Explanation, whole: Overview, source: str, *, plain: bool) -> str:
-    """The columns by what they add on average, and the pairs that do not add up."""
+    """The columns by their mean contribution, and the pairs that interact."""
     unit = found.explained[0] if len(set(found.explained)) == 1 else "the predicted class's logit"
     parts = [f"{source}: {whole.rows:,} rows, what each column adds to {unit}, either way"]
     rises = {i.column: i for i in whole.importances or ()}

@@ -1,4 +1,4 @@
-"""`fallline export`: a model in another form, proven by running it."""
+"""`fallline export`: a model in another format, checked by running it."""
 
 import json as json_
 
@@ -21,7 +21,7 @@ def run(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Write, and tell what was written and how far it was proven."""
+    """Write, and print what was written and how it was checked."""
     given = [path for path in (out, output) if path is not None]
     if len(given) != 1:
         raise ParameterError("say once where to write: OUT, or --output OUT")

@@ -1,6 +1,7 @@
 """Groups of options that several commands share; a command's function takes one as one parameter.
 
-Numbers and files are loaded where a group is turned into values, not when the command line starts.
+Modules for numbers and files are imported when a group is turned into values, not when the command
+line starts.
 """
 
 from collections.abc import Mapping
@@ -103,9 +104,9 @@ class ReadingOptions(Group):
         before: Mapping[str, Any] | None = None,
         forms: Mapping[str, str] | None = None,
     ) -> "Reading":
-        """The same as the readers of files take it; ``only`` are the columns wanted.
+        """The same in the form for the readers of files; ``only`` are the columns wanted.
 
-        ``before``: the options that a model was trained with; what is given here goes before them.
+        ``before``: the options that a model was trained with; options given here take precedence.
         """
         from fallline.data.cells import Reading
 
@@ -143,7 +144,7 @@ class Display(Group):
 
 
 class RecipeChoices(Group):
-    """The task, the preset, and what stands in place of the preset's settings."""
+    """The task, the preset, and the options that replace the preset's settings."""
 
     task: Task = None
     preset: Annotated[str, Option(help="quick, standard or best (8 networks as one).")] = "standard"
@@ -212,7 +213,7 @@ class RecipeChoices(Group):
 
 
 class HeldOut(Group):
-    """The rows to validate and to test by."""
+    """The rows for validation and test."""
 
     validation: Annotated[
         str, Option(help="Rows that choose the best epoch: a share of the rows, or a file.")
@@ -230,7 +231,7 @@ class HeldOut(Group):
     split: Split = "random"
 
     def options(self, reading: ReadingOptions) -> "TableOptions":
-        """Shares, or tables read as the other is."""
+        """Shares, or tables, read like the training table."""
         return {
             "interval": self.interval,
             "by_class": self.by_class,
@@ -241,7 +242,7 @@ class HeldOut(Group):
 
 
 class Columns(Group):
-    """What columns are taken for, and what a row weighs."""
+    """The kinds of columns, and the weights of rows."""
 
     weights: Weights = None
     class_weight: Annotated[
@@ -298,7 +299,7 @@ class Teacher(Group):
 
 
 class RowColumns(Group):
-    """Columns of a table of which some rows are looked at."""
+    """Columns of a table of which some rows are shown."""
 
     types: Types = None
     ignore: Ignore = None
@@ -324,7 +325,7 @@ class FitChoices(Group):
 
 
 class Checkpoints(Group):
-    """How a long run is kept."""
+    """How a long run is saved."""
 
     checkpoint_every: Annotated[
         int | None, Option(help="Epochs between two checkpoints.  [default: by time, 10 s]")
@@ -335,7 +336,7 @@ class Checkpoints(Group):
 
 
 class Place(Group):
-    """Where the rows are while a network trains."""
+    """Where the rows are stored while a network trains."""
 
     large: Annotated[
         bool | None,
@@ -361,7 +362,7 @@ class Folds(Group):
 
 
 class SweepRuns(Group):
-    """Which runs a sweep makes."""
+    """The runs of a sweep."""
 
     seeds: Annotated[int, Option(help="Runs of each setting, with different seeds.")] = 5
     folds: Annotated[

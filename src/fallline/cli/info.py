@@ -1,4 +1,4 @@
-"""`fallline info`: what a model file holds."""
+"""`fallline info`: what a model file contains."""
 
 import json as json_
 import textwrap
@@ -18,7 +18,7 @@ from fallline.tabular.record import in_words as in_words_of_record
 
 
 def run(path: str, *, card: bool, output: str | None, force: bool, json: bool) -> None:
-    """Read and tell, or write a card."""
+    """Read and print, or write a card."""
     if card and json:
         raise ParameterError("--card writes Markdown, --json one JSON object: choose one")
     if output is not None and not card:
@@ -81,7 +81,7 @@ def entry(name: str, value: str) -> str:
 
 
 def as_dict(model: Model) -> dict[str, Any]:
-    """The facts a person would ask for."""
+    """The facts that people ask for."""
     network, history = model.network, model.history
     encoding = model.encoding or {}
     facts: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""`fallline look`: what would be made of a table, column by column, without training."""
+"""`fallline look`: how a table would be read and encoded, column by column, without training."""
 
 import json as json_
 
@@ -18,7 +18,7 @@ def run(
     *,
     json: bool,
 ) -> None:
-    """Read and tell."""
+    """Read and print."""
     found = look(reading.table(paths), target, types_by_column(types))
     if json:
         print(json_.dumps(found.to_dict()))
@@ -44,6 +44,6 @@ def as_text(column: ColumnLook) -> str:
 
 
 def short(text: str, most: int = 24) -> str:
-    """A text in one line, cut where it is long."""
+    """A text in one line; a long one is cut."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 3] + "..."

@@ -1,4 +1,4 @@
-"""What is new to a model in a table, told on standard error by `predict` and `evaluate`."""
+"""What is new to a model in a table, printed on standard error by `predict` and `evaluate`."""
 
 import sys
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ WIDTH = 24
 
 
 def tell_new(found: Sequence[New], encoding: Encoding) -> None:
-    """One table, by column, and a warning where much is new; nothing if nothing is."""
+    """One table, by column, and a warning if much is new; nothing if nothing is."""
     if not found:
         return
     dates = [column.name for column in encoding.columns if isinstance(column, DateColumn)]

@@ -44,7 +44,7 @@ def types_by_column(texts: list[str] | None) -> dict[str, str]:
     pairs = {}
     for text in texts or []:
         column, equals, kind = text.rpartition("=")
-        if "=date:" in text:  # a form may have an = of its own
+        if "=date:" in text:  # a form may contain =
             column, form = text.split("=date:", 1)
             kind = f"date:{form}"
         if not equals:
@@ -69,7 +69,7 @@ def date_forms(texts: list[str] | None) -> dict[str, str]:
 
 
 def task_name(text: str | None) -> str | None:
-    """The task by its own name or by a common other one."""
+    """The task by its name or a common synonym."""
     return None if text is None else TASK_NAMES.get(text.lower(), text)
 
 

@@ -1,4 +1,4 @@
-"""What is looked at before a command begins its work, so that the work is not lost at its end."""
+"""Checks of the outputs before a command starts its work, so that no work is lost at the end."""
 
 import os
 from collections.abc import Iterable
@@ -22,8 +22,8 @@ def check_output(
 ) -> None:
     """Raise FileWriteError if the file cannot be written, or is not to be replaced.
 
-    It may not be one of the ``inputs``. Where a file is there that holds something else than what
-    would be written, ``force`` is asked for; ``model`` tells that a model would be.
+    It must not be one of the ``inputs``. An existing file of another kind is only replaced with
+    ``force``; ``model`` says that a model is to be written.
     """
     path = Path(output)
     if not path.parent.is_dir():
@@ -45,8 +45,8 @@ def check_output(
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file, or would."""
+    """Whether two paths lead to the same file, or would if it existed."""
     try:
         return one.samefile(other)
-    except OSError:  # one of them is not there
+    except OSError:  # one of them does not exist
         return one.resolve() == other.resolve()

@@ -59,7 +59,7 @@ def write(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Write the file, and tell that it is there."""
+    """Write the file, and print its name."""
     check_output(output, inputs=[] if path is None else [path], force=force)
     content = text(path, target, reading).encode()
     write_bytes(output, content)
@@ -70,7 +70,7 @@ def write(
 
 
 def text(path: str | None, target: str | None, reading: ReadingOptions) -> str:
-    """The page, with the table where there is one."""
+    """The page, with the table if there is one."""
     from fallline.playground.single_file import page_text
     from fallline.playground.starts import Start, start_from_table
 

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 50, 12
 def loss_curve(history: History) -> str:
     """The training and validation loss over the epochs, on a logarithmic scale.
 
-    An empty text where there are fewer than two points to draw.
+    An empty text if there are fewer than two points to draw.
     """
     curves = {"training": history.loss, "validation": history.validation_loss}
     points = {name: drawable(history.epoch, values) for name, values in curves.items()}
@@ -43,13 +43,13 @@ def loss_curve(history: History) -> str:
 
 
 def drawable(epochs: list[int], values: list[float]) -> list[tuple[int, float]]:
-    """(epoch, log10 of the value), where there is one."""
+    """(epoch, log10 of the value), for values that exist."""
     pairs = zip(epochs, values, strict=False)
     return [(epoch, math.log10(v)) for epoch, v in pairs if 0 < v < math.inf]
 
 
 def ends(values: list[Any]) -> tuple[float, float]:
-    """The lowest and the highest, apart from one another."""
+    """The lowest and the highest value, made different if they are equal."""
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
@@ -61,7 +61,7 @@ STRIP = 30
 
 
 def heat_map(rows: list[dict[str, Any]], across: str, up: str, show: Callable[[Any], str]) -> str:
-    """The mean score for each two values, with a shade from the least (blank) to the greatest."""
+    """The mean score for each pair of values, shaded from the least (blank) to the greatest."""
     means = {(row[across], row[up]): row["mean_score"] for row in rows}
     found = [mean for mean in means.values() if mean is not None]
     low, high = (min(found), max(found)) if found else (0.0, 0.0)

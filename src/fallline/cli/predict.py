@@ -34,7 +34,7 @@ def run(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Predict and write, block by block; a file is told of at the end."""
+    """Predict and write, block by block; at the end print the name of the file."""
     if output is not None:
         check_output(output, inputs=[*paths, model_path], force=force)
     began = time.perf_counter()
@@ -45,7 +45,7 @@ def run(
     blocks = Counted(read_blocks(paths, how))
     new: list[list[New]] = []
     found = predict_blocks(model, blocks, carried, part, extrapolate=extrapolate, new=new)
-    # A pipe or a file takes the data as they are, a terminal shows them escaped.
+    # A pipe or a file gets the data unchanged, a terminal shows them escaped.
     screen = sys.stdout if sys.stdout.isatty() else bare(sys.stdout)
     write_blocks(
         output,
@@ -70,7 +70,7 @@ def run(
 def for_screen(
     blocks: Iterable[Columns], model: TableModel, output: str | None
 ) -> Iterator[Columns]:
-    """Predicted numbers with as many decimals as the target's own on a screen, all in files."""
+    """Predicted numbers, on a screen with as many decimals as the target has, in files with all."""
     decimals = model.facts.get("target_decimals")
     for block in blocks:
         if output is None and decimals is not None and sys.stdout.isatty():

@@ -1,4 +1,4 @@
-"""The progress bar of long work, on standard error."""
+"""The progress bar for long work, on standard error."""
 
 import math
 import sys
@@ -15,7 +15,7 @@ __all__ = ["Bar", "Counter"]
 
 
 class ProgressDisplay:
-    """A bar on standard error while the work lasts; nothing if that is no terminal."""
+    """A bar on standard error during the work; nothing if that is not a terminal."""
 
     def __init__(self, count: str, *, shown: bool) -> None:
         self.bar: Any = None
@@ -51,7 +51,7 @@ class ProgressDisplay:
             self.bar.stop()
 
     def add(self, which: str, total: int) -> None:
-        """Begin the line, or another in its place."""
+        """Start the line, or replace it."""
         self.began, self.total = time.monotonic(), total
         if self.bar is not None:
             if self.job is not None:
@@ -75,7 +75,7 @@ class ProgressDisplay:
 
 
 class Bar(ProgressDisplay):
-    """Epoch, loss, validation score and time left: of the run, or of all where they are several."""
+    """Epoch, loss, validation score and time left, of the run or of several runs."""
 
     def __init__(self, *, shown: bool) -> None:
         super().__init__("{task.description}epoch", shown=shown)
@@ -83,7 +83,7 @@ class Bar(ProgressDisplay):
         self.runs_began = self.began
 
     def on_run(self, run: RecipeStart, label: str = "run") -> None:
-        """Begin the bar of one run."""
+        """Start the bar of one run."""
         if run.number == 1:
             self.runs_began = time.monotonic()
         self.run = run
@@ -91,14 +91,14 @@ class Bar(ProgressDisplay):
         self.add(which, run.recipe.epochs)
 
     def left(self, done: int) -> float | None:
-        """Of one run as ever; of several by those that are done, as each ends when it is good."""
+        """The time left: of one run by its epochs, of several by the number of finished runs."""
         if self.run is None or self.run.of == 1:
             return super().left(done)
         taken, runs = time.monotonic() - self.runs_began, self.run.number - 1
         return None if runs == 0 else max(taken / runs * self.run.of - taken, 0.0)
 
     def after_epoch(self, progress: Progress) -> None:
-        """Show where the run stands."""
+        """Show the progress of the run."""
         history = progress.history
         name = "R2" if progress.network.loss.task == "numbers" else "accuracy"
         numbers = f"loss {history.loss[-1]:.4f}"
@@ -108,7 +108,7 @@ class Bar(ProgressDisplay):
 
 
 def duration_text(seconds: float) -> str:
-    """About so long, in the unit that suits.
+    """An approximate time, in a suitable unit.
 
     >>> duration_text(7.2), duration_text(95), duration_text(4_000)
     ('about 8 s', 'about 2 min', 'about 67 min')
@@ -119,12 +119,12 @@ def duration_text(seconds: float) -> str:
 
 
 class Counter(ProgressDisplay):
-    """How many of many runs are done."""
+    """A bar for the number of runs that are done."""
 
     def __init__(self, what: str, *, shown: bool) -> None:
         super().__init__(what, shown=shown)
         self.add("", 1)
 
     def at(self, done: int, of: int) -> None:
-        """So many are done."""
+        """Show how many are done."""
         self.update(done, "", of)

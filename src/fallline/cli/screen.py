@@ -1,8 +1,8 @@
-"""What the command line prints, as text that any terminal can show and none obeys.
+"""Text that any terminal can show, without control sequences that it would obey.
 
-A name or a label of a table may hold anything: control characters and terminal escapes, marks that
-turn the direction of writing, halves of characters. They appear escaped (``\\x1b``). What the
-stream's encoding has not (ASCII, Latin-1, cp1252) appears escaped as well; the dots of a curve
+A name or a label of a table may contain anything: control characters and terminal escapes, marks
+that change the direction of writing, unpaired surrogates. They are escaped (``\\x1b``). Characters
+that the stream's encoding lacks (ASCII, Latin-1, cp1252) are escaped as well; the dots of a curve
 become plain points.
 """
 
@@ -20,13 +20,13 @@ BRAILLE = range(0x2800, 0x2900)  # the first is blank
 
 
 class Screen:
-    """A stream on which nothing but line ends is obeyed."""
+    """A stream that passes only line ends as control characters."""
 
     def __init__(self, stream: TextIO) -> None:
         self.bare = stream
 
     def write(self, text: str) -> int:
-        """Write the text, escaped; gives the length of the text as the stream does."""
+        """Write the text, escaped; returns the length of the text as other streams do."""
         self.bare.write(printable(text))
         return len(text)
 
@@ -39,19 +39,19 @@ class Screen:
 
 
 def show_safely() -> None:
-    """Let standard output and standard error be such streams."""
+    """Make standard output and standard error such streams."""
     codecs.register_error("fallline", as_points)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or isinstance(stream, Screen):  # there is none under pythonw
             continue
-        with suppress(AttributeError, ValueError):  # a stream of somebody else's
+        with suppress(AttributeError, ValueError):  # a stream of another program
             stream.reconfigure(errors="fallline")
         setattr(sys, name, Screen(stream))
 
 
 def bare(stream: TextIO) -> TextIO:
-    """The stream itself, for what is data or is escaped already."""
+    """The underlying stream, for data and for text that is already escaped."""
     return stream.bare if isinstance(stream, Screen) else stream
 
 

@@ -1,7 +1,7 @@
-"""What ends a command from outside: Ctrl-C, a shutdown (SIGTERM), a closed terminal (SIGHUP).
+"""The signals that end a command: Ctrl-C, a shutdown (SIGTERM), a closed terminal (SIGHUP).
 
-Each ends the work as Ctrl-C does, with all that was reached; the exit code is 128 and the signal's
-number, as shells have it: 130, 143, 129.
+Each ends the work like Ctrl-C, and keeps the results so far. The exit code is 128 plus the signal's
+number, as in shells: 130, 143, 129.
 """
 
 import signal
@@ -13,7 +13,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Signals:
-    """Takes the signals that are not ignored already, and remembers the first that came."""
+    """Handles the signals that are not ignored, and remembers the first that came."""
 
     def __init__(self) -> None:
         self.received = 0

@@ -1,4 +1,4 @@
-"""`fallline trace` and `fallline check`: one update looked at, and its gradient checked."""
+"""`fallline trace` and `fallline check`: the numbers of one update, and the check of its gradient."""
 
 import json as json_
 from typing import Any
@@ -37,7 +37,7 @@ def run_trace(
     columns: RowColumns,
     json: bool,
 ) -> None:
-    """Print one update of a new network on the first rows, or one row's way through a model."""
+    """Print one update of a new network on the first rows, or a row's forward pass through a model."""
     if model is not None:
         run_row(model, path, reading, 1 if row is None else row, json=json)
         return
@@ -53,7 +53,7 @@ def run_trace(
 def run_row(
     model_path: str, path: str | None, reading: ReadingOptions, row: int, *, json: bool
 ) -> None:
-    """Print the way of one of the table's rows, counted from 1, through the model."""
+    """Print the forward pass of one of the table's rows, counted from 1, through the model."""
     from fallline.data.table import show
     from fallline.tabular.model import TableModel
 

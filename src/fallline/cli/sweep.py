@@ -28,7 +28,7 @@ from fallline.text import remark
 from fallline.text import table as text_table
 from fallline.training.history import History
 
-MAX_ROWS = 20  # of the summary that is shown
+MAX_ROWS = 20  # rows of the summary that are shown
 WHOLE = ("batch_size", "epochs")
 WORDS = ("activation", "init", "optimizer", "schedule")
 
@@ -44,7 +44,7 @@ def run(
     reading: ReadingOptions,
     display: Display,
 ) -> None:
-    """Read, sweep, write the runs and the best model, tell."""
+    """Read, sweep, write the runs and the best model, print."""
     output, model, report = files.output, files.model, files.report
     quiet, json = display.quiet, display.json
     for path, option in ((output, "--output"), (model, "--model"), (report, "--report")):
@@ -113,8 +113,8 @@ def tell_notes(data: Prepared, *, shown: bool) -> None:
 def grid_of(text: str) -> dict[str, list[Any]]:
     """The values by setting of "hidden=2|4|8,8 learning_rate=0.01..3:log8".
 
-    Values stand between bars; a..b:n are n numbers from a to b, a..b:logn evenly on a logarithmic
-    scale. Raises ParameterError for a text that cannot be read so.
+    Values are separated by bars; a..b:n means n numbers from a to b, a..b:logn n numbers evenly on
+    a logarithmic scale. Raises ParameterError for other texts.
     """
     grid: dict[str, list[Any]] = {}
     for part in text.split():
@@ -176,7 +176,7 @@ def data_name(paths: list[str]) -> str:
 
 
 def text_of(result: Sweep, written: tuple[str | None, ...], seconds: float) -> str:
-    """The settings from best to worst, and what to make of them."""
+    """The settings from best to worst, and a conclusion."""
     rows = result.summary()
     scores: dict[Any, list[float]] = {}
     for run in result.runs:
@@ -220,7 +220,7 @@ def text_of(result: Sweep, written: tuple[str | None, ...], seconds: float) -> s
 
 
 def ends(rows: list[dict[str, Any]]) -> tuple[float, float]:
-    """Where the strips begin and end: at the worst run of the usual setting, and the best run."""
+    """The ends of the strips: the worst run of the usual setting, and the best run."""
     if not rows:
         return 0.0, 0.0
     return float(np.median([row["least"] for row in rows])), max(row["greatest"] for row in rows)
@@ -231,7 +231,7 @@ def setting_of(result: Sweep, row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def last_rung(result: Sweep, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that were trained alike; without halving all of them."""
+    """The rows that were trained for equally many epochs; without halving all of them."""
     return rows if result.halving is None else [r for r in rows if r["epochs"] == rows[0]["epochs"]]
 
 

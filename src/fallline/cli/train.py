@@ -49,7 +49,7 @@ def run(
     *,
     force: bool,
 ) -> None:
-    """Read, train, write, tell; ``options`` are those of ``train_table``."""
+    """Read, train, write, print; ``options`` are those of ``train_table``."""
     began = time.perf_counter()
     check_output(output, inputs=paths, model=True, force=force)
     if report is not None:
@@ -97,7 +97,7 @@ def trained(
 
 
 def in_blocks(paths: list[str], large: bool | None) -> bool:
-    """Whether to train block by block: as asked, or where the table would take over 1 GiB."""
+    """Whether to train block by block: as given, or if the table would take over 1 GiB."""
     return memory_needed(paths) > LARGE if large is None else large
 
 
@@ -113,7 +113,7 @@ def checkpoint_for(output: str, checkpoints: Checkpoints) -> RunCheckpoint:
 
 
 def end(model: TableModel, output: str, keeper: RunCheckpoint) -> None:
-    """Tell of a run that did not come to its end; else the checkpoint has served."""
+    """Report a run that did not reach its end; otherwise remove the checkpoint."""
     if model.history.stopped == "diverged":
         raise FalllineError(f"{model.history.message}.\n{output} holds the best parameters so far.")
     if model.history.stopped == "interrupted":
@@ -152,7 +152,7 @@ def as_dict(model: TableModel, output: str, seconds: float) -> dict[str, Any]:
 
 
 def summary(model: TableModel, output: str, report: str | None, seconds: float) -> str:
-    """What was understood, done and reached."""
+    """How the table was understood, what was done, and the results."""
     facts, encoding, history = model.facts, model.encoding, model.history
     shape = "-".join(str(size) for size in model.network.sizes)
     best = "none" if history.best_epoch is None else history.best_epoch
@@ -193,7 +193,7 @@ def result_line(model: TableModel, output: str) -> str:
 
 
 def positive_of(encoding: Any) -> str | None:
-    """The class that AUC and calibration are of, where there are two."""
+    """The class that AUC and calibration refer to, if there are two."""
     return encoding.classes[1] if encoding.task == "binary" else None
 
 
@@ -212,7 +212,7 @@ def rows_text(facts: dict[str, Any]) -> str:
 
 
 def columns_text(columns: list[tuple[str, str, str]], most: int = 40) -> str:
-    """The columns less those set aside, which have a note each; the first ``most``."""
+    """The first ``most`` columns, without those set aside, which have a note each."""
     shown = [column for column in columns if column[1] != "skip"]
     more = []
     if len(shown) > most:
@@ -230,7 +230,7 @@ def cut(text: str, most: int) -> str:
 
 
 def task_text(model: TableModel) -> str:
-    """The task as understood, and how to have it otherwise."""
+    """The task as understood, and how to change it."""
     encoding = model.encoding
     if encoding.task == "numbers":
         return "numbers, so a regression (--task classes for classes)"
@@ -243,7 +243,7 @@ def task_text(model: TableModel) -> str:
 def scores_text(
     where: str, scores: dict[str, dict[str, float]], linear: str, positive: str | None = None
 ) -> str:
-    """The network's scores beside those of its models; ``positive`` is the class of the AUC."""
+    """The scores of the network and its competitors; ``positive`` is the class of the AUC."""
     heads = {"network": "network", "linear": linear, "trivial": "trivial guess"}
     models = [name for name in heads if name in scores]
     rows = [
@@ -254,7 +254,7 @@ def scores_text(
 
 
 def score_name(score: str, positive: str | None) -> str:
-    """What a score is called, with the class that it is of."""
+    """The name of a score, with the class that it refers to."""
     name = SCORE_NAMES[score]
     if score != "roc_auc" or positive is None:
         return name

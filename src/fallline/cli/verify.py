@@ -1,4 +1,4 @@
-"""`fallline verify`: whether training again gives the model of a file."""
+"""`fallline verify`: whether training again gives the model in a file."""
 
 import json as json_
 
@@ -20,7 +20,7 @@ def run(
     apart: dict[str, str | None],
     threads: int | None,
 ) -> None:
-    """Train, compare, tell; a model that is not the same ends with exit code 1."""
+    """Train, compare, print; a different model ends with exit code 1."""
     model = TableModel.load(path)
     how = reading.reading(before=model.reading)
     in_memory = model.facts.get("record", {}).get("place") == "memory"
@@ -48,7 +48,7 @@ def run(
 
 
 def as_text(path: str, found: Verification) -> str:
-    """What was compared, and where it parts."""
+    """What was compared, and the first difference."""
     parts = [remark(each.kind, each.text) for each in found.differences]
     parts += [remark("note", note) for note in found.notes]
     if found.same:

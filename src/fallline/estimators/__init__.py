@@ -1,8 +1,8 @@
 """Drop-in estimators for scikit-learn: ``from fallline import MLPClassifier, MLPRegressor``.
 
-They take scikit-learn's parameters, draw from its generator in its order, and give its numbers to
-rounding; docs/from-scikit-learn.md lists what differs and what is new. This package is the only
-one that imports scikit-learn, an optional dependency.
+They have scikit-learn's parameters, draw from its generator in its order, and agree with its
+numbers to rounding; docs/from-scikit-learn.md lists what differs and what is new. Only this package
+imports scikit-learn, an optional dependency.
 """
 
 from importlib import metadata

@@ -1,4 +1,4 @@
-"""What both estimators share: fitting, the forward pass, the way to the core and back."""
+"""The common part of both estimators: fitting, forward pass, conversion to the core and back."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """The common part of :class:`MLPClassifier` and :class:`MLPRegressor`."""
 
     def _keep_parameters(self, given: dict[str, Any]) -> None:
-        """Keep the constructor's parameters as attributes, untouched."""
+        """Store the constructor's parameters as attributes, unchanged."""
         for name in self._parameter_constraints:
             setattr(self, name, given[name])
 
@@ -95,19 +95,17 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : (n_samples, n_features) array, sparse matrix or frame; float32 is kept, all else
-            becomes float64. A Dask array or DataFrame, with y and the weights alike, is fitted
-            where its chunks lie, on the cluster of the current ``distributed.Client``; predictions
-            of one are Dask arrays.
+        X : (n_samples, n_features) array, sparse matrix or frame; float32 is kept, all else becomes
+            float64. A Dask array or DataFrame, with y and the weights in the same form, is fitted
+            where its chunks are, on the cluster of the current ``distributed.Client``; predictions
+            for one are Dask arrays.
         y : (n_samples,) or (n_samples, n_outputs) labels, or numbers for the regressor.
         sample_weight : (n_samples,), weights of the rows in the loss.
-        validation_data : a pair (X, y) to measure after each epoch, into
-            ``validation_loss_curve_`` and ``validation_scores_``; with ``early_stopping`` it takes
-            the place of the split.
+        validation_data : a pair (X, y) to measure after each epoch, into ``validation_loss_curve_``
+            and ``validation_scores_``; with ``early_stopping`` it replaces the split.
 
         Returns the estimator. Raises ValueError for data or parameters that are not allowed, and
-        if the weights become infinite. Warns with ConvergenceWarning where ``max_iter`` ends
-        the fit.
+        if the weights become infinite. Warns with ConvergenceWarning if ``max_iter`` ends the fit.
         """
         return self._fit(X, y, sample_weight, incremental=False, validation_data=validation_data)
 
@@ -169,7 +167,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self._best()[1]
 
     def _best(self) -> tuple[list[Array], list[Array]]:
-        """The weights early stopping holds for the best so far; without it, the present ones."""
+        """The best weights so far according to early stopping; without it, the current ones."""
         best = getattr(self, "_best_theta", None)
         sizes = [len(self.coefs_[0]), *(W.shape[1] for W in self.coefs_)]
         return (self.coefs_, self.intercepts_) if best is None else cut(best, sizes)
@@ -177,7 +175,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     # ---- predicting
 
     def _output(self, X: Any) -> Array:
-        """The network's output (n_samples, n_outputs); a plain array of rows takes a short way."""
+        """The network's output (n_samples, n_outputs); a plain array of rows has a shortcut."""
         coefs = self.__dict__.get("coefs_")
         if (
             coefs is None
@@ -207,11 +205,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return by_pieces(X, coefs, intercepts, functions, self._threads())
 
     def _threads(self) -> int:
-        """How many threads may work: ``n_jobs``, by default the cores that may be used."""
+        """The maximum number of threads: ``n_jobs``, by default the available cores."""
         return threads_allowed() if self.n_jobs is None else int(effective_n_jobs(self.n_jobs))
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Array:
-        """The network's output, under the name that programs for scikit-learn know."""
+        """The network's output, under the name that programs for scikit-learn use."""
         return self._output(X) if check_input else self._output_of(X)
 
     @property
@@ -220,7 +218,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self.__dict__.get("_preset_activation", self.activation)
 
     def _layer_functions(self) -> Any:
-        """The function of every layer, looked up anew only where a name has changed."""
+        """The function of every layer, looked up again only if a name has changed."""
         known = self.__dict__.get("_functions")
         if known and known[0] is self._activation and known[1] is self.out_activation_:
             return known[2]
@@ -231,7 +229,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     # ---- the core's network, and the records
 
     def to_network(self) -> Network:
-        """The fitted network as one of the core, on its own copy of the weights.
+        """The fitted network as a network of the core, with its own copy of the weights.
 
         The core knows no class names: ``predict`` of a classifier's network gives positions in
         ``classes_``. Raises NotFittedError before a fit.
@@ -247,7 +245,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         for _, coefs, intercepts in self.kept_weights_:
             yield self._forward(X, coefs, intercepts)
 
-    # ---- what scikit-learn asks of an estimator
+    # ---- what scikit-learn requires of an estimator
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())

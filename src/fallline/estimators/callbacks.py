@@ -10,7 +10,7 @@ __all__ = ["Watchers"]
 
 
 class Watchers:
-    """Told when a fit begins, before and after each epoch, and when it ends.
+    """Calls the callbacks when a fit begins, before and after each epoch, and when it ends.
 
     scikit-learn's callbacks (``set_callbacks``, scikit-learn 1.9) get one task per epoch and can
     ask for a fitted copy of the estimator; the core's (``callbacks=``) get a ``Progress``.
@@ -32,7 +32,7 @@ class Watchers:
             self.task.call_on_fit_task_begin(estimator=self.model, **self.data)
 
     def after_epoch(self) -> bool:
-        """Record the weights where ``keep_every`` says so and call the callbacks; True to stop."""
+        """Record the weights if ``keep_every`` says so, and call the callbacks; True to stop."""
         model, history = self.model, self.model.history_
         if model.keep_every is not None and len(history.epoch) % model.keep_every == 0:
             layers = cut(self.network.parameters.copy(), self.network.sizes)
@@ -58,7 +58,7 @@ class Watchers:
         )
 
     def weights(self) -> dict[str, Any]:
-        """What a copy of the estimator needs to be one fitted up to here."""
+        """The attributes that make a copy of the estimator one that is fitted up to this epoch."""
         coefs, intercepts = cut(self.network.parameters.copy(), self.network.sizes)
         return {"coefs_": coefs, "intercepts_": intercepts}
 

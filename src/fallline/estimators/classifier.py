@@ -21,11 +21,11 @@ __all__ = ["MLPClassifier"]
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
-    """A multilayer perceptron that tells classes apart, trained on the cross-entropy.
+    """A multilayer perceptron that predicts classes, trained on the cross-entropy.
 
-    It takes the place of ``sklearn.neural_network.MLPClassifier``; the parameters down to
-    ``max_fun`` have scikit-learn's names, defaults and meaning, and the same ``random_state`` gives
-    its weights to rounding.
+    It replaces ``sklearn.neural_network.MLPClassifier``; the parameters down to ``max_fun`` have
+    scikit-learn's names, defaults and meaning, and the same ``random_state`` gives the same weights
+    to rounding.
 
     Parameters
     ----------
@@ -35,38 +35,38 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         with one for each hidden layer.
     solver : "adam", "sgd" or "lbfgs".
     alpha : L2 on the weights, divided by the rows (or the weight) of a batch.
-    batch_size : rows per step; "auto" takes 200, or all if there are fewer.
+    batch_size : rows per step; "auto" means 200, or all if there are fewer.
     learning_rate : of sgd: "constant", "invscaling" or "adaptive".
     learning_rate_init, power_t : the rate, and its exponent for "invscaling".
-    max_iter : epochs at most (lbfgs: iterations).
-    shuffle, random_state : whether rows are shuffled before each epoch; the generator of weights,
-        split and shuffles.
+    max_iter : the maximum number of epochs (lbfgs: iterations).
+    shuffle, random_state : whether rows are shuffled before each epoch; the seed or generator of
+        weights, split and shuffles.
     tol, n_iter_no_change : stop after more than ``n_iter_no_change`` epochs that improve by less
         than ``tol``.
-    verbose, warm_start : print each epoch; go on from the last weights.
+    verbose, warm_start : print each epoch; continue from the last weights.
     momentum, nesterovs_momentum : of sgd.
     early_stopping, validation_fraction : hold rows out, stop by their score and keep the best
         weights.
     beta_1, beta_2, epsilon : of adam.
-    max_fun : evaluations at most, of lbfgs.
+    max_fun : the maximum number of evaluations of lbfgs.
     class_weight : a weight for each class, or "balanced".
     label_smoothing : s in [0, 1): the targets become (1 - s) y + s / n_classes.
-    dropout : the share of each hidden layer's neurons left out of a step.
-    early_stopping_metric : what early stopping goes by: "loss", a scorer's name or a scorer; by
+    dropout : the share of each hidden layer's activations that a step sets to 0.
+    early_stopping_metric : the metric of early stopping: "loss", a scorer's name or a scorer; by
         default accuracy.
     callbacks : called after each epoch with a ``fallline.training.run.Progress``; True stops.
     optimizer : an optimiser of the core, such as ``RMSProp(0.01)``, in place of ``solver``.
     schedule : a schedule of the core, such as ``Cosine(0.01, steps=2000)``, in place of
         ``learning_rate`` and ``learning_rate_init``.
     weight_decay : decoupled, as in AdamW; of adam.
-    keep_every : keep the weights after every so many epochs, for ``staged_predict``.
-    n_jobs : threads of the compiled engine and of large predictions; by default the cores that
-        may be used. The result has the same bits with any number.
+    keep_every : keep the weights every ``keep_every`` epochs, for ``staged_predict``.
+    n_jobs : threads of the compiled engine and of large predictions; by default the available
+        cores. The result has the same bits with any number.
     engine : "auto", "numpy" or "compiled".
     preset : "quick", "standard" or "best": encode X by :class:`fallline.PiecewiseLinear` and train
         as ``fallline train`` does. The preset sets everything else but ``random_state``,
         ``validation_fraction``, ``class_weight``, ``label_smoothing``, ``callbacks``, ``n_jobs``
-        and ``engine``. None for scikit-learn's ways.
+        and ``engine``. None trains as scikit-learn does.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return X, y
 
     def _check_classes(self, classes: Array) -> None:
-        """Raise ValueError for classes that the fitted network does not know."""
+        """Raise ValueError for classes that the fitted network does not have."""
         if self.warm_start and set(classes) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
@@ -169,7 +169,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if self._label_binarizer.y_type_ not in ("binary", "multiclass"):
             Y: Array = np.asarray(self._label_binarizer.transform(y), dtype=bool)
             return Y
-        found = np.searchsorted(self.classes_, y)  # the labels are known to be among them
+        found = np.searchsorted(self.classes_, y)  # the labels have been checked
         several = len(self.classes_) > 2
         columns: Array = np.arange(len(self.classes_)) if several else np.ones(1, int)
         chosen: Array = found[:, None] == columns
@@ -208,7 +208,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """One more epoch over the given rows.
 
         ``classes`` (n_classes,) names every class of all calls; the first call needs it. The other
-        parameters are those of :meth:`fit`. Not there for lbfgs.
+        parameters are those of :meth:`fit`. Not available for lbfgs.
         """
         if _check_partial_fit_first_call(self, classes):
             several = type_of_target(y).startswith("multilabel")
@@ -244,11 +244,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             return np.log(probabilities, out=probabilities)
 
     def staged_predict(self, X: Any) -> Iterator[Any]:
-        """What ``predict`` gave after each of the epochs that ``keep_every`` names."""
+        """What ``predict`` gave after each of the epochs kept by ``keep_every``."""
         return (self._labels(output) for output in self._staged(X))
 
     def staged_predict_proba(self, X: Any) -> Iterator[Array]:
-        """What ``predict_proba`` gave after each of the epochs that ``keep_every`` names."""
+        """What ``predict_proba`` gave after each of the epochs kept by ``keep_every``."""
         return (both_classes(output) for output in self._staged(X))
 
     @classmethod
@@ -256,7 +256,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """A fitted classifier from a network of the core with a cross-entropy loss.
 
         ``classes`` are the labels in the order of the outputs; by default 0, 1, .... Several
-        outputs of a binary_cross_entropy network are labels of their own (multilabel). Raises
+        outputs of a binary_cross_entropy network are separate labels (multilabel). Raises
         ValueError for another loss, or another number of classes.
         """
         model: MLPClassifier = classifier_from_network(cls, network, classes)

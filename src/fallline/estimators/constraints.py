@@ -1,4 +1,4 @@
-"""What each parameter may be, in scikit-learn's own terms, so that its messages and checks hold."""
+"""The allowed values of each parameter, in scikit-learn's form, for its checks and messages."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -50,7 +50,7 @@ COMMON: dict[str, Any] = {
     "callbacks": [list, tuple, None],
     "optimizer": [
         HasMethods(["init", "update"]),
-        HasMethods(["start", "update"]),  # as init was called
+        HasMethods(["start", "update"]),  # the former name of init
         LBFGS,
         None,
     ],

@@ -10,7 +10,7 @@ from fallline.estimators.regressor import MLPRegressor
 
 __all__ = ["from_sklearn", "to_sklearn"]
 
-CARRIED = (  # what a fit of scikit-learn leaves behind, less what is made anew
+CARRIED = (  # the attributes of a fit of scikit-learn, without those that are made here
     "n_features_in_",
     "feature_names_in_",
     "n_iter_",
@@ -33,9 +33,9 @@ CARRIED = (  # what a fit of scikit-learn leaves behind, less what is made anew
 def from_sklearn(model: Any) -> Any:
     """A fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn as Fallline's.
 
-    Parameters, weights and records are carried over on copies; the optimiser's state is not, so
-    ``partial_fit`` starts with a fresh one. Raises TypeError for another class, NotFittedError for
-    a model that is not fitted.
+    Parameters, weights and records are copied; the optimiser's state is not, so ``partial_fit``
+    starts with a new one. Raises TypeError for another class, NotFittedError for a model that is
+    not fitted.
 
     >>> import fallline as fl
     >>> from sklearn.datasets import load_iris
@@ -58,9 +58,9 @@ def from_sklearn(model: Any) -> Any:
 def to_sklearn(model: Any) -> Any:
     """A fitted ``MLPClassifier`` or ``MLPRegressor`` of Fallline as scikit-learn's.
 
-    What scikit-learn has no word for in a prediction (an activation or loss of its own, different
-    ones per layer) raises ValueError; what only matters in training is left behind. Raises
-    TypeError for another class, NotFittedError for a model that is not fitted.
+    Raises ValueError for parts of a prediction that scikit-learn lacks (custom activations or
+    losses, different activations per layer); settings that only matter in training are dropped.
+    Raises TypeError for another class, NotFittedError for a model that is not fitted.
 
     >>> import fallline as fl
     >>> from sklearn.datasets import load_iris

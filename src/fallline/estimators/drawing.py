@@ -7,7 +7,7 @@ from fallline.estimators.layers import hidden_sizes
 
 __all__ = ["of_estimator"]
 
-MAX_NEURONS = 8  # neurons drawn of a layer; the middle ones of a larger layer are left out
+MAX_NEURONS = 8  # neurons drawn per layer; the middle ones of a larger layer are left out
 STEP, GAP, RADIUS, LEFT = 22, 150, 7, 60
 
 
@@ -16,7 +16,7 @@ def of_estimator(model: Any) -> str:
     try:
         hidden = hidden_sizes(
             [W.shape[1] for W in model.coefs_[:-1]]
-            if "encoder_" in model.__dict__  # a preset has sizes of its own
+            if "encoder_" in model.__dict__  # a preset has its own sizes
             else model.hidden_layer_sizes
         )
     except (TypeError, ValueError):
@@ -78,7 +78,7 @@ def picture(layers: list[tuple[str, int | None]]) -> str:
 
 
 def places(size: int | None) -> list[bool]:
-    """What stands in a column: True for a neuron, False for the dots that stand for the rest."""
+    """The symbols in a column: True for a neuron, False for the dots that replace the others."""
     if size is None:
         return [True, False, True]
     if size <= MAX_NEURONS:

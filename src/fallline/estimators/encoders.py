@@ -28,23 +28,24 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     .. math:: c_j(x) = \operatorname{clip}\left(\frac{x - e_j}{e_{j+1} - e_j}, 0, 1\right)
 
-    less their means over the training rows. Before them stands the number itself, as
-    z / sqrt(1 + (z / 3)^2) with z = (x - median) / (interquartile range), and 0 or 1 for each value
-    that recurs in a column which is one value in over 40 % of the rows; after them, where numbers
-    are missing (NaN) in training rows, whether it is missing. A column of two values is -1 and 1,
-    one of a single value gives nothing. No number is too far out to be encoded.
+    minus their means over the training rows. Before them come the number itself, as z / sqrt(1 + (z
+    / 3)^2) with z = (x - median) / (interquartile range), and 0 or 1 for each recurring value of a
+    column in which one value has over 40 % of the rows; after them, if numbers are missing (NaN) in
+    training rows, whether the number is missing. A column of two values is -1 and 1, one of a
+    single value gives no feature. Any number can be encoded.
 
     Parameters
     ----------
-    bins : the most bins of a column; None for as many as suit the rows: half their root, within 8
-        and 48, fewer above 50,000 rows; all columns have about 1,024 at most.
-    scaled : whether to give the number and its recurring values besides the bins.
+    bins : the maximum number of bins of a column; None for a number that suits the rows: half the
+        root of their number, from 8 to 48, fewer above 50,000 rows; all columns together have at
+        most about 1,024.
+    scaled : whether to give the number and its recurring values in addition to the bins.
 
     Attributes
     ----------
     columns_ : the encoding of each column; None for one that is the same in all rows.
     edges_ : the edges (k + 1,) of each column's bins; an empty array for none.
-    n_features_in_, feature_names_in_ : as of every transformer.
+    n_features_in_, feature_names_in_ : as in every transformer.
 
     Source: Gorishniy, Rubachev and Babenko 2022 (arXiv:2203.05556, section 3.2).
 
@@ -101,7 +102,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def starts_at_zero_(self) -> Array:
-        """(n_features_out,) whether a feature is a bin, whose first weights are best zero."""
+        """(n_features_out,) whether a feature is a bin; those best start with weights of zero."""
         parts = [np.zeros(0, dtype=bool)]
         for column in self.columns_:
             if column is not None:
@@ -111,7 +112,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.concatenate(parts)
 
     def _shown(self, column: BinnedColumn) -> slice:
-        """Which of a column's features are given."""
+        """Which of a column's features are used."""
         return slice(0 if self.scaled else column.starts_at_zero.start, None)
 
     def __sklearn_tags__(self) -> Any:
@@ -121,7 +122,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def most_bins(bins: int | None, n_rows: int) -> int:
-    """The most bins of a column, as asked or as the rows suit. Raises ParameterError."""
+    """The maximum number of bins, as given or suited to the rows. Raises ParameterError."""
     return bins_for(n_rows) if bins is None else max(check_integer("bins", bins), 1)
 
 
@@ -135,7 +136,7 @@ def column_of(name: str, values: Array, bins: int, levels: int) -> BinnedColumn 
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """The encoding that ``fallline train`` gives the columns of a table, as a transformer.
+    """The encoding that ``fallline train`` uses for the columns of a table, as a transformer.
 
     Numbers are encoded as by :class:`PiecewiseLinear`, a text of two categories as -1 and 1, other
     texts one-hot, dates by their time and their place in the year, the week and the day. Columns
@@ -143,13 +144,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    bins : the most bins of a column of numbers; None for as many as suit the rows.
-    types : {column: "number", "text", "date" or "skip"} against the recognition.
+    bins : the maximum number of bins of a column of numbers; None for a number that suits the rows.
+    types : {column: "number", "text", "date" or "skip"}, which overrides the recognition.
 
     Attributes
     ----------
     notes_ : what was set aside, and why.
-    n_features_in_, feature_names_in_ : as of every transformer.
+    n_features_in_, feature_names_in_ : as in every transformer.
 
     >>> import fallline as fl
     >>> import pandas as pd

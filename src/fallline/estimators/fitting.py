@@ -1,4 +1,4 @@
-"""One fit by the estimator's solver: its rows, its validation rows, and who computes the steps."""
+"""One fit by the estimator's solver: its rows, its validation rows, and the code for the steps."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -48,7 +48,7 @@ def solve(
 
 
 def refuse_for_lbfgs(model: Any, validation_data: Any) -> None:
-    """Raise ValueError for what only makes sense in steps on batches."""
+    """Raise ValueError for settings that only make sense in steps on batches."""
     given = {
         "validation_data": validation_data is not None,
         "weight_decay": model.weight_decay > 0,
@@ -96,7 +96,7 @@ def descend(
     loss_scale = loss_scale_of(model, network)
     epochs = Epochs(setup, compiled=by_engine, loss_scale=loss_scale)
     without_blas = by_engine and loss_scale == 1.0
-    with nullcontext() if without_blas else one_blas_thread():  # to find BLAS takes 15 ms
+    with nullcontext() if without_blas else one_blas_thread():  # finding BLAS takes 15 ms
         StochasticFit(model, network, epochs, validation, watchers).run(incremental=incremental)
 
 
@@ -105,7 +105,7 @@ def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -
     wide = network if network.dtype == np.float64 else network.copy("float64")
     watchers.network = wide
     rows = rows_of(model, wide, data, incremental=False)
-    plain = GradientDescent(0.1)  # what the engine is asked for: steps on all rows
+    plain = GradientDescent(0.1)  # the engine's task: steps on all rows
     by_engine = compiled(model, wide, rows, plain, len(rows), model.max_iter)
     objective = objective_in_memory(
         wide, rows, float(model.alpha), compiled=by_engine, threads=model._threads()
@@ -126,7 +126,7 @@ def validation_rows(model: Any, validation_data: Any, network: Network) -> Valid
 
 def split(model: Any, network: Network, data: Data) -> tuple[Data, ValidationRows]:
     """Training and validation rows, by scikit-learn's own split of the same generator."""
-    from sklearn.model_selection import train_test_split  # the base classes do not load it
+    from sklearn.model_selection import train_test_split  # its base classes do not import it
 
     stratify = data.Y if network.loss.task == "binary" and model.n_outputs_ == 1 else None
     train, test = train_test_split(
@@ -177,11 +177,11 @@ def rows_per_batch(model: Any, n_rows: int) -> int:
 def compiled(
     model: Any, network: Network, rows: Samples, optimizer: Any, batch_size: int, epochs: int
 ) -> bool:
-    """Whether the engine runs this fit, by the core's rule; earlier where it need not compile.
+    """Whether the engine runs this fit, by the core's rule, but sooner if nothing is compiled.
 
     Programs fit often in one process, and importing scikit-learn takes longer than loading the
-    engine. What the process fitted before has no say, so that a fit's bits do not depend on it.
-    Raises ValueError if the engine is asked for and does not serve.
+    engine. Earlier fits of the process have no influence, so that a fit's bits do not depend on
+    them. Raises ValueError if the engine is requested and does not support the fit.
     """
     if model.engine == "compiled" and not serves(network, optimizer):
         missing = obstacles(network) or [f"the optimiser {type(optimizer).__name__}"]

@@ -1,4 +1,4 @@
-"""The forward pass on ``coefs_`` and ``intercepts_``, whatever they hold at the moment."""
+"""The forward pass on the current ``coefs_`` and ``intercepts_``."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 2048  # the activations of this many rows stay in the processor's
 def is_plain(X: Any, dtype: np.dtype, n_features: int) -> bool:
     """Whether X is one array that needs no conversion: right dtype, shape, all finite.
 
-    The sum of squares tells finite rows in one product; where it overflows, X is looked at closely
+    The sum of squares shows in one product that all are finite; if it overflows, X is checked
     elsewhere.
     """
     return (
@@ -34,13 +34,13 @@ def is_plain(X: Any, dtype: np.dtype, n_features: int) -> bool:
 
 
 def values(hidden: Sequence[str], output: str) -> list[Callable[..., Array]]:
-    """The function of every layer, each writing over its argument."""
+    """The function of every layer; each overwrites its argument."""
     last = softmax if output == "softmax" else OUTPUTS[output]
     return [*(activation(name).value for name in hidden), last]
 
 
 def softmax(Z: Array, out: Array) -> Array:
-    """e^(z_k - max z) / sum, along each row; the core's keeps more digits and takes longer."""
+    """e^(z_k - max z) / sum, along each row; the core's is more exact and slower."""
     np.subtract(Z, Z.max(axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
     out /= out.sum(axis=1, keepdims=True)
@@ -66,7 +66,7 @@ def by_pieces(
     functions: list[Callable[..., Array]],
     threads: int,
 ) -> Array:
-    """The same for many rows, piece by piece, shared out among ``threads``."""
+    """The same for many rows, in pieces that ``threads`` share."""
 
     def piece(start: int) -> Array:
         return one_piece(X[start : start + ROWS_AT_ONCE], coefs, intercepts, functions)

@@ -13,7 +13,7 @@ __all__ = ["classifier_from_network", "regressor_from_network"]
 
 
 def fitted(model: Any, network: Network) -> Any:
-    """The fitted attributes that a network holds; the estimator goes by a copy of it."""
+    """The fitted attributes from a network; the estimator uses a copy of it."""
     name = network.loss.output_name
     model.n_features_in_, model.n_outputs_ = network.sizes[0], network.sizes[-1]
     model.n_layers_ = len(network.sizes)

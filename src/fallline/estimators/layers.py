@@ -1,4 +1,4 @@
-"""Between scikit-learn's lists of arrays, ``coefs_`` and ``intercepts_``, and the flat vector."""
+"""Conversion between scikit-learn's lists ``coefs_`` and ``intercepts_`` and the flat vector."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -26,8 +26,8 @@ def hidden_sizes(value: Any) -> list[int]:
 def hidden_names(activation: Any, n_hidden: int) -> list[str]:
     """The core's name of each hidden layer's activation; one serves all layers.
 
-    An :class:`fallline.core.activations.Activation` of the user's own joins the table under its
-    name. Raises ValueError for an unknown name, or if a list has another length.
+    A custom :class:`fallline.core.activations.Activation` is registered under its name. Raises
+    ValueError for an unknown name, or if a list has another length.
     """
     one = isinstance(activation, str | Activation)
     given = [activation] * n_hidden if one else list(activation)
@@ -57,8 +57,8 @@ def core_name(item: Any) -> str:
 def draw(network: Network, generator: np.random.RandomState) -> None:
     """Weights and biases uniform within +-sqrt(6 / (fan_in + fan_out)), sqrt(2 / ...) for logistic.
 
-    Glorot and Bengio 2010, section 4.2.1. Layer by layer, W before b; the output layer goes by the
-    activation of the layer below it.
+    Glorot and Bengio 2010, section 4.2.1. Layer by layer, W before b; the output layer uses the
+    activation of the layer before it.
     """
     names = network.hidden + network.hidden[-1:]
     for l, layer in enumerate(network.layers):
@@ -80,7 +80,7 @@ def cut(vector: Array, sizes: Sequence[int]) -> tuple[list[Array], list[Array]]:
 
 
 def pack_order(sizes: Sequence[int]) -> Array:
-    """Where each number of scikit-learn's packed vector (all W, then all b) lies in theta."""
+    """The position in theta of each number of scikit-learn's packed vector (all W, then all b)."""
     places = np.arange(sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)))
     weights, biases = cut(places, sizes)
     return np.concatenate([part.ravel() for part in weights + biases])

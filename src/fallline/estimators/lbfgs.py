@@ -1,8 +1,8 @@
 """The L-BFGS solver: SciPy's, on the loss and gradient of all rows in scikit-learn's packed order.
 
-It works in float64 whatever the dtype of X; the weights are cast back at the end. The loss it
-minimises belongs to the gradient also for several outputs, where scikit-learn averages only the
-loss; what it reports is averaged as there.
+It works in float64 whatever the dtype of X; the weights are cast back at the end. With several
+outputs scikit-learn averages the loss but not its gradient; here the minimised loss fits the
+gradient, and only the reported loss is averaged.
 """
 
 import time
@@ -53,7 +53,7 @@ class Objective:
 
 
 def setup_of_all(network: Network, rows: Any, penalty: Penalty, threads: int = 1) -> StepSetup:
-    """What gradients of all rows are computed with."""
+    """The object that computes gradients of all rows."""
     return StepSetup(network, rows, LBFGS(), Position(), len(rows), penalty, threads=threads)
 
 

@@ -1,4 +1,4 @@
-"""The network of a fit: a new one, or the fitted one with whatever ``coefs_`` hold now."""
+"""The network of a fit: a new one, or the fitted one with the current ``coefs_``."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def new_network(model: Any, sizes: list[int], dtype: Any) -> Network:
 
 
 def network_to_go_on(model: Any, sizes: list[int]) -> Network:
-    """The network of the last fit, with whatever ``coefs_`` and ``intercepts_`` hold now."""
+    """The network of the last fit, with the current ``coefs_`` and ``intercepts_``."""
     network = network_of(model)
     if list(network.sizes) != sizes:
         old, new = ("-".join(map(str, s)) for s in (network.sizes, sizes))
@@ -34,7 +34,7 @@ def network_to_go_on(model: Any, sizes: list[int]) -> Network:
 
 
 def network_of(model: Any) -> Network:
-    """The fitted network, filled anew where a program has replaced weights."""
+    """The fitted network, filled again if a program has replaced weights."""
     network: Network | None = getattr(model, "_network", None)
     if network is None or not holds(model, network):
         sizes = [len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_)]
@@ -77,7 +77,7 @@ def start(model: Any, network: Network) -> None:
 
 
 def complete_records(model: Any) -> None:
-    """Records that a program which set the weights by hand has not made."""
+    """Default records, for a program that set the weights without a fit."""
     first = {
         "n_iter_": 0,
         "t_": 0,
@@ -99,7 +99,7 @@ def complete_records(model: Any) -> None:
 
 
 def same_memory(a: Array, b: Any) -> bool:
-    """Whether two arrays are the same view."""
+    """Whether two arrays are views of the same memory."""
     return (
         isinstance(b, np.ndarray)
         and a.shape == b.shape

@@ -1,4 +1,5 @@
-"""Fitting and predicting on a Dask collection: the estimator's own epochs, the cluster's gradients.
+"""Fitting and predicting on a Dask collection: the estimator's epochs with gradients from the
+cluster.
 
 The order of the rows, the weights drawn, the count of epochs without improvement and the fitted
 attributes are those of a fit in memory, so the two agree up to rounding.
@@ -36,7 +37,7 @@ def is_collection(X: Any) -> bool:
 def fit_collection(
     model: Any, X: Any, y: Any, sample_weight: Any, validation_data: Any, *, incremental: bool
 ) -> None:
-    """Fit the model on the cluster of the current client. Raises ValueError for what it lacks."""
+    """Fit the model on the current client's cluster. Raises ValueError for unsupported settings."""
     refuse(model, validation_data, incremental=incremental)
     from fallline.distributed.client import current_client
     from fallline.distributed.cluster_rows import ClusterRows
@@ -80,7 +81,7 @@ def fit_collection(
 
 
 def refuse(model: Any, validation_data: Any, *, incremental: bool) -> None:
-    """Raise ValueError for what a fit on a collection does not do."""
+    """Raise ValueError for settings that a fit on a collection does not support."""
     if incremental:
         raise ValueError("partial_fit takes rows in memory; use fit for a Dask collection")
     if model.warm_start and hasattr(model, "coefs_"):
@@ -94,7 +95,7 @@ def refuse(model: Any, validation_data: Any, *, incremental: bool) -> None:
 
 
 def encoder(model: Any, client: Any, y: Any) -> Any:
-    """Note the classes, and return what makes targets and weights of y, for the workers."""
+    """Set the classes; returns the function that makes targets and weights of y on the workers."""
     if not hasattr(model, "class_weight"):  # numbers
         model.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
         return None
@@ -122,7 +123,7 @@ def encoder(model: Any, client: Any, y: Any) -> Any:
 
 
 def counted(y: Any) -> tuple[list[Any], list[int]]:
-    """The labels of a chunk, and how often each is there."""
+    """The labels of a chunk, and how often each occurs."""
     labels, numbers = np.unique(np.asarray(y), return_counts=True)
     return labels.tolist(), numbers.tolist()
 

@@ -21,16 +21,16 @@ from fallline.training.run import train
 
 __all__ = ["check_parameters", "encoded", "fit_by_preset", "forget_preset"]
 
-# What a preset leaves to the user; everything else is its own.
+# The parameters that a preset leaves to the user; it sets all others.
 OPEN = {
     "preset", "random_state", "validation_fraction", "class_weight", "label_smoothing", "loss",
     "quantile", "verbose", "callbacks", "n_jobs", "engine",
 }  # fmt: skip
-SCALED = ("squared_error", "absolute_error", "quantile")  # that follow the unit of the target
+SCALED = ("squared_error", "absolute_error", "quantile")  # their values have a unit
 
 
 def forget_preset(model: Any) -> None:
-    """Take from the estimator what an earlier fit by a preset has left."""
+    """Remove the attributes that an earlier fit by a preset has set."""
     for name in ("encoder_", "_preset_activation"):
         model.__dict__.pop(name, None)
 
@@ -50,7 +50,7 @@ def check_parameters(model: Any) -> None:
 def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation: Any) -> None:
     """Fit the estimator to X (n, n_features) and the network's targets Y (n, n_outputs).
 
-    ``validation`` is a pair (X, Y), or None to hold ``validation_fraction`` of the rows out.
+    ``validation`` is a pair (X, Y), or None to hold out ``validation_fraction`` of the rows.
     """
     if hasattr(X, "tocsr"):
         raise ValueError("a preset needs X as a dense array; leave preset out for a sparse matrix")
@@ -84,7 +84,7 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
 
 
 def classes_of(model: Any, Y: Array) -> Array | None:
-    """(n,) the class of each row, which splits keep the shares of; None if there are none."""
+    """(n,) the class of each row, for stratified splits; None without classes."""
     if not model._core_loss().endswith("cross_entropy"):
         return None
     return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
@@ -99,9 +99,9 @@ def over_folds(
     seed: int,
     n_folds: int,
 ) -> tuple[Network, History]:
-    """The mean of networks each trained on all folds but one, and the first one's history.
+    """The mean of networks that are each trained on all folds but one, and the first one's history.
 
-    The rows held out help each of them to choose its epoch.
+    Each chooses its epoch by the rows held out.
     """
     X, Y, weight = rows
     fold_of = folds(len(X), n_folds, np.random.default_rng(seed), classes_of(model, Y))
@@ -123,7 +123,7 @@ def trained(
     held: tuple[CompactRows, Array],
     seed: int,
 ) -> tuple[Network, History]:
-    """One network by one recipe."""
+    """One network, trained by one recipe."""
     X, Y, weight = rows
     sizes = [X.shape[1], *recipe.hidden, Y.shape[1]]
     network = Network(
@@ -151,7 +151,7 @@ def trained(
 
 
 def unit_of(model: Any, Y: Array) -> tuple[Array, Array]:
-    """What targets are shifted and scaled by, (n_outputs,) each, for training."""
+    """The shift and scale of targets for training, (n_outputs,) each."""
     if model._core_loss().split("(")[0] not in SCALED:
         return np.zeros(Y.shape[1]), np.ones(Y.shape[1])
     spread = Y.std(axis=0)
@@ -163,7 +163,7 @@ def encode(encoder: PiecewiseLinear, X: Array) -> CompactRows:
 
 
 def encoded(model: Any, X: Any) -> Array:
-    """X as the network of a preset takes it."""
+    """X in the form that the network of a preset takes."""
     return np.asarray(encode(model.encoder_, X.toarray() if hasattr(X, "toarray") else X))
 
 

@@ -21,16 +21,16 @@ __all__ = ["MLPRegressor"]
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """A multilayer perceptron that predicts numbers.
 
-    It takes the place of ``sklearn.neural_network.MLPRegressor``; the parameters down to
-    ``max_fun`` have scikit-learn's names, defaults and meaning, and the same ``random_state`` gives
-    its weights to rounding. :class:`MLPClassifier` describes those that both have.
+    It replaces ``sklearn.neural_network.MLPRegressor``; the parameters down to ``max_fun`` have
+    scikit-learn's names, defaults and meaning, and the same ``random_state`` gives the same weights
+    to rounding. :class:`MLPClassifier` describes the parameters that both have.
 
     Parameters
     ----------
     loss : "squared_error" or "poisson"; also "absolute_error", "huber" (with the bend at an error
-        of 1) and "quantile". For several outputs they are summed over the outputs, and
-        ``loss_`` shows the squared error averaged over them, as scikit-learn does.
-    quantile : in (0, 1), the one that loss="quantile" predicts.
+        of 1) and "quantile". With several outputs they are summed over the outputs, but ``loss_``
+        is the squared error averaged over them, as in scikit-learn.
+    quantile : in (0, 1), the quantile that loss="quantile" predicts.
     early_stopping_metric : by default R2.
 
     Attributes
@@ -117,7 +117,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     @partial_fit_where_stochastic  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
-        """One more epoch over the given rows; not there for lbfgs. Parameters as of :meth:`fit`."""
+        """One more epoch over the given rows; not available for lbfgs.
+
+        Parameters as of :meth:`fit`.
+        """
         self._fit(X, y, sample_weight, incremental=True)
         return self
 
@@ -128,7 +131,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return one_column(self._output(X))
 
     def staged_predict(self, X: Any) -> Iterator[Array]:
-        """What ``predict`` gave after each of the epochs that ``keep_every`` names."""
+        """What ``predict`` gave after each of the epochs kept by ``keep_every``."""
         return (one_column(output) for output in self._staged(X))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Rows of X as the core takes them: one dense array, or a wide sparse one left as it is.
+"""Rows of X in the form for the core: one dense array, or a wide sparse matrix left sparse.
 
 The steps on sparse rows are the reference's, with the products of the first layer left sparse.
 """
@@ -27,7 +27,7 @@ def dense(X: Any, dtype: Any) -> Array:
 
 
 def as_rows(X: Any, dtype: Any) -> Any:
-    """X as one array, or as :class:`SparseRows` where that is faster, or saves memory."""
+    """X as one array, or as :class:`SparseRows` if that is faster or saves memory."""
     if not hasattr(X, "toarray"):
         return dense(X, dtype)
     entries = float(np.prod(X.shape, dtype=float))
@@ -38,7 +38,7 @@ def as_rows(X: Any, dtype: Any) -> Any:
 
 @dataclass(frozen=True)
 class Data:
-    """What a fit is given: X, ``y`` as the user's labels, Y as the network's targets, weights."""
+    """The rows of a fit: X, ``y`` as the user's labels, Y as the network's targets, weights."""
 
     X: Any
     y: Any
@@ -65,7 +65,7 @@ class SparseRows:
 
 
 class SparsePass:
-    """Forward and backward pass of a sparse batch, as ``fallline.core.backprop.Backprop``'s."""
+    """Forward and backward pass of a sparse batch, like ``fallline.core.backprop.Backprop``."""
 
     def __init__(self, network: Network, n_rows: int, penalty: Penalty) -> None:
         self.network, self.penalty = network, penalty

@@ -1,4 +1,4 @@
-"""Validation rows, their loss, and the score that early stopping goes by."""
+"""Validation rows, their loss, and the score that early stopping uses."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ __all__ = ["ValidationRows"]
 
 @dataclass(frozen=True)
 class ValidationRows:
-    """Validation rows, as the network takes them, and their ``y`` as the user gave it."""
+    """Validation rows in the form for the network, and their ``y`` as given by the user."""
 
     rows: Samples
     y: Any
 
     def measure(self, model: Any, epochs: Epochs) -> tuple[float, float]:
-        """The loss (without L2) and the score; NaN for a score where the output is not finite."""
+        """The loss (without L2) and the score; the score is NaN if the output is not finite."""
         network, rows = epochs.setup.network, self.rows
         loss, logits = epochs.steps.measure(rows)
         loss, output = epochs.loss_scale * loss, network.loss.output(logits)
@@ -37,7 +37,7 @@ class ValidationRows:
         return loss, metrics.score(network.loss.task, rows.Y, output, rows.weight)
 
     def by_scorer(self, model: Any, metric: Any) -> float:
-        from sklearn.metrics import get_scorer  # scikit-learn's base classes do not load it
+        from sklearn.metrics import get_scorer  # scikit-learn's base classes do not import it
 
         scorer = get_scorer(metric) if isinstance(metric, str) else metric
         weight = self.rows.weight

@@ -1,4 +1,4 @@
-"""The optimiser of a fit with its state and learning rate: what programs know as ``_optimizer``."""
+"""The optimiser of a fit with its state and learning rate, known to programs as ``_optimizer``."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["Solver", "is_stochastic", "make_optimizer"]
 
 @dataclass
 class EpochRate:
-    """A learning rate that stays for an epoch and may then be set anew."""
+    """A learning rate that is constant for an epoch and may then change."""
 
     learning_rate: float
 
@@ -24,7 +24,7 @@ class EpochRate:
 
 
 def is_stochastic(model: Any) -> bool:
-    """Whether the estimator goes by gradient steps, so that partial_fit makes sense."""
+    """Whether the estimator takes gradient steps, so that partial_fit makes sense."""
     if model.optimizer is not None:
         return not isinstance(model.optimizer, LBFGS)
     return bool(model.solver != "lbfgs")
@@ -33,7 +33,7 @@ def is_stochastic(model: Any) -> bool:
 def make_optimizer(model: Any) -> Any:
     """The core's optimiser for the estimator's parameters.
 
-    Raises ValueError if two of them contradict each other.
+    Raises ValueError if two parameters contradict each other.
     """
     rate = model.schedule or EpochRate(float(model.learning_rate_init))
     if model.optimizer is not None:
@@ -120,7 +120,7 @@ class Solver:
             self.learning_rate = self.learning_rate_init / (rows_seen + 1) ** self.power_t
 
     def slow_down(self) -> bool:
-        """Divide an adaptive rate by 5; False where it is not adaptive, or at most 1e-6 already."""
+        """Divide an adaptive rate by 5; False if it is not adaptive, or already at most 1e-6."""
         if self.lr_schedule != "adaptive" or not isinstance(self.rate, EpochRate):
             return False
         if self.learning_rate <= 1e-6:

@@ -2,8 +2,8 @@
 
 scikit-learn's loss of an epoch is the mean of its batches' losses, each counted by its rows (the
 core counts them by their weights), and the squared error of several outputs is averaged over them
-while the gradient is that of their sum. Where one of the two matters, each batch is a call of its
-own, so that its loss can be taken apart.
+while the gradient is that of their sum. If either matters, each batch is a separate call, so that
+its loss can be taken apart.
 """
 
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ __all__ = ["Epochs", "Order", "OrderedSetup"]
 
 @dataclass
 class Order:
-    """The rows' order: shuffled anew before each epoch by scikit-learn's generator."""
+    """The order of the rows, shuffled before each epoch by scikit-learn's generator."""
 
     rows: Array
     generator: np.random.RandomState | None
 
     def advance(self) -> None:
-        """The next epoch's order, a shuffle of the last one's; none without a generator."""
+        """The next epoch's order, a shuffle of the previous one; none without a generator."""
         if self.generator is not None:
             places = np.arange(len(self.rows))
             self.generator.shuffle(places)
@@ -35,7 +35,7 @@ class Order:
 
 @dataclass(frozen=True)
 class OrderedSetup(StepSetup):
-    """What steps are taken with, where the order of the rows comes from outside."""
+    """What steps need if the order of the rows comes from outside."""
 
     source: Order = field(default_factory=lambda: Order(np.arange(0), None))
 
@@ -47,7 +47,7 @@ class OrderedSetup(StepSetup):
 
 
 class Epochs:
-    """The epochs of a fit; ``loss_scale`` is what the data's part of the loss is reported with."""
+    """The epochs of a fit; ``loss_scale`` multiplies the data's part of the reported loss."""
 
     def __init__(self, setup: OrderedSetup, *, compiled: bool, loss_scale: float) -> None:
         self.setup = setup
@@ -79,7 +79,7 @@ class Epochs:
         return total / max(rows, 1)
 
     def penalty(self, mass: float) -> float:
-        """What the weights cost in a batch's loss."""
+        """The penalty of the weights in a batch's loss."""
         W = self.setup.network.parameters * self.is_weight
         return float(self.setup.penalty.over(mass).value(W))
 

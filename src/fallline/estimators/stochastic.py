@@ -39,7 +39,7 @@ class StochasticFit:
             self.best = getattr(model, "_best_theta", None)
 
     def run(self, *, incremental: bool) -> None:
-        """All epochs, or one; then the best weights, where early stopping chose some."""
+        """All epochs, or one; then the best weights, if early stopping chose some."""
         model = self.model
         model.n_iter_ = 0
         model.history_.stopped, model.history_.message = "epochs", "all epochs done"
@@ -87,7 +87,7 @@ class StochasticFit:
         model.loss_curve_.append(loss)
 
     def validate(self) -> float | None:
-        """Measure the validation rows, where there are any; their score."""
+        """Measure the validation rows, if there are any; returns their score."""
         if self.validation is None:
             return None
         model = self.model
@@ -102,7 +102,7 @@ class StochasticFit:
         return score
 
     def count(self, loss: float, score: float | None) -> None:
-        """Count the epochs that brought no improvement of more than ``tol``; keep the best."""
+        """Count the epochs without an improvement of more than ``tol``; keep the best."""
         model = self.model
         if model.early_stopping and score is not None:
             worse = score < model.best_validation_score_ + model.tol
@@ -116,7 +116,7 @@ class StochasticFit:
         model._no_improvement_count = model._no_improvement_count + 1 if worse else 0
 
     def no_progress(self) -> bool:
-        """Whether too many epochs brought nothing; an adaptive rate is divided by 5 first."""
+        """Whether too many epochs brought no improvement; an adaptive rate is divided by 5 first."""
         model = self.model
         if model._no_improvement_count <= model.n_iter_no_change:
             return False

@@ -19,10 +19,10 @@ Part = tuple[str, str, float]  # column, cell, what it adds
 def bars(
     title: str, parts: Sequence[Part], *, base: float, value: float, gap: str, plain: bool = False
 ) -> str:
-    """The columns that add most, either way, from a base to a value; the others in one line.
+    """The columns that add most, up or down, from a base to a value; the others in one line.
 
-    Bars to the left lower the output, bars to the right raise it. ``plain``: in characters of
-    ASCII alone.
+    Bars to the left lower the output, bars to the right raise it. ``plain``: only in ASCII
+    characters.
     """
     shown, rest = leading_first(parts, MAX_LINES)
     lines: list[Part] = [("base", "", base), *shown]
@@ -47,9 +47,10 @@ def bars(
 
 
 def leading_first(parts: Sequence[Part], most: int) -> tuple[list[Part], float | None]:
-    """The ``most`` columns that add most, either way, and what the others add; None for none.
+    """The ``most`` columns that add most, up or down, and what the others add; None if there are
+    none.
 
-    A single other is a column of its own.
+    A single other column is listed by itself.
     """
     order = sorted(parts, key=lambda part: -abs(part[2]))
     if len(order) <= most + 1:
@@ -64,7 +65,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def signed(numbers: Sequence[float]) -> list[str]:
-    """The numbers with their signs and the same decimals: five digits of the largest."""
+    """The numbers with signs and the same number of decimals: five digits of the largest."""
     largest = max((abs(x) for x in numbers), default=0.0)
     if not 1e-4 <= largest < 1e12:
         return [f"{x + 0.0:+.4e}" for x in numbers]
@@ -73,7 +74,7 @@ def signed(numbers: Sequence[float]) -> list[str]:
 
 
 def drawings(numbers: Sequence[float], room: int, *, plain: bool) -> list[str]:
-    """A bar for each number on either side of one line, the widest filling its side."""
+    """A bar for each number to the left or right of a line; the widest fills its side."""
     below = max([0.0, *(-x for x in numbers)])
     above = max([0.0, *numbers])
     if below + above == 0.0 or room < 4:
@@ -89,8 +90,8 @@ def drawings(numbers: Sequence[float], room: int, *, plain: bool) -> list[str]:
 
 
 def bar(cells: float, *, plain: bool, mark: str, leftwards: bool = False) -> str:
-    """So many cells; the last part of one where there is a character for it."""
-    if plain or leftwards:  # there are no parts of a cell from the right in most fonts
+    """A bar of a number of cells, with a partial last cell if there is a character for it."""
+    if plain or leftwards:  # most fonts have no partial cells that start at the right
         return (mark if plain else FULL) * round(cells)
     whole = int(cells)
     part = PARTS[round(8 * (cells - whole))]

@@ -1,7 +1,7 @@
 """Partial dependence: the mean prediction over the rows, a column set to one value in all of them;
-and the curve of each row by itself (individual conditional expectation, ICE).
+and the curve of each single row (individual conditional expectation, ICE).
 
-Both move a column alone, which columns that go together never do.
+Both change one column alone, which correlated columns never do.
 
 Sources: Friedman 2001 (doi:10.1214/aos/1013203451), section 8.2; Goldstein et al. 2015
 (arXiv:1309.6392).
@@ -48,10 +48,10 @@ class Dependence:
 def partial_dependence(
     network: Network, columns: Sequence[Column], X: Array, name: str, seed: int = 0
 ) -> Dependence | None:
-    """The mean prediction over the rows at 5 % to 95 % of a number's values, or each category.
+    """The mean prediction over the rows at the 5 % to 95 % quantiles of a number, or each category.
 
-    Of more than 2,000 rows, as many are drawn by ``seed``. None for a date that is more than a
-    time, and for a column without features.
+    If there are more than 2,000 rows, 2,000 are drawn by ``seed``. None for a date with cycles, and
+    for a column without features.
     """
     X = X[sample(len(X), seed)]
     named = {column.name: (i, column, p) for i, (column, p) in enumerate(places(columns))}

@@ -1,4 +1,4 @@
-"""Why a model predicts what it predicts: each row's columns, and what it goes by in general."""
+"""Why a model predicts what it predicts: by column for each row, and in general."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,11 +38,11 @@ class Explanation:
     r"""What each column adds to a prediction, row by row; printable, and plain data by ``as_dict``.
 
     ``attributions`` (n, n_columns) and ``base`` (n,), what is explained at the baseline, add up to
-    ``value`` (n,), what is explained of the row, up to ``gap`` (n,). ``explained`` says of each row
-    what that is, such as "log-odds of yes", and in which unit. ``columns`` are the names, ``cells``
-    the row's texts, ``rows`` (n,) the positions in the table, ``steps`` (n,) how many gradients
-    were taken, ``baseline`` in words where the line to the row starts. ``predicted`` are the
-    labels, or the numbers, and ``probability`` (n,) those of the labels, None for numbers.
+    ``value`` (n,), what is explained of the row, up to ``gap`` (n,). ``explained`` says for each
+    row what is explained, such as "log-odds of yes", and in which unit. ``columns`` are the names,
+    ``cells`` the row's texts, ``rows`` (n,) the positions in the table, ``steps`` (n,) how many
+    gradients were computed, ``baseline`` the start of the line to the row, in words. ``predicted``
+    are the labels, or the numbers, and ``probability`` (n,) those of the labels, None for numbers.
 
     >>> import fallline as fl
     >>> net = fl.Network([2, 1], loss="squared_error")
@@ -79,13 +79,13 @@ class Explanation:
         return means
 
     def leading(self, most: int = LEADING) -> list[str]:
-        """The columns of the greatest strength, the greatest first."""
+        """The columns with the greatest strength, the greatest first."""
         return [self.columns[i] for i in np.argsort(-self.strength, kind="stable")[:most]]
 
     def importances(self, y: ArrayLike | None = None) -> list[Importance]:
         """How much the loss rises when a column is shuffled over the table's rows, with 95 % ends.
 
-        The rows should be such as did not train. ``y`` (n_rows,) are the targets of all rows of an
+        The rows should not be training rows. ``y`` (n_rows,) are the targets of all rows of an
         array as ``Network.samples`` takes them; a table has them in its target column. Raises
         ParameterError if there are none.
         """
@@ -103,10 +103,11 @@ class Explanation:
         return importances(network, subject.columns, subject.sample_X, targets, self.seed)
 
     def dependence(self, column: str) -> Dependence | None:
-        """The mean prediction with the column set to each of its values, and curves of single rows.
+        """The mean prediction with the column set to each of its values, and the curves of single
+        rows.
 
-        In the target's unit, or probabilities. None for a column that cannot be set to a value: a
-        date that is more than a time.
+        In the target's unit, or probabilities. None for a column that cannot be set to one value: a
+        date with cycles.
         """
         subject = self.subject
         if column not in self.columns:
@@ -159,7 +160,7 @@ class Explanation:
     def text(self, number: int, *, plain: bool = False) -> str:
         """The bars of the row at ``number`` among those explained, in 80 columns.
 
-        ``plain``: in characters that any terminal has.
+        ``plain``: only in ASCII characters.
         """
         return bars(
             f"ROW {self.rows[number] + 1}  {self.heading(number)}",
@@ -171,7 +172,7 @@ class Explanation:
         )
 
     def heading(self, number: int) -> str:
-        """What was predicted for a row, and what is explained of it."""
+        """The prediction for a row, and what is explained."""
         explained = f"{self.explained[number]} {figure(float(self.value[number]))}"
         if self.probability is None:
             return explained
@@ -204,8 +205,8 @@ def explain(
 
     for the features x of a row and x' of the baseline, those of a column added up: the one-hots of
     a text, the bins of a number, the waves of a date. They add up to f(x) - f(x') to within 1e-6 of
-    the sum of their absolute values, which is checked: a warning tells where ``steps`` did not
-    suffice. The network is taken in float64.
+    the sum of their absolute values. This is checked; a warning says for which rows ``steps`` did
+    not suffice. The network is computed in float64.
 
     Parameters
     ----------
@@ -214,15 +215,16 @@ def explain(
         array (n_rows, n_columns).
     rows : the positions, counted from 0, of those to explain; None for all.
     baseline : rows of the same kind as ``table``, the means of whose features are x'. None for the
-        training rows, or for the rows of ``table`` where the model keeps none (estimators,
-        networks, older files).
-    output : the class that is explained, or the number of the output of several. By default of two
-        classes the second, of more that predicted for each row.
-    probability : explain the probability of the class (of counts, the rate), where the default is
-        what the columns add up to before: the logarithm of the odds, or of the rate. Of more than
-        two classes it is the class's logit less the mean of all, since softmax leaves that open.
-    steps : the most gradients that a row may take, at least 15.
-    seed : of the rows drawn for what is said of the table as a whole.
+        training rows, or for the rows of ``table`` if the model does not store the means of its
+        training rows (estimators, networks, older files).
+    output : the class to explain, or the number of the output if there are several. The default is
+        the second of two classes, and the predicted class of each row if there are more.
+    probability : explain the probability of the class (for counts, the rate). The default explains
+        what the columns add up to before the output activation: the logarithm of the odds, or of
+        the rate. With more than two classes it is the logit of the class minus the mean of all
+        logits, since softmax does not determine the mean.
+    steps : the maximum number of gradients per row, at least 15.
+    seed : for drawing rows for statements about the whole table.
 
     Raises ParameterError, and what ``model.predict`` raises for a table that does not fit.
 
@@ -278,7 +280,7 @@ def explain(
 
 
 def chosen_outputs(subject: Subject, Z: Array, output: Any) -> Array:
-    """(n,) the class, or the number of the output, that is explained of each row."""
+    """(n,) the class, or the number of the output, that is explained for each row."""
     task, n_outputs = subject.task, Z.shape[1]
     if task in ("binary", "classes"):
         if output is None:
@@ -319,7 +321,7 @@ def head_of(subject: Subject, chosen: Array, *, probability: bool) -> Head:
 
 
 def binary_probability(chosen: Array) -> Head:
-    """The probability of either class of one logit: sigmoid(z) or sigmoid(-z)."""
+    """The probability of one of two classes from one logit: sigmoid(z) or sigmoid(-z)."""
     sign = np.where(chosen == 1, 1.0, -1.0)
     one = output_head("sigmoid", np.zeros(len(chosen), dtype=np.intp), np.ones(len(chosen)))
 

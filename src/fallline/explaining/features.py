@@ -15,7 +15,7 @@ ROWS_AT_ONCE = 2_048
 
 
 def places(columns: Sequence[Column]) -> Iterator[tuple[Column, slice]]:
-    """Each column with its place among the features; none for a column without."""
+    """Each column with its place among the features, which may be empty."""
     start = 0
     for column in columns:
         stop = start + len(column.features)
@@ -25,13 +25,13 @@ def places(columns: Sequence[Column]) -> Iterator[tuple[Column, slice]]:
 
 
 def added_up(features: Array, columns: Sequence[Column]) -> Array:
-    """Sums (n, n_columns) of what the features (n, n_features) of each column have."""
+    """Sums (n, n_columns) over the features (n, n_features) of each column."""
     parts = [features[:, place].sum(axis=1) for _, place in places(columns)]
     return np.stack(parts, axis=1)
 
 
 def sample(n_rows: int, seed: int, most: int = MAX_ROWS) -> Array:
-    """The positions of all rows, or of ``most`` drawn ones, in order."""
+    """The positions of all rows, or of ``most`` randomly drawn ones, in order."""
     if n_rows <= most:
         return np.arange(n_rows)
     drawn = np.random.default_rng(seed).choice(n_rows, most, replace=False)

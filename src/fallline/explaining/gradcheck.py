@@ -1,4 +1,4 @@
-r"""The gradient check: backpropagation against a derivative taken without it.
+r"""The gradient check: backpropagation against a derivative computed without it.
 
 Two methods give the derivative of the loss L with respect to one parameter:
 
@@ -9,7 +9,7 @@ Two methods give the derivative of the loss L with respect to one parameter:
   (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / (12 h), with an error of order h^4, for any function.
   Abramowitz and Stegun 1964, table 25.2.
 
-A parameter is left out, and counted, where the difference would straddle a seam of two formulas
+A parameter is left out, and counted, if the difference would straddle a seam between two formulas
 (a ReLU's corner).
 """
 
@@ -42,9 +42,9 @@ class PartCheck:
     """The check of one layer's weights ("W") or biases ("b").
 
     ``error`` is the worst relative error, found at ``index`` of W or b, where the gradient under
-    test is ``analytic`` and the derivative is ``numeric``. ``ratio`` is their common ratio where
-    there is one (every entry wrong by the same factor), else None. ``at_kink`` counts the entries
-    left out.
+    test is ``analytic`` and the derivative is ``numeric``. ``ratio`` is their common ratio if there
+    is one (every entry wrong by the same factor), else None. ``at_kink`` counts the entries left
+    out.
     """
 
     layer: int
@@ -61,7 +61,7 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What :func:`check_gradients` found: one :class:`PartCheck` per W and b; printable.
+    """The result of :func:`check_gradients`: one :class:`PartCheck` per W and b; printable.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -127,7 +127,7 @@ class GradientCheck:
 
 
 def remark(part: PartCheck) -> str:
-    """A sentence on one part for the reader; empty where there is nothing to say."""
+    """A sentence about one part; empty if there is nothing to say."""
     where = f"layer {part.layer}, {part.kind}: "
     if part.passed:
         return f"{where}{part.at_kink} at a kink left out" if part.at_kink else ""
@@ -159,11 +159,11 @@ def check_gradients(
         layout of ``network.parameters``, or a function of (network, X, Y) that gives one, with Y
         (n_samples, n_outputs).
     method : "complex_step", "central", or "auto" (the former, unless the network has a custom
-        activation or loss that does not take complex numbers).
+        activation or loss that does not accept complex numbers).
     tolerance : the relative error that passes; 1e-10 for the complex step, 1e-6 for differences.
-        The error of one entry is |analytic - numeric| over the larger of the two, but over no
-        less than a thousandth of the largest entry of the whole gradient.
-    max_parameters, seed : of a larger network, ``max_parameters`` are drawn and checked.
+        The error of one entry is |analytic - numeric| divided by the larger of the two, or by a
+        thousandth of the largest entry of the gradient if that is larger.
+    max_parameters, seed : in a larger network, ``max_parameters`` randomly drawn ones are checked.
 
     The check runs in float64, whatever the network's dtype. Raises ShapeError, DataError and
     ParameterError for bad input.
@@ -193,7 +193,7 @@ def check_gradients(
 
 
 def best_method(network: Network) -> str:
-    """The complex step, where every function of the network takes complex numbers."""
+    """The complex step, if every function of the network accepts complex numbers."""
     hidden = all(activations.get(name).analytic for name in network.hidden)
     return "complex_step" if hidden and network.loss.analytic else "central"
 
@@ -217,7 +217,7 @@ def gradient_under_test(
 
 
 def choose(n_parameters: int, max_parameters: int, seed: int) -> Array:
-    """Whether each parameter is checked: all, or ``max_parameters`` drawn at random."""
+    """Which parameters are checked: all, or ``max_parameters`` drawn at random."""
     chosen = np.zeros(n_parameters, dtype=bool)
     draw = np.random.default_rng(seed).permutation(n_parameters)[:max_parameters]
     chosen[draw] = True
@@ -227,7 +227,7 @@ def choose(n_parameters: int, max_parameters: int, seed: int) -> Array:
 def numeric_gradient(
     network: Network, samples: Samples, penalty: Penalty, method: str, chosen: Array
 ) -> Array:
-    """The derivative of the loss by each chosen parameter; NaN at a kink and where not chosen."""
+    """The derivative of the loss by each chosen parameter; NaN at a kink and for others."""
     derivative = complex_step if method == "complex_step" else central_difference
     numeric = np.full(network.n_parameters, np.nan)
     for j in np.flatnonzero(chosen):
@@ -248,7 +248,7 @@ def complex_step(network: Network, samples: Samples, penalty: Penalty, j: int) -
 
 
 def central_difference(network: Network, samples: Samples, penalty: Penalty, j: int) -> float:
-    """The five-point difference; over a thousandth of its width where that straddles a seam."""
+    """The five-point difference, with a thousandth of its width if it straddles a seam."""
     for h in (DIFFERENCE_STEP, DIFFERENCE_STEP / 1000):
         if at_zero(network, penalty, j, 2 * h):
             continue
@@ -264,7 +264,7 @@ def central_difference(network: Network, samples: Samples, penalty: Penalty, j: 
 
 
 def at_zero(network: Network, penalty: Penalty, j: int, reach: float) -> bool:
-    """Whether L1's kink at a weight of 0 lies within reach of parameter j."""
+    """Whether the difference for parameter j straddles L1's kink at 0."""
     return bool(penalty.l1 > 0 and network.is_weight[j] and abs(network.parameters[j]) <= reach)
 
 
@@ -275,7 +275,8 @@ def shifted(theta: Array, j: int, by: float) -> Array:
 
 
 def distances(network: Network, samples: Samples, theta: Array, what: str) -> list[Array]:
-    """How far every pre-activation, and every output error, lies from each "seams" or "kinks"."""
+    """The distance of every pre-activation and every output error from each of the "seams" or
+    "kinks"."""
     hidden = [getattr(activations.get(name), what) for name in network.hidden]
     output = getattr(network.loss, what)
     if not output and not any(hidden):
@@ -337,7 +338,7 @@ def compare_part(layers: tuple[Layer, ...], kind: str, limit: float) -> PartChec
 
 
 def common_ratio(analytic: Array, numeric: Array) -> float | None:
-    """analytic / numeric, where it is the same for all entries to six digits, and not 1."""
+    """analytic / numeric, if it is the same for all entries to six digits, and not 1."""
     solid = np.abs(numeric) > 1e-8 * np.abs(numeric).max(initial=0.0)
     if solid.sum() < 2 or np.any(np.abs(analytic[~solid]) > 1e-8):
         return None

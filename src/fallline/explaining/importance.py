@@ -4,7 +4,7 @@ r"""Permutation importance: how much worse the loss gets when a column is shuffl
     - \ell(f(x_i), y_i) \right)
 
 where row i has the column c of another row in shuffle r. The rows are resampled for the interval of
-the mean over i. A column alone is moved, which columns that go together never do.
+the mean over i. One column is changed alone, which correlated columns never do.
 
 Sources: Breiman 2001 (doi:10.1023/A:1010933404324); Fisher, Rudin and Dominici 2019
 (arXiv:1801.01489).
@@ -28,7 +28,7 @@ REPEATS = 5
 
 @dataclass(frozen=True)
 class Importance:
-    """By how much the mean loss rises when the column is shuffled, and the 95 % interval of it."""
+    """How much the mean loss rises when the column is shuffled, with its 95 % interval."""
 
     column: str
     rise: float
@@ -40,7 +40,7 @@ def importances(
 ) -> list[Importance]:
     """Every column's importance on rows X (n, n_features) with targets y, the greatest first.
 
-    Of more than 2,000 rows, as many are drawn by ``seed``, which the shuffles come from as well.
+    If there are more than 2,000 rows, 2,000 are drawn by ``seed``, which also draws the shuffles.
     """
     rows = sample(len(X), seed)
     X, y = X[rows], y[rows]

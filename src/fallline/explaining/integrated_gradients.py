@@ -10,10 +10,10 @@ On the line from the baseline x' to x the first pre-activation is linear in t,
 
 so a step along it costs no product with the inputs, forward or back: the gradients with respect to
 Z_1 are added up over t, and the sum D gives a = (x - x') * (D W_1^T). The line is cut where a
-piecewise-linear layer has a kink; where all layers are such, the gradient is the same all along a
-piece, and one gradient a piece gives the integral exactly. Elsewhere a piece is a panel of the
+piecewise-linear layer has a kink; if all layers are piecewise linear, the gradient is constant on a
+piece, and one gradient per piece gives the exact integral. Otherwise a piece is a panel of the
 Gauss-Kronrod rule of 15 points. A panel is halved while it does not add up to the difference of f
-at its ends, or the rule's 7 Gauss points alone differ from all 15 for any input. All of it is in
+at its ends, or the rule's 7 Gauss points alone differ from all 15 for any input. Everything is in
 float64.
 
 Sources: Sundararajan, Taly and Yan 2017 (arXiv:1703.01365), equation 1 and proposition 1; Kronrod's
@@ -39,10 +39,10 @@ __all__ = [
     "output_head",
 ]
 
-TOLERANCE = 1e-6  # of the sum of a row's absolute attributions: the completeness gap that is told
-AIM = 0.1  # of it is what panels are halved for
-GAUSS_AIM = 1e-4  # by which 7 points may differ from 15, which are right to its power 1.5 or so
-ROUNDING = 1e-13  # of the output's size: what no halving improves
+TOLERANCE = 1e-6  # of the sum of a row's absolute attributions: larger gaps are reported
+AIM = 0.1  # of it: panels are halved until the gap is smaller
+GAUSS_AIM = 1e-4  # by which 7 points may differ from 15, whose error is about its power 1.5
+ROUNDING = 1e-13  # of the output's size: halving does not improve on this
 POINTS_AT_ONCE = 2048
 CELLS_AT_ONCE = 4_000_000
 PIECEWISE_LINEAR = ("relu", "leaky_relu", "identity")
@@ -66,7 +66,7 @@ GAUSS = np.array([
 
 
 def mirrored(half: Array, sign: float = 1.0) -> Array:
-    """What is given for the first half of the points and the middle, for all 15."""
+    """The values of all 15 points, from those of the first half and the middle."""
     return np.concatenate([half, sign * half[-2::-1]])
 
 
@@ -80,8 +80,8 @@ class Head:
     """What is explained, as a function of the logits Z (m, n_outputs) of given rows.
 
     ``value(Z, rows)`` is (m,), ``slope(Z, rows)`` (m, n_outputs) its derivative by Z; ``rows`` (m,)
-    are positions among the rows explained, each of which may have a class of its own. ``linear``:
-    the slope does not depend on Z.
+    are positions among the rows explained, each of which may have its own class. ``linear``: the
+    slope does not depend on Z.
     """
 
     value: Callable[[Array, Array], Array]
@@ -125,10 +125,10 @@ def output_head(name: str, outputs: Array, scale: Array) -> Head:
 
 @dataclass(frozen=True)
 class Attributions:
-    """What each input contributes: ``inputs`` (n, n_features), which adds up to value - base.
+    """The contribution of each input: ``inputs`` (n, n_features), which add up to value - base.
 
     ``base``, ``value`` (n,): f at the baseline and at the rows. ``gap`` (n,): |base + the inputs'
-    sum - value|. ``steps`` (n,): how many gradients were taken.
+    sum - value|. ``steps`` (n,): how many gradients were computed.
     """
 
     inputs: Array
@@ -151,7 +151,7 @@ def integrated_gradients(
 ) -> Attributions:
     """The integrated gradients of each row of X (n, n_features) from ``baseline`` (n_features,).
 
-    ``steps`` is the most gradients a row; a row that they do not suffice for has a gap.
+    ``steps`` is the maximum number of gradients per row; if it does not suffice, the row has a gap.
     """
     network = network.copy("float64")
     at_once = max(1, CELLS_AT_ONCE // (sum(network.sizes[1:]) * max(network.sizes[1:])))
@@ -173,7 +173,7 @@ def head_from(head: Head, start: int) -> Head:
 
 
 def of_part(lines: "Lines", steps: int) -> Attributions:
-    """Of as many rows as are taken at once."""
+    """For a block of rows."""
     sums = np.zeros_like(lines.u)
     rows = np.arange(len(sums))
     used = np.zeros(len(sums), dtype=np.intp)
@@ -199,7 +199,7 @@ class Lines:
     def forward(self, rows: Array, t: Array, layers: int | None = None) -> tuple[list[Array], ...]:
         """Z and A of the layers at the points t (m,) of the lines of ``rows`` (m,).
 
-        Of the first ``layers`` of them; the last Z has no A.
+        Only for the first ``layers`` layers; the last Z has no A.
         """
         Z, A = [self.start + t[:, None] * self.u[rows]], []
         for before, layer in zip(self.layers, self.layers[1:layers], strict=False):
@@ -233,7 +233,7 @@ class Lines:
     def cuts(self, rows: Array) -> tuple[Array, Array]:
         """The lines' ends and the kinks between them: rows (m,) and t (m,), in order.
 
-        The kinks are those of all layers before which everything is linear in pieces.
+        The kinks are those of all layers before which everything is piecewise linear.
         """
         at = np.repeat(rows, 2)
         t = np.tile([0.0, 1.0], len(rows))
@@ -256,7 +256,7 @@ class Lines:
 
 
 def seams_of(name: str) -> tuple[float, ...]:
-    """Where the pieces of a hidden activation meet."""
+    """The points where the pieces of a hidden activation meet."""
     return activations.get(name).seams
 
 
@@ -293,7 +293,7 @@ class Integral:
         self.add_panels(Panels(*(values[inside] for values in ends)), sums, used)
 
     def add_pieces(self, at: Array, t: Array, sums: Array, used: Array) -> None:
-        """Between cuts ``t`` (m,) of the rows ``at`` (m,), where f is linear: one gradient each."""
+        """One gradient between two cuts ``t`` (m,) of the rows ``at`` (m,), where f is linear."""
         inside = apart(at, t)
         rows, width = at[:-1][inside], np.diff(t)[inside]
         middle = t[:-1][inside] + width / 2.0
@@ -305,7 +305,7 @@ class Integral:
 
     def add_panels(self, panels: Panels, sums: Array, used: Array) -> None:
         """Halve panels until each row adds up, or its steps are used up."""
-        left = np.zeros(len(sums))  # the gaps of the panels that stay
+        left = np.zeros(len(sums))  # the gaps of the panels that are not halved
         while len(panels.rows):
             D, differ, middle = self.rule(panels)
             along = (self.lines.u[panels.rows] * D).sum(axis=1)
@@ -320,7 +320,7 @@ class Integral:
             panels = halves(taken(panels, halved), middle[halved])
 
     def rule(self, panels: Panels) -> tuple[Array, Array, Array]:
-        """Of each panel: the integral (m, n_first), 7 points against 15 (m,), f in the middle."""
+        """For each panel: the integral (m, n_first), 7 points against 15 (m,), f in the middle."""
         m, n_first = len(panels.rows), self.lines.u.shape[1]
         D, differ, middle = np.empty((m, n_first)), np.empty(m), np.empty(m)
         at_once = POINTS_AT_ONCE // len(NODES)
@@ -341,7 +341,7 @@ class Integral:
     def too_coarse(
         self, panels: Panels, gaps: Array, differ: Array, left: Array, whole: Array, used: Array
     ) -> Array:
-        """(m,) which panels are to be halved; none of a row whose steps would not suffice."""
+        """(m,) which panels to halve; none of a row whose steps would not suffice."""
         n = len(left)
         size = np.zeros(n)
         rows = np.unique(panels.rows)
@@ -353,13 +353,13 @@ class Integral:
         at = panels.rows
         halved = open_[at] & (gaps > (aim / (2.0 * np.maximum(count, 1)))[at])
         halved |= differ > (GAUSS_AIM * size + noise)[at]
-        halved &= panels.high - panels.low > 1e-12  # where the halves would be no numbers
+        halved &= panels.high - panels.low > 1e-12  # where the halves would not be distinct numbers
         needed = used + 2 * len(NODES) * np.bincount(at[halved], minlength=n)
         return halved & (needed <= self.steps)[at]
 
 
 def apart(at: Array, t: Array) -> Array:
-    """(m - 1,) whether a cut and the next are those of one row, and not at the same place."""
+    """(m - 1,) whether a cut and the next belong to one row and differ."""
     different: Array = (at[1:] == at[:-1]) & (t[1:] > t[:-1])
     return different
 

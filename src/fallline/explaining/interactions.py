@@ -1,13 +1,13 @@
-r"""Interactions by pair: how far two columns together do other than both of them one by one.
+r"""Interactions by pair: how much the effect of two columns differs from the sum of their effects.
 
 With F_j, F_jk the centred partial dependence on one and on two columns, over the rows i,
 
 .. math:: H_{jk}^2 = \frac{\sum_i \left(F_{jk}(x_{ij}, x_{ik}) - F_j(x_{ij}) - F_k(x_{ik})\right)^2}
     {\sum_i F_{jk}(x_{ij}, x_{ik})^2}
 
-It is 0 where the two effects add up, and the larger, the less they do. Beside it stands the root of
-the numerator's mean, in the unit of what is explained: where a pair does hardly anything, H is a
-ratio of two small numbers.
+It is 0 if the two effects add up, and larger the less they do. The root of the numerator's mean is
+given as well, in the unit of what is explained: if a pair has hardly any effect, H is a ratio of
+two small numbers.
 
 Source: Friedman and Popescu 2008 (arXiv:0811.1679), section 8.1.
 """
@@ -25,8 +25,8 @@ from fallline.explaining.features import FirstLayer, places, sample
 
 __all__ = ["Interaction", "interactions"]
 
-ROWS = 100  # each of which is given the values of each other: 10,000 predictions a pair
-NOTHING = 1e-9  # of an effect, relative to the output's spread, is rounding
+ROWS = 100  # each gets the values of each other: 10,000 predictions per pair
+NOTHING = 1e-9  # a smaller effect, relative to the output's spread, is rounding error
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def interactions(
 ) -> list[Interaction]:
     """Friedman's H of each pair of the columns ``names``, the largest interaction first.
 
-    ``value`` is what is explained (m,), of logits (m, n_outputs). Of more than 100 rows, as
-    many are drawn by ``seed``.
+    ``value`` is what is explained (m,), of logits (m, n_outputs). If there are more than 100 rows,
+    100 are drawn by ``seed``.
     """
     X = X[sample(len(X), seed, ROWS)]
     whole = FirstLayer(network, columns, X)

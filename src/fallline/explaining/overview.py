@@ -1,4 +1,4 @@
-"""What a model goes by in general, over the rows of a table."""
+"""What matters to a model in general, over the rows of a table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ MAX_CURVES = 4
 class Overview:
     """``strength``: each column with its mean absolute attribution, the greatest first.
 
-    ``importances`` are None if the table has no target; ``rows`` is how many rows it is of.
+    ``importances`` are None if the table has no target; ``rows`` is the number of rows used.
     """
 
     rows: int
@@ -53,7 +53,7 @@ class Overview:
 
 
 def overview(explanation: Explanation) -> Overview:
-    """What the explained rows and the sample of their table show in general."""
+    """The overview of the explained rows and the sample of their table."""
     pairs = zip(explanation.columns, explanation.strength.tolist(), strict=True)
     strength = tuple(sorted(pairs, key=lambda pair: -pair[1]))
     subject = explanation.subject

@@ -1,4 +1,4 @@
-"""One row's way through a network: what every neuron sums up, and what comes of it."""
+"""One row's forward pass through a network: the terms of every neuron's sum, and the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class RowLayer:
 
 @dataclass(frozen=True)
 class RowTrace:
-    """One row's way through a network; printable, and plain data by ``as_dict``.
+    """One row's forward pass through a network; printable, and plain data by ``as_dict``.
 
     ``inputs`` (n_features,) with their ``names``; ``output`` (n_outputs,) in its own terms.
 
@@ -85,7 +85,7 @@ class RowTrace:
 
 
 def layer_text(layer: RowLayer, names: Sequence[str]) -> str:
-    """The neurons of a layer, the most active where there are many."""
+    """The neurons of a layer; of many, the most active."""
     chosen = sorted(np.argsort(-np.abs(layer.A), kind="stable")[:MAX_LINES])
     rows = []
     for j in chosen:
@@ -117,10 +117,10 @@ def signed(value: float) -> str:
 
 
 def trace_row(network: Network, x: ArrayLike, names: Sequence[str] | None = None) -> RowTrace:
-    """One row's way through the network: every term of every neuron's sum, layer by layer.
+    """One row's forward pass through the network: every term of every neuron's sum, layer by layer.
 
-    ``x`` (n_features,); ``names`` of the inputs, x1, x2, ... by default. Raises ShapeError if
-    they are not one per input, DataError for a number that is not finite.
+    ``x`` (n_features,); ``names`` are those of the inputs, by default x1, x2, .... Raises
+    ShapeError if there is not one per input, DataError for a number that is not finite.
 
     >>> import fallline as fl
     >>> net = fl.Network([2, 1], loss="binary_cross_entropy")

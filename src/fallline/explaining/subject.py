@@ -23,14 +23,14 @@ __all__ = ["Subject", "subject_of"]
 
 @dataclass(frozen=True)
 class Subject:
-    """A network with the rows to explain and those to compare with, encoded in float64.
+    """A network with the rows to explain and those for comparison, encoded in float64.
 
     ``X`` (n, n_features) are the rows at the positions ``rows`` (n,) of the table, ``cells`` their
     texts, (n, n_columns). ``sample_X`` (m, n_features) is a sample of the table, whose targets are
     ``sample_y`` (m,) where it has any. ``task`` is "binary", "classes", "numbers" or "counts", or
-    "labels" for several outputs that are each a yes or no; ``mean`` and ``scale`` bring numbers
-    into the target's unit. ``baseline`` (n_features,) is where the explanation starts, and
-    ``baseline_name`` says which it is.
+    "labels" for several binary outputs; ``mean`` and ``scale`` convert numbers to the target's
+    unit. ``baseline`` (n_features,) is where the explanation starts, and ``baseline_name`` says
+    which it is.
     """
 
     network: Network
@@ -50,7 +50,7 @@ class Subject:
 
 
 def subject_of(model: Any, table: Any, rows: Any, baseline: Any, seed: int) -> Subject:
-    """The subject; what is given may be all that :func:`fallline.explain` takes."""
+    """The subject, from anything that :func:`fallline.explain` takes."""
     if isinstance(model, TableModel):
         return of_table(model, table, rows, baseline, seed)
     if isinstance(model, Network):
@@ -64,7 +64,7 @@ def subject_of(model: Any, table: Any, rows: Any, baseline: Any, seed: int) -> S
 
 
 def check_rows(rows: Any, n_rows: int) -> Array:
-    """The positions asked for, or all. Raises ParameterError for one that is not there."""
+    """The positions given, or all. Raises ParameterError for one that does not exist."""
     if rows is None:
         return np.arange(n_rows)
     chosen = np.atleast_1d(np.asarray(rows))
@@ -165,7 +165,7 @@ def of_network(network: Network, X: Any, rows: Any, baseline: Any, seed: int) ->
 
 
 def of_estimator(model: Any, given: Any, rows: Any, baseline: Any, seed: int) -> Subject:
-    """Of a fitted ``MLPClassifier`` or ``MLPRegressor``, by what both show to programs."""
+    """The subject of a fitted ``MLPClassifier`` or ``MLPRegressor``, by their public attributes."""
     network: Network = model.to_network()
     names = getattr(model, "feature_names_in_", None)
     X = numbers_of(given, names, model.n_features_in_)
@@ -189,7 +189,7 @@ def of_estimator(model: Any, given: Any, rows: Any, baseline: Any, seed: int) ->
 
 
 def plain_columns(names: Sequence[str]) -> tuple[Column, ...]:
-    """Numbers that enter the network as they are."""
+    """Numbers that enter the network unchanged."""
     return tuple(NumberColumn(name, 0.0, 1.0, has_missing=False) for name in names)
 
 

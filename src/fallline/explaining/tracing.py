@@ -128,7 +128,7 @@ class Trace:
         )
 
     def delta_rule(self, layer: LayerTrace) -> str:
-        """Where a layer's delta comes from, as Python would write it."""
+        """The formula of a layer's delta, in Python's notation."""
         n = layer.layer
         if n < len(self.layers):
             return f"(delta{n + 1} @ W{n + 1}.T) * {slope_rule(layer.activation, n)}"
@@ -223,7 +223,7 @@ def trace(
     state: Mapping[str, Array] | None = None,
     step: int = 0,
 ) -> Trace:
-    """One update of the network on all rows of X and y, with every number; the network stays as is.
+    """One update on all rows of X and y, with every number; the network does not change.
 
     ``optimizer`` is GradientDescent(0.1) by default. It starts from its initial state at step 0,
     or from ``state`` (as its ``init`` gives it; not changed) at the given ``step``. The other

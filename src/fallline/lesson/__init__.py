@@ -1,6 +1,6 @@
 """The truth table "first AND last": the task this project grew from, with the published slips.
 
-``truth_table`` holds the data, the network, its demonstration and the published update.
+``truth_table`` has the data, the network, its demonstration and the published update.
 """
 
 from fallline.lesson.truth_table import (

@@ -2,9 +2,9 @@
 
 Fallline grew from a public teaching notebook, "Gradient Descent Algorithm in numpy". Its update
 averages both weight gradients over one slice too many (slip a), and multiplies the output layer's
-weight gradient by the hidden activation's slope a (1 - a) where the chain rule asks for a (slip
-b). It is kept here, apart from the core: to reproduce the printed figures, and to show that
-:func:`fallline.check_gradients` catches both slips.
+weight gradient by the hidden activation's slope a (1 - a) instead of a, which the chain rule
+requires (slip b). It is kept here, apart from the core: to reproduce the printed figures, and to
+show that :func:`fallline.check_gradients` catches both slips.
 """
 
 import math
@@ -61,7 +61,7 @@ def truth_table_network(hidden: tuple[int, ...] = (2,), seed: int = 0) -> Networ
 def published_gradient(network: Network, X: Array, Y: Array) -> Array:
     """The notebook's gradient, both slips included, in the layout of ``network.parameters``.
 
-    X is (n_samples, n_features), Y (n_samples, n_outputs). Any number of sigmoid layers is taken;
+    X is (n_samples, n_features), Y (n_samples, n_outputs). Any number of sigmoid layers is allowed;
     slip (b) belongs to the output layer.
 
     >>> import fallline as fl
@@ -81,12 +81,12 @@ def published_gradient(network: Network, X: Array, Y: Array) -> Array:
 
 
 def with_slips(network: Network, step: Backprop) -> Array:
-    """Turn the right gradient of a backward pass into the published one, in place."""
+    """Turn the correct gradient of a backward pass into the published one, in place."""
     n_rows = len(step.shares)
     layers = network.views(step.gradient)
     if len(layers) > 1:
         A_prev = step.output.A_prev
-        slope = A_prev * (1.0 - A_prev)  # slip b: the slope in the activation's place
+        slope = A_prev * (1.0 - A_prev)  # slip b: the slope instead of the activation
         np.matmul(slope.T, step.output.delta, out=layers[-1].W)
     for layer in layers:
         layer.W[:] *= n_rows / (n_rows + 1)  # slip a: the mean over n + 1 slices
@@ -166,7 +166,7 @@ def run_demo(
     as_published: bool = False,
     engine: str = "auto",
 ) -> Demo:
-    """Train the truth table's network as the notebook does: rightly, or as published.
+    """Train the truth table's network like the notebook: correctly, or as published.
 
     Raises ParameterError for a value out of range.
 

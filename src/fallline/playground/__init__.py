@@ -1,10 +1,10 @@
 """The playground: one HTML file on which a network descends, on your own data, with every number.
 
-The page computes by itself, in a Web Worker, with the engine in WebAssembly; nothing is computed in
-Python for it, and nothing leaves it. ``starts`` says what a page begins with, ``single_file`` makes
-the file, ``serving`` serves it on this machine, ``notebook`` shows it in a cell. On the page's side
-``page/compute`` computes (its reading order: random, network, steps, engine, descent, session) and
-``page`` shows.
+The page computes by itself, in a Web Worker, with the engine in WebAssembly; Python computes
+nothing for it, and nothing leaves it. ``starts`` says what a page starts with, ``single_file``
+makes the file, ``serving`` serves it on this machine, ``notebook`` shows it in a cell. In the page
+``page/compute`` computes (read random, network, steps, engine, descent, session) and ``page`` shows
+the results.
 """
 
 import sys
@@ -30,10 +30,10 @@ def play(
     open_browser: bool = True,
     block: bool | None = None,
 ) -> "Playground":
-    """Open the playground: on the truth table, or with a network, X (n, n_features) and y (n,).
+    """Open the playground on the truth table, or with a network, X (n, n_features) and y (n,).
 
     The page computes by itself, on a copy of the network and on all rows, none held out; y holds
-    class numbers or numbers, as the network's loss has them. ``port`` 0 takes a free one.
+    class numbers or numbers, depending on the network's loss. ``port`` 0 means any free port.
     ``block``: serve until Ctrl-C, which is the default in a script; else return at once, and
     ``close()`` ends it.
 

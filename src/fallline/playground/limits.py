@@ -1,4 +1,4 @@
-"""What the playground's page takes: the same numbers as in page/compute/limits.js."""
+"""The limits of the playground's page: the same numbers as in page/compute/limits.js."""
 
 __all__ = [
     "MAX_HIDDEN_LAYERS",

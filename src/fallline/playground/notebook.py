@@ -1,8 +1,8 @@
 """The playground inside a notebook: an anywidget, for Jupyter and marimo.
 
-The page is the same file, put into a frame in the cell's output; it computes in the browser, and
-tells the widget where its network stands whenever it is at rest. anywidget, an optional dependency,
-is imported only when a widget is made.
+The page is the same file, in a frame in the cell's output. It computes in the browser, and sends
+its network to the widget whenever it stops training. anywidget, an optional dependency, is imported
+only when a widget is made.
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ def widget(
     *,
     height: int = 820,
 ) -> Any:
-    """The playground as a widget for Jupyter and marimo: show it by naming it last in a cell.
+    """The playground as a widget for Jupyter and marimo, shown if it is the last line of a cell.
 
     The arguments are those of :func:`fallline.play`; ``height`` is in pixels. The widget's
-    ``network`` is a copy of the network as it stands on the page, trained as far as it is there.
+    ``network`` is a copy of the network on the page in its current state.
 
     Raises FalllineError if the extra ``fallline[notebook]`` is not installed, ParameterError,
     ShapeError or DataError for a network or rows that the playground cannot take.
@@ -53,7 +53,7 @@ def widget(
 
 @cache
 def widget_class() -> Any:
-    """The widget's class, made at first use, since its base is an optional dependency."""
+    """The widget's class, made at first use because its base is an optional dependency."""
     try:
         import anywidget
         import traitlets
@@ -79,7 +79,7 @@ def widget_class() -> Any:
 
         @property
         def network(self) -> Network | None:
-            """A copy of the network as it stands on the page; before that, of the one given."""
+            """A copy of the network on the page; before the page is shown, of the given one."""
             if not self.standing:
                 return self.start and self.start.copy()
             return network_from(self.standing, self.theta)
@@ -88,7 +88,7 @@ def widget_class() -> Any:
 
 
 def network_from(standing: Mapping[str, Any], theta: bytes) -> Network:
-    """The network that a page tells of. Raises FalllineError if it tells of none."""
+    """The network that the page has sent. Raises FalllineError if it has sent none."""
     try:
         init, sizes = standing["init"], [int(size) for size in standing["sizes"]]
         if 8 * sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)) != len(theta):

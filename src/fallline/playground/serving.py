@@ -30,7 +30,7 @@ class Playground:
         self.port = self.server.server_address[1]
         self.hosts = [f"{shown_host(name)}:{self.port}" for name in names_of(host)]
         self.url = f"http://{self.hosts[0]}/"
-        # Beyond this machine it may be reached under names that are not known here.
+        # From other machines it may be reached under names that are not known here.
         self.known = frozenset(self.hosts) if host in LOOPBACK else None
         self.thread: threading.Thread | None = None
 
@@ -44,7 +44,7 @@ class Playground:
         self.thread.start()
 
     def close(self) -> None:
-        """End it, and close its address."""
+        """Stop serving, and close the address."""
         if self.thread is not None:
             self.server.shutdown()
             self.thread.join()
@@ -52,10 +52,10 @@ class Playground:
         self.server.server_close()
 
     def answer(self, host: str | None, path: str) -> tuple[HTTPStatus, bytes]:
-        """What a request gets.
+        """The answer to a request.
 
-        The Host is looked at because a page of another site can make its own name mean this
-        machine, and would then be allowed to read the rows that were given to this one.
+        The Host is checked because a page of another site can make its own name point to this
+        machine, and could then read the rows that this page was given.
         """
         if self.known is not None and host not in self.known:
             return HTTPStatus.FORBIDDEN, b"403: the Host is not this playground's\n"
@@ -92,16 +92,16 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: a terminal is for the address."""
+        """Print nothing: the terminal is for the address."""
 
 
 class Server(ThreadingHTTPServer):
-    """Its threads end with the program; a visitor who goes is no error."""
+    """A server whose threads end with the program; a visitor who leaves is not an error."""
 
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a browser that closes its connection is none of our faults."""
+        """Print nothing: a browser may close its connection."""
 
 
 class Server6(Server):
@@ -123,7 +123,7 @@ def listening(playground: Playground, host: str, port: int) -> Server:
 
 
 def names_of(host: str) -> list[str]:
-    """The names by which a page may ask for this server, the one to print first."""
+    """The names by which a page may address this server; the first is the one to print."""
     names = [host]
     if host in EVERY_ADDRESS:
         names = [*own_addresses(), socket.gethostname()]
@@ -131,7 +131,7 @@ def names_of(host: str) -> list[str]:
 
 
 def own_addresses() -> list[str]:
-    """This machine's address on its network, where it has one; nothing is sent to find it."""
+    """This machine's address on its network, if it has one; nothing is sent to find it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)

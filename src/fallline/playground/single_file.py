@@ -1,9 +1,10 @@
-"""The playground as one HTML file: the page, what computes, the engine and the data, in one text.
+"""The playground as one HTML file, which contains the page, its computing, the engine and the data.
 
-No bundler: ``link`` joins modules into one script. There are two: what computes, which runs in a
-worker and, for the first picture, in the page; and the page itself. The other parts lie in elements
-that no browser runs, engine and data packed (gzip, base64), so that data can never become script.
-The Content-Security-Policy in the file lets it run its own two scripts and load nothing at all.
+There is no bundler: ``link`` joins modules into one script. There are two scripts: one computes, in
+a worker and, for the first picture, in the page; the other is the page itself. The other parts lie
+in elements that no browser runs, engine and data packed (gzip, base64), so that data can never
+become script. The Content-Security-Policy in the file lets it run its own two scripts and load
+nothing at all.
 """
 
 import base64
@@ -52,7 +53,7 @@ TEMPLATE = """<!doctype html>
 
 
 def page_text(start: Start | None = None) -> str:
-    """The HTML of the playground with what it begins with: by default, the truth table."""
+    """The HTML of the playground with its start: by default, the truth table."""
     start = start or Start()
     worker, script = worker_script(), page_script()
     style = (PAGE / "style.css").read_text(encoding="utf-8")
@@ -81,7 +82,7 @@ def page_text(start: Start | None = None) -> str:
 
 @cache
 def standing_parts() -> dict[str, str]:
-    """What every page carries: the worker's parser of tables, the engine, the two data sets."""
+    """The parts of every page: the worker's parser of tables, the engine, the two data sets."""
     parser = (VENDOR / "papaparse.min.js").read_text(encoding="utf-8")
     return {
         "parser": checked("papaparse.min.js", f"{parser}\n"),
@@ -96,7 +97,7 @@ def packed(data: bytes) -> str:
 
 
 def without_markup(text: str) -> str:
-    """JSON that cannot end the element it lies in."""
+    """JSON that cannot end the element around it."""
     return text.replace("<", "\\u003c")
 
 
@@ -139,11 +140,11 @@ LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
 def link(entry: Path) -> str:
-    """A module and all that it imports as one script, in which each is a function of its own.
+    """A module and everything it imports as one script, in which each module is a function.
 
     Imports and exports begin a line: ``import { a, b as c } from "./x.js";``,
     ``import * as x from "./x.js";``, and ``export`` before a function, class or constant. Raises
-    ValueError for others, for a circle, and for what would end the script's element.
+    ValueError for other forms, for a circle, and for text that would end the script's element.
     """
     order: list[Path] = []
     visit(entry.resolve(), order, ())
@@ -155,14 +156,14 @@ def link(entry: Path) -> str:
 
 
 def checked(name: str, script: str) -> str:
-    """A script. Raises ValueError for one that would end the element it lies in."""
+    """A script. Raises ValueError for one that would end the element around it."""
     if re.search(r"</script|<script|<!--", script, re.IGNORECASE):
         raise ValueError(f"{name} has <script, </script or <!-- in it, which end its element")
     return script
 
 
 def visit(path: Path, order: list[Path], above: tuple[Path, ...]) -> None:
-    """Put a module behind those that it imports."""
+    """Append a module after those that it imports."""
     if path in above:
         circle = " imports ".join(each.name for each in (*above[above.index(path) :], path))
         raise ValueError(f"modules import each other in a circle: {circle}")

@@ -1,4 +1,4 @@
-"""What a page begins with: the truth table, a network on its rows, or a table that was encoded."""
+"""The start of a page: the truth table, a network on its rows, or a table that was encoded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,11 +33,11 @@ INITIALIZERS = ("uniform", "glorot_uniform", "glorot_normal", "he_uniform", "he_
 
 @dataclass(frozen=True)
 class Start:
-    """What a page begins with, as plain data.
+    """The start of a page, as plain data.
 
-    ``setup`` is what is chosen, in the page's own words (page/compute/setup.js has the usual values
-    of what is left out); ``given`` are the facts of the rows put into the page, and ``numbers``
-    their X, y, X_test, y_test and, for a network, its parameters, one after the other.
+    ``setup`` are the chosen settings, in the page's own names (page/compute/setup.js has the
+    defaults); ``given`` are the facts of the rows put into the page, and ``numbers`` their X, y,
+    X_test, y_test and, for a network, its parameters, one after the other.
     """
 
     setup: Mapping[str, Any] = field(default_factory=dict)
@@ -52,8 +52,8 @@ class Start:
 def start_from_arrays(network: Network | None, X: ArrayLike | None, y: ArrayLike | None) -> Start:
     """A start with a network on its rows. Raises ParameterError for one without the others.
 
-    Also for a network that the page cannot take: with functions of its user's own, too large, or
-    with several outputs that are no classes.
+    Also for a network that the page does not support: with custom functions, too large, or with
+    several outputs that are not classes.
     """
     if network is None and X is None and y is None:
         return Start()
@@ -82,7 +82,7 @@ def start_from_arrays(network: Network | None, X: ArrayLike | None, y: ArrayLike
             "hidden": list(network.sizes[1:-1]),
             "activations": list(network.hidden),
             "init": network.init if network.init in INITIALIZERS else "",
-            "seed": network.seed % SEEDS,  # its weights are given; the page draws orders from it
+            "seed": network.seed % SEEDS,  # draws the orders of rows; the weights are given
         },
         "training": {"loss": network.loss.name, "learning_rate": 0.1, "epochs": 1_000},
     }
@@ -91,7 +91,7 @@ def start_from_arrays(network: Network | None, X: ArrayLike | None, y: ArrayLike
 
 
 def check_functions(network: Network) -> None:
-    """Raise ParameterError for what the page, which computes without Python, does not have."""
+    """Raise ParameterError for functions that the page, which has no Python, does not have."""
     own = [name for name in network.hidden if name not in ACTIVATIONS]
     if network.loss.name not in LOSSES and network.loss.quantile is None:
         own.append(network.loss.name)

@@ -1,6 +1,6 @@
 """Figures of networks, losses and gradients, by matplotlib (the extra ``fallline[plots]``).
 
-Every function draws into ``ax`` where one is given, else into a new figure, and returns the Axes.
+Every function draws into ``ax`` if one is given, else into a new figure, and returns the Axes.
 Colours are Okabe and Ito's, which colour-blind readers can distinguish. Signs and classes also
 differ in line style or marker, so a figure printed in grey can be read.
 """

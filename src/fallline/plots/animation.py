@@ -1,4 +1,4 @@
-"""A descent as a moving picture: the point on the loss landscape, and the loss beside it."""
+"""A descent as an animation: the point on the loss landscape, and the loss beside it."""
 
 import io
 import os
@@ -36,14 +36,14 @@ def animate_descent(
     frames_per_second: int = 10,
     **settings: Any,
 ) -> Path:
-    """Write a film of the path's points moving over the loss landscape, with the loss so far.
+    """Write an animation of the path over the loss landscape, with the loss so far.
 
-    The ending of the file's name decides between a GIF and an MP4. The MP4 is written by the
-    system's ffmpeg, or by the one that ``fallline[video]`` installs. ``path`` is that of
-    :func:`loss_landscape`, which also takes the ``settings``. At most ``frames`` points are
-    shown, evenly over the path. The file is written atomically and its path returned. Raises
-    ParameterError for another ending, FalllineError if there is no ffmpeg, FileWriteError where
-    the file cannot be written, and what :func:`loss_landscape` raises.
+    The ending of the file name decides between GIF and MP4. The MP4 is written by the system's
+    ffmpeg, or by the one that ``fallline[video]`` installs. ``path`` is that of
+    :func:`loss_landscape`, which also takes the ``settings``. At most ``frames`` points are shown,
+    evenly over the path. The file is written atomically and its path returned. Raises
+    ParameterError for another ending, FalllineError if there is no ffmpeg, FileWriteError if the
+    file cannot be written, and what :func:`loss_landscape` raises.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y

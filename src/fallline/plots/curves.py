@@ -16,7 +16,7 @@ Runs = History | Sequence[History] | Mapping[str, History]
 
 
 def loss_curves(runs: Runs, *, log: bool = True, ax: "Axes | None" = None) -> "Axes":
-    """The loss over the epochs, with the validation loss where there is one.
+    """The loss over the epochs, with the validation loss if there is one.
 
     ``runs`` is a :class:`fallline.History`, several of them, or a mapping from their names. A
     vertical line marks the epoch whose parameters a run kept. With ``log`` the scale of the

@@ -31,10 +31,10 @@ def decision_surface(
     """The network's output over the plane of two inputs, and the rows X, y in it.
 
     ``features`` are the columns that span the plane; the other inputs stay at ``at``
-    (n_features,), by default the means of X. One output of probability is shaded from 0 to 1 with
-    its line of 0.5; several classes show the likeliest one, the paler the less sure; numbers have
-    lines of equal height. Each class has its own marker. Raises ParameterError, ShapeError or
-    DataError for bad input.
+    (n_features,), by default the means of X. A single probability is shaded from 0 to 1 with its
+    line of 0.5; with several classes the most probable one is shown, paler where it is less
+    certain; numbers have contour lines. Each class has its own marker. Raises ParameterError,
+    ShapeError or DataError for bad input.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y

@@ -1,4 +1,4 @@
-"""A network as circles and lines, with its weights."""
+"""A network as a diagram of circles and lines, with its weights."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["network_diagram"]
 
-MAX_NEURONS = 10  # drawn of a layer; the middle ones of a wider layer are left out
+MAX_NEURONS = 10  # of a wider layer the middle neurons are left out
 MAX_VALUES = 20  # connections of a layer whose numbers are written
 RADIUS = 0.24
-APART = 2.0  # layers; the neurons of one stand 0.75 apart
+APART = 2.0  # between layers; the neurons of a layer are 0.75 apart
 THICKEST = 4.5  # points
 
 
@@ -30,12 +30,12 @@ def network_diagram(
     values: bool = True,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """The neurons as circles, their weights as lines: blue for above 0, orange and dashed below.
+    """The neurons as circles, the weights as lines: blue above 0, orange and dashed below.
 
     A larger weight has a thicker line. With ``values`` the weights are written on their lines and
-    the biases in their circles, in layers of at most 20 connections. Of a layer of more than
-    10 neurons the first and last five are drawn. ``inputs`` and ``outputs`` name the columns.
-    Raises ParameterError if there is another number of names.
+    the biases in their circles, in layers of at most 20 connections. If a layer has more than 10
+    neurons, the first and last five are drawn. ``inputs`` and ``outputs`` name the columns. Raises
+    ParameterError if there is another number of names.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y

@@ -22,8 +22,8 @@ def gradient_flow(
 
     A thin line spans a layer's middle 90 %, a thick one the middle half, a dot marks the median; a
     triangle marks the median of the biases. A median that falls from the last layer to the first
-    is a vanishing gradient. A layer without any gradient above 0 has no mark. Raises ShapeError or
-    DataError for bad input.
+    is a vanishing gradient. A layer whose gradient is 0 everywhere has no mark. Raises ShapeError
+    or DataError for bad input.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y

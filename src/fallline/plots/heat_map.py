@@ -24,9 +24,8 @@ def gradient_heat_map(
 ) -> "Axes":
     """Rows are samples and columns parameters; the last row is the mean, which is the gradient.
 
-    Orange pushes a parameter down (a gradient above 0), blue up; the numbers are written in maps
-    of at most 120 entries. Vertical lines separate the layers. Raises ShapeError or DataError
-    for bad input.
+    Orange lowers a parameter (a gradient above 0), blue raises it; maps of at most 120 entries show
+    the numbers. Vertical lines separate the layers. Raises ShapeError or DataError for bad input.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y

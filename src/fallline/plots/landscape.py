@@ -83,8 +83,8 @@ def loss_landscape(
 
     Parameters
     ----------
-    path : its points, (n_points, n_parameters), or a :class:`PathRecorder`. It is projected
-        onto the plane, so the loss under it is that of the plane, exact where the path lies in it.
+    path : points, (n_points, n_parameters), or a :class:`PathRecorder`. It is projected onto the
+        plane, so the loss under it is that of the plane, exact if the path lies in the plane.
     directions : two parameters by their number in the flat vector, or two vectors
         (n_parameters,). By default the two main directions of the path; without a path, two random
         ones, each neuron's part scaled to the norm of its weights.

@@ -54,10 +54,10 @@ check_available = charts.available
 
 
 def write_report(model: TableModel, path: str | os.PathLike[str], command: str = "") -> None:
-    """Write the page about ``model``, fresh from :func:`fallline.train_table`.
+    """Write the page about ``model``, as returned by :func:`fallline.train_table`.
 
-    ``command`` is what repeats the run. Raises FileWriteError if the file cannot be written,
-    ParameterError for a model that was loaded: its rows are not in the file.
+    ``command`` is the command that repeats the run. Raises FileWriteError if the file cannot be
+    written, ParameterError for a model that was loaded: its rows are not in the file.
     """
     if model.data is None:
         raise ParameterError("a report needs the rows: write it from the model that was trained")
@@ -198,9 +198,9 @@ def errors(model: TableModel, y: Array, output: Array, where: str) -> str:
 
 
 def temperature_text(model: TableModel, y: Array, output: Array) -> str:
-    """What the temperature did to the calibration; nothing if there is none.
+    """The effect of the temperature on the calibration; nothing without a temperature.
 
-    Softmax of logits times t is in proportion to the t-th powers of the probabilities.
+    Softmax of logits times t is proportional to the t-th powers of the probabilities.
     """
     t = model.facts.get("temperature", 1.0)
     if t == 1.0:
@@ -213,7 +213,7 @@ def temperature_text(model: TableModel, y: Array, output: Array) -> str:
 
 
 def coverage_part(model: TableModel, X: Rows, y: Array, output: Array, where: str) -> list[str]:
-    """How often intervals or sets hold the target; no section without them."""
+    """How often intervals or sets contain the target; no section without them."""
     found = model.coverage_on(X, y, output)
     if found is None:
         return []
@@ -281,7 +281,7 @@ def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> li
 
 
 def dependence_of(model: TableModel) -> tuple[int, str]:
-    """Which output the curves show, and what it is called."""
+    """The output that the curves show, and its name."""
     encoding = model.encoding
     if encoding.task in QUANTITIES:
         return 0, f"predicted {encoding.target}"
@@ -323,7 +323,7 @@ def table_part(model: TableModel) -> list[str]:
 
 
 def bins_part(model: TableModel) -> list[str]:
-    """Where the bins of the columns of numbers have their edges."""
+    """The edges of the bins of the columns of numbers."""
     columns = [c for c in model.encoding.columns if isinstance(c, BinnedColumn) and c.edges]
     if not columns:
         return []

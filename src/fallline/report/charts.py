@@ -53,7 +53,7 @@ CONFIG: Spec = {
         "domainColor": RULE,
         "tickColor": RULE,
         "labelLimit": 150,
-        # The page's font may be wider than the one that the library measures with.
+        # The page's font may be wider than the font that the library uses to measure.
         "titlePadding": 16,
         "labelOverlap": "greedy",
         "labelSeparation": 12,
@@ -72,7 +72,7 @@ CONFIG: Spec = {
 
 
 def available() -> None:
-    """Raise FalllineError, with the remedy, if the drawing library is not to be had."""
+    """Raise FalllineError, with the remedy, if the drawing library is not available."""
     check_address_space(FOR_PICTURES, "drawing the pictures of a report")
     try:
         import vl_convert  # noqa: F401
@@ -89,7 +89,7 @@ def svg(spec: Spec, title: str) -> str:
     size = {} if "height" in spec else {"height": HEIGHT}
     # a control character aborts the process there
     drawn = shown({"width": WIDTH, **size, **spec, "config": CONFIG})
-    text = vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[])  # it draws what it is given
+    text = vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[])  # it does not escape texts
     for placeholder, variable in COLOURS.items():
         text = text.replace(placeholder, variable)
     head = re.search(r'width="(\d+)" height="\d+" viewBox', text)
@@ -100,7 +100,7 @@ def svg(spec: Spec, title: str) -> str:
 
 
 def shown(part: Any) -> Any:
-    """A specification with all its texts printable: labels and names come from tables."""
+    """A specification with all texts printable, because labels and names come from tables."""
     if isinstance(part, str):
         return printable(part)
     if isinstance(part, dict):
@@ -292,7 +292,7 @@ def importance(found: Sequence[Importance]) -> Spec:
 
 
 def attributions(shown: Sequence[Part], rest: float | None, what: str) -> Spec:
-    """What columns add to one row's output, either way; ``rest`` is what the others add."""
+    """What columns add to one row's output, up or down; ``rest`` is what the others add."""
     parts = [(f"{name} = {cell}", added) for name, cell, added in shown]
     if rest is not None:
         parts.append(("others", rest))
@@ -324,7 +324,7 @@ def strength(found: Sequence[tuple[str, float]], what: str) -> Spec:
 
 
 def bins(columns: Sequence[BinnedColumn]) -> Spec:
-    """The edges of each column's bins, a tick each, along the range of the column."""
+    """The edges of each column's bins as ticks along the range of the column."""
     names, at = [], []
     for column in columns:
         low, high = column.edges[0], column.edges[-1]
@@ -341,7 +341,7 @@ def bins(columns: Sequence[BinnedColumn]) -> Spec:
 
 
 def dependence(found: Dependence, output: int, what: str) -> Spec:
-    """The mean prediction at each value of a column, and faintly that of single rows."""
+    """The mean prediction at each value of a column, and in faint lines those of single rows."""
     predicted = found.predicted[:, output]
     if found.labels:
         return {

@@ -44,7 +44,7 @@ ul { padding-left: 1.2rem; }
 
 
 def escape(text: str) -> str:
-    """A text as HTML shows it, control characters and the like escaped too."""
+    """A text for HTML, with control characters and the like escaped too."""
     return html.escape(printable(text))
 
 
@@ -62,7 +62,7 @@ def page(title: str, parts: list[str]) -> str:
 
 
 def section(title: str, *parts: str) -> str:
-    """A heading and what stands below it; nothing if there is nothing."""
+    """A heading and its content; nothing without content."""
     body = "\n".join(part for part in parts if part)
     return f"<section><h2>{escape(title)}</h2>\n{body}\n</section>" if body else ""
 
@@ -72,7 +72,7 @@ def figure(drawing: str, caption: str) -> str:
 
 
 def table(heads: list[str], rows: list[list[str]], best: set[tuple[int, int]] = frozenset()) -> str:  # type: ignore[assignment]
-    """Cells as text, all columns but the first right-aligned where they are short numbers.
+    """Cells as text; all columns but the first are right-aligned if they are short numbers.
 
     A cell's second line is written smaller below its first.
     """
@@ -99,7 +99,7 @@ def table(heads: list[str], rows: list[list[str]], best: set[tuple[int, int]] = 
 
 
 def cell(text: str) -> str:
-    """A cell's text; what stands on a second line is smaller."""
+    """A cell's text; a second line is smaller."""
     first, _, below = text.partition("\n")
     return escape(first) + (f"<small>{escape(below)}</small>" if below else "")
 

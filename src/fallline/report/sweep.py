@@ -32,7 +32,7 @@ def write_sweep_report(
 ) -> None:
     """Write the page about a sweep: its settings, heat maps for two of them, strips for the seeds.
 
-    ``command`` is what repeats it. Raises FileWriteError if the file cannot be written,
+    ``command`` is the command that repeats it. Raises FileWriteError if the file cannot be written,
     ParameterError for a sweep without runs.
     """
     if not result.runs:
@@ -54,7 +54,7 @@ def sweep_html(result: Sweep, title: str, command: str) -> str:
 
 
 def final_rows(result: Sweep) -> list[Row]:
-    """The summary; with halving, that of the last rung that a setting came to, the best first."""
+    """The summary, the best first; with halving, that of the last rung of each setting."""
     rows = result.summary()
     if result.halving is None:
         return rows
@@ -135,7 +135,7 @@ def seconds_by_setting(result: Sweep) -> dict[tuple[Any, ...], float]:
 
 
 def heat_maps(result: Sweep, rows: Sequence[Row]) -> str:
-    """A map for each two of the settings that vary."""
+    """A map for each pair of settings that vary."""
     names = [name for name in result.varied if result.halving is None or name != "epochs"]
     pairs = list(combinations(names, 2))[:MAX_PAIRS]
     drawn = []
@@ -198,7 +198,7 @@ def heat_map(rows: Sequence[Row], across: str, up: str) -> Spec:
 
 
 def values_of(rows: Sequence[Row], name: str) -> list[Any]:
-    """The values of a setting, numbers in order, others as they came."""
+    """The values of a setting: numbers sorted, others in their order."""
     values = list(dict.fromkeys(row[name] for row in rows))
     if all(isinstance(value, int | float) for value in values):
         return sorted(values)
@@ -209,7 +209,7 @@ def values_of(rows: Sequence[Row], name: str) -> list[Any]:
 
 
 def strips(result: Sweep, rows: Sequence[Row]) -> list[str]:
-    """A strip for each setting: a point a run."""
+    """A strip for each setting, with a point per run."""
     if all(row["runs"] < 2 for row in rows):
         return [
             small("Each setting was run once, so luck cannot be told from merit; use more seeds.")
