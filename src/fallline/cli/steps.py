@@ -1,4 +1,4 @@
-"""`fallline trace` and `fallline check`: the numbers of one update, and the check of its gradient."""
+"""`fallline trace` and `fallline check`: the numbers of one update, and its gradient check."""
 
 import json as json_
 from typing import Any
@@ -37,7 +37,7 @@ def run_trace(
     columns: RowColumns,
     json: bool,
 ) -> None:
-    """Print one update of a new network on the first rows, or a row's forward pass through a model."""
+    """Print one update of a new network on the first rows, or a forward pass through a model."""
     if model is not None:
         run_row(model, path, reading, 1 if row is None else row, json=json)
         return

@@ -116,7 +116,7 @@ class StochasticFit:
         model._no_improvement_count = model._no_improvement_count + 1 if worse else 0
 
     def no_progress(self) -> bool:
-        """Whether too many epochs brought no improvement; an adaptive rate is divided by 5 first."""
+        """Whether too many epochs brought no improvement; first an adaptive rate is lowered."""
         model = self.model
         if model._no_improvement_count <= model.n_iter_no_change:
             return False
