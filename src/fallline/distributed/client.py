@@ -1,7 +1,6 @@
-"""Sweeps on a Dask cluster: runs are spread over the workers, the data is sent once.
+"""Connections to a Dask cluster.
 
-A group of runs that differ in seed and learning rate only is cut into pieces of about a second;
-each is one task. A worker that dies loses the pieces it was at, which run elsewhere.
+A client is found or made here, and the versions of the workers are checked.
 """
 
 import asyncio
@@ -18,24 +17,24 @@ from fallline.errors import ClusterError
 __all__ = ["check_versions", "connect", "current_client", "load_dask", "local_client"]
 
 
-PATIENCE, PAUSE = 20, 0.5  # how often workers that do not answer are asked, and seconds between
+PATIENCE, PAUSE = 20, 0.5  # how often workers that do not answer are asked, and seconds in between
 
 
 def connect(address: str, seconds: float = 10.0, security: Any = None) -> Any:
     """A client of the scheduler at ``address``, such as "tcp://10.0.0.1:8786" or "tls://...".
 
     ``security`` : a ``distributed.Security`` with the certificates for TLS; by default those that
-    Dask's own configuration names. Raises ClusterError where nobody answers within ``seconds``.
+    Dask's own configuration names. Raises ClusterError if nothing answers within ``seconds``.
     """
     distributed = load_dask()
     try:
-        # A client that finds something else than a scheduler is never done with closing.
+        # A client that finds something other than a scheduler never finishes closing.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(asyncio.run, greet(address, seconds, security)).result()
         return distributed.Client(address, timeout=seconds, set_as_default=False, security=security)
     except (OSError, TimeoutError, ValueError, TypeError, MemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, MemoryError):  # it takes the first bytes for the length of a message
+        if isinstance(error, MemoryError):  # it reads the first bytes as the length of a message
             reason = "what answers there speaks another protocol"
         hint = "is it running, and is the address right? (dask scheduler prints it)"
         if address.startswith("tls:"):
@@ -57,11 +56,11 @@ async def greet(address: str, seconds: float, security: Any) -> None:
 
 @contextmanager
 def local_client(n_workers: int, threads_per_worker: int = 1) -> Iterator[Any]:
-    """A client of a cluster of so many processes on this machine, which ends with the block.
+    """A client of a cluster of ``n_workers`` processes on this machine, which ends with the block.
 
-    It listens on the loopback address only, and has no dashboard. Each process reads the script
-    that is run anew, so there the call belongs under ``if __name__ == "__main__":``. Raises
-    ClusterError where the processes do not start.
+    It listens on the loopback address only, and has no dashboard. Each process imports the running
+    script again, so in a script the call belongs under ``if __name__ == "__main__":``. Raises
+    ClusterError if the processes do not start.
     """
     distributed = load_dask()
     try:
@@ -70,7 +69,8 @@ def local_client(n_workers: int, threads_per_worker: int = 1) -> Iterator[Any]:
             threads_per_worker=threads_per_worker,
             processes=True,
             host="127.0.0.1",
-            # its HTTP server takes any free port; by default 8787, for which several would contend
+            # its HTTP server uses any free port; several clusters would compete for the default,
+            # 8787
             dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
@@ -85,7 +85,7 @@ def local_client(n_workers: int, threads_per_worker: int = 1) -> Iterator[Any]:
 
 
 def current_client(client: Any = None) -> Any:
-    """The client given, or the one that is current. Raises ClusterError where there is none."""
+    """The given client, or the current one. Raises ClusterError if there is none."""
     if client is not None:
         return client
     distributed = load_dask()
@@ -100,7 +100,7 @@ def current_client(client: Any = None) -> Any:
 
 
 def load_dask() -> Any:
-    """Dask's distributed, or a word on how to get it."""
+    """Dask's distributed, or an error that says how to install it."""
     try:
         import distributed
     except ImportError as error:
@@ -109,7 +109,7 @@ def load_dask() -> Any:
 
 
 def version_there() -> str | None:
-    """What version of Fallline a worker has."""
+    """The version of Fallline on a worker."""
     try:
         import fallline
     except ImportError:
@@ -118,9 +118,9 @@ def version_there() -> str | None:
 
 
 def versions(client: Any) -> dict[str, Any]:
-    """What each worker answers, version or error; one that died just now is left out.
+    """The answer of each worker, version or error, without workers that have just died.
 
-    The scheduler knows of a death a moment later, so where none answers they are asked again.
+    The scheduler notices a death a moment later, so if none answers they are asked again.
     """
     for _ in range(PATIENCE):
         found: dict[str, Any] = client.run(version_there, on_error="return")
@@ -136,14 +136,14 @@ def versions(client: Any) -> dict[str, Any]:
 
 
 def check_versions(client: Any) -> None:
-    """Every worker has this version of Fallline. Raises ClusterError."""
+    """Raise ClusterError unless every worker has this version of Fallline."""
     found = versions(client)
     if not found:
         raise ClusterError(
             "the cluster has no worker that answers; start some with: dask worker ADDRESS"
         )
     for worker, version in found.items():
-        if isinstance(version, Exception):  # without the package, the function cannot be read
+        if isinstance(version, Exception):  # without the package, the function cannot be unpickled
             raise ClusterError(
                 f"worker {worker} cannot run Fallline ({version}); install "
                 f"fallline=={__version__} on each"

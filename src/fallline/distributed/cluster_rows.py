@@ -1,4 +1,4 @@
-"""Rows that are spread over a cluster, seen from the process that trains: gradients of batches."""
+"""Rows on a cluster as seen by the process that trains: gradients of batches."""
 
 import math
 import time
@@ -30,19 +30,19 @@ from fallline.errors import ClusterError, DataError, FalllineError, ParameterErr
 __all__ = ["ClusterRows"]
 
 TRIES = 5  # of a step whose worker died
-FAN_OUT = 4  # actors that one place sends to; the others get theta from those
+FAN_OUT = 4  # actors that one process sends to; these send theta on to the others
 LOOK_AROUND = 5.0  # seconds between two looks for workers that are new
-# What a call raises whose worker is gone: no connection, no result, no such actor.
+# Errors of a call whose worker is gone: no connection, no result, no such actor.
 LOST = (OSError, CancelledError, RuntimeError, KeyError)
-Member = tuple[Any, Place, frozenset[int]]  # a actor, where it is, its parts
+Member = tuple[Any, Place, frozenset[int]]  # an actor, its address, its parts
 PATIENCE = 60.0  # seconds without any worker
 
 
 class ClusterRows:
     """The parts on the cluster, and gradients over them.
 
-    A worker that dies loses its parts, which are made anew where workers are left; then the step
-    is computed again. New workers are taken in between two epochs.
+    If a worker dies, its parts are made again on the remaining workers, and the step is repeated.
+    New workers are added between two epochs.
     """
 
     def __init__(
@@ -84,10 +84,11 @@ class ClusterRows:
         return int(self.ends[-1])
 
     def use_engine(self, engine: str) -> None:
-        """What the workers compute with: "numpy", "compiled", or "auto" for what serves.
+        """The engine of the workers: "numpy", "compiled", or "auto" for the best available.
 
-        Not what pays, as on one machine: a run that goes on for longer keeps its bits. Raises
-        ParameterError where the compiled engine is asked for and does not serve.
+        "auto" does not depend on the length of the run, unlike on one machine, so that an extended
+        run keeps its bits. Raises ParameterError if the compiled engine is asked for and does not
+        serve.
         """
         serves = computes(self.network)
         if engine == "compiled" and not serves:
@@ -97,7 +98,7 @@ class ClusterRows:
         self.compiled = serves if engine == "auto" else engine == "compiled"
 
     def use_dropout(self, rate: float, seed: int) -> None:
-        """Silence the share ``rate`` of the hidden neurons in the steps to come."""
+        """Use dropout with this ``rate`` in the following steps."""
         self.dropout = Dropout(rate, seed)
 
     def facts(self) -> list[tuple[int, float, tuple[str, ...] | None]]:
@@ -111,7 +112,7 @@ class ClusterRows:
     def gradient(self, batch: Array | None, step: int | None = None) -> tuple[float, Array, float]:
         """The mean loss over the rows of ``batch`` (None: all), its gradient, and their mass.
 
-        With the dropout of ``step``, where there is one.
+        With the dropout of ``step``, if there is any.
         """
         rows = None if batch is None else self.by_part(batch)
         theta = np.array(self.network.parameters)
@@ -150,9 +151,9 @@ class ClusterRows:
         return losses, nodes
 
     def with_retries(self, work: Any) -> Any:
-        """The result of some work on the cluster, which is set up anew where a worker died.
+        """The result of some work on the cluster, which is set up again if a worker died.
 
-        Raises what the rows are refused for, or ClusterError.
+        Raises the error about the rows, or ClusterError.
         """
         for attempt in range(TRIES):
             try:
@@ -181,7 +182,7 @@ class ClusterRows:
     # ---- which worker has what
 
     def look_around(self) -> None:
-        """Take in workers that are new, where they can be used."""
+        """Add new workers, if they can be used."""
         if time.monotonic() - self.looked_at < LOOK_AROUND:
             return
         self.looked_at = time.monotonic()
@@ -189,7 +190,7 @@ class ClusterRows:
             self.roots, self.actors = [], []
 
     def workers(self) -> list[str]:
-        """The addresses of the workers. Raises ClusterError where there is none for a minute."""
+        """The addresses of the workers. Raises ClusterError if there is none for a minute."""
         end = time.monotonic() + PATIENCE
         while not (found := sorted(self.client.nthreads())):
             if time.monotonic() > end:
@@ -201,9 +202,9 @@ class ClusterRows:
         return found
 
     def place(self) -> dict[str, list[int]]:
-        """Which worker is to have which parts, neighbours together; what is missing is made.
+        """The assignment of parts to workers, neighbours together; missing parts are made.
 
-        Dask makes anew what it can make by itself, and moves what is at another worker.
+        Dask repeats what it can make by itself, and moves what is on another worker.
         """
         workers = self.workers()
         used = workers[: len(self.sources)]
@@ -221,7 +222,10 @@ class ClusterRows:
         return shares
 
     def made_at(self, worker: str, number: int, source: PartSource) -> Any:
-        """A future of a part. Unless its rows come from here, Dask can make it anew by itself."""
+        """A future of a part.
+
+        Unless its rows come from this process, Dask can repeat it by itself.
+        """
         rows = source.rows
         if source.local:
             rows = self.client.scatter([rows], workers=[worker], direct=self.direct, hash=False)[0]
@@ -260,7 +264,7 @@ class ClusterRows:
 
     @contextmanager
     def as_current(self) -> Iterator[None]:
-        """Actors belong to the client, and are spoken to without the scheduler where possible."""
+        """Actors belong to the client, and are called without the scheduler if possible."""
         before, self.client.direct_to_workers = self.client.direct_to_workers, self.direct
         try:
             with self.client.as_current():
@@ -280,7 +284,7 @@ def facts_of(part: Any) -> Any:
 
 
 def reachable(client: Any, workers: list[str], seconds: float = 2.0) -> bool:
-    """Whether this process can speak to a worker without the scheduler between."""
+    """Whether this process can reach a worker directly, without the scheduler."""
     import asyncio
 
     async def identity() -> None:

@@ -1,4 +1,4 @@
-"""The parts of the rows: from what a user has, Dask's collections or pairs, to checked samples."""
+"""The parts of the rows: from the user's Dask collections or pairs to checked samples."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Encoder = Callable[[Any, Any], tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a worker needs to rebuild the network; the parameters travel apart."""
+    """What a worker needs to rebuild the network; the parameters are sent separately."""
 
     sizes: tuple[int, ...]
     hidden: tuple[str, ...]
@@ -31,7 +31,7 @@ class Architecture:
         return Architecture(network.sizes, network.hidden, network.loss.name, network.dtype.name)
 
     def network(self) -> Network:
-        """A network like it."""
+        """A network of this architecture."""
         return Network(self.sizes, hidden=self.hidden, loss=self.loss, dtype=self.dtype)
 
 
@@ -40,9 +40,9 @@ class PartSource:
     """Where the rows of a part come from.
 
     ``rows`` is a tuple (X, y) or (X, y, weight) of arrays or frames, of futures of such, or a
-    function that gives such a tuple where the part is kept. ``local`` tells whether this process
-    has the numbers, so that it has to send them. ``encode`` makes the network's targets of y, and
-    weights of y and those that there are.
+    function that gives such a tuple where the part is kept. ``local`` says whether this process has
+    the numbers and so has to send them. ``encode`` makes the network's targets of y, and weights of
+    y and those that there are.
     """
 
     rows: Any
@@ -69,7 +69,10 @@ class Part:
 
 
 def sources_of(client: Any, X: Any, y: Any, sample_weight: Any) -> list[PartSource]:
-    """The sources of the parts. Raises ParameterError or ShapeError for what cannot be used."""
+    """The sources of the parts.
+
+    Raises ParameterError or ShapeError for rows that cannot be used.
+    """
     if is_frame(X):
         return frame_sources(client, X, y, sample_weight)
     if hasattr(X, "to_delayed"):
@@ -91,7 +94,7 @@ def is_frame(X: Any) -> bool:
 
 
 def one_source(client: Any, part: Any) -> PartSource:
-    """A part that was given by itself."""
+    """A part that was given separately."""
     if callable(part) and not hasattr(part, "key"):
         return PartSource(part, local=False)
     if hasattr(part, "key"):  # a future, or delayed
@@ -153,7 +156,7 @@ def frame_sources(client: Any, X: Any, y: Any, sample_weight: Any) -> list[PartS
 
 
 def check_columns(all_columns: list[tuple[str, ...] | None]) -> None:
-    """Raise ShapeError where the parts have different columns."""
+    """Raise ShapeError if the parts have different columns."""
     for number, columns in enumerate(all_columns):
         if columns != all_columns[0]:
             raise different(number, columns, all_columns[0])

@@ -1,4 +1,4 @@
-"""Predictions over a Dask collection, lazily: each chunk where it lies."""
+"""Predictions over a Dask collection, computed lazily, each chunk on its worker."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,13 +19,13 @@ __all__ = ["mapped", "predict", "predict_proba"]
 
 
 def predict(network: Network | TableModel, X: Any) -> Any:
-    """What ``network.predict`` gives for every row of a Dask array or DataFrame, as a Dask array.
+    """``network.predict`` for every row of a Dask array or DataFrame, as a Dask array.
 
     A :class:`fallline.TableModel` takes a DataFrame with its table's columns, in any order, and
     gives one of ``prediction`` and, for classes, the probability of each. Nothing is computed
-    before the result is asked for, and each chunk where it lies. The columns of a DataFrame are
-    taken in their order by a network. Raises ParameterError for what is no Dask collection,
-    ShapeError or TableError where the columns do not fit.
+    before the result is requested, and each chunk is computed on its worker. A network takes the
+    columns of a DataFrame in their order. Raises ParameterError for anything but a Dask collection,
+    ShapeError or TableError if the columns do not fit.
     """
     if isinstance(network, TableModel):
         return by_table_model(network, X)
@@ -62,7 +62,7 @@ def predicted_rows(frame: Any, model: TableModel) -> Any:
 
 
 def by_network(network: Network, method: str) -> Callable[[Array], Array]:
-    """A function of rows that can be sent; the parameters are those of this moment."""
+    """A function of rows that can be sent, with the current parameters."""
     return partial(predicted, Architecture.of(network), np.array(network.parameters), method)
 
 

@@ -1,4 +1,4 @@
-"""Steps on the gradients of rows that a cluster keeps, by the optimiser's own update here."""
+"""Steps on gradients that a cluster computes; the optimiser's update happens in this process."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class ClusterSteps(ReferenceSteps):
     def gradient_of(self, batch: Array | None, step: int | None = None) -> tuple[float, Array]:
         """The penalised mean loss of these rows (None: all), and its gradient.
 
-        With the dropout of ``step``, where there is one.
+        With the dropout of ``step``, if there is any.
         """
         setup, network = self.setup, self.setup.network
         loss, gradient, self.mass_of_last = self.cluster.gradient(batch, step)

@@ -39,7 +39,7 @@ from fallline.training.settings import TrainOptions
 __all__ = ["train_files"]
 
 MIN_BATCH, MAX_BATCH = 128, 4096
-STEPS_PER_EPOCH = 200  # about so many, where no batch size is given and these bounds allow it
+STEPS_PER_EPOCH = 200  # the approximate default number of steps, if these bounds allow it
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class File:
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What a worker tells of a file."""
+    """A worker's report about a file."""
 
     survey: Survey
     columns: tuple[str, ...]
@@ -102,7 +102,7 @@ def train_files(
     """Train on files that the workers of ``client`` read; the options are those of
     :func:`fallline.train_table`.
 
-    A preset of several recipes is taken as its first. Without ``batch_size`` a batch is about one
+    Of a preset with several recipes the first is used. Without ``batch_size`` a batch is about one
     200th of the rows, from 128 to 4096. Raises TableError, ParameterError or ClusterError.
     """
     given = with_defaults(options)
@@ -162,7 +162,7 @@ def source_name(files: Sequence[File]) -> str:
 
 
 def for_cluster(recipe: Recipe, n_rows: int) -> Recipe:
-    """The recipe for so many rows; a step on a cluster has to be worth its messages."""
+    """The recipe for this number of rows; a step on a cluster has to be worth its messages."""
     chosen = recipe.for_rows(n_rows)
     if recipe.batch_size is not None or chosen.batch_size is None:
         return chosen
@@ -173,7 +173,7 @@ def for_cluster(recipe: Recipe, n_rows: int) -> Recipe:
 def surveyed(
     client: Any, files: Sequence[File], target: str, shares: tuple[float, float], seed: int
 ) -> list[Surveyed]:
-    """What the workers tell of the files, which have the same columns. Raises TableError."""
+    """The workers' reports about the files, which must have the same columns. Raises TableError."""
     from fallline.distributed.client import check_versions
 
     check_versions(client)
@@ -212,7 +212,7 @@ def merged(
 
 
 def take_over(into: Reservoir, sample: Reservoir) -> None:
-    """Let the rows of a sample pass through another one, which is as small."""
+    """Add the rows of a sample to another sample of the same size."""
     table = sample.table()
     into.limit = min(into.limit, sample.limit)
     if table is not None:

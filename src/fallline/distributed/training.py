@@ -46,7 +46,7 @@ def train(
     X, y : Dask arrays in chunks of the same rows; or a Dask DataFrame, and a Series or the name of
         a column; or, without ``y``, a list of parts: pairs (X, y) or triples (X, y, weight) of
         arrays, of futures or of delayed ones, or functions that give such where they are called.
-    client : a Dask ``distributed.Client``; by default the one that is current.
+    client : a Dask ``distributed.Client``; by default the current one.
     sample_weight : as y.
     validation : (X, y), measured in this process.
     options : optimizer, epochs, batch_size, seed, l2, l1, dropout, keep, stop, callbacks,
@@ -56,9 +56,9 @@ def train(
 
     The stopping and the warnings are those of :func:`fallline.train`. A step
     costs the cluster some milliseconds beside the work, so batches should be large
-    (docs/scaling.md). The parts of a worker that dies are made anew elsewhere and the step is
-    repeated: the same bits. Where the scheduler dies, ClusterError is raised; with ``checkpoint``
-    the same call goes on from the last epoch kept.
+    (docs/scaling.md). If a worker dies, its parts are made again elsewhere and the step is
+    repeated, with the same bits. If the scheduler dies, ClusterError is raised; with ``checkpoint``
+    the same call continues from the last epoch that was stored.
 
     Raises ParameterError, ShapeError, DataError or ClusterError.
     """
@@ -71,7 +71,7 @@ def train(
     settings = replace(
         settings,
         batch_size=settings.batch_size or len(rows),
-        rows={"parts": len(rows.parts)},  # they decide over the last bits
+        rows={"parts": len(rows.parts)},  # they determine the last bits
     )
 
     def make_steps(position: Position) -> ClusterSteps:
@@ -88,7 +88,7 @@ def train(
 
 
 def refuse(threads: int | None) -> None:
-    """Raise ParameterError for what a cluster does not do."""
+    """Raise ParameterError for options that a cluster does not support."""
     if threads is not None:
         raise ParameterError(
             "the workers of a cluster set their own threads: dask worker --nthreads N; "

@@ -1,8 +1,8 @@
-r"""What a worker keeps of a training: its parts, the buffers, and the way to the workers below it.
+r"""A worker's state in a training: its parts, buffers, and the actors below it.
 
 The gradients of the parts are added along a fixed binary tree over the parts' numbers, which halves
-them again and again. A actor adds those branches of it that it has whole, and hands the rest on;
-so the bits do not depend on which worker has which part.
+them again and again. An actor adds the branches that it has completely, and passes the rest on; so
+the bits do not depend on which worker has which part.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ class WorkerActor:
         return str(get_worker().address)
 
     def connect(self, below: Sequence[tuple[Place, frozenset[int]]]) -> None:
-        """Take the actors below, each with the parts that it and those below it have."""
+        """Set the actors below, each with the parts of it and of those below it."""
         self.below = list(below)
 
     async def gradient(
@@ -94,9 +94,8 @@ class WorkerActor:
     ) -> tuple[Losses, Nodes]:
         """Losses and sums of gradients at ``theta``, of this actor and those below it.
 
-        ``rows`` are the row numbers of the batch within each part, or None for all rows; ``step``
-        is what dropout's masks are drawn for, None for no dropout. Raises OSError where a actor
-        below is gone.
+        ``rows`` are the row numbers of the batch within each part, or None for all rows; dropout's
+        masks are drawn for ``step``, None for no dropout. Raises OSError if an actor below is gone.
         """
         answers = [
             asyncio.ensure_future(
@@ -115,7 +114,7 @@ class WorkerActor:
     def own(
         self, theta: Array, rows: Mapping[int, Array] | None, step: int | None
     ) -> tuple[Losses, Nodes]:
-        """Those of the parts here. Each part draws masks of its own, wherever it is."""
+        """Those of the parts here. Each part draws its own masks, wherever it is."""
         began = time.perf_counter()
         self.network.parameters = theta
         losses: Losses = {}
@@ -155,9 +154,9 @@ class WorkerActor:
 async def ask(
     place: Place, theta: Array, rows: Mapping[int, Array] | None, step: int | None
 ) -> Any:
-    """What the actor at another worker answers.
+    """The answer of the actor on another worker.
 
-    As Dask's own Actor does it, which would wait for a worker that is gone to come back.
+    Like Dask's own Actor, except that Dask's would wait for a dead worker to return.
     """
     from distributed import get_worker, protocol
 

@@ -1,6 +1,6 @@
-"""Which engine serves here: ``python -m fallline.engine``.
+"""Which engine is used on this machine: ``python -m fallline.engine``.
 
-``--flags`` prints what a C compiler has to be told, for the header and the library.
+``--flags`` prints the options that a C compiler needs for the header and the library.
 """
 
 import sys
@@ -11,7 +11,7 @@ from fallline.engine.processor import levels
 
 
 def main() -> None:
-    """Print the library in use, or what serves instead."""
+    """Print the library in use, or what is used instead."""
     shared = library.shared()
     if sys.argv[1:] == ["--flags"]:
         if shared is None:

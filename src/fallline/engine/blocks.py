@@ -11,7 +11,7 @@ __all__ = ["blocks_along_diagonal", "blocks_of"]
 
 
 def blocks_of(network: Network) -> Array | None:
-    """The blocks of all layers, as kernels.blocks reads them; None where each is one."""
+    """The blocks of all layers, as kernels.blocks reads them; None if each is one."""
     found = [blocks_along_diagonal(layer.W) for layer in network.layers[1:]]
     if all(len(blocks) == 1 for blocks in found):
         return None

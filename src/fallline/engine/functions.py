@@ -11,7 +11,7 @@ __all__ = ["activation_codes", "loss_code", "missing", "needs_compiler"]
 
 
 def activation_code(layer: Layer, dtype: np.dtype) -> int:
-    """The number of a layer's activation. Raises NotCompiledError where it is not compiled."""
+    """The number of a layer's activation. Raises NotCompiledError if it is not compiled."""
     if layer.activation in ACTIVATIONS:
         return ACTIVATIONS.index(layer.activation)
     return activation_address(layer, dtype)
@@ -23,7 +23,7 @@ def activation_codes(network: Network) -> list[int]:
 
 
 def loss_code(loss: Loss, dtype: np.dtype) -> int:
-    """The number of a loss. Raises NotCompiledError where it is not compiled."""
+    """The number of a loss. Raises NotCompiledError if it is not compiled."""
     if loss.name in LOSSES:
         return LOSSES.index(loss.name)
     if loss.quantile is not None:
@@ -32,13 +32,13 @@ def loss_code(loss: Loss, dtype: np.dtype) -> int:
 
 
 def needs_compiler(network: Network) -> bool:
-    """Whether the network has functions of the user's own."""
+    """Whether the network has custom functions."""
     known = all(layer.activation in ACTIVATIONS for layer in network.layers[:-1])
     return not (known and (network.loss.name in LOSSES or network.loss.quantile is not None))
 
 
 def missing(network: Network) -> list[str]:
-    """Why the compiled engine does not have this network's functions; empty where it does."""
+    """Why the compiled engine lacks this network's functions; empty if it has them."""
     found = []
     for layer in network.layers[:-1]:
         try:

@@ -1,5 +1,5 @@
-"""Loss and gradient of given rows, where the caller takes the steps: L-BFGS, a cluster, an
-optimiser of one's own.
+"""Loss and gradient of given rows, for callers that take the steps themselves: L-BFGS, a cluster, a
+custom optimiser.
 """
 
 from typing import Any
@@ -19,8 +19,8 @@ __all__ = ["Gradient"]
 class Gradient:
     """The mean loss of rows and its gradient at the network's parameters, by the compiled loop.
 
-    It is one step of length 0. The buffers are made once, so that a call costs little more than
-    its products; the bits do not depend on ``threads``. ``settings`` are those of
+    A call is one step of length 0. The buffers are made once, so that it costs little more than its
+    products; the bits do not depend on ``threads``. ``settings`` are those of
     :class:`fallline.engine.Loop`: penalty, penalty_per_mass, dropout and its seed, threads.
     """
 
@@ -42,7 +42,7 @@ class Gradient:
     def __call__(self, batch: Array | None = None, step: int = 0) -> tuple[float, Array]:
         """Of the rows numbered in ``batch``, or of all; the gradient (n_parameters,) is a copy.
 
-        ``step`` is what dropout's masks are drawn for.
+        Dropout's masks are drawn for ``step``.
         """
         if batch is not None and len(batch) == 0:
             return 0.0, np.zeros(self.n, self.loop.theta.dtype)

@@ -1,8 +1,8 @@
 """The compiled functions by name: each takes the address of a record (engine.records).
 
-They come from a shared library that ``engine.build`` has made for this processor, or where there is
-none, from Numba. The environment variable FALLLINE_ENGINE forces a choice: a processor level such
-as x86-64-v3, or "jit". Nothing is written, so a read-only installation serves as well.
+They come from a shared library that ``engine.build`` has made for this processor, or from Numba if
+there is none. The environment variable FALLLINE_ENGINE forces a choice: a processor level such as
+x86-64-v3, or "jit". Nothing is written, so a read-only installation works as well.
 """
 
 import ctypes
@@ -57,12 +57,12 @@ def function(name: str, dtype: Any, *shape: Any) -> Function:
 
 
 def available(name: str, dtype: Any, *shape: Any) -> bool:
-    """Whether a function costs no import of Numba beside a shared library."""
+    """Whether a function needs no import of Numba if there is a shared library."""
     return shared() is None or has(name, dtype, *shape)
 
 
 def code_name() -> str:
-    """Which code serves in this process: a library's level, "numba", or "numpy" without either."""
+    """Which code this process uses: a library's level, "numba", or "numpy" without either."""
     library = shared()
     if library is not None:
         return Path(library._name).stem.removeprefix("fallline-")
@@ -96,7 +96,7 @@ def symbol_of(name: str, dtype: str, *shape: Any) -> str:
 
 
 def sources() -> int:
-    """A number for the text of all that is compiled: a library is of the sources that are here."""
+    """A hash of all sources that are compiled, which a library has to match."""
     paths = [
         *sorted((ENGINE / "kernels").glob("*.py")),
         *(ENGINE / name for name in SOURCES),
@@ -108,9 +108,9 @@ def sources() -> int:
 
 @cache
 def shared() -> Any:
-    """The shared library for this processor; None where there is none.
+    """The shared library for this processor; None if there is none.
 
-    Raises ParameterError where FALLLINE_ENGINE names one that is not there.
+    Raises ParameterError if FALLLINE_ENGINE names one that is not there.
     """
     forced = os.environ.get("FALLLINE_ENGINE", "")
     if forced == "jit":
@@ -128,7 +128,7 @@ def shared() -> Any:
 
 
 def opened(path: Path) -> Any:
-    """A library that was made from these sources; None for others, told once in a process."""
+    """A library that was made from these sources; None for others, reported once per process."""
     if not path.exists():
         return None
     try:

@@ -30,7 +30,7 @@ SECONDS_PER_CALL = 0.1  # Ctrl-C is heard between calls
 BYTES_OF_FLOPS_PER_SECOND = 4e11  # 100 GFLOP/s in float32, 50 in float64, on a core of 2022
 MIN_SECONDS_OF_STEP = 10e-6  # seconds of a step; two barriers take about one millionth
 TRY_AGAIN = 16  # calls
-EARLY_TRIALS = (2, 5)  # calls after which a team that was slower is tried already
+EARLY_TRIALS = (2, 5)  # calls after which a slower team is tried again
 SECONDS_PER_TRIAL = 0.004
 STEPS_PER_TRIAL = 16  # at least: starting a team takes as long as the first step or two
 MAX_DRAWN = 4_000_000  # rows of orders drawn ahead for one call, 32 MB
@@ -53,7 +53,7 @@ def computes(network: Network) -> bool:
 
 
 def ready(network: Network) -> bool:
-    """Whether a first call waits for nothing: code for this network was made ahead of time."""
+    """Whether a first call need not wait, because code for this network was made ahead of time."""
     return shared() is not None and not needs_compiler(network)
 
 
@@ -66,9 +66,9 @@ class Loop:
     """One run in the compiled engine: same batches, same order as the reference, same numbers.
 
     ``state`` is the optimiser's state by name, updated in place; ``epoch`` and ``epochs`` mean what
-    they mean in :class:`fallline.training.steps.Steps`. ``threads`` is the most that may work at
-    once; the bits do not depend on it, nor on ``unroll``: whether epochs that nobody looks at may
-    be worth compiling code for this network's shape.
+    they mean in :class:`fallline.training.steps.Steps`. ``threads`` is the maximum number of
+    threads; the bits do not depend on it, nor on ``unroll``: whether code may be compiled for this
+    network's shape.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Loop:
         )  # fmt: skip
 
     def seconds_of_products(self, n_rows: int) -> float:
-        """About how long one thread takes for the matrix products of one step."""
+        """Roughly how long one thread takes for the matrix products of one step."""
         flops = 6.0 * parameters_of_step(self.network, self.rows) * n_rows
         return flops * self.network.dtype.itemsize / BYTES_OF_FLOPS_PER_SECOND
 
@@ -162,7 +162,7 @@ class Loop:
     def epochs(
         self, count: int, step: int, draw: Callable[[int], Array] | None = None
     ) -> tuple[float, int]:
-        """``count`` passes that nobody looks at, in orders that ``draw`` joins; the steps taken.
+        """``count`` passes without records, in orders that ``draw`` joins; the steps taken.
 
         Without ``draw`` the batch is full. At a batch whose loss is not finite it ends early; that
         loss, else 0, comes before the steps.
@@ -182,9 +182,9 @@ class Loop:
         draw: Callable[[int], Array] | None = None,
         watch: Watch | None = None,
     ) -> tuple[float, int, int]:
-        """As ``epochs``, but ends where Ctrl-C is to be heard; the epochs before the steps.
+        """Like ``epochs``, but it returns often enough for Ctrl-C; the epochs before the steps.
 
-        What ``watch`` asks for is recorded, and may end the stretch.
+        The losses that ``watch`` needs are recorded, and may end the stretch.
         """
         per_epoch = self.steps_per_epoch
         now = max(1, self.piece(count * per_epoch) // per_epoch)
@@ -201,12 +201,12 @@ class Loop:
         return -(-len(self.rows) // self.batch_size)
 
     def seconds_of_epoch(self) -> float:
-        """About how long an epoch takes: by the clock, or before the first by its products."""
+        """Roughly how long an epoch takes: measured, or at first estimated by its products."""
         seconds = min(self.pace.values(), default=self.seconds_of_step)
         return self.steps_per_epoch * seconds
 
     def piece(self, steps: int) -> int:
-        """How many of these steps to take before Python, and Ctrl-C, are heard again."""
+        """How many of these steps to take before returning to Python, for Ctrl-C."""
         if not self.pace:
             return min(steps, max(4, min(20, int(SECONDS_PER_TRIAL / self.seconds_of_step))))
         trial = self.choose_team(steps)
@@ -214,11 +214,11 @@ class Loop:
         return min(steps, max(minimum, int(seconds / min(self.pace.values()))))
 
     def choose_team(self, steps: int) -> bool:
-        """One thread or all, whichever was quicker lately; returns whether it is but a trial.
+        """One thread or all, whichever was faster recently; returns whether this call is a trial.
 
-        A team is slower where other programs want the cores too: its threads then wait for each
-        other. The bits are the same, so it may change from call to call; now and then the slower
-        one is tried again, for a moment.
+        A team is slower if other programs use the cores too, because its threads then wait for each
+        other. The bits are the same, so the choice may change from call to call; the slower one is
+        tried again from time to time.
         """
         self.team_now = 1
         if self.n_threads == 1 or steps * self.pace[1] < MIN_SECONDS_OF_CALL:
@@ -288,7 +288,7 @@ class Loop:
         return total / mass if mass > 0 else 0.0, logits
 
     def alike(self, rows: AnySamples) -> AnySamples:
-        """Other rows, compact if the run's own are: there is no workspace for another map."""
+        """Other rows, compact if the run's rows are: there is no workspace for another map."""
         if not isinstance(self.rows, CompactSamples) or not isinstance(rows, CompactSamples):
             return rows.dense
         return rows if rows.X.map == self.rows.X.map else rows.dense
@@ -313,7 +313,7 @@ class Loop:
     def together(
         self, record: Record, n_threads: int, rows: AnySamples, orders: Array
     ) -> tuple[float, float, int]:
-        """The call of a record by up to so many threads: sum of losses, mass, and steps."""
+        """The call of a record by up to ``threads`` threads: sum of losses, mass, and steps."""
         record.set(
             **inputs(rows), Y=rows.Y, weight=rows.weight, orders=orders, n_order=len(orders),
             lookup_space=self.spaces[0],
@@ -336,12 +336,12 @@ class Loop:
         return total, mass, int(done)
 
     def drop(self, rate: float, seed: int) -> None:
-        """From now on silence the share ``rate`` of the hidden neurons, by masks from ``seed``."""
+        """From now on use dropout with this ``rate``, by masks from ``seed``."""
         self.dropout, self.seed = rate, seed
         self.record.set(dropout=rate)
 
     def keys(self, step: int, steps: int) -> Array | None:
-        """What dropout's masks are drawn from, for every step of a call."""
+        """The keys from which dropout's masks are drawn, for every step of a call."""
         if self.dropout == 0.0:
             return None
         return keys_of(self.seed, step, steps, len(self.network.hidden))

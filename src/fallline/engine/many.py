@@ -29,16 +29,16 @@ from fallline.engine.threads import free_cores, run_together
 
 __all__ = ["Course", "train_many"]
 
-JOBS_PER_THREAD = 4  # so that threads which are done early find more
+JOBS_PER_THREAD = 4  # so that threads that finish early find more
 MAX_INTERLEAVED = (
-    1024  # parameters; with more, products fill the vectors of one network well enough
+    1024  # parameters; with more, the products of one network fill the vectors well enough
 )
 MAX_OPERATIONS = 1e10  # operations, half a second; compiling takes ten
 
 
 @dataclass(frozen=True)
 class Course:
-    """What a group of runs has in common; the optimisers may differ in their rate only."""
+    """What a group of runs has in common; the optimisers may differ only in their rate."""
 
     batch_size: int
     epochs: int
@@ -57,7 +57,7 @@ def train_many(
     """Train each network in place as ``fallline.train`` would with its optimiser and seed.
 
     All have the architecture of the first. Returns the training loss of each one's last epoch (the
-    mean over its batches, each before its update), which is not finite where the run broke off.
+    mean over its batches, each before its update), which is not finite if the run ended early.
     """
     constant = all(isinstance(optimizer.rate, Constant) for optimizer in optimizers)
     kind: type[Job] | type[Interleaved] = Job
@@ -88,7 +88,7 @@ def shared_out(
                 return
             try:
                 results[number] = work(job)
-            except BaseException:  # the others end with the jobs that they are at
+            except BaseException:  # the others end with their current jobs
                 left.clear()
                 raise
 
@@ -100,7 +100,7 @@ def shared_out(
 
 
 def goes_interleaved(networks: Sequence[Network], rows: Samples, course: Course) -> bool:
-    """Whether the networks are interleaved: where that is possible, and was measured to pay."""
+    """Whether the networks are interleaved: if that is possible, and pays by measurement."""
     first = networks[0]
     return (
         first.n_parameters <= MAX_INTERLEAVED
@@ -113,9 +113,9 @@ def goes_interleaved(networks: Sequence[Network], rows: Samples, course: Course)
 
 
 def spares_loading(network: Network, rows: Samples, course: Course) -> bool:
-    """Whether idle lanes cost less than to load the usual loop, or even compile it.
+    """Whether idle lanes cost less than loading or compiling the usual loop.
 
-    So a sweep that trains its best network once more does not wait for that.
+    So a sweep that trains its best network again does not wait for that.
     """
     flops = 6.0 * network.n_parameters * len(rows) * course.epochs * lanes(network.dtype)
     jit = library.shared() is None
@@ -129,7 +129,7 @@ class Job:
 
     @staticmethod
     def networks_at_once(count: int, rows: Samples, course: Course, threads: int) -> int:
-        """How many a job should have: the orders must fit in memory, and each thread needs jobs."""
+        """Networks in a job: the orders must fit in memory, and each thread needs jobs."""
         orders = 1 if course.batch_size >= len(rows) else course.epochs
         maximum = max(1, MAX_DRAWN // max(1, orders * len(rows)))
         return min(maximum, max(1, -(-count // (threads * JOBS_PER_THREAD))))
@@ -198,7 +198,7 @@ class Job:
         return permutations(generators, n_rows, epochs)
 
     def keys(self, step: int, steps: int) -> Array | None:
-        """What dropout's masks are drawn from, for every network and step."""
+        """The keys from which dropout's masks are drawn, for every network and step."""
         if self.course.dropout == 0.0:
             return None
         layers = len(self.loop.network.hidden)

@@ -13,15 +13,13 @@ from fallline.engine.records import SHUFFLE, Record
 __all__ = ["permutations"]
 
 HALF = (1 << 64) - 1
-WORTH = (
-    1500  # numbers; below, NumPy is as quick as getting its generator's state and putting it back
-)
+WORTH = 1500  # numbers; with fewer, NumPy is as fast as reading and restoring its generator's state
 
 
 def permutations(generators: Sequence[np.random.Generator], n: int, count: int) -> Array:
     """``count`` permutations of 0 .. n - 1 from each generator, joined.
 
-    The generators move on as by NumPy.
+    The generators advance as in NumPy.
     """
     known = all(isinstance(g.bit_generator, np.random.PCG64) for g in generators)
     if n * count < WORTH or not known or not usable() or not as_numpy():
@@ -48,7 +46,7 @@ def compiled(generators: Sequence[np.random.Generator], n: int, count: int) -> A
 
 
 def halves(state: Any) -> list[int]:
-    """A generator's state as kernels.shuffle takes it."""
+    """A generator's state in the form for kernels.shuffle."""
     whole = [state["state"]["state"], state["state"]["inc"]]
     words = [word for number in whole for word in (number & HALF, number >> 64)]
     return [*words, state["has_uint32"], state["uinteger"]]

@@ -1,10 +1,10 @@
-"""Activations and losses of the user's own, compiled where Numba can: see fallline.core.custom.
+"""Custom activations and losses, compiled if Numba can: see fallline.core.custom.
 
 A part is compiled to vector code (kernels.ufuncs), else for single numbers, else (a loss that looks
-at a row's outputs together, a function that assigns by a mask) for arrays. What comes out is tried
-against the plain functions, so a part that means something else number by number (one that takes
-the mean of Z, say) is not taken. The compiled loop calls it by its address: the loop itself is not
-compiled anew.
+at a row's outputs together, a function that assigns by a mask) for arrays. The result is compared
+with the plain functions, so a function that has another meaning number by number (one with the mean
+of Z, for example) is refused. The compiled loop calls it by its address; the loop itself is not
+compiled again.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ made: dict[Any, Any] = {}  # by the functions and the dtype: the callback, kept 
 
 
 class NotCompiledError(Exception):
-    """The compiled engine cannot take a part; the message says why."""
+    """The compiled engine cannot use a function; the message says why."""
 
 
 def activation_address(layer: Layer, dtype: np.dtype) -> Address:
@@ -67,7 +67,7 @@ def address_of(key: Any, build: Callable[[], Any]) -> Address:
 
 
 def jitted(function: Callable[..., Any]) -> Any:
-    """The function, to be compiled where it is first called; one that is compiled already stays."""
+    """The function, to be compiled at its first call; a compiled one stays as it is."""
     from numba import njit
     from numba.core.dispatcher import Dispatcher
 
@@ -75,7 +75,7 @@ def jitted(function: Callable[..., Any]) -> Any:
 
 
 def compiled(function: Callable[..., Any], signature: Any) -> Any:
-    """A callback of C's form. Raises NotCompiledError where Numba has no such code."""
+    """A callback of C's form. Raises NotCompiledError if Numba has no such code."""
     import warnings
 
     from numba import cfunc
@@ -90,7 +90,7 @@ def compiled(function: Callable[..., Any], signature: Any) -> Any:
 
 
 def gist(error: Exception) -> str:
-    """The line of Numba's message that names the trouble."""
+    """The line of Numba's message that names the problem."""
     lines = [line.strip() for line in str(error).splitlines()]
     lines = [l for l in lines if l and not l.startswith(("During", "File", "Failed in"))]
     named = [l for l in lines if l.startswith(("Untyped global", "Use of unsupported", "No impl",
@@ -102,7 +102,7 @@ def gist(error: Exception) -> str:
 
 
 def compiled_activation(value: Any, slope: Any, dtype: np.dtype) -> Any:
-    """As vector code, or where that cannot be, for single numbers or for arrays."""
+    """As vector code, or else for single numbers or for arrays."""
     return first_that_agrees(
         [by_vector, by_number, by_array],
         lambda build: try_activation(build(value, slope, dtype), value, slope, dtype),
@@ -110,7 +110,7 @@ def compiled_activation(value: Any, slope: Any, dtype: np.dtype) -> Any:
 
 
 def first_that_agrees(builders: list[Any], attempt: Callable[[Any], Any]) -> Any:
-    """What the first builder makes that passes. Raises the last NotCompiledError."""
+    """The result of the first builder that passes. Raises the last NotCompiledError."""
     for build in builders[:-1]:
         try:
             return attempt(build)
@@ -177,7 +177,7 @@ def by_array(value: Any, slope: Any, dtype: np.dtype) -> Any:
 
 
 def try_activation(made: Any, value: Any, slope: Any, dtype: np.dtype) -> Any:
-    """Hold the compiled activation to the plain one, number by number."""
+    """Compare the compiled activation with the plain one, number by number."""
     Z = TRIAL.astype(dtype)
     A, S = Z.copy(), np.empty_like(Z)
     for i in range(len(Z)):  # a row at a time: no number may depend on the others
@@ -197,7 +197,7 @@ def pointer_to(array: Array) -> Any:
 
 
 def agree(found: Any, expected: Any, dtype: np.dtype) -> None:
-    """Raise NotCompiledError where compiled code gives other numbers than the plain functions."""
+    """Raise NotCompiledError if compiled code and plain functions give different numbers."""
     tolerance = SAME[dtype.name]
     for one, other in zip(found, expected, strict=True):
         scale = 1.0 + float(np.nanmax(np.abs(other), initial=0.0, where=np.isfinite(other)))
@@ -209,7 +209,7 @@ def agree(found: Any, expected: Any, dtype: np.dtype) -> None:
 
 
 def compiled_loss(loss: Loss, value: Any, delta: Any, dtype: np.dtype) -> Any:
-    """As vector code, or where that cannot be, for single numbers or for rows of a batch."""
+    """As vector code, or else for single numbers or for rows of a batch."""
     return first_that_agrees(
         [loss_by_vector, loss_by_number, loss_by_rows],
         lambda build: try_loss(build(loss.output_name, value, delta, dtype), loss, dtype),
@@ -367,7 +367,7 @@ def loss_by_rows(output_name: str, value: Any, delta: Any, dtype: np.dtype) -> A
 
 
 def try_loss(made: Any, loss: Loss, dtype: np.dtype) -> Any:
-    """Hold the compiled loss to the plain one, on targets of each kind."""
+    """Compare the compiled loss with the plain one, on targets of each kind."""
     Z = TRIAL.T.astype(dtype)  # 16 rows: a whole vector
     n, k = Z.shape
     one_of_k = np.eye(k, dtype=dtype)[np.arange(n) % k]

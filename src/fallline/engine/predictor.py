@@ -20,12 +20,11 @@ __all__ = ["Predictor"]
 
 
 class Predictor:
-    """A network as it is now, ready to predict single rows by the compiled engine.
+    """A copy of a network, ready to predict single rows by the compiled engine.
 
-    Later changes of the network are not seen. Not for several threads at once: each takes its own.
-    Many rows at a time are the matter of :meth:`fallline.Network.predict_proba`, which takes half
-    the time a row from a few dozen rows on. Raises ParameterError for an activation or loss that
-    the engine does not have.
+    Later changes of the network have no effect. Each thread needs its own Predictor. For many rows
+    use :meth:`fallline.Network.predict_proba`, which takes half the time per row from a few dozen
+    rows on. Raises ParameterError for an activation or loss that the engine does not have.
 
     >>> import fallline as fl
     >>> net = fl.Network([2, 3, 1], loss="binary_cross_entropy", seed=0)
@@ -69,7 +68,7 @@ class Predictor:
             workspace=aligned(3 * width, self.dtype), width=width, blocks=blocks_of(network),
         )  # fmt: skip
         self._run = function("predict", self.dtype)
-        # a single row is copied here, since to tell an array's address takes longer
+        # a single row is copied here, since getting an array's address takes longer
         row: Array = np.zeros((1, network.sizes[0]), self.dtype)
         out: Array = np.zeros((1, self.n_outputs), self.dtype)
         self.row: Array = row[0]
@@ -110,7 +109,7 @@ class Predictor:
 
 
 def check_compiled(network: Network) -> None:
-    """Raise ParameterError where the network has a function that is not compiled."""
+    """Raise ParameterError if the network has a function that is not compiled."""
     reasons = obstacles(network)
     if reasons:
         raise ParameterError(

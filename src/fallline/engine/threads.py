@@ -1,7 +1,7 @@
-"""Threads that work together: how many there may be, and how they start and end as one.
+"""Threads that work together: how many there may be, and how they start and end together.
 
 Ctrl-C may come at any moment, and a system may refuse a thread. In a compiled run the threads wait
-for each other without a word from Python, so either all of a team begin or none does.
+for each other outside Python, so either all of a team start or none does.
 """
 
 import os
@@ -12,14 +12,14 @@ from contextlib import contextmanager, suppress
 
 __all__ = ["free_cores", "run_together", "threads_allowed"]
 
-# What other numerical libraries are held to by joblib, Dask, batch systems and users.
+# Variables by which joblib, Dask, batch systems and users limit other numerical libraries.
 LIMITS = ("FALLLINE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 lock = threading.Lock()
 at_work: dict[object, int] = {}  # threads of all runs in this process, their own ones included
 
 
 def threads_allowed() -> int:
-    """The cores that this process may use, or fewer where the environment says so."""
+    """The cores that this process may use, or fewer if the environment says so."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     limits = [os.environ.get(name, "") for name in LIMITS]
@@ -48,7 +48,8 @@ def run_together(
     give_up: Callable[[], object] = lambda: None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Each of ``works`` in a thread of its own, all at the same time; waits until they have ended.
+    """Run each of ``works`` in its own thread, all at the same time, and wait until they have
+    ended.
 
     ``meanwhile`` is this thread's own work; it may be cut short, since none of the others waits for
     it: 200 small networks take 53 ms with it, 58 without, for a new thread's memory is new too.

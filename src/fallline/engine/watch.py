@@ -1,4 +1,4 @@
-"""Epochs whose losses the engine records by itself, without a word from Python in between."""
+"""Epochs whose losses the engine records by itself, without returning to Python."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["Watch"]
 
 @dataclass
 class Watch:
-    """What is to be recorded in a stretch of epochs from ``epoch`` on, and what was.
+    """What to record in a stretch of epochs from ``epoch`` on, and what was recorded.
 
     ``losses`` are those of the epochs ``recorded``, whose number ``every`` divides; the engine ends
     at one that is not below ``limit``. ``best`` are the parameters before the epoch ``best_epoch``,
@@ -46,7 +46,7 @@ class Watch:
         return range(first, first + len(numbers) * apart, apart)
 
     def into(self, record: Record, count: int) -> None:
-        """Ask for it in the next call, of so many epochs."""
+        """Request it in the next call, of ``count`` epochs."""
         record.set(
             every=self.every, first_epoch=self.epoch, limit=self.limit,
             recorded=np.empty(len(self.numbers(count)) + 1),
@@ -54,7 +54,7 @@ class Watch:
         )  # fmt: skip
 
     def out_of(self, record: Record, count: int, best: Array) -> int:
-        """Take what the call has recorded; how many of its epochs were run."""
+        """Read what the call has recorded; returns how many of its epochs were run."""
         recorded: Any = record.arrays["recorded"]
         lowest, best_epoch, n_recorded = record.arrays["lowest"].tolist()  # type: ignore[union-attr]
         self.losses = recorded[: int(n_recorded)].tolist()

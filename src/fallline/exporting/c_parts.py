@@ -1,4 +1,4 @@
-"""The C text that exported models are made of; braces are doubled where a part is formatted."""
+"""The C text of exported models; braces are doubled in parts that are formatted."""
 
 __all__ = [
     "ACTIVATIONS",

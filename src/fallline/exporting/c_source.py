@@ -1,4 +1,4 @@
-"""A model as C99: a .c and a .h file that need math.h only, allocate nothing, and take raw rows."""
+"""A model as C99: a .c and a .h file that need only math.h, allocate nothing, and take raw rows."""
 
 import re
 import string
@@ -76,7 +76,7 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
 
 
 def prefix(stem: str) -> str:
-    """What all names begin with: the file's name, as far as C lets it."""
+    """The prefix of all names: the file's name, as far as C allows."""
     name = re.sub(r"\W", "_", stem, flags=re.ASCII)
     return name if name[0].isalpha() else f"model_{name}".replace("__", "_")
 
@@ -122,7 +122,7 @@ def row_fields(model: Description) -> str:
 
 
 def field_names(columns: tuple[Column, ...]) -> list[str]:
-    """The columns' names where C has them for a field, else numbered."""
+    """The columns' names if C allows them for a field, else numbers."""
     names: list[str] = []
     for number, column in enumerate(columns, start=1):
         good = PLAIN_FIELD.fullmatch(column.name) and column.name not in RESERVED
@@ -134,12 +134,12 @@ def field_names(columns: tuple[Column, ...]) -> list[str]:
 
 
 def comment(text: str) -> str:
-    """A name as a comment can hold it."""
+    """A name in a form that is safe in a comment."""
     return re.sub(r"[^A-Za-z0-9 .,:%()=+-]", "_", text[:60])
 
 
 def literal(text: str) -> str:
-    """A C string in ASCII: whatever is no letter, digit, blank or plain mark as an octal escape."""
+    """A C string in ASCII: all but letters, digits, blanks and plain marks as octal escapes."""
     raw = text.encode("utf-8", "surrogatepass")
     shown = "".join(chr(byte) if byte in SAFE else f"\\{byte:03o}" for byte in raw)
     return f'"{shown}"'
@@ -311,7 +311,7 @@ def text_lines(i: int, name: str, column: Column, tables: list[str]) -> list[str
 
 
 def network(model: Description) -> tuple[list[str], list[str], set[str]]:
-    """The weights' tables, the calls that go through the layers, and the functions they need."""
+    """The tables of weights, the calls for the layers, and the functions that they need."""
     tables, calls, used = [], [], set()
     buffers = ("x", "y")
     for l, layer in enumerate(model.layers):
@@ -349,7 +349,7 @@ def bands(layer: Dense) -> tuple[Array, Array]:
 
 
 def weights(values: Array) -> list[str]:
-    """The shortest texts that give the same floats back."""
+    """The shortest texts that represent the same floats."""
     ending = "f" if values.dtype == np.float32 else ""
     return [f"{value}{ending}" for value in values.astype(str).tolist()]
 
@@ -439,7 +439,7 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
 
 
 def working_compiler(folder: Path) -> str:
-    """A C compiler that makes programs here. Raises NoRunnerError."""
+    """A C compiler for programs on this machine. Raises NoRunnerError."""
     compiler = program(("cc", "gcc", "clang"), "C compiler")
     (folder / "empty.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
     try:

@@ -102,7 +102,7 @@ def of_network(network: Network) -> Description:
 
 
 def of_estimator(model: Any) -> Description:
-    """Of a fitted ``MLPClassifier`` or ``MLPRegressor``, by what both show to programs."""
+    """The description of a fitted ``MLPClassifier`` or ``MLPRegressor``, by public attributes."""
     network: Network = model.to_network()
     labels = tuple(plain_label(label) for label in getattr(model, "classes_", ()))
     if not labels:
@@ -116,7 +116,7 @@ def of_estimator(model: Any) -> Description:
         names = [f"x{i}" for i in range(model.n_features_in_)]
     columns = plain_columns([str(name) for name in names])
     encoder = getattr(model, "encoder_", None)
-    if encoder is not None:  # a preset's, which leaves out what is the same in all rows
+    if encoder is not None:  # of a preset, which leaves out columns that are the same in all rows
         parts = [() if c is None else number_features(c) for c in encoder.columns_]
         columns = tuple(
             replace(column, features=features)
@@ -132,7 +132,7 @@ def plain_label(label: Any) -> Label:
 
 
 def plain_columns(names: Sequence[str]) -> tuple[Column, ...]:
-    """Numbers that enter the network as they are."""
+    """Numbers that enter the network unchanged."""
     return tuple(Column(name, "number", (Scaled(0.0, 1.0),), needed=True) for name in names)
 
 
@@ -142,7 +142,7 @@ def plain_columns(names: Sequence[str]) -> tuple[Column, ...]:
 def column_of(
     column: data.NumberColumn | data.TextColumn | data.DateColumn, marks: Sequence[str]
 ) -> Column:
-    """A table's column; ``marks`` are texts that its training table was told to take as gaps."""
+    """A table's column; ``marks`` are texts that its training table was told to read as missing."""
     missing = (*MISSING, *marks)
     if isinstance(column, data.TextColumn):
         features = text_features(column)
@@ -180,19 +180,19 @@ def column_of(
 
 
 def words_of(categories: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """Which category a text is that is "true" or "false" in other letters than any category."""
+    """The category of a text that is "true" or "false", written differently from all categories."""
     found = by_value(("tRuE", "fAlSe"), in_tables(categories))
     return tuple((text.lower(), code) for text, code in found.items())
 
 
 def numbers_of(categories: Sequence[str]) -> tuple[tuple[float, int], ...]:
-    """Which category a number is that is written otherwise than any category."""
+    """The category of a number that is written differently from all categories."""
     known = in_tables(categories)
     return tuple({**by_truth(known), **unambiguous(known)}.items())
 
 
 def by_truth(categories: Sequence[str]) -> dict[float, int]:
-    """1 and 0, where the categories are truth values."""
+    """1 and 0, if the categories are truth values."""
     found = by_value(("1.000", "0.000"), categories)
     return {float(text): code for text, code in found.items()}
 

@@ -4,7 +4,7 @@ A :class:`Description` is a row's columns, each with the features made of it; th
 network; and what its output means. Every format but JSON is written from it alone.
 
 A number or a date is one number x, a date the seconds since 1970; every feature of it but
-``Absent`` is 0 where it is missing. A text is a code: the position of its category, then one code
+``Absent`` is 0 if it is missing. A text is a code: the position of its category, then one code
 for all other texts and one for a missing cell.
 """
 
@@ -113,12 +113,12 @@ Feature = Scaled | Clipped | Equal | Ramp | Wave | Absent | OneOf | Sign
 class Column:
     """One value of a row: what it may be, and the features made of it.
 
-    ``missing`` are the texts, and ``missing_numbers`` the numbers, that stand for a missing cell;
-    ``needed`` tells that none may be missing. ``categories`` are a text's, whose first letters they
-    are with ``by_letter``. A text that is none of them as it is written is compared in small
-    letters with ``words``, and as a number with ``numbers``, which say which category it is.
-    ``form`` is how the training rows' dates were written; ``low`` and
-    ``high`` are the training rows' range, where it is known.
+    ``missing`` are the texts, and ``missing_numbers`` the numbers, that mean a missing cell;
+    ``needed`` says that none may be missing. ``categories`` are those of texts, or with
+    ``by_letter`` those of first letters. A text that equals none of them is compared in lower case
+    with ``words``, and as a number with ``numbers``, which give its category. ``form`` is how the
+    training rows' dates were written; ``low`` and ``high`` are the training rows' range, where it
+    is known.
     """
 
     name: str
@@ -137,7 +137,7 @@ class Column:
 
     @property
     def other(self) -> int:
-        """The code of a text that is no category."""
+        """The code of a text that is not a category."""
         return len(self.categories)
 
     @property
@@ -204,7 +204,7 @@ class Description:
         return self.positional and all(c.features == (Scaled(0.0, 1.0),) for c in self.columns)
 
     def facts(self) -> dict[str, Any]:
-        """All but the weights, as JSON data, for programs that are led by it."""
+        """Everything but the weights, as JSON data, for programs that interpret it."""
         output = self.output
         return {
             "sizes": [len(self.layers[0].W), *(len(layer.b) for layer in self.layers)],
@@ -263,7 +263,7 @@ def as_list(term: Any) -> Any:
 
 @dataclass(frozen=True)
 class Naming:
-    """What an exported model is called: the file's name less its ending, and for SQL the table."""
+    """The name of an exported model: the file's name without its ending; and for SQL the table."""
 
     stem: str
     table: str = "data"
@@ -273,10 +273,10 @@ class Naming:
 
 
 def is_text(text: str) -> bool:
-    """Whether it can stand in a table, or in UTF-8 at all: it has no halves of characters."""
+    """Whether it can be in a table, or in UTF-8 at all: it has no unpaired surrogates."""
     return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
 
 
 def in_tables(categories: Sequence[str]) -> list[str]:
-    """The categories, those that no table can hold as texts of their own kind."""
+    """The categories; those that no table can contain are replaced."""
     return [text if is_text(text) else f"category {k}" for k, text in enumerate(categories)]

@@ -1,4 +1,4 @@
-"""A model in another form: Python, C, JavaScript, SQL, ONNX or JSON, proven by running it."""
+"""A model in another format: Python, C, JavaScript, SQL, ONNX or JSON, checked by running it."""
 
 import os
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from fallline.tabular.model import TableModel
 
 __all__ = ["Exported", "export"]
 
-MARK = b"Written by Fallline"  # in the first lines of what is made of several files
+MARK = b"Written by Fallline"  # in the first lines of formats with several files
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,26 @@ def export(
     table: str | None = None,
     proof: bool = True,
 ) -> Exported:
-    """Write a model in another form, by the ending of ``path``; what was written, and its proof.
+    """Write a model in another format, by the ending of ``path``; returns the files and the proof.
 
     Parameters
     ----------
     model : a network, a table's model, a fitted ``MLPClassifier`` or ``MLPRegressor``, or the path
         of a model file.
-    path : the file. Its ending says the form: ``.py`` a Python module that needs NumPy only,
-        ``.c`` C99 that needs math.h only, with a ``.h`` beside it, ``.mjs`` or ``.js`` a
+    path : the file. Its ending determines the format: ``.py`` a Python module that needs NumPy
+        only, ``.c`` C99 that needs math.h only, with a ``.h`` beside it, ``.mjs`` or ``.js`` a
         JavaScript module, ``.sql`` a SELECT for SQLite and DuckDB, ``.onnx`` a graph for
         onnxruntime (needs ``fallline[onnx]``), ``.json`` weights, encoding and settings as data.
         All but the last take a table's raw columns, and give labels and probabilities, or numbers.
     format : "python", "c", "javascript", "sql", "onnx" or "json", whatever the ending.
     table : for SQL, the table to predict, by default "data"; a dot separates its name from its
         schema's.
-    proof : run what was written on 1,000 made-up rows, before the file is there, and compare with
-        what the model predicts. Where nothing here can run it, ``proof.why`` says so.
+    proof : run the export on 1,000 generated rows before the file is written, and compare with the
+        model's predictions. If it cannot be run on this machine, ``proof.why`` says why.
 
-    Raises ParameterError for another ending, and for what a form cannot hold; ExportError where
-    the exported model predicts otherwise than the model by more than 1e-12, relative to what is
-    summed up (no file is left then); ModelFileError for a file that is no model; FileWriteError.
+    Raises ParameterError for another ending, and for models that a format cannot express;
+    ExportError if the predictions differ by more than 1e-12, relative to the terms of the sums
+    (then no file is written); ModelFileError for a file that is not a model; FileWriteError.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -90,7 +90,7 @@ def export(
 
 
 def check_ours(path: Path) -> None:
-    """Raise FileWriteError where a file that was not asked for by name would replace another's."""
+    """Raise FileWriteError if a second file, such as the .h, would replace a foreign file."""
     if path.exists() and MARK not in path.read_bytes()[:200]:
         raise FileWriteError(
             f"{path}: this file, which would be written too, is there already and is none of "

@@ -1,8 +1,8 @@
 """A plain multilayer perceptron in ONNX as a network.
 
-Dense layers are Gemm, or MatMul and Add, with constant weights. What lies between them is not
-recognised by its operators, which differ from program to program, but by its values: it is computed
-at some points and compared with every activation.
+Dense layers are Gemm, or MatMul and Add, with constant weights. The functions between them are not
+recognised by their operators, which differ from program to program, but by their values: they are
+computed at some points and compared with every activation.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,15 +37,15 @@ N_ROWS = 64
 def from_onnx(path: Path_, *, loss: str | None = None) -> Network:
     """The network of an ONNX file that holds a plain multilayer perceptron.
 
-    Dense layers are Gemm, or MatMul and Add, with an activation of Fallline's after each, in
-    whatever operators; numbers that are shifted and scaled first become part of the first layer.
-    What follows the output (labels, pairs of probabilities) is left out.
+    Dense layers are Gemm, or MatMul and Add, with an activation of Fallline's after each, in any
+    operators; shifting and scaling of the inputs becomes part of the first layer. What follows the
+    output (labels, pairs of probabilities) is ignored.
 
     ``loss`` is that of the network; by default the one whose output the graph has: squared_error
     for none, binary_cross_entropy for a sigmoid, cross_entropy for a softmax, poisson for exp. It
-    says what logits mean where the graph ends with them. Raises ModelFileError for a file that
-    cannot be read, or holds something else, and says what; ParameterError for a loss that does not
-    fit, and where the package onnx is missing.
+    decides the meaning of logits if the graph ends with them. Raises ModelFileError for a file that
+    cannot be read, or contains anything else, with the reason; ParameterError for a loss that does
+    not fit, and if the package onnx is missing.
 
     >>> import fallline as fl
     >>> net = fl.Network([4, 8, 3], hidden="tanh", loss="cross_entropy", seed=0)
@@ -77,7 +77,7 @@ def from_onnx(path: Path_, *, loss: str | None = None) -> Network:
 
 
 class NoMLPError(Exception):
-    """Why a graph is not one."""
+    """The reason why a graph is not such a network."""
 
 
 @dataclass
@@ -265,7 +265,7 @@ def enter(graph: Graph, first: Layer) -> None:
         same = np.allclose(found, rows * scale + shift, rtol=1e-4, atol=1e-4)
     except NoMLPError:
         raise
-    except Exception as reason:  # whatever operators there are
+    except Exception as reason:  # any operators
         raise NoMLPError(f"its rows cannot be followed to the first layer ({reason})") from None
     if found.shape != rows.shape or not same:
         raise NoMLPError("its rows are changed before the first layer, not only shifted and scaled")
@@ -292,7 +292,7 @@ def named(
         found = function(Z)
     except NoMLPError:
         raise
-    except Exception as reason:  # whatever operators there are
+    except Exception as reason:  # any operators
         raise NoMLPError(f"{what} cannot be computed ({reason})") from None
     for name, value in known.items():
         if found.shape == Z.shape and close(found, value(Z.copy())):

@@ -25,7 +25,10 @@ process.stdout.write(JSON.stringify(found));
 
 
 def write(model: Description, naming: Naming) -> dict[str, bytes]:
-    """The module. JSON in ASCII is JavaScript, and ``<`` is escaped for pages that hold it."""
+    """The module.
+
+    JSON in ASCII is JavaScript; ``<`` is escaped for pages that contain the module.
+    """
     model.require(FUNCTIONS, "an ES module")
     dtype = model.dtype.newbyteorder("<").str
     facts = json.dumps({"dtype": dtype, **model.facts()}, allow_nan=False).replace("<", "\\u003c")

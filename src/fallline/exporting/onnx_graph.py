@@ -1,7 +1,7 @@
 """A model as one ONNX graph: raw columns in, label and probabilities, or the number, out.
 
-All is computed in float64, the weights stored as the network has them. Only operators are used that
-onnxruntime has in float64; the others (Elu, Softplus, Erf) are spelled out.
+Everything is computed in float64; the weights are stored in the network's dtype. Only operators
+that onnxruntime has in float64 are used; the others (Elu, Softplus, Erf) are spelled out.
 """
 
 import json
@@ -122,7 +122,7 @@ def nearly_one(value: Any) -> bool:
 
 
 def write(model: Description, naming: Naming) -> dict[str, bytes]:
-    """The model. Raises ParameterError where the package onnx is missing, or a label is no text."""
+    """The model. Raises ParameterError if the package onnx is missing, or a label is not a text."""
     model.require(ACTIVATIONS, "ONNX")
     try:
         import onnx
@@ -209,7 +209,7 @@ def inputs(graph: Graph, model: Description, names: Sequence[str]) -> str:
 
 
 def number_blocks(graph: Graph, x: str, column: Column) -> list[str]:
-    """The features of x (n, 1); NaN where it is infinite."""
+    """The features of x (n, 1); NaN if it is infinite."""
     if column.kind == "date":  # from days to seconds, by whole milliseconds
         shifted = graph.op("Mul", x, graph.constant(86_400_000.0))
         whole = graph.op("Floor", graph.op("Add", shifted, graph.constant(0.5)))
@@ -488,7 +488,7 @@ def label_array(graph: Graph, labels: Sequence[Label]) -> tuple[str, int]:
 
 
 def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
-    """What onnxruntime makes of the graph."""
+    """The predictions of onnxruntime for the graph."""
     try:
         import onnxruntime
     except ImportError:
@@ -502,7 +502,7 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
             str(folder / f"{naming.stem}.onnx"), providers=["CPUExecutionProvider"]
         )
         found = session.run(None, fed(model, rows))
-    except Exception as reason:  # onnxruntime has many, and no base of them
+    except Exception as reason:  # onnxruntime has many, without a common base class
         raise RunError(f"onnxruntime {onnxruntime.__version__}: {reason}") from None
     numbers = np.asarray(found[-1], dtype=float).reshape(len(rows), -1)
     return Found(numbers, found[0].tolist() if model.output.has_classes else None)

@@ -48,7 +48,7 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
 
 
 def encoding_of(model: Description) -> dict[str, Any] | None:
-    """The table's encoding, or what an estimator knows of its columns and classes."""
+    """The table's encoding, or an estimator's columns and classes."""
     own, output = model.model, model.output
     if isinstance(own, TableModel):
         return own.encoding.to_dict()
@@ -66,14 +66,14 @@ def encoding_of(model: Description) -> dict[str, Any] | None:
 
 
 def numbers(values: Array) -> Any:
-    """The shortest decimals that give the same floats back."""
+    """The shortest decimals that represent the same floats."""
     if values.dtype == np.float64:
         return values.tolist()
     return np.array([float(str(v)) for v in values.flat]).reshape(values.shape).tolist()
 
 
 def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
-    """What the model predicts with the encoding and the weights that the file holds."""
+    """The predictions with the encoding and the weights in the file."""
     facts = json.loads((folder / f"{naming.stem}.json").read_text(encoding="utf-8"))
     given, layers = facts["network"], facts["layers"]
     hidden = [layer["activation"] for layer in layers[:-1]]

@@ -1,7 +1,7 @@
-"""Whether an exported model predicts what the model itself predicts, on rows made up for it.
+"""Whether an exported model predicts what the model itself predicts, on generated rows.
 
-The model itself is asked by its own encoding and its network in float64, not by the description
-that the exported model was written from.
+The model itself predicts with its own encoding and its network in float64, not with the description
+from which the exported model was written.
 """
 
 import tempfile
@@ -32,7 +32,7 @@ N_ROWS = 1_000
 
 
 class Runner(Protocol):
-    """Runs what was exported on rows."""
+    """Runs an exported model on rows."""
 
     def __call__(self, folder: Path, naming: Naming, model: Description, rows: Rows) -> Found: ...
 
@@ -41,8 +41,8 @@ class Runner(Protocol):
 class Proof:
     """``difference``: the largest difference on ``rows`` rows, relative to the numbers summed up.
 
-    ``rounding`` is that between ``predict`` in float32 and the same in float64, for a network in
-    float32. Where nothing could run the exported model ``difference`` is None and ``why`` says so.
+    For a network in float32, ``rounding`` is the difference between ``predict`` in float32 and in
+    float64. If nothing could run the exported model, ``difference`` is None and ``why`` says so.
     """
 
     rows: int = 0
@@ -63,9 +63,9 @@ class Proof:
 
 
 def prove(run: Runner, files: Mapping[str, bytes], naming: Naming, model: Description) -> Proof:
-    """Run the files, by their endings, in a folder of their own, and compare.
+    """Run the files, given by their endings, in a separate folder, and compare.
 
-    Raises ExportError where a difference is larger than ``BOUND``, or the exported model fails.
+    Raises ExportError if a difference is larger than ``BOUND``, or the exported model fails.
     """
     rows = made_up(model, N_ROWS)
     with tempfile.TemporaryDirectory(prefix="fallline-") as folder:
@@ -96,7 +96,7 @@ def prove(run: Runner, files: Mapping[str, bytes], naming: Naming, model: Descri
 
 
 def check_labels(labels: Sequence[Any], expected: Array, model: Description, rows: Rows) -> None:
-    """Raise ExportError for a label that is not the likeliest, where one clearly is."""
+    """Raise ExportError for a label that is not the most probable, if one clearly is."""
     top = np.sort(expected, axis=1)[:, -2:]
     for i in np.flatnonzero(top[:, 1] - top[:, 0] > CLEAR).tolist():
         wanted = model.output.labels[int(expected[i].argmax())]
@@ -155,7 +155,7 @@ def network_of(model: Description) -> Network:
 
 
 def encoded(model: Description, rows: Rows, dtype: str) -> Array:
-    """The rows as the network takes them, by the model's own encoding."""
+    """The rows encoded by the model's own encoding."""
     own: Any = model.model
     if isinstance(own, TableModel):
         encoding = renamed(own.encoding)
@@ -170,7 +170,7 @@ def encoded(model: Description, rows: Rows, dtype: str) -> Array:
 
 
 def renamed(encoding: Encoding) -> Encoding:
-    """The encoding with columns called by their numbers, and categories that a table can hold."""
+    """The encoding with columns named by their numbers, and categories that a table can contain."""
     columns = []
     for number, column in enumerate(encoding.columns):
         named = replace(column, name=f"column {number}")

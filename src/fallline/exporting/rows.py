@@ -1,6 +1,6 @@
-"""Rows to try an exported model on: made up from what its columns may hold.
+"""Rows for trying an exported model: generated from the values that its columns allow.
 
-A cell is a number, a text, or None where it is missing; a date is the days since 1970, to the
+A cell is a number, a text, or None if it is missing; a date is the days since 1970, to the
 millisecond.
 """
 
@@ -65,8 +65,11 @@ def iso(days: float) -> str:
 
 
 def made_up(model: Description, n_rows: int, seed: int = 0) -> Rows:
-    """Rows with everything that a column may hold: values within the range and far outside, the
-    ends of bins, recurring values, all categories, unknown texts, and gaps."""
+    """Rows with everything that a column may contain.
+
+    That is: values within the range and far outside, ends of bins, recurring values, all
+    categories, unknown texts, missing cells.
+    """
     generator = np.random.default_rng(seed)
     columns = [MAKERS[column.kind](column, n_rows, generator) for column in model.columns]
     return Rows(model.columns, tuple(zip(*columns, strict=True)))
@@ -86,7 +89,7 @@ def numbers(column: Column, n: int, generator: np.random.Generator) -> list[Cell
 
 
 def usual(column: Column) -> tuple[float, float]:
-    """The training rows' range, or what the features show of it."""
+    """The training rows' range, or one derived from the features."""
     if column.low is not None and column.high is not None:
         return column.low, column.high
     for feature in column.features:

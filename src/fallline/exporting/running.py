@@ -1,4 +1,4 @@
-"""Running an exported model in a process of its own."""
+"""Running an exported model in a separate process."""
 
 import json
 import shutil
@@ -27,15 +27,15 @@ class Found:
 
 
 class NoRunnerError(Exception):
-    """What would run the exported model is not on this machine; the message says what."""
+    """A program for running the exported model is missing on this machine; the message names it."""
 
 
 class RunError(Exception):
-    """The exported model does not run; the message has what was said."""
+    """The exported model does not run; the message contains its output."""
 
 
 def program(names: Sequence[str], what: str) -> str:
-    """The path of the first of these programs that is here. Raises NoRunnerError."""
+    """The path of the first of these programs that is installed. Raises NoRunnerError."""
     for name in names:
         found = shutil.which(name)
         if found is not None:
@@ -44,9 +44,9 @@ def program(names: Sequence[str], what: str) -> str:
 
 
 def printed(command: Sequence[str], folder: Path, given: str = "") -> str:
-    """What a command that runs in ``folder`` prints. Raises RunError where it fails.
+    """What a command that runs in ``folder`` prints. Raises RunError if it fails.
 
-    Raises NoRunnerError where it cannot be started at all.
+    Raises NoRunnerError if it cannot be started at all.
     """
     try:
         done = subprocess.run(  # noqa: S603

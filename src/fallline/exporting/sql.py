@@ -1,4 +1,4 @@
-"""A model as one SELECT that SQLite and DuckDB run, without functions of its own.
+"""A model as one SELECT for SQLite and DuckDB, without user-defined functions.
 
 Each step is a table expression: the cells as texts, as numbers and codes, the network's inputs, and
 two for each layer. MATERIALIZED keeps the databases from putting one into the next, which would
@@ -40,7 +40,7 @@ MAX_COLUMNS = 2_000  # of a table expression in SQLite
 TERMS = 50  # of a sum side by side; SQLite takes expressions up to 1,000 deep
 BLANKS = "' \t\n\r'"
 LARGEST = "1.7976931348623157e308"
-STEP = "fallline_"  # before the names of table expressions: no table is called so
+STEP = "fallline_"  # before the names of table expressions, so that they differ from any table's
 ROW = "fallline_row"
 HEAD = """\
 -- A trained network as one SELECT for SQLite (from 3.35 on, with its mathematical functions) and
@@ -64,7 +64,7 @@ ACTIVATIONS: dict[str, str] = {
 
 
 def write(model: Description, naming: Naming) -> dict[str, bytes]:
-    """The statement. Raises ParameterError for what SQL has no word for."""
+    """The statement. Raises ParameterError for functions that SQL lacks."""
     model.require(ACTIVATIONS, "SQL")
     row = row_name(model)
     steps = [
@@ -114,7 +114,7 @@ def columns(parts: Sequence[str]) -> str:
 
 
 def quoted(text: str, mark: str) -> str:
-    """A text between two marks, those in it doubled: all that SQL asks for."""
+    """A text between two quotes, with quotes in it doubled, which is all that SQL requires."""
     if "\0" in text or not is_text(text):
         raise ParameterError(
             f"{text!r} holds a character that SQL cannot write; rename it, or export as Python, "

@@ -231,7 +231,7 @@ def runs(number: int) -> list[tuple[str, list[Any]]]:
 
 
 def features(x: Any, absent: Any, kind: str, terms: Sequence[Any]) -> Any:
-    """(n, n_features), 0 where x is missing but for the feature that says so."""
+    """(n, n_features), 0 if x is missing but for the feature that says so."""
     return absent * 1.0 if kind == "absent" else np.where(absent, 0.0, FEATURES[kind](x, *terms))
 
 

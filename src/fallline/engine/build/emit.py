@@ -20,7 +20,7 @@ from fallline.engine.library import symbol_of
 
 __all__ = ["objects"]
 
-# what the code may take from the C library
+# functions of the C library that the code may call
 EXTERNAL = {"memcpy", "memset", "memmove", "sched_yield", "SwitchToThread"}
 WRAPPER = """
 define dllexport i64 @{symbol}(ptr %call) {{

@@ -50,7 +50,7 @@ def is_here(target: Target) -> bool:
 
 
 def missing_linker(target: Target) -> str:
-    """What has to be installed first; empty where a linker is there."""
+    """What has to be installed first; empty if there is a linker."""
     if is_here(target) and shutil.which(COMPILER):
         return ""
     if find_spec("ziglang") is not None:
@@ -64,7 +64,7 @@ def missing_linker(target: Target) -> str:
 
 
 def link(target: Target, codes: list[bytes], symbols: list[str], place: Path, folder: Path) -> Path:
-    """A shared library of these objects, put into the folder whole: the old one may be in use."""
+    """A shared library of these objects, renamed into place, as the old one may be in use."""
     objects = []
     for number, code in enumerate(codes):
         objects.append(str(place / f"{number}.o"))

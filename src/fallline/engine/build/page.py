@@ -1,8 +1,8 @@
 """The engine in WebAssembly for the playground's page, which computes by itself in a browser.
 
-It is a part of the engine: float64, and the functions that the page calls. The file is kept beside
-the page's modules, so that no one who writes a page needs Numba or a linker; ``records.js`` tells
-the page the order of a record's fields, as ``fallline.h`` tells a C program.
+It is a part of the engine: float64, and the functions that the page calls. The file is stored
+beside the page's modules, so that writing a page needs neither Numba nor a linker. ``records.js``
+has the order of a record's fields for the page, as ``fallline.h`` has it for C programs.
 """
 
 import gzip
