@@ -84,7 +84,7 @@ def encoded_rows(
 ) -> tuple[Array, ...]:
     """X, y, and the weights where there are any, of a file's training rows."""
     table = encoding.read(division.training_rows(file.read(), file.number))
-    table, _ = with_target(table, encoding.target)  # less those that are marks for missing
+    table, _ = with_target(table, encoding.target)  # texts may mean a missing value
     X = encoding.transform(table, np.dtype(dtype))
     y, _ = encoding.encode_target(table)
     weight = weigh(table, y)

@@ -1,4 +1,4 @@
-"""From a table to a trained model, and what that model says of itself.
+"""From a table to a trained model, and statements about that model.
 
 ``recipes`` are the presets' settings, ``preparation`` splits and encodes the rows, ``train`` trains
 on them, ``model`` is the result and predicts. ``survey`` draws samples of a table larger than

@@ -1,4 +1,4 @@
-"""What to try next, from how a training on a table went."""
+"""Advice on what to try next, from the course of a training on a table."""
 
 from typing import Any
 

@@ -38,7 +38,7 @@ LINEAR_NAMES = {
 ITERATIONS = 300
 TOLERANCE = 1e-5
 MAX_INPUTS_OF_NEWTON = 600  # a step costs n_rows n_inputs^2; 8 fits of adult, 213: 25 s became 5
-MAX_NUMBERS = 20_000_000  # a larger X is sampled: the coefficients hardly change
+MAX_NUMBERS = 20_000_000  # a larger X is sampled, which hardly changes the coefficients
 
 
 def new_network(
@@ -48,7 +48,7 @@ def new_network(
     seed: int = 0,
     dtype: Any = "float64",
 ) -> Network:
-    """A network with the inputs, outputs and loss that the encoding asks for."""
+    """A network with the inputs, outputs and loss for this encoding."""
     n_outputs = len(encoding.classes) if encoding.task == "classes" else 1
     network = Network(
         [encoding.n_features, *hidden, n_outputs],
@@ -62,10 +62,10 @@ def new_network(
 
 
 def start_bins_at_zero(network: Network, bins: Array) -> None:
-    """Let the first weights of the inputs that are bins (n_inputs,) be zero.
+    """Set the initial weights of inputs that are bins (n_inputs,) to zero.
 
     Those of the other inputs are scaled up, to the variance that they would have if they were the
-    only ones: so a network begins as one without bins.
+    only ones: so a network starts like one without bins.
     """
     if bins.any() and not bins.all():
         W = network.layers[0].W
@@ -78,7 +78,7 @@ def fit_linear(
 ) -> Network | None:
     """The linear model of these encoded rows, as a network without a hidden layer.
 
-    None where Ctrl-C ended the search for it.
+    None if Ctrl-C ended the search.
     """
     limit = max(MAX_NUMBERS // X.shape[1], 1000)
     if len(X) > limit:
@@ -96,9 +96,9 @@ def fit_linear(
 
 
 def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Array | None:
-    """The parameters of minimum loss, from zero; None where Ctrl-C ended the search.
+    """The parameters of minimum loss, from zero; None if Ctrl-C ended the search.
 
-    By Newton's method where there is one output and few inputs, else by L-BFGS.
+    By Newton's method if there is one output and few inputs, else by L-BFGS.
     """
     rows, l2 = network.samples(X, y, weight), 1.0 / len(X)
     try:
@@ -119,7 +119,7 @@ def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Arra
 
 
 def objective(network: Network, rows: Samples, l2: float) -> Callable[[Array], tuple[float, Array]]:
-    """The loss and its gradient at theta, by the engine where it has the network's functions."""
+    """The loss and its gradient at theta, by the engine if it has the network's functions."""
     penalty = Penalty(l2)
     compiled = Gradient(network, rows, penalty=penalty) if computes(network) else None
 

@@ -1,8 +1,8 @@
-"""A model card in Markdown, from what the model file says: what the model predicts, how good it is,
-and where it ends.
+"""A model card in Markdown, from the model file: what the model predicts, how good it is, and its
+limits.
 
 Source of the idea: Mitchell et al. 2019, Model Cards for Model Reporting
-(doi:10.1145/3287560.3287596). Names and texts of the table appear as they are, whatever they hold.
+(doi:10.1145/3287560.3287596). Names and texts of the table appear unchanged, whatever they contain.
 """
 
 import re
@@ -38,7 +38,8 @@ TASKS = {"binary": "one of two classes", "classes": "one of {} classes", "number
 
 
 def model_card(model: TableModel, name: str = "model.safetensors", version: str = "") -> str:
-    r"""The card of a model. ``name``: of its file, for the commands; ``version``: what wrote it.
+    r"""The card of a model. ``name`` is that of its file, for the commands; ``version`` that of
+    Fallline.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -72,7 +73,7 @@ def chapter(title: str, parts: Iterable[str]) -> list[str]:
 
 
 def escaped(text: str, most: int = LONGEST) -> str:
-    r"""A text that Markdown shows as it is, in one line of at most ``most`` characters.
+    r"""A text that Markdown shows unchanged, in one line of at most ``most`` characters.
 
     >>> print(escaped("a|b *c* <img> [x](y)"))
     a\|b \*c\* &lt;img&gt; \[x\]\(y\)
@@ -80,7 +81,7 @@ def escaped(text: str, most: int = LONGEST) -> str:
     line = one_line(text)
     line = line if len(line) <= most else line[: most - 3] + "..."
     shown = re.sub("[&<>]", lambda found: ENTITIES[found[0]], SPECIAL.sub(r"\\\g<0>", line))
-    # blanks at the ends, or several, would be lost
+    # blanks at the ends and repeated blanks would be lost
     return re.sub(r"^ | $|(?<= ) ", "&nbsp;", shown)
 
 
@@ -96,12 +97,12 @@ def bullets(lines: Iterable[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """A text of our own as a sentence."""
+    """A text of Fallline as a sentence."""
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def code(text: str, language: str = "sh") -> str:
-    """A block of code, in a fence that nothing within it can end."""
+    """A block of code, in a fence that nothing inside it can end."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
@@ -162,7 +163,7 @@ def columns(model: TableModel) -> list[str]:
 
 
 def training_values(column: Column) -> str:
-    """What the training rows had in a column: the range, or the categories."""
+    """The content of a column in the training rows: the range, or the categories."""
     if isinstance(column, TextColumn):
         shown = ", ".join(map(escaped, column.categories[:MOST_CATEGORIES]))
         more = len(column.categories) - MOST_CATEGORIES

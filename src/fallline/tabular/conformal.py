@@ -1,18 +1,18 @@
 """Conformal prediction: intervals around numbers and sets of classes that hold the truth as often
 as asked.
 
-A score says how badly a target fits what was predicted for its row. Let s_1, ..., s_n be the scores
-of rows that took no part in training, in ascending order, and q = s_k with
+A score says how badly a target fits the prediction for its row. Let s_1, ..., s_n be the scores of
+rows that were not used in training, in ascending order, and q = s_k with
 
     k = ceil((n + 1) * level).
 
 Where those rows and a new one are drawn alike, the score of the new one is at most q with a
 probability of ``level`` at least, and of level + 1 / (n + 1) at most where no two scores are equal,
 whatever the network is like (Vovk, Gammerman and Shafer 2005; Lei et al. 2018, theorem 2.2,
-doi:10.1080/01621459.2017.1307116). So every target whose score is at most q is taken in:
+doi:10.1080/01621459.2017.1307116). So every target whose score is at most q is included:
 
 - numbers: s = abs(y - f(x)) / sigma(x), hence f(x) - q sigma(x) to f(x) + q sigma(x). ``Scale`` is
-  sigma, so that an interval is wide where the network errs much (Lei et al., section 5.2);
+  sigma, so that an interval is wide where the network's errors are large (Lei et al., section 5.2);
 - classes: s = 1 - p_y(x), hence every class of a probability of 1 - q at least. These are the
   smallest sets on average (Sadinle, Lei and Wasserman 2019, doi:10.1080/01621459.2017.1395341).
   The class predicted is always taken in as well, so that no set is empty. By class (Vovk 2012,
@@ -68,7 +68,7 @@ def rows_needed(level: float) -> int:
 def conformal_quantile(scores: Array, level: float) -> float:
     """The k-th smallest of the scores (n,), k = ceil((n + 1) * level).
 
-    Raises ParameterError where they are too few for the level.
+    Raises ParameterError if they are too few for the level.
 
     >>> import numpy as np
     >>> conformal_quantile(np.arange(1.0, 20.0), 0.9)
@@ -96,7 +96,7 @@ def quantiles_by_class(scores: Array, codes: Array, n_classes: int, level: float
     return [conformal_quantile(each, level) if len(each) >= needed else 1.0 for each in own]
 
 
-# ---- how far a row's prediction may be off
+# ---- the expected error of a row's prediction
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class Conformal:
         return taken
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, as the model file keeps it."""
+        """Plain data, as stored in the model file."""
         kept = {name: getattr(self, name) for name in ("level", "method", "rows", "quantile")}
         if self.by_class is not None:
             kept["by_class"] = list(self.by_class)
@@ -291,7 +291,7 @@ def scale_fits(kept: Any, n_features: int) -> bool:
 
 
 def coverage_of_intervals(y: Array, lower: Array, upper: Array, predicted: Array) -> dict[str, Any]:
-    """How often y (n,) lies within its interval, in all and by fifths of the predictions.
+    """How often y (n,) lies within its interval, in total and by fifths of the predictions.
 
     Plain data: ``coverage``, ``mean_width``, and ``parts``, each with ``from`` and ``to`` (the
     lowest and the highest prediction), ``rows``, ``coverage`` and ``mean_width``; widths are in
@@ -323,11 +323,11 @@ def coverage_of_intervals(y: Array, lower: Array, upper: Array, predicted: Array
 
 
 def coverage_of_sets(codes: Array, members: Array, shares: Array) -> dict[str, Any]:
-    """How often the class ``codes`` (n,) is in its row's set, in all and by class.
+    """How often the class ``codes`` (n,) is in its row's set, in total and by class.
 
     Plain data: ``coverage``, ``mean_size``, ``accuracy`` (how often the class predicted is right),
     ``sizes`` (rows with sets of 1, 2, ... classes), and ``parts``, for each class ``rows``,
-    ``coverage`` and ``mean_size``, the last two None where it has no rows.
+    ``coverage`` and ``mean_size``, the last two None if it has no rows.
     """
     n_classes = members.shape[1]
     held, size = members[np.arange(len(codes)), codes], members.sum(axis=1)

@@ -2,7 +2,7 @@
 
 In each fold the encoding, the network and the linear model are made from the other folds alone;
 a part of those is held out to choose the best epoch. The standard error of a mean is that of its
-folds, s / sqrt(folds); folds share training rows, so it is somewhat too small.
+folds, s / sqrt(folds); folds share training rows, so it is slightly too small.
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ class Fold:
 
 @dataclass
 class CrossValidation:
-    """The folds that were done; ``complete`` is False where Ctrl-C ended the work."""
+    """The completed folds; ``complete`` is False if Ctrl-C ended the work."""
 
     task: str
     target: str
@@ -78,7 +78,7 @@ class CrossValidation:
         return {score: mean_and_error(np.array(values)) for score, values in found.items()}
 
     def difference(self, score: str, other: str = "linear") -> tuple[float, float] | None:
-        """Network less linear model, or "trivial" guess, fold by fold: mean and standard error."""
+        """Network minus linear model, or "trivial" guess, fold by fold: mean and standard error."""
         pairs = [
             (fold.scores["network"][score], fold.scores[other][score])
             for fold in self.done
@@ -89,7 +89,7 @@ class CrossValidation:
         return mean_and_error(np.array([network - rival for network, rival in pairs]))
 
     def columns(self) -> dict[str, Any]:
-        """The out-of-fold predictions: where each row stands, its fold, target and prediction."""
+        """The out-of-fold predictions: the line of each row, its fold, target and prediction."""
         at = np.concatenate([fold.rows for fold in self.done])
         columns: dict[str, Any] = {
             self.table.unit: self.table.lines[at],
@@ -117,13 +117,13 @@ def cross_validate(
     groups: str | None = None,
     **options: Unpack[TableOptions],
 ) -> CrossValidation:
-    """Train and score one network a fold.
+    """Train and score one network per fold.
 
-    ``n_folds`` and ``repeats``: so many folds, drawn anew so many times. Classes are spread
-    evenly over the folds. ``groups`` is a column whose equal cells stay together; it is not
-    learned from. ``split`` "time": the rows are in the order of time, and each fold is predicted
-    from those before it. The options are those of :func:`fallline.train_table`; ``validation`` is
-    a share of each fold's training rows. Raises TableError or ParameterError.
+    ``n_folds`` is the number of folds, and ``repeats`` how often they are drawn. Classes are spread
+    evenly over the folds. ``groups`` is a column whose equal cells stay together; it is not a
+    feature. With ``split`` "time" the rows are in order of time, and each fold is predicted from
+    those before it. The options are those of :func:`fallline.train_table`; ``validation`` is a
+    share of each fold's training rows. Raises TableError or ParameterError.
     """
     given = with_defaults(options)
     refuse_interval(given, "in a cross-validation")
@@ -181,7 +181,7 @@ def splits(
     *,
     in_time: bool,
 ) -> Iterator[tuple[int, int, Split]]:
-    """Each repeat and fold, both from 1, with its rows to train on, to validate and to test."""
+    """Each repeat and fold, both from 1, with its training, validation and test rows."""
     for repeat in range(1, of.repeats + 1):
         if in_time:
             fold_of = time_folds(n_rows, of.n_folds)
@@ -223,7 +223,7 @@ def split_for(
     groups: Array | None,
     generator: np.random.Generator,
 ) -> Split:
-    """The rows of a fold to test, and the others in two parts, groups kept together."""
+    """The test rows of a fold, and the others in two parts, with groups kept together."""
     rest = np.flatnonzero(~test)
     if groups is None:
         train, held_out = holdout(
@@ -239,7 +239,7 @@ def split_for(
 
 
 def time_split(fold_of: Array, number: int, validation: float) -> Split:
-    """A fold in the order of time: the rows before it train, the last of those validate."""
+    """A fold in order of time: the rows before it train, the last of those validate."""
     before = np.flatnonzero(fold_of < number)
     n_out = holdout_size(len(before), validation)
     if len(before) - n_out < 2 or n_out < 1:

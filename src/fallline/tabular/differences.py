@@ -1,4 +1,4 @@
-"""Where two trainings part: in their data, settings, versions, or in what came of them."""
+"""The differences of two trainings: in data, settings, versions or results."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ OTHER_CELLS = "other cells in"
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two trainings part: ``kind`` is "data", "settings", "version", "processor" or
+    """A difference of two trainings: ``kind`` is "data", "settings", "version", "processor" or
     "result"; ``text`` says what differs."""
 
     kind: str
@@ -35,7 +35,7 @@ class Difference:
 def differing_data(
     record: Mapping[str, Any], name: str, now: Mapping[str, Any]
 ) -> list[Difference]:
-    """How a table differs from the one that was trained with; cells that are left out may."""
+    """How a table differs from the training table; cells that are left out may differ."""
     then, options = record["tables"][name], record["options"]
     types = options.get("types") or {}
     left = {*options.get("ignore", ()), *(each for each, kind in types.items() if kind == "skip")}
@@ -65,7 +65,7 @@ def differing_data(
 
 
 def compare(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Where two models part, in the order in which they were made."""
+    """The differences of two models, in the order of their making."""
     return [
         *differing_columns(kept, again),
         *differing_facts(kept, again),
@@ -77,7 +77,7 @@ def compare(kept: TableModel, again: TableModel) -> list[Difference]:
 
 
 def differing_columns(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Columns that are encoded otherwise."""
+    """Columns that are encoded differently."""
     one, other = as_json(kept.encoding.to_dict()), as_json(again.encoding.to_dict())
     if one == other:
         return []
@@ -88,12 +88,12 @@ def differing_columns(kept: TableModel, again: TableModel) -> list[Difference]:
 
 
 def as_json(value: Any) -> Any:
-    """Plain data as a file gives it back."""
+    """Plain data as it is read from a file."""
     return json.loads(json.dumps(value))
 
 
 def differing_facts(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Settings that ran, and what was calibrated, where they are not what the options give."""
+    """Settings of the run and calibration that differ from what the options give."""
     before, after = as_json(kept.facts), as_json(again.facts)
     untold = set(NOT_REPEATED)
     if test_table_lacks(kept, again):
@@ -136,7 +136,7 @@ def close(one: Any, other: Any) -> bool:
 
 
 def differing_history(kept: TableModel, again: TableModel) -> list[Difference]:
-    """The first recorded epoch that went another way."""
+    """The first recorded epoch that differs."""
     one, other = kept.history, again.history
     for epoch, pair in enumerate(zip_longest(records(one), records(other))):
         if pair[0] != pair[1]:
@@ -152,13 +152,13 @@ def differing_history(kept: TableModel, again: TableModel) -> list[Difference]:
 
 
 def records(history: Any) -> list[tuple[float, ...]]:
-    """What was recorded of each epoch."""
+    """The record of each epoch."""
     lists = [each for name in LISTS if (each := getattr(history, name))]
     return list(zip(*lists, strict=False))
 
 
 def differing_parameters(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Networks of other bits, and how far they are apart."""
+    """Networks with different bits, and how much they differ."""
     one, other = kept.network, again.network
     if repr(one) != repr(other):
         return [Difference("result", f"the network is {other!r}, in the file {one!r}")]
@@ -178,7 +178,7 @@ def differing_parameters(kept: TableModel, again: TableModel) -> list[Difference
 
 
 def differing_tensors(kept: TableModel, again: TableModel) -> list[Difference]:
-    """What else a file keeps in numbers: fingerprints of the rows, means of their features."""
+    """Other numbers in a file: fingerprints of the rows, means of their features."""
     pairs: list[tuple[str, Any, Any]] = [
         ("the fingerprints of the training rows", kept.seen, again.seen),
         ("the means of the training rows", kept.means, again.means),
@@ -191,7 +191,7 @@ def differing_tensors(kept: TableModel, again: TableModel) -> list[Difference]:
 
 
 def differing_scores(kept: TableModel, again: TableModel) -> list[Difference]:
-    """Scores in the file that the model does not have, and doubts that it should have."""
+    """Scores in the file that the model does not have, and missing doubts."""
     claimed, found = kept.facts.get("scores", {}), again.facts["scores"]
     parts = [part for part in claimed if part not in found]
     parts = [part for part in parts if not (part == "test" and test_table_lacks(kept, again))]

@@ -1,10 +1,10 @@
 """Many networks as one: members over folds, their weights, and the one network they make.
 
 Every row trains all members but those of its own fold, which predict it: the out-of-fold
-predictions. These choose how much each kind of member counts, and are an honest score that costs no
-row. The logits of the members are averaged, so that all of them together are one network again: the
-first layers side by side, the others in blocks along the diagonal. It has one file, one ``predict``
-and one way to be exported or traced.
+predictions. These determine the weight of each kind of member, and give an unbiased score without
+holding rows out. The logits of the members are averaged, so that all of them together are one
+network again: the first layers side by side, the others in blocks along the diagonal. It has one
+file and one ``predict``, and is exported and traced like any network.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ __all__ = ["best_temperature", "choose_weights", "cooled", "linear_member", "mer
 
 ROUNDS = 20
 CHANCE = 3.84
-ENOUGH = 1e-3  # of the loss: a temperature that gains less is left at 1
+ENOUGH = 1e-3  # of the loss: a temperature that gains less is not used
 COOLEST, WARMEST = 0.5, 2.0
 
 
 def merged(
     members: Sequence[Network], weights: Sequence[float], temperature: float = 1.0
 ) -> Network:
-    """One network whose logits are those of the members, weighed and divided by ``temperature``.
+    """One network with the weighted mean of the members' logits, divided by ``temperature``.
 
     The members have the same inputs, outputs, loss, dtype and activations, layer by layer.
 
@@ -67,7 +67,7 @@ def merged(
 def linear_member(
     encoding: Encoding, like: Network, X: Rows, y: Array, weight: Array | None
 ) -> Network:
-    """The linear model of the inputs that are no bins, as a network of two silu layers.
+    """The linear model of the inputs that are not bins, as a network of two silu layers.
 
     It is one exactly, since silu(z) - silu(-z) = z: the hidden layers hold z and -z.
     """
@@ -94,10 +94,10 @@ def linear_member(
 
 
 def choose_weights(network: Network, outputs: Sequence[Array], rows: AnySamples) -> Array:
-    """How much each kind of member counts, (n_kinds,) adding up to 1, by the loss of its logits.
+    """The weight of each kind of member, (n_kinds,) with sum 1, by the loss of its logits.
 
-    Greedy, with repetition: in each of 20 rounds the kind is added that lowers the loss of the
-    mean most. Source: Caruana et al. 2004 (doi:10.1145/1015330.1015432).
+    Greedy, with repetition: each of 20 rounds adds the kind that lowers the loss of the mean most.
+    Source: Caruana et al. 2004 (doi:10.1145/1015330.1015432).
     """
     counts = np.zeros(len(outputs))
     total = np.zeros_like(outputs[0])
@@ -113,7 +113,7 @@ def choose_weights(network: Network, outputs: Sequence[Array], rows: AnySamples)
 
 
 def best_temperature(network: Network, Z: Array, rows: AnySamples) -> float:
-    """What to divide the logits of classes by for the lowest loss; 1 where little is gained."""
+    """The divisor of the logits of classes for the lowest loss; 1 if little is gained."""
     if network.loss.task not in ("binary", "classes"):
         return 1.0
     tried = np.geomspace(COOLEST, WARMEST, 57)
@@ -124,7 +124,7 @@ def best_temperature(network: Network, Z: Array, rows: AnySamples) -> float:
 
 def cooled(network: Network, X: Rows, y: Array) -> float:
     """Divide the logits of classes by the temperature of the lowest loss on rows held out, and
-    return it; 1 where the gain is within chance.
+    return it; 1 if the gain is within chance.
 
     The last layer is scaled in place. Twice the log likelihood that one parameter gains by chance
     is below 3.84 in 19 of 20 cases (a chi-squared value of one degree of freedom, Wilks 1938), so
@@ -145,5 +145,5 @@ def cooled(network: Network, X: Rows, y: Array) -> float:
 
 
 def loss_of(network: Network, Z: Array, rows: AnySamples) -> float:
-    """The mean loss of logits Z (n, n_outputs), weighed by the rows."""
+    """The mean loss of logits Z (n, n_outputs), weighted by the rows."""
     return mean_loss(network, Z, rows.Y, shares_of(len(rows), rows.weight))

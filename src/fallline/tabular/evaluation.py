@@ -1,4 +1,4 @@
-"""How good predictions are, and how sure that is: intervals, confusion, calibration, residuals.
+"""The quality of predictions: scores with intervals, confusion, calibration, residuals.
 
 Intervals are 95 % percentile bootstrap intervals over the rows (Efron and Tibshirani, An
 Introduction to the Bootstrap, 1993, section 13.3): every score is a function of row weights, and a
@@ -31,7 +31,7 @@ __all__ = [
     "weighted_scores",
 ]
 
-# What the rows' losses are whose mean is compared with that of the trivial guess
+# Names of the losses whose mean is compared with that of the trivial guess
 LOSS_NAMES = {
     "binary": "log loss",
     "classes": "log loss",
@@ -57,7 +57,7 @@ def shares_of_classes(encoding: Encoding, output: Array) -> Array:
 
 
 def weighted_scores(encoding: Encoding, y: Array, output: Array) -> dict[str, Scorer]:
-    """Each score as a function of weights W (m, n), one row a resample, giving (m,).
+    """Each score as a function of weights W (m, n), one row per resample, giving (m,).
 
     With weights of 1 they are the scores of :func:`fallline.tabular.scoring.output_scores`.
     """
@@ -139,10 +139,11 @@ def intervals(
 def lead(
     encoding: Encoding, y: Array, output: Array, class_shares: Array | None
 ) -> tuple[float, float]:
-    """The 95 % interval of the mean loss less that of the trivial guess, over the same rows.
+    """The 95 % interval of the mean loss minus that of the trivial guess, over the same rows.
 
-    Below 0 throughout, the network is better by more than chance. The losses are those of
-    LOSS_NAMES; rows are resampled in pairs, which says more than two intervals that overlap.
+    If all of it is below 0, the network is better by more than chance. The losses are those of
+    LOSS_NAMES; rows are resampled in pairs, which is more precise than a comparison of two
+    intervals.
     """
     difference = row_losses(encoding, y, output) - trivial_losses(encoding, y, class_shares)
     draws = resamples(len(y), np.random.default_rng(0))
@@ -160,7 +161,7 @@ def against_trivial(
 
 
 def doubt(found: Mapping[str, Any]) -> str | None:
-    """What to say where ``against_trivial`` shows no lead, else None."""
+    """A message if ``against_trivial`` shows no lead, else None."""
     low, high = found["interval"]
     if high < 0:
         return None
@@ -214,7 +215,7 @@ def resamples(n: int, generator: np.random.Generator) -> Iterator[Array]:
 
 
 def confusion(encoding: Encoding, y: Array, output: Array) -> Array:
-    """Counts (n_classes, n_classes): rows are the classes, columns what was predicted."""
+    """Counts (n_classes, n_classes): rows are the classes, columns the predictions."""
     k = len(encoding.classes)
     predicted = shares_of_classes(encoding, output).argmax(axis=1)
     counts = np.bincount(y.astype(np.intp) * k + predicted, minlength=k * k)
@@ -234,10 +235,10 @@ def roc_curve(y: Array, score: Array) -> tuple[Array, Array]:
 
 
 def calibration(encoding: Encoding, y: Array, output: Array) -> dict[str, Any]:
-    """Predicted probabilities against what came true, in ten bins of equally many rows.
+    """Predicted probabilities against observed frequencies, in ten bins of equally many rows.
 
-    Two classes: the probability of the second. More: that of the class predicted. ``error`` is
-    the mean distance, weighted by rows.
+    Two classes: the probability of the second. More classes: that of the predicted class. ``error``
+    is the mean distance, weighted by rows.
     """
     shares = shares_of_classes(encoding, output)
     if encoding.task == "binary":
@@ -259,7 +260,7 @@ def calibration(encoding: Encoding, y: Array, output: Array) -> dict[str, Any]:
 
 
 def residuals(encoding: Encoding, y: Array, output: Array) -> dict[str, Any]:
-    """Actual less predicted, in the target's own units: mean, spread and quantiles."""
+    """Actual minus predicted, in the target's own units: mean, spread and quantiles."""
     error = encoding.decode_numbers(y) - encoding.decode_numbers(output[:, 0])
     levels = (0, 5, 25, 50, 75, 95, 100)
     quantiles = np.percentile(error, levels)

@@ -1,6 +1,6 @@
-"""What a model file says of its training, held against what training writes.
+"""Checks of the facts about the training in a model file.
 
-A file can be whole and still say anything. Names that are not here are kept as they are.
+A file can be undamaged and still contain anything. Unknown names are kept unchanged.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ MAX_DECIMALS = 10
 
 
 def check_facts(facts: Mapping[str, Any], encoding: Encoding) -> None:
-    """Raise ModelFileError for a fact of another kind than training writes, naming it."""
+    """Raise ModelFileError for a fact that training cannot have written, naming it."""
     n_classes = len(encoding.classes)
     known = KINDS | {
         "class_shares": shares_of(n_classes),
@@ -53,7 +53,7 @@ def are_scores(value: Any) -> bool:
 
 
 def is_soft(value: Any) -> bool:
-    """Whether it tells of a teacher: where its labels came from, and their scores."""
+    """Whether it describes a teacher: the source of its labels, and their scores."""
     return has({"source": is_text, "scores": table_of(SCORE_NAMES, is_number)}, value)
 
 

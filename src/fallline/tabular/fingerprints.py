@@ -1,7 +1,7 @@
-"""Which rows a model was trained on, in a few bytes a row: hashes of the encoded rows.
+"""The rows that a model was trained on, in a few bytes per row: hashes of the encoded rows.
 
-Of many rows those with the smallest hashes are kept, which are a random sample of the distinct
-ones: of another table's rows as many are looked at, and the share found is that of all.
+If there are many rows, those with the smallest hashes are kept, a random sample of the distinct
+rows. In another table the same part is compared, and the share found estimates that of all rows.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Fingerprints:
 
     @staticmethod
     def of(X: Rows, y: Array) -> "Fingerprints":
-        """Those of encoded rows X (n, m) with their targets y (n,)."""
+        """The fingerprints of encoded rows X (n, m) with their targets y (n,)."""
         return Fingerprints(np.unique(row_hashes(X, y))[:MOST])
 
     @property
@@ -36,7 +36,7 @@ class Fingerprints:
         return int(self.hashes[-1]) if len(self.hashes) == MOST else 2**32 - 1
 
     def share_seen(self, X: Rows, y: Array) -> float:
-        """About which share of the rows X (n, m), y (n,) are among them."""
+        """Roughly which share of the rows X (n, m), y (n,) is among them."""
         hashes = row_hashes(X, y)
         looked_at = hashes[hashes <= self.limit]
         if looked_at.size == 0 or self.hashes.size == 0:

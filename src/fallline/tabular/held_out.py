@@ -1,4 +1,4 @@
-"""The rows that a model is judged by: out of fold, validation and test rows, and their scores."""
+"""The rows for judging a model: out-of-fold, validation and test rows, and their scores."""
 
 import numpy as np
 
@@ -14,9 +14,9 @@ __all__ = ["add_scores"]
 
 
 def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
-    """Score the network, the trivial guess and the linear model on rows that trained neither.
+    """Score the network, the trivial guess and the linear model on rows not used in training.
 
-    These are the rows out of fold, else those that validate; and those that test. Where no rows are
+    These are the out-of-fold rows, or else the validation rows; and the test rows. If no rows are
     held out, the training rows are scored, which says little.
     """
     baseline = baseline and model.history.stopped != "interrupted"
@@ -36,7 +36,7 @@ def add_scores(model: TableModel, data: Prepared, *, baseline: bool) -> None:
 
 
 def scored_parts(model: TableModel, data: Prepared, *, baseline: bool) -> list[Scored]:
-    """The parts of the rows to score, the one to believe last, and what was predicted for them."""
+    """The parts of the rows to score, the most reliable one last, with their predictions."""
     trained = data.train
     parts: list[Scored] = []
     if model.folds is not None:
@@ -60,7 +60,7 @@ def scored_parts(model: TableModel, data: Prepared, *, baseline: bool) -> list[S
 
 
 def linear_out_of_fold(data: Prepared, rows: Array, folds: Folds) -> Array | None:
-    """What linear models of the other folds predict for each row; None where Ctrl-C ended them."""
+    """The predictions of the other folds' linear models for each row; None if Ctrl-C ended them."""
     output: Array | None = None
     for number in range(folds.number.max() + 1):
         others, held = rows[folds.number[rows] != number], folds.number == number

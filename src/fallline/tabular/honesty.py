@@ -1,4 +1,4 @@
-"""How far the scores of a model can be believed, in words."""
+"""How reliable the scores of a model are, in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ TAUGHT = (
 
 
 def honesty(part: str, facts: Mapping[str, Any]) -> list[str]:
-    """How far the scores on a part of the rows can be believed."""
+    """How reliable the scores on a part of the rows are."""
     lines = []
     if part in CHOSEN_BY and "test" not in facts["scores"]:
         lines.append(CHOSEN_BY[part])

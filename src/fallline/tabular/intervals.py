@@ -1,17 +1,17 @@
-"""Intervals and sets for a model of a table: which rows they are calibrated on, and how often
-they hold the truth.
+"""Intervals and sets for a model of a table: the rows that calibrate them, and how often they
+contain the truth.
 
 An ensemble over folds has out-of-fold outputs of all its rows, so it needs no others: the scores
 are those of the rows under the members that they did not train, and sigma is fitted for each fold
 on the other folds' residuals. This approximates CV+ (Barber, Candès, Ramdas and Tibshirani 2021,
 arXiv:1905.02928), which keeps every fold's network apart and takes a quantile over all of them for
 each prediction; its proven coverage is 1 - 2 alpha. Here the mean of the members, one network,
-stands for each of them, and nothing is proven. Two small effects oppose each other: the mean errs
-less than a single member does, and the rows out of fold chose their member's epoch.
+stands for each of them, and nothing is proven. Two small effects oppose each other: the mean is
+more accurate than a single member, and the out-of-fold rows chose their member's epoch.
 docs/how-to/intervals.md has the coverage measured.
 
-A single network leaves rows apart, which neither train it nor choose its epoch. Its sigma is
-fitted on the validation rows, so the guarantee of split conformal prediction holds exactly.
+A single network sets rows aside that neither train it nor choose its epoch. Its sigma is fitted on
+the validation rows, so the guarantee of split conformal prediction holds exactly.
 """
 
 from dataclasses import replace
@@ -52,7 +52,7 @@ def calibration_share(n_rows: int) -> float:
 
 
 def check_enough(level: float, rows: int) -> None:
-    """Raise ParameterError, before training, where the rows are too few for the level."""
+    """Raise ParameterError, before training, if the rows are too few for the level."""
     if rows < rows_needed(level):
         raise ParameterError(
             f"interval {level:g} needs {rows_needed(level):,} rows to calibrate on, and there are "
@@ -63,7 +63,7 @@ def check_enough(level: float, rows: int) -> None:
 def add_interval(
     model: TableModel, data: Prepared, level: float, *, by_class: bool = False
 ) -> None:
-    """Calibrate the model, and keep the result in its facts; ``by_class``: each class apart.
+    """Calibrate the model, and store the result in its facts; ``by_class``: each class separately.
 
     Where Ctrl-C or a time limit left too few rows out of fold, a note says so instead.
     """
@@ -93,7 +93,7 @@ def add_interval(
 
 
 def always_in(encoding: Encoding, y: Array, level: float) -> list[str]:
-    """A note on classes y (n,) of too few rows to calibrate on, which every set has."""
+    """A note on classes y (n,) with too few rows for calibration, which every set contains."""
     counts = np.bincount(y.astype(np.intp), minlength=len(encoding.classes))
     few = [
         f"{label!r} ({count:,})"
@@ -151,7 +151,7 @@ def scales(
 
 
 def kind_of(encoding: Encoding) -> str:
-    """What a model with an interval gives: "intervals" of numbers or "sets" of classes."""
+    """The output of a model with an interval: "intervals" of numbers or "sets" of classes."""
     return "intervals" if encoding.task in QUANTITIES else "sets"
 
 

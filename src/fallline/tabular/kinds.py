@@ -1,4 +1,4 @@
-"""Of which kind a value is: small functions that tell, and others that put them together."""
+"""Checks of the kinds of values: small functions, and others that combine them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def list_of(fits: Fits) -> Fits:
 
 
 def table_of(keys: tuple[str, ...] | Mapping[str, Any] | None, fits: Fits) -> Fits:
-    """Whether a value is a mapping of some of these keys, or of any, to what ``fits``."""
+    """Whether a value is a mapping from some of these keys, or any, to values that fit."""
     return lambda value: (
         isinstance(value, dict)
         and (keys is None or all(key in keys for key in value))
@@ -30,7 +30,7 @@ def table_of(keys: tuple[str, ...] | Mapping[str, Any] | None, fits: Fits) -> Fi
 
 
 def has(keys: Mapping[str, Fits], value: Any) -> bool:
-    """Whether a value is a mapping of just these keys, each to what fits it."""
+    """Whether a value is a mapping from exactly these keys, each to a value that fits."""
     return (
         isinstance(value, dict)
         and set(value) == set(keys)

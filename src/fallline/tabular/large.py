@@ -1,4 +1,4 @@
-"""Training on a table larger than memory: block by block, an epoch a pass over the file.
+"""Training on a table larger than memory, block by block; an epoch is a pass over the file.
 
 One pass draws samples (``survey``); rows held out are never trained on, sampled or not. Then every
 epoch visits the blocks in a seeded order, and shuffles the rows inside each
@@ -32,7 +32,7 @@ from fallline.training.settings import Settings, TrainOptions
 
 __all__ = ["train_large"]
 
-MAX_ROWS_SEEN = 300_000_000  # over all epochs, where no number of epochs is given
+MAX_ROWS_SEEN = 300_000_000  # over all epochs, if no number of epochs is given
 MIN_EPOCHS = 3
 
 
@@ -41,9 +41,9 @@ def train_large(
 ) -> TableModel:
     """Train on files that need not fit into memory; the options are those of ``train_table``.
 
-    A preset of several recipes is taken as its first; where ``epochs`` is not given, there are
-    fewer for more rows. L-BFGS reads the whole table for each evaluation of the loss. Raises
-    TableError or ParameterError.
+    Of a preset with several recipes the first is used. If ``epochs`` is not given, more rows get
+    fewer epochs. L-BFGS reads the whole table for each evaluation of the loss. Raises TableError or
+    ParameterError.
     """
     given = with_defaults(options)
     refuse_interval(given, "block by block")
@@ -83,7 +83,7 @@ def train_large(
 
 
 def recipe_for(options: TableOptions, n_rows: int) -> Recipe:
-    """The preset's first recipe; fewer epochs for more rows, where no number is given."""
+    """The preset's first recipe, with fewer epochs for more rows if no number is given."""
     recipe = recipes(options)[0]
     if options["epochs"] is None:
         fewer = max(MAX_ROWS_SEEN // max(n_rows, 1), MIN_EPOCHS)
@@ -93,7 +93,7 @@ def recipe_for(options: TableOptions, n_rows: int) -> Recipe:
 
 @dataclass(frozen=True)
 class EncodedBlocks:
-    """The training rows of the blocks as the network takes them, each read when it is needed."""
+    """The encoded training rows of the blocks, each read when it is needed."""
 
     blocks: Blocks
     encoding: Encoding
@@ -104,11 +104,11 @@ class EncodedBlocks:
         return len(self.blocks.readers)
 
     def samples(self, number: int) -> AnySamples | None:
-        """The training rows of a block; None where it has none."""
+        """The training rows of a block; None if it has none."""
         table = self.encoding.read(self.blocks.rows(number))
         if len(table) == 0:
             return None
-        table, _ = with_target(table, self.encoding.target)  # less those that are marks for missing
+        table, _ = with_target(table, self.encoding.target)  # texts may mean a missing value
         X = rows_of(self.encoding, [table], self.network.dtype)
         y, _ = self.encoding.encode_target(table)
         return self.network.rows(X, y, self.weigh(table, y))

@@ -1,4 +1,4 @@
-"""What would be made of a table, column by column, without training on it."""
+"""How a table would be read and encoded, column by column, without training on it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,9 +22,9 @@ ODD = 4
 class ColumnLook:
     """One column: its ``kind`` ("number", "text", "date", "skip", "target" or "refused").
 
-    ``examples`` are some of its cells as they are written, ``missing`` the number of cells that
-    are, the marks among them; ``odd`` the marks that were taken as missing, and the texts that
-    are refused. ``use`` says what will be done with it, or why it is refused.
+    ``examples`` are some of its cells as written, ``missing`` is the number of missing cells,
+    including marks; ``odd`` are the marks that mean missing, and the texts that are refused.
+    ``use`` says how the column is used, or why it is refused.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ColumnLook:
 
 @dataclass(frozen=True)
 class Look:
-    """All columns of a table, and what is to be known of it as a whole."""
+    """All columns of a table, and facts about the whole table."""
 
     source: str
     rows: int
@@ -49,7 +49,7 @@ class Look:
 
 
 def look(table: Table, target: str | None = None, types: Mapping[str, str] | None = None) -> Look:
-    """What training would make of the table. Nothing about a single column is an error here.
+    """How training would read the table. Problems with a single column are not errors here.
 
     Raises TableError for a ``target`` or a column in ``types`` that is not there.
     """
@@ -67,7 +67,7 @@ def look(table: Table, target: str | None = None, types: Mapping[str, str] | Non
 
 
 def taken(table: Table, read: Table, name: str, target: str | None, kind: str | None) -> ColumnLook:
-    """A column whose cells can be read: what it is for."""
+    """A column whose cells can be read, with its use."""
     try:
         if name == target:
             rows, _ = rows_with_target(read, name)

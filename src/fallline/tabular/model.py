@@ -50,8 +50,8 @@ class Predictions:
     """``values`` (n,): numbers in the target's own units, or class labels.
 
     ``probabilities`` (n, n_classes), in the order of ``classes``; None for numbers. ``given`` is
-    what was predicted from. Of a model with intervals, ``lower`` and ``upper`` (n,) are their ends,
-    for classes ``members`` (n, n_classes) tells whether each class is in the row's set.
+    the table. For a model with intervals, ``lower`` and ``upper`` (n,) are their ends; for classes
+    ``members`` (n, n_classes) says whether each class is in the row's set.
     """
 
     values: Array
@@ -75,7 +75,7 @@ class Predictions:
         return result
 
     def to_frame(self) -> Any:
-        """The columns as a frame of the kind that was predicted from; Polars' for a file.
+        """The columns as a frame of the same kind as the table; a Polars frame for a file.
 
         A pandas frame has the index of the one given. Labels that are whole numbers or truth
         values are those in it, not texts.
@@ -105,7 +105,7 @@ def sets_text(members: Array, classes: list[str]) -> Array:
 
 
 def as_values(labels: Array, classes: list[str]) -> Array:
-    """Labels as whole numbers or truth values, where all classes are; else as they are."""
+    """Labels as whole numbers or truth values if all classes are; otherwise unchanged."""
     if all(text.lstrip("-").isdigit() and str(int(text)) == text for text in classes):
         return np.array([int(text) for text in labels], dtype=np.int64)
     if {text.lower() for text in classes} <= {"true", "false"}:
@@ -115,7 +115,7 @@ def as_values(labels: Array, classes: list[str]) -> Array:
 
 @dataclass(frozen=True)
 class Folds:
-    """What was predicted for each row by the members that it did not train.
+    """The prediction for each row by the members that it did not train.
 
     ``number`` (n,) is the fold of each row, -1 for a row that was never held out; ``output``
     (n, n_outputs) is NaN there.
@@ -127,7 +127,7 @@ class Folds:
 
 @dataclass(frozen=True)
 class Scored:
-    """A part of the rows, and what was predicted for them.
+    """A part of the rows, and the predictions for them.
 
     ``name`` is "out_of_fold", "validation", "test" or "training"; ``rows`` (m,) are positions in
     the prepared rows; ``output`` (m, n_outputs) is the network's, ``linear`` the linear model's.
@@ -141,13 +141,13 @@ class Scored:
 
 @dataclass
 class TableModel:
-    r"""A network with the encoding of its table; ``facts`` tell how it was trained.
+    r"""A network with the encoding of its table; ``facts`` say how it was trained.
 
-    ``notes`` are what a person should know of the last table that passed through; ``seen`` are the
-    fingerprints of the training rows, ``means`` (n_features,) the means of their features, which an
-    explanation starts from; older files have none. Fresh from training, ``data`` are the rows,
-    ``folds`` those of an ensemble, ``scored`` the parts that were scored, the one to believe last,
-    and ``ended`` tells how each run ended; a file has none of these.
+    ``notes`` are for people, about the last table that was read; ``seen`` are the fingerprints of
+    the training rows, ``means`` (n_features,) the means of their features, from which an
+    explanation starts; older files have none. Directly after training, ``data`` are the rows,
+    ``folds`` those of an ensemble, ``scored`` the parts that were scored, the most reliable one
+    last, and ``ended`` says how each run ended; a file has none of these.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -187,12 +187,12 @@ class TableModel:
 
     @property
     def reading(self) -> dict[str, Any]:
-        """The options by which the files were read that it was trained on, less the defaults."""
+        """The options with which the training files were read, without defaults."""
         found: dict[str, Any] = self.facts.get("reading", {})
         return found
 
     def ends(self, *, extrapolate: bool = False) -> tuple[float, float] | None:
-        """The range that predicted numbers are held to, in the target's own units.
+        """The range to which predicted numbers are limited, in the target's own units.
 
         It is that of the training targets, widened by half its width on either side, for counts
         not below 0. None for classes, with ``extrapolate``, and for files of the first version.
@@ -205,7 +205,7 @@ class TableModel:
         return (0.0 if self.encoding.task == "counts" else low - margin), high + margin
 
     def held(self, output: Array, *, extrapolate: bool = False) -> Array:
-        """The network's output (n, n_outputs), numbers held to ``ends``."""
+        """The network's output (n, n_outputs), numbers limited to ``ends``."""
         ends = self.ends(extrapolate=extrapolate)
         if ends is None:
             return output
@@ -217,9 +217,9 @@ class TableModel:
         """Predict every row, in order.
 
         ``table`` is from :func:`fallline.read_table`, a DataFrame of pandas or Polars, an Arrow
-        table, or the path of a file, which is read as the training rows' were. Numbers are held to
-        the range of the training targets and half its width more, unless ``extrapolate``. Raises
-        TableError for a table that does not fit.
+        table, or the path of a file, which is read like the training files. Numbers are limited to
+        the range of the training targets plus half its width on either side, unless
+        ``extrapolate``. Raises TableError for a table that does not fit.
         """
         X = rows_of(self.encoding, [as_table(table, self.reading)], self.network.dtype)
         output = self.held(predict_proba(self.network, X), extrapolate=extrapolate)
@@ -244,7 +244,7 @@ class TableModel:
 
     @property
     def conformal(self) -> Conformal | None:
-        """What the model's intervals or sets are made by; None where it has none."""
+        """The calibration of the model's intervals or sets; None if it has none."""
         kept = self.facts.get("interval")
         return None if kept is None else Conformal.from_dict(kept)
 
@@ -262,11 +262,11 @@ class TableModel:
         return {"lower": lower, "upper": upper}
 
     def new_cells(self, table: Any) -> list[New]:
-        """The columns of a table with cells that the training rows had not, and how many."""
+        """The columns of a table with cells that are new to the model, and how many."""
         return count_new(self.encoding, as_table(table, self.reading))
 
     def decode(self, output: Array) -> Predictions:
-        """The network's output in the terms of the table's target."""
+        """The network's output in terms of the table's target."""
         encoding = self.encoding
         if encoding.task in QUANTITIES:
             return Predictions(encoding.decode_numbers(output[:, 0]), [], None)
@@ -275,18 +275,19 @@ class TableModel:
         return Predictions(labels, list(encoding.classes), shares)
 
     def evaluate(self, table: Any, *, seed: int = 0, extrapolate: bool = False) -> dict[str, Any]:
-        """Scores on the rows that have a target, with 95 % intervals, beside the trivial guess.
+        """Scores on the rows that have a target, with 95 % intervals and those of the trivial
+        guess.
 
         ``table`` is what ``predict`` takes; ``seed`` is that of the resamples which the intervals
         come from.
 
         Plain data: ``rows``, ``set_aside``, ``scores``, ``intervals``, ``trivial_guess``,
-        ``notes``, ``new_cells`` (by column, what training had not), ``seen_share`` (of the rows,
-        those that were trained on), ``positive`` (the class that AUC and calibration are of);
-        with intervals ``coverage``, how often they hold the target, by part of the range or class;
-        for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and, for two,
-        ``roc``; else ``residuals``. Raises TableError for a table that does not fit or has no
-        target.
+        ``notes``, ``new_cells`` (by column, cells that are new to the model), ``seen_share`` (the
+        share of rows that were training rows), ``positive`` (the class that AUC and calibration
+        refer to); with intervals ``coverage``, how often they hold the target, by part of the range
+        or class; for classes ``confusion`` (rows actual, columns predicted), ``calibration`` and,
+        for two, ``roc``; else ``residuals``. Raises TableError for a table that does not fit or has
+        no target.
         """
         usable, set_aside = with_target(
             self.encoding.read(as_table(table, self.reading)), self.encoding.target
@@ -328,7 +329,7 @@ class TableModel:
         return result
 
     def notes_on(self, seen: float, rows: int) -> list[str]:
-        """What to know of scores: rows that were trained on, and weighted classes."""
+        """Notes on scores: rows that were trained on, and weighted classes."""
         notes = []
         if seen >= MIN_SEEN and seen * rows >= MIN_SEEN_ROWS:
             notes.append(
@@ -356,7 +357,7 @@ class TableModel:
         return np.array(self.facts.get("class_shares", [1 / n_classes] * n_classes), dtype=float)
 
     def save(self, path: Path_) -> None:
-        """Write the model file. Raises FileWriteError where that fails."""
+        """Write the model file. Raises FileWriteError if that fails."""
         save(
             self.network,
             path,
@@ -376,7 +377,7 @@ class TableModel:
 
     @classmethod
     def of_file(cls, path: Path_, file: Model) -> "TableModel":
-        """The model of a file that is read. Raises ModelFileError where its parts do not fit."""
+        """The model from the content of a file. Raises ModelFileError if its parts do not fit."""
         try:
             return cls.fitted(file)
         except ModelFileError as reason:
@@ -411,7 +412,7 @@ class TableModel:
 
 
 def means_of(file: Model, n_features: int) -> Array | None:
-    """The means of the training rows' features. Raises ModelFileError where they cannot be such."""
+    """The means of the training rows' features. Raises ModelFileError if they cannot be such."""
     means = file.tensors.get(MEANS)
     if means is None:
         return None

@@ -1,7 +1,7 @@
-"""What a table holds that the training rows had not: counted by column.
+"""Cells of a table that are new to the model, counted by column.
 
-A network says little about such rows. Numbers and dates count outside the range of the training
-rows, texts where they are no category that it knows, gaps where training had none.
+A network says little about such rows. Numbers and dates count if they are outside the range of the
+training rows, texts if they are not a known category, missing cells if training had none.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from fallline.text import figure
 __all__ = ["New", "added", "count_new", "value_text", "warning"]
 
 MUCH = 0.1  # of a column's cells: worth a warning
-FAR = 1.0  # range widths beyond the range: one such cell is worth it
+FAR = 1.0  # range widths beyond the range: one such cell is enough
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class New:
 
     @property
     def farthest(self) -> float:
-        """By how many widths of the training range the farthest number lies outside; 0 for none."""
+        """How many widths of the training range the farthest number lies outside; 0 for none."""
         if self.low is None or self.high is None or not self.outside:
             return 0.0
         width = self.high - self.low
@@ -110,7 +110,7 @@ def of_column(column: Column, table: Table) -> New:
 
 
 def added(blocks: Sequence[Sequence[New]], rows: int) -> list[New]:
-    """The counts of several blocks of a table of so many rows as those of the whole."""
+    """The counts of several blocks of a table of ``n_rows`` rows as those of the whole."""
     total: dict[str, New] = {}
     for block in blocks:
         for new in block:
@@ -134,7 +134,7 @@ def both(one: New, other: New) -> New:
 
 
 def warning(new: Sequence[New], dates: Sequence[str] = ()) -> str | None:
-    """What to say where much of a column is new, or a number is far outside; else None.
+    """A warning if much of a column is new, or a number is far outside; else None.
 
     ``dates`` are the columns whose numbers are seconds since 1970.
     """

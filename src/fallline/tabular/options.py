@@ -27,7 +27,7 @@ __all__ = [
 
 
 class PreparationOptions(TypedDict, total=False):
-    """How the table's columns and rows are taken."""
+    """How the table's columns and rows are read."""
 
     task: str | None
     types: Mapping[str, str] | None
@@ -44,7 +44,7 @@ class PreparationOptions(TypedDict, total=False):
 
 
 class RecipeOptions(TypedDict, total=False):
-    """The preset, and what stands in place of its own settings."""
+    """The preset, and options that replace its settings."""
 
     preset: str
     hidden: Sequence[int] | None
@@ -114,7 +114,7 @@ DEFAULTS: TableOptions = {
 
 
 def with_defaults(options: PreparationOptions) -> TableOptions:
-    """Every option, given or not. Raises ParameterError for a name that is none."""
+    """Every option, given or not. Raises ParameterError for an unknown name."""
     for name in options:
         check_choice("an option", name, list(DEFAULTS))
     given: Any = {name: of_python(value) for name, value in options.items()}
@@ -122,7 +122,7 @@ def with_defaults(options: PreparationOptions) -> TableOptions:
 
 
 def of_python(value: Any) -> Any:
-    """NumPy's numbers as Python's own, which a model file can keep."""
+    """NumPy's numbers as Python's, which a model file can store."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, tuple | list):
@@ -131,13 +131,13 @@ def of_python(value: Any) -> Any:
 
 
 def refuse_interval(options: TableOptions, where: str) -> None:
-    """Raise ParameterError where an interval is asked for that ``where`` cannot give."""
+    """Raise ParameterError if an interval is requested that ``where`` cannot give."""
     if options["interval"] is not None or options["by_class"]:
         raise ParameterError(f"interval needs all rows in memory, in one training: not {where}")
 
 
 def preparation_options(options: TableOptions) -> PreparationOptions:
-    """Those of complete options that say how columns and rows are taken."""
+    """The options about reading columns and rows."""
     return PreparationOptions(
         task=options["task"],
         types=options["types"],

@@ -17,11 +17,11 @@ from fallline.tabular.novelty import New
 __all__ = ["PARTS", "columns_needed", "predict_blocks"]
 
 PARTS = ("all", "labels", "probabilities")
-PREDICTED = ("prediction", "lower", "upper", "set")  # the columns that are no probabilities
+PREDICTED = ("prediction", "lower", "upper", "set")  # the columns that are not probabilities
 
 
 def columns_needed(model: TableModel, carried: Sequence[str]) -> list[str]:
-    """The table's columns that predicting reads, and those to be carried over."""
+    """The table's columns that prediction reads, and those to carry over."""
     used = [c.name for c in model.encoding.columns if not isinstance(c, SkippedColumn)]
     return list(dict.fromkeys([*carried, *used]))
 
@@ -69,10 +69,10 @@ def predict_blocks(
 def ahead(
     work: Callable[[Table], Columns], blocks: Iterable[Table], threads: int
 ) -> Iterator[Columns]:
-    """``work`` of each block, in order, while the next ``threads`` are at work already."""
+    """The results of ``work`` on each block, in order, with ``threads`` blocks in progress."""
     blocks = iter(blocks)
     first = list(islice(blocks, 2))
-    if len(first) < 2:  # nothing to share, so nothing to load for it
+    if len(first) < 2:  # one thread needs no pool
         yield from map(work, first)
         return
     with one_blas_thread(), ThreadPoolExecutor(threads) as pool:

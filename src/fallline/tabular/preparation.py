@@ -56,9 +56,9 @@ class Prepared:
 
     ``train``, ``validation`` and ``test`` are the positions of those rows; ``test`` may be empty.
     ``calibration`` are those that neither train nor choose: intervals are calibrated on them.
-    ``soft`` is what a teacher says of the rows, where there is one.
-    ``set_aside`` counts the rows whose target is missing. ``linear_encoding`` and ``linear_X`` are
-    what the linear model goes by: the columns without bins. ``notes`` tell how the table was read.
+    ``soft`` are the labels of a teacher, if there is one. ``set_aside`` counts the rows whose
+    target is missing. ``linear_encoding`` and ``linear_X`` are those of the linear model: the
+    columns without bins. ``notes`` say how the table was read.
     """
 
     encoding: Encoding
@@ -76,7 +76,7 @@ class Prepared:
     soft: Soft | None = None
 
     def lesson(self, rows: Array) -> tuple[Rows, Array, Array | None]:
-        """X, what a network is to learn of these rows, and their weight: y, or the soft labels."""
+        """X, the targets of a network for these rows (y, or the soft labels), and their weight."""
         X, y, weight = self.part(rows)
         return X, (y if self.soft is None else self.soft.targets[rows]), weight
 
@@ -102,12 +102,11 @@ def prepare(
     """Split the rows that have a target, fit the encoding on the training part, and encode all.
 
     ``validation`` and ``test`` are shares of the rows, drawn class by class where there are
-    classes (by ``split`` "time" the last rows), or tables of their own; ``bins`` are the most that
-    a column of numbers gets, 0 for the number alone, None for as many as suit the rows;
-    ``calibration`` gives the share to keep of so many rows that do not test, 0 for none; the other
-    parameters are those of :func:`fallline.train_table`. Raises TableError for a table that cannot
-    be used,
-    ParameterError for a value out of range.
+    classes (by ``split`` "time" the last rows), or tables of their own; ``bins`` is the maximum for
+    a column of numbers, 0 for the number alone, None for a number that suits the rows;
+    ``calibration`` gives the share to set aside from a number of rows that do not test, 0 for none;
+    the other parameters are those of :func:`fallline.train_table`. Raises TableError for a table
+    that cannot be used, ParameterError for a value out of range.
     """
     given = with_defaults(options)
     table = resolved(table, kept_types(given), target=target, task=given["task"])
@@ -165,7 +164,7 @@ def prepare(
 
 
 def own_soft_columns(options: PreparationOptions) -> tuple[str, ...]:
-    """The columns of the table itself that hold soft labels, which are no features."""
+    """The columns of the table itself that contain soft labels, which are not features."""
     return () if options["soft"] is not None else tuple(options["soft_columns"] or ())
 
 
@@ -189,9 +188,9 @@ def taught_by(
 def ordered_classes(
     table: Table, target: str, task: str, positive: str | None
 ) -> tuple[str, ...] | None:
-    """The classes, the positive one last; None where they are to be found by themselves.
+    """The classes, the positive one last; None if they are to be recognised.
 
-    Raises ParameterError where there is no such class, or where there are not two.
+    Raises ParameterError if there is no such class, or where there are not two.
     """
     if positive is None:
         return None
@@ -205,7 +204,7 @@ def ordered_classes(
 
 
 def with_order_note(table: Table, target: str) -> Table:
-    """The table, with a note where its rows stand in the order of time."""
+    """The table, with a note if its rows are in order of time."""
     column = time_column(table.without([target]))
     if column is None:
         return table
@@ -241,7 +240,7 @@ def encode(
 ) -> Prepared:
     """Fit the encoding on the rows kept of the first table, and encode all tables, stacked.
 
-    Every row has a target. ``classes`` are all of the table, where a split may leave one out.
+    Every row has a target. ``classes`` are those of the whole table, as a split may leave one out.
     Raises as ``prepare`` does.
     """
     tables = [tables[0], *(read_alike(table, tables[0]) for table in tables[1:])]
@@ -284,12 +283,12 @@ def transformed(encoding: Encoding, tables: Sequence[Table], dtype: Any) -> Arra
 
 
 def read_alike(table: Table, first: Table) -> Table:
-    """Another table, its numbers read as those of the first were."""
+    """Another table, with its numbers read like those of the first."""
     return read_as_before(table, first.spellings)
 
 
 def kept_types(options: PreparationOptions) -> dict[str, str]:
-    """The kinds set by hand, as reading needs them: the columns that are ignored are not read."""
+    """The kinds set by hand, for reading: ignored columns are not read."""
     given = with_defaults(options)
     return dict(given["types"] or {}) | dict.fromkeys(given["ignore"], "skip")
 
@@ -339,7 +338,7 @@ def row_weights(
     """The weight (n,) of each row in the loss: its own, times that of its class; None for 1.
 
     "balanced" gives class c the weight n / (k n_c), so that the k classes weigh the same.
-    Raises TableError for a weight that is missing, no number or negative, DataError where class
+    Raises TableError for a weight that is missing, no number or negative, DataError if class
     weights are asked for without classes.
     """
     own = None

@@ -1,4 +1,4 @@
-"""What a network on a table is like and how it is trained: the settings, and three presets."""
+"""The settings of a network on a table and its training, and three presets."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -35,15 +35,15 @@ TABLE_SCHEDULES = (*SPANS, PLATEAU)
 class Recipe:
     """The settings of one network and its training; the defaults are those of "standard".
 
-    ``optimizer`` is a name or an optimiser; a name is given ``learning_rate`` by ``schedule``, and
-    ``weight_decay`` and ``beta_2`` where it is "adamw". With the schedule "plateau" the rate climbs
-    for ``warm_up_epochs``, and falls to ``factor`` of itself after ``patience`` epochs without a
-    better validation loss; with another schedule training stops there. ``bins`` are the most bins
-    of a column of numbers (:mod:`fallline.data.binning`); 0 for none.
+    ``optimizer`` is a name or an optimiser; a name is combined with ``learning_rate`` and
+    ``schedule``, and "adamw" with ``weight_decay`` and ``beta_2``. With the schedule "plateau" the
+    rate rises for ``warm_up_epochs``, and is multiplied by ``factor`` after ``patience`` epochs
+    without a better validation loss; with another schedule training stops then. ``bins`` is the
+    maximum number of bins of a column of numbers (:mod:`fallline.data.binning`); 0 for none.
 
-    What is None follows from the number of rows n and the other settings (``for_rows``):
-    ``batch_size`` is the power of two next to n / 32, within 32 and 256; ``learning_rate``
-    0.004 sqrt(batch_size / 256), at most 0.004; ``dropout`` 0.15; ``patience`` 4, or 20 without a
+    Settings that are None follow from the number of rows n and the other settings (``for_rows``):
+    ``batch_size`` is the power of two next to n / 32, within 32 and 256; ``learning_rate`` 0.004
+    sqrt(batch_size / 256), at most 0.004; ``dropout`` 0.15; ``patience`` 4, or 20 without a
     plateau; ``l2`` 0 beside weight decay, else 5 / n within [1e-4, 1e-2], about the penalty that
     the linear model has. They were chosen on the tables of docs/results.md.
     """
@@ -66,7 +66,7 @@ class Recipe:
     warm_up_epochs: int = 2
 
     def for_rows(self, n_rows: int) -> "Recipe":
-        """The same with the settings that are None as ``n_rows`` training rows ask for."""
+        """The same with settings that are None chosen for ``n_rows`` training rows."""
         batch = self.batch_size
         if batch is None and not self.by_lbfgs:
             batch = 2 ** round(math.log2(max(n_rows / BATCHES_OF_ROWS, 1)))
@@ -116,11 +116,11 @@ class Recipe:
         return replace(optimizer, learning_rate=plateau)
 
     def without_validation(self) -> "Recipe":
-        """The recipe where no rows are held out: no plateau can be seen, so epochs are fixed."""
+        """The recipe if no rows are held out: plateaus cannot be detected, so epochs are fixed."""
         return replace(self, schedule="cosine", epochs=BLIND_EPOCHS) if self.falls else self
 
     def stops(self, metric: str = "validation_loss") -> tuple[StopRule, ...]:
-        """When to stop before the last epoch, by ``metric``; a plateau knows by itself."""
+        """The rule for stopping before the last epoch, by ``metric``; a plateau needs none."""
         return () if self.falls or self.patience is None else (Patience(self.patience, metric),)
 
 
@@ -141,12 +141,12 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
 """One recipe, or several of which each trains a network for every fold (``folds_for``)."""
 
 SMALL_ROWS, SMALL_HIDDEN = 1_500, (64, 64)
-MANY_ROWS = 30_000  # from here on "standard" is one network: four would take 9 s and more
+MANY_ROWS = 30_000  # with more rows "standard" is one network: four would take 9 s and more
 SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
 
 
 def folds_for(preset: str, n_rows: int) -> int:
-    """Over how many folds of so many rows a preset trains; with 1 a part of them is held out.
+    """The number of folds of a preset for this number of rows; with 1 a part is held out.
 
     >>> [folds_for("standard", n_rows) for n_rows in (1_000, 10_000, 100_000)]
     [8, 4, 1]
@@ -163,7 +163,7 @@ def folds_for(preset: str, n_rows: int) -> int:
 def for_size(
     chosen: Sequence[Recipe], options: Mapping[str, Any], n_rows: int
 ) -> tuple[tuple[Recipe, ...], int]:
-    """The recipes of a preset, and over how many folds, for so many rows that do not test.
+    """The recipes of a preset and the number of folds, for this number of rows that do not test.
 
     In a small table "standard" is a network of two layers of 64 for each of 8 folds, which costs a
     second at most, and "best" takes both sizes. Sizes that were given stay.
@@ -177,10 +177,10 @@ def for_size(
 
 
 def recipes(options: Mapping[str, Any]) -> tuple[Recipe, ...]:
-    """The recipes of the preset, each with what was given (not None) in place of its own.
+    """The recipes of the preset, each with the options given (not None).
 
-    ``options`` are a :class:`fallline.tabular.options.TableOptions`. Recipes that become the same
-    are taken once. Raises ParameterError for an unknown preset.
+    ``options`` are a :class:`fallline.tabular.options.TableOptions`. Recipes that become equal are
+    used once. Raises ParameterError for an unknown preset.
     """
     names = [field.name for field in fields(Recipe)]
     given = {name: options[name] for name in names if options.get(name) is not None}

@@ -1,7 +1,7 @@
-"""What a model file keeps so that its training can be repeated: the fact ``record``.
+"""What a model file stores so that its training can be repeated: the fact ``record``.
 
-These are the options as they were given, what the tables held, how each run ended, and what
-computed it. :mod:`fallline.tabular.verification` trains again from them.
+It contains the options as given, hashes of the tables, how each run ended, and the versions.
+:mod:`fallline.tabular.verification` trains again from them.
 """
 
 import platform
@@ -37,7 +37,7 @@ __all__ = [
 PLACES = ("memory", "blocks", "cluster")
 APART = ("validation", "test", "soft")
 LIBRARIES = ("numpy", "scipy", "polars")
-# how a run can end: by itself, or by what another run does not share
+# how a run can end: by itself, or by something that another run does not share
 ENDINGS = ("itself", "time", "callback", "interrupted")
 A_TABLE = "a table"
 
@@ -70,7 +70,7 @@ def plain(value: Any) -> Any:
 
 
 def versions() -> dict[str, str]:
-    """Those of Fallline, of Python, and of the libraries in use that compute beside the engine."""
+    """The versions of Fallline, Python, and the libraries that compute apart from the engine."""
     used = [name for name in LIBRARIES if name in sys.modules]
     return {
         "fallline": __version__,
@@ -181,7 +181,7 @@ RECORD: dict[str, Fits] = {
 
 
 def fits(value: Any) -> bool:
-    """Whether a value is such a record; its tables are those that its options speak of."""
+    """Whether a value is such a record; its tables are those that its options name."""
     if not isinstance(value, dict):
         return False
     if not has(RECORD, {name: each for name, each in value.items() if name in RECORD}):

@@ -1,6 +1,6 @@
-"""The samples of a table larger than memory, prepared as if they were the whole of it.
+"""The samples of a table larger than memory, prepared as if they were the whole table.
 
-On them the encoding and the linear model are fitted, and the network is validated and tested.
+The encoding and the linear model are fitted on them, and the network is validated and tested.
 """
 
 from itertools import pairwise
@@ -36,7 +36,7 @@ __all__ = ["Weigher", "prepare_samples", "shares_of_rows"]
 
 
 def shares_of_rows(options: TableOptions) -> tuple[float, float]:
-    """The shares of the rows to validate and to test by; 0 where there is a table instead."""
+    """The shares of validation and test rows; 0 if there is a table instead."""
     return share_of("validation", options["validation"]), share_of("test", options["test"])
 
 
@@ -47,10 +47,10 @@ def share_of(name: str, part: float | Table | None) -> float:
 
 
 def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Prepared:
-    """The samples, or the tables given in their place: encoding, X, y.
+    """The samples, or the tables given instead: encoding, X, y.
 
-    ``recipe`` says in how many bins the numbers come. A column of the sample that counts the rows
-    of the file is left out. Raises TableError.
+    ``recipe`` says how many bins numbers have. A column of the sample that counts the rows of the
+    file is left out. Raises TableError.
     """
     samples = dict(blocks.samples)
     for name, part in (("validation", options["validation"]), ("test", options["test"])):
@@ -94,7 +94,7 @@ def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Pr
 
 
 def counts_rows(sample: Table, column: Any) -> bool:
-    """Whether a column of a sample says in which row of the file it stands."""
+    """Whether a column of a sample numbers the rows of the file."""
     if not isinstance(column, NumberColumn) or len(sample) < 2:
         return False
     difference = sample.numbers(column.name) - sample.lines

@@ -1,4 +1,4 @@
-"""Scores of predictions in the terms of a table's task, beside those of the trivial guess."""
+"""Scores of predictions in terms of a table's task, and those of the trivial guess."""
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def trivial_scores(encoding: Encoding, class_shares: Array | None, y: Array) -> 
 
 
 def number_scores(encoding: Encoding, y: Array, predicted: Array) -> dict[str, float]:
-    """Scores in the target's own units; one beyond the largest number is held at it."""
+    """Scores in the target's own units, at most the largest number."""
     y, predicted = encoding.decode_numbers(y), encoding.decode_numbers(predicted)
     with np.errstate(over="ignore", invalid="ignore"):
         scores = {
@@ -79,7 +79,7 @@ def number_scores(encoding: Encoding, y: Array, predicted: Array) -> dict[str, f
             "mae": metrics.mean_absolute_error(y, predicted),
         }
         if len(y) < 2:
-            del scores["r2"]  # one row has no spread to be explained
+            del scores["r2"]  # a single row has no spread to explain
         if encoding.task == "counts":
             scores["deviance"] = metrics.poisson_deviance(y, predicted)
     return {name: float(np.nan_to_num(value)) for name, value in scores.items()}

@@ -1,13 +1,13 @@
 """Learning from another model's probabilities or numbers, instead of the table's own labels.
 
-A network that is taught what a forest or a boosted ensemble predicts learns more of a row than its
-label, and can take the place of the other where that is too slow or too large (Buciluǎ, Caruana and
-Niculescu-Mizil 2006, doi:10.1145/1150402.1150464; Hinton, Vinyals and Dean 2015,
-arXiv:1503.02531). What is learned is a mean of what the teacher says and the row's own label, by
-``soft_share``; since the losses are linear in the target, or quadratic, that is a mean of two
-losses. Out-of-fold labels know nothing of the row's own label, so the half that stays is needed:
-docs/how-to/distil.md has figures. Labels that a teacher made for its own training rows hold the
-rows' own already, and teach nothing where it has learned its rows by heart.
+A network that learns the predictions of a forest or a boosted ensemble learns more about a row than
+its label, and can replace the other model if that is too slow or too large (Buciluǎ, Caruana and
+Niculescu-Mizil 2006, doi:10.1145/1150402.1150464; Hinton, Vinyals and Dean 2015, arXiv:1503.02531).
+The target is a mean of the teacher's label and the row's own, by ``soft_share``; since the losses
+are linear in the target, or quadratic, that is a mean of two losses. Out-of-fold labels know
+nothing of the row's own label, so the half that stays is needed: docs/how-to/distil.md has figures.
+Labels that a teacher made for its own training rows already contain the rows' own labels, and teach
+nothing if the teacher has memorised its rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ from fallline.text import figure, listed
 
 __all__ = ["Soft", "aligned", "own_targets", "refuse_soft", "soft_columns_text", "soft_targets"]
 
-WRITTEN = "probability of "  # as `fallline predict` and `fallline cv` write it
+WRITTEN = "probability of "  # the name that `fallline predict` and `fallline cv` write
 NUMBERS = "prediction"
 TOLERANCE = (
     0.02  # of a sum of probabilities; those of 10 classes in two decimals reach 0.05 at worst
@@ -47,9 +47,9 @@ NEARLY_ALL, NEARLY_PERFECT = 0.99, 0.05
 
 @dataclass(frozen=True)
 class Soft:
-    """What a teacher says of rows: ``targets`` (n, n_outputs), in the network's own units.
+    """The labels of a teacher: ``targets`` (n, n_outputs), in the network's own units.
 
-    ``facts`` are what a model file keeps, ``notes`` what a person should know.
+    ``facts`` are stored in the model file, ``notes`` are for people.
     """
 
     targets: Array
@@ -66,9 +66,9 @@ def soft_targets(
 ) -> Soft:
     """The labels of a teacher for rows whose own are y (n,), from a table (n rows).
 
-    They count with their ``share``, the rows' own labels with the rest. ``columns`` says which
-    class each column is of; without, they are found by their names. Raises TableError, naming the
-    row, for a cell that is missing or no probability.
+    They count with their ``share``, the rows' own labels with the rest. ``columns`` gives the class
+    of each column; otherwise columns are found by their names. Raises TableError, naming the row,
+    for a cell that is missing or no probability.
     """
     if columns is not None:
         table.require(list(columns))
@@ -106,8 +106,8 @@ def own_targets(encoding: Encoding, y: Array) -> Array:
 def aligned(soft: Table, table: Table, rows: Array) -> tuple[Table, list[str]]:
     """The soft labels of the ``rows`` (m,) of a table, in their order, and notes.
 
-    Where the soft labels say of which line each is, as `fallline cv` writes it, they go by that;
-    else there is one for each row, or for each that has a target. Raises TableError.
+    If the soft labels give the line of each row, as `fallline cv` does, they are matched by it;
+    else there is one for each row, or for each row with a target. Raises TableError.
     """
     lines = table.lines[rows]
     if table.unit in soft.columns and len(np.unique(table.lines)) == len(table):
@@ -129,7 +129,7 @@ def aligned(soft: Table, table: Table, rows: Array) -> tuple[Table, list[str]]:
 
 
 def check_order(table: Table, encoding: Encoding, y: Array) -> None:
-    """Raise TableError where the table has the target as well, and it is another one in a row."""
+    """Raise TableError if the table has the target as well, and it is another one in a row."""
     if encoding.target not in table.columns or table.missing(encoding.target).any():
         return
     own, _ = encoding.encode_target(table)
@@ -276,7 +276,7 @@ def teacher_shares(
 
 
 def doubts(encoding: Encoding, y: Array, scores: Mapping[str, float]) -> list[str]:
-    """Notes on labels that fit the table's own too badly, or too well, to be what they should."""
+    """Notes on labels that agree suspiciously badly, or well, with the table's own."""
     trivial = trivial_scores(encoding, class_shares(encoding, y), y)
     name = MAIN_SCORE[encoding.task]
     if not better(name, scores[name], trivial[name]):
@@ -294,6 +294,6 @@ def doubts(encoding: Encoding, y: Array, scores: Mapping[str, float]) -> list[st
 
 
 def refuse_soft(given: Mapping[str, Any], where: str) -> None:
-    """Raise ParameterError where soft labels are given that ``where`` cannot use."""
+    """Raise ParameterError if soft labels are given that ``where`` cannot use."""
     if given["soft"] is not None or given["soft_columns"] is not None:
         raise ParameterError(f"soft labels need all rows in memory: not {where}")

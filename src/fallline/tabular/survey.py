@@ -1,4 +1,4 @@
-"""One pass over a table larger than memory: counts its rows and draws samples of them.
+"""One pass over a table larger than memory, which counts its rows and draws samples.
 
 Up to 200,000 rows are drawn to fit the encoding and the linear model, and up to 50,000 each to
 validate and to test; rows held out are never trained on, sampled or not.
@@ -32,7 +32,7 @@ HELD_OUT_ROWS = 50_000
 
 @dataclass
 class Reservoir:
-    """A uniform sample of the rows that passed: the ``most`` with the smallest keys.
+    """A uniform sample of the rows seen: the ``most`` with the smallest keys.
 
     They are those with a key below ``limit``, once ``table`` has been called.
     """
@@ -88,8 +88,7 @@ class Division:
 
 @dataclass(frozen=True)
 class Blocks:
-    """A surveyed file: its blocks, how many rows have a target, the samples, and what it holds
-    (:mod:`fallline.data.contents`)."""
+    """A surveyed file: its blocks, the number of rows with a target, the samples, and its hashes."""
 
     readers: tuple[BlockReader, ...]
     division: Division
@@ -119,7 +118,7 @@ def draws_of(n_rows: int, block: int, seed: int) -> Array:
 
 @dataclass
 class Survey:
-    """Counts and samples of the rows that passed; samples to train on, to validate and to test."""
+    """Counts and samples of the rows seen, for training, validation and test."""
 
     target: str
     shares: tuple[float, float]
@@ -131,7 +130,7 @@ class Survey:
     set_aside: int = 0
 
     def add(self, table: Table, block: int, generator: np.random.Generator) -> None:
-        """Let a block pass; the sample to train on is drawn by ``generator``."""
+        """Add a block; ``generator`` draws the training sample."""
         table.require([self.target])
         usable = table.take(np.flatnonzero(~table.missing(self.target)))
         draws = draws_of(len(usable), block, self.seed)
@@ -144,7 +143,7 @@ class Survey:
         self.set_aside += len(table) - len(usable)
 
     def blocks(self, readers: Sequence[BlockReader]) -> Blocks:
-        """What it found. Raises TableError where no row has a target."""
+        """The result. Raises TableError if no row has a target."""
         if self.n_rows == 0:
             raise TableError(f"the target column {self.target!r} is empty in every row")
         samples = {

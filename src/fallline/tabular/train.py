@@ -56,9 +56,9 @@ MIN_ROWS_FOR_FOLDS = 64
 
 @dataclass
 class Penalties:
-    """A callback that keeps the cost of the weights after each recorded epoch.
+    """A callback that stores the penalty of the weights after each recorded epoch.
 
-    The recorded training loss has it, the validation loss has not.
+    The recorded training loss includes it, the validation loss does not.
     """
 
     penalty: Penalty
@@ -92,30 +92,30 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     table : from :func:`fallline.read_table`, a DataFrame of pandas or Polars, an Arrow table, or
         the path of a file. target : the column to predict.
     task : "binary", "classes", "numbers" or "counts"; recognised by default.
-    types : {column: "number", "text", "date" or "skip"} against the recognition.
+    types : {column: "number", "text", "date" or "skip"}, which overrides the recognition.
     ignore : columns to leave out.
     soft : labels of another model to learn from instead of the table's own: a table (or frame, or
-        path) with as many rows, a column for each class (called as it is, or "probability of" it),
-        or one of numbers (:mod:`fallline.tabular.soft`). soft_columns : {column: class} for those
-        that stand in a table. soft_share : how much they count, the table's own labels counting the
-        rest; 1 for the other model alone. Scores are against the table's own labels all the same.
+        path) with as many rows, a column for each class (with the name of the class, or
+        "probability of" it), or one of numbers (:mod:`fallline.tabular.soft`). soft_columns :
+        {column: class} for columns of the table itself. soft_share : their weight, with the rest
+        for the table's own labels; 1 for the other model alone. Scores always compare with the
+        table's own labels.
     weights : a column with each row's weight in the loss. class_weight : "balanced" gives every
-        class the same weight in all. Scores count every row once.
+        class the same weight in all. Scores count every row equally.
     validation, test : shares of the rows, held out class by class, or tables (or frames);
         validation 0 trains on all rows, to the last epoch. split : "random", or "time" to hold out
-        the last rows. positive : which of two classes AUC and calibration are of. The
-        encoding is fitted on the training rows alone.
-    preset : "quick" (one network), "standard" or "best" (networks over folds, made one);
-        what else is given stands in place of the preset's own:
-        hidden, activation, optimizer, learning_rate, schedule, epochs, batch_size, l2, l1, dropout
-        patience and bins.
+        the last rows. positive : which of two classes AUC and calibration refer to. The encoding is
+        fitted on the training rows alone.
+    preset : "quick" (one network), "standard" or "best" (networks over folds, merged into one).
+        These options replace the preset's own: hidden, activation, optimizer, learning_rate,
+        schedule, epochs, batch_size, l2, l1, dropout patience and bins.
     seconds : the time limit of training; None for none.
     optimizer : a name, with learning_rate and schedule, or an optimiser.
-    interval : the level of conformal intervals, or of sets of classes: 0.9 for those that hold
-        the true value of nine new rows in ten (:mod:`fallline.tabular.intervals`). by_class : so
-        often within each class, and not over all rows alone.
-    baseline : whether to fit the linear model to compare with.
-    on_run : called as each of the preset's runs begins.
+    interval : the level of conformal intervals, or of sets of classes: with 0.9 they contain the
+        true value of nine new rows in ten (:mod:`fallline.tabular.intervals`). by_class : the level
+        holds within each class, not only over all rows.
+    baseline : whether to fit a linear model for comparison.
+    on_run : called when each of the preset's runs begins.
     seed, threads, callbacks : as in :func:`fallline.train`.
     checkpoint : a :class:`fallline.saving.checkpointing.RunCheckpoint`.
 
@@ -184,8 +184,8 @@ def over_folds(
 ) -> tuple[tuple[Recipe, ...], int]:
     """The recipes, and over how many folds of the ``n_rows`` that do not test; 1 for none.
 
-    There are none where rows are held out for a reason of their own (a table, the last ones,
-    none), nor where they are fewer than 64, nor by L-BFGS.
+    There are no folds if the rows held out are given (a table, the last rows, none), if there are
+    fewer than 64 rows, or with L-BFGS.
     """
     share = options["validation"]
     drawn = isinstance(share, float) and share > 0 and options["split"] == "random"
@@ -198,9 +198,9 @@ def over_folds(
 def train_folds(
     data: Prepared, chosen: Sequence[Recipe], options: TableOptions, n_folds: int
 ) -> TableModel:
-    """Train a network a recipe for every fold, and make one network of all of them.
+    """Train a network for each recipe and fold, and merge them into one network.
 
-    Ctrl-C ends it with the folds that are done, and so does a time limit that the next fold would
+    Ctrl-C ends it with the completed folds, and so does a time limit that the next fold would
     exceed.
     """
     rows = np.sort(np.concatenate([data.train, data.validation]))
@@ -238,7 +238,7 @@ def train_folds(
 def train_each(
     part: Prepared, chosen: Sequence[Recipe], options: TableOptions, fold: int, n_folds: int
 ) -> list[TableModel]:
-    """A network a recipe, on the rows of a fold."""
+    """A network for each recipe, on the rows of a fold."""
     X, y, weight = part.lesson(part.train)
     validation = part.part(part.validation)[:2]
 
@@ -347,10 +347,10 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
 
 
 def cool(model: TableModel, data: Prepared) -> None:
-    """Divide a single network's logits by a temperature, where its validation rows gain by it.
+    """Divide a single network's logits by a temperature, if that improves its validation rows.
 
-    They count once each, as in the validation loss that chose the epoch. A run that was cut short
-    is left as it is.
+    They count once each, as in the validation loss that chose the epoch. A run that ended early is
+    left unchanged.
     """
     if len(data.validation) == 0 or model.history.stopped in ("interrupted", "diverged"):
         return
@@ -410,7 +410,7 @@ def best_loss(history: History) -> float:
 def facts_of(
     data: Prepared, start: RecipeStart, settings: TrainOptions, history: History
 ) -> dict[str, Any]:
-    """What the model file keeps about a run: the rows in memory, and the settings that ran."""
+    """What the model file stores about a run: the rows in memory, and the settings used."""
     lowest = best_loss(history)
     facts: dict[str, Any] = {
         "rows": sum(map(len, (data.train, data.validation, data.calibration, data.test))),
@@ -437,7 +437,7 @@ def facts_of(
 
 
 def target_facts(encoding: Encoding, y: Array) -> dict[str, Any]:
-    """What a model keeps of the training targets: their range and decimals, or class shares."""
+    """What a model stores about the training targets: their range and decimals, or class shares."""
     shares = class_shares(encoding, y)
     if shares is not None:
         return {"class_shares": shares.tolist()}
@@ -449,7 +449,7 @@ def target_facts(encoding: Encoding, y: Array) -> dict[str, Any]:
 
 
 def decimals_of(values: Array, most: int = 10) -> int:
-    """How many decimals the numbers have, judged by the first 1,000."""
+    """How many decimals the numbers have, in the first 1,000."""
     head = values[:1000]
     near = 1e-9 * max(float(np.abs(head).max(initial=0.0)), 1e-300)
     for decimals in range(most):

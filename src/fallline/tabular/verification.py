@@ -53,13 +53,13 @@ NEARLY_ALL = 0.98
 
 @dataclass(frozen=True)
 class Verification:
-    r"""What ``verify`` found.
+    r"""The result of ``verify``.
 
-    ``verdict`` is "same" where every bit of the network, its encoding and its history is the same,
-    and the scores agree; "differs", or "other data" where the table is another one and nothing was
-    trained. ``differences`` say where they part, ``notes`` what else to know. ``rows``,
-    ``parameters`` and ``epochs`` are those of the model, ``seconds`` of the training that was
-    repeated, ``code`` and ``versions`` what computed it.
+    ``verdict`` is "same" if every bit of the network, its encoding and its history is the same, and
+    the scores agree; "differs"; or "other data" if the table is another one and nothing was
+    trained. ``differences`` lists the differences, ``notes`` what else to know. ``rows``,
+    ``parameters`` and ``epochs`` are those of the model, ``seconds`` of the repeated training,
+    ``code`` and ``versions`` say what computed it.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -81,7 +81,7 @@ class Verification:
 
     @property
     def same(self) -> bool:
-        """Whether the training gave the model of the file."""
+        """Whether the training reproduced the model of the file."""
         return self.verdict == SAME
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,12 +113,12 @@ def verify(
     ``model`` is a :class:`fallline.TableModel` or the path of a model file; ``table``,
     ``validation``, ``test`` and ``soft`` are the tables it was trained with, as ``train_table``
     takes them; a model that was trained block by block takes the paths of its files. ``how``: how
-    files are read, by default as the training did. ``threads``, ``callbacks`` and ``on_run`` are
+    files are read, by default as in the training. ``threads``, ``callbacks`` and ``on_run`` are
     those of ``train_table``; no callback can stop the run.
 
-    Raises ModelFileError for a file that does not say how it was trained, or was trained where it
-    cannot be repeated; ParameterError where a table is missing or too many are given, or the
-    optimiser was one of the user's own; TableError for a table that cannot be read.
+    Raises ModelFileError for a file that does not say how it was trained, or whose training
+    cannot be repeated; ParameterError if a table is missing or too many are given, or for a custom
+    optimiser; TableError for a table that cannot be read.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -198,7 +198,7 @@ def loaded(model: Any) -> TableModel:
 
 
 def record_in(model: TableModel) -> Mapping[str, Any]:
-    """The record of a model. Raises ModelFileError where there is none that can be repeated."""
+    """The record of a model. Raises ModelFileError if there is none that can be repeated."""
     record: Mapping[str, Any] | None = model.facts.get("record")
     if record is None:
         raise ModelFileError(
@@ -220,7 +220,7 @@ def read(table: Any, how: Reading) -> Table:
 
 
 def check_tables(record: Mapping[str, Any], tables: Mapping[str, Table]) -> None:
-    """Raise ParameterError where a table of its own is missing, or one is given for a share."""
+    """Raise ParameterError if a table is missing, or one is given instead of a share."""
     for name in APART:
         needed = needs_table(record, name)
         if name in WANTED and needed and name not in tables:
@@ -247,7 +247,7 @@ def contents_of_blocks(paths: Any, how: Reading) -> dict[str, Any]:
 
 
 def order_hints(model: TableModel, table: Table, found: Sequence[Difference]) -> list[str]:
-    """How many of the rows are known from training: they may only stand in another order."""
+    """How many of the rows are known from training, as only their order may differ."""
     if model.seen is None:
         return []
     try:
@@ -267,7 +267,7 @@ def order_hints(model: TableModel, table: Table, found: Sequence[Difference]) ->
 
 
 def notes_on(record: Mapping[str, Any], tables: Mapping[str, Table]) -> list[str]:
-    """What to know of a repetition."""
+    """Notes on a repetition."""
     notes = []
     if needs_table(record, "test") and "test" not in tables:
         notes.append("without the test table, the scores on it are not compared (--test FILE)")
@@ -287,7 +287,7 @@ def notes_on(record: Mapping[str, Any], tables: Mapping[str, Table]) -> list[str
 
 
 class Replay:
-    """A callback that ends each run where the one before ended, if that did not end by itself."""
+    """A callback that ends each run at the epoch where the first training was ended."""
 
     def __init__(self, ended: Sequence[Mapping[str, Any]]) -> None:
         self.ended, self.run, self.interrupts = ended, 0, False
@@ -311,7 +311,7 @@ class Replay:
 
 
 def never_stopping(callback: Callable[[Progress], Any]) -> Callable[[Progress], None]:
-    """The callback, its answer not heard."""
+    """The callback, with its answer ignored."""
 
     def call(progress: Progress) -> None:
         callback(progress)
@@ -331,7 +331,7 @@ def both(
 
 
 def trained(rows: Any, target: str, how: Reading | None, options: Any) -> TableModel:
-    """The model again; in blocks where ``how`` files are read is given."""
+    """The model again; in blocks if ``how`` is given."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", InterruptedWarning)
@@ -341,7 +341,7 @@ def trained(rows: Any, target: str, how: Reading | None, options: Any) -> TableM
 
 
 def unexplained(parts: Sequence[Difference], replay: Replay) -> list[str]:
-    """What to think of differences."""
+    """An assessment of the differences."""
     if any(each.kind in ("version", "processor") for each in parts):
         return [
             "another version or another kind of processor may give other last bits, and a long "
