@@ -88,7 +88,7 @@ class Division:
 
 @dataclass(frozen=True)
 class Blocks:
-    """A surveyed file: its blocks, the number of rows with a target, the samples, and its hashes."""
+    """A surveyed file: blocks, the number of rows with a target, samples, and hashes."""
 
     readers: tuple[BlockReader, ...]
     division: Division

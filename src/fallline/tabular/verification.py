@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fallline.data.cells import Reading
@@ -116,9 +117,9 @@ def verify(
     files are read, by default as in the training. ``threads``, ``callbacks`` and ``on_run`` are
     those of ``train_table``; no callback can stop the run.
 
-    Raises ModelFileError for a file that does not say how it was trained, or whose training
-    cannot be repeated; ParameterError if a table is missing or too many are given, or for a custom
-    optimiser; TableError for a table that cannot be read.
+    Raises ModelFileError for a file that does not say how it was trained, or was trained if it
+    cannot be repeated; ParameterError where a table is missing or too many are given, or the
+    optimiser was one of the user's own; TableError for a table that cannot be read.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -152,7 +153,7 @@ def verify(
     options: Any = given_options(record, tables)
     options |= {
         "threads": threads,
-        "callbacks": [*map(never_stopping, callbacks), replay],
+        "callbacks": [*map(never_stopping, callbacks)],
         "on_run": both(replay.begin, on_run),
     }
     began = time.perf_counter()
@@ -220,7 +221,7 @@ def read(table: Any, how: Reading) -> Table:
 
 
 def check_tables(record: Mapping[str, Any], tables: Mapping[str, Table]) -> None:
-    """Raise ParameterError if a table is missing, or one is given instead of a share."""
+    """Raise ParameterError if a table of its own is missing, or one is given for a share."""
     for name in APART:
         needed = needs_table(record, name)
         if name in WANTED and needed and name not in tables:
@@ -287,20 +288,20 @@ def notes_on(record: Mapping[str, Any], tables: Mapping[str, Table]) -> list[str
 
 
 class Replay:
-    """A callback that ends each run at the epoch where the first training was ended."""
+    """It ends each run where the one before ended, if that did not end by itself."""
 
     def __init__(self, ended: Sequence[Mapping[str, Any]]) -> None:
-        self.ended, self.run, self.interrupts = ended, 0, False
+        self.ended, self.interrupts = ended, False
 
-    def begin(self, start: RecipeStart) -> None:
-        """A run begins."""
-        self.run = start.number
+    def begin(self, start: RecipeStart) -> Callable[[Progress], bool]:
+        """What is called after each epoch of a run that begins."""
+        return partial(self.stops, start.number)
 
-    def __call__(self, progress: Progress) -> bool:
-        """Whether to stop; raises KeyboardInterrupt where the run was interrupted."""
-        if self.run > len(self.ended):  # not one of those that are in the model
+    def stops(self, number: int, progress: Progress) -> bool:
+        """Whether run ``number`` ends here; raises KeyboardInterrupt where it was interrupted."""
+        if number > len(self.ended):  # not one of those that are in the model
             return self.interrupt()
-        end = self.ended[self.run - 1]
+        end = self.ended[number - 1]
         if end["stopped"] == "itself" or len(progress.history.epoch) < end["records"]:
             return False
         return self.interrupt() if end["stopped"] == "interrupted" else True
@@ -320,12 +321,20 @@ def never_stopping(callback: Callable[[Progress], Any]) -> Callable[[Progress], 
 
 
 def both(
-    first: Callable[[RecipeStart], Any], second: Callable[[RecipeStart], Any] | None
-) -> Callable[[RecipeStart], None]:
-    def call(start: RecipeStart) -> None:
-        first(start)
-        if second is not None:
-            second(start)
+    first: Callable[[RecipeStart], Callable[[Progress], bool]],
+    second: Callable[[RecipeStart], Any] | None,
+) -> Callable[[RecipeStart], Callable[[Progress], bool]]:
+    """An ``on_run`` of two, whose second one cannot stop a run."""
+
+    def call(start: RecipeStart) -> Callable[[Progress], bool]:
+        heard, told = first(start), None if second is None else second(start)
+
+        def after_epoch(progress: Progress) -> bool:
+            if callable(told):
+                told(progress)
+            return heard(progress)
+
+        return after_epoch
 
     return call
 
