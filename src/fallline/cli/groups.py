@@ -80,10 +80,10 @@ class ReadingOptions(Group):
         Option(help="The encoding of a text file that is not UTF-8: latin-1, cp1252, ..."),
     ] = None
     decimal: Annotated[
-        str | None, Option(help="The decimal sign, . or ,; recognised where that is certain.")
+        str | None, Option(help="The decimal sign, . or ,; recognised if certain.")
     ] = None
     thousands: Annotated[
-        str | None, Option(help="The thousands separator: , . ' or a blank; recognised likewise.")
+        str | None, Option(help="The thousands separator: , . ' or a blank; recognised if certain.")
     ] = None
     separator: Annotated[
         str | None, Option(help="The field separator: ; | tab, space (any number of blanks).")
@@ -226,7 +226,7 @@ class HeldOut(Group):
         Option(help="Predict intervals or sets that contain the true value this often: 0.9."),
     ] = None
     by_class: Annotated[
-        bool, Option("--by-class", help="Sets hold the true class so often within each class.")
+        bool, Option("--by-class", help="The level of --interval holds within each class.")
     ] = False
     split: Split = "random"
 
@@ -271,20 +271,20 @@ class Teacher(Group):
     soft: Annotated[
         str | None,
         Option(
-            help="Learn what another model says of each row, in this file: out-of-fold "
+            help="Learn from another model's predictions for each row, in this file: out-of-fold "
             "probabilities or numbers."
         ),
     ] = None
     soft_columns: Annotated[
         list[str] | None,
         Option(
-            help="COLUMN=LABEL (of numbers COLUMN), where --soft has other names, or TABLE has "
-            "these columns; may be repeated."
+            help="COLUMN=LABEL (for numbers COLUMN), if --soft has other names or TABLE itself has "
+            "the columns; may be repeated."
         ),
     ] = None
 
     soft_share: Annotated[
-        float, Option(help="How much these count; the table's own labels count the rest.")
+        float, Option(help="The weight of these labels; the table's own have the rest.")
     ] = 0.5
 
     def options(self, reading: ReadingOptions) -> "PreparationOptions":

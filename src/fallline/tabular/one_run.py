@@ -60,8 +60,7 @@ class Penalties:
 
 
 def fit_in_memory(data: Prepared) -> Fit:
-    """The function that fits a network to the training rows of ``data``, with the validation
-    rows."""
+    """The function that fits a network to the training and validation rows of ``data``."""
     X, y, weight = data.lesson(data.train)
     validation = data.part(data.validation)[:2] if len(data.validation) else None
 

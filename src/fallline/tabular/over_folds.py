@@ -104,8 +104,7 @@ class FoldRuns:
         self.lock, self.began = threading.Lock(), time.perf_counter()
 
     def train(self) -> list[FoldDone]:
-        """All folds, or the first ones if an interrupt, a divergence or the time limit ends the
-        training."""
+        """All folds, or the first ones if an interrupt, a divergence or the time limit comes."""
         try:
             if self.n_threads == 1 or not run_together([self.work] * self.n_threads, self.give_up):
                 self.work()

@@ -117,9 +117,9 @@ def verify(
     files are read, by default as in the training. ``threads``, ``callbacks`` and ``on_run`` are
     those of ``train_table``; no callback can stop the run.
 
-    Raises ModelFileError for a file that does not say how it was trained, or was trained if it
-    cannot be repeated; ParameterError where a table is missing or too many are given, or the
-    optimiser was one of the user's own; TableError for a table that cannot be read.
+    Raises ModelFileError for a file that does not say how it was trained, or whose training
+    cannot be repeated; ParameterError if a table is missing or too many are given, or for a custom
+    optimiser; TableError for a table that cannot be read.
 
     >>> import fallline as fl
     >>> from pathlib import Path
