@@ -576,7 +576,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
     child.expect(r"epoch \d+/100000 .*validation R2")
     child.sendintr()
     child.expect(r"interrupted; model\.safetensors holds the best parameters so far")
-    child.expect("the same command with --resume goes on")
+    child.expect("the same command with --resume continues")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130

@@ -86,7 +86,7 @@ def test_parts_are_those_of_the_array(rows: tuple[np.ndarray, CompactRows]) -> N
     assert np.array_equal(np.asarray(found, dtype="float32"), X.astype("float32"))
     assert np.concatenate(list(dense_parts(found))).shape == X.shape
     np.testing.assert_allclose(means(found), X.mean(axis=0), rtol=0, atol=1e-14)
-    with pytest.raises(ValueError, match="anew"):
+    with pytest.raises(ValueError, match="each time"):
         np.asarray(found, copy=False)
 
 

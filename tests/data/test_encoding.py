@@ -579,7 +579,7 @@ def test_a_text_among_dates_is_named() -> None:
     with pytest.raises(TableError, match="'soon' is not a date"):
         encoding.transform(table(d=cells, x=NUMBERS))
     message = refusal(table(d=YES_NO, y=NUMBERS), types={"d": "date"})
-    assert "line 2, column 'd': 'yes' is no date in a known form (%Y-%m-%d, " in message
+    assert "line 2, column 'd': 'yes' is not a date in a known form (%Y-%m-%d, " in message
     assert "--types 'd'=date:%d/%m/%y" in message
 
 
@@ -595,7 +595,7 @@ def test_days_that_may_be_months_are_asked_for() -> None:
     day = column_seconds(table(d=["1/3/2020"]), "d", "%d/%m/%Y")
     assert day.tolist() == column_seconds(table(d=["2020-03-01"]), "d", "%d/%m/%Y").tolist()
     assert day.tolist() == [1583020800.0]
-    with pytest.raises(ParameterError, match="'%q' is no form of dates"):
+    with pytest.raises(ParameterError, match="'%q' is not a form of dates"):
         fit(data, types={"d": "date:%q"})
 
 
@@ -608,7 +608,7 @@ def test_counts_are_divided_by_their_mean() -> None:
     assert encoding.decode_numbers(y)[3] == 5
     for bad in (-1, 1.5):
         message = refusal(table(x=NUMBERS, y=[0, 1, 2, bad] * 10), task="counts")
-        assert f"line 5, column 'y': '{bad}' is no count" in message
+        assert f"line 5, column 'y': '{bad}' is not a count" in message
     assert "is 0 in every training row" in refusal(table(x=NUMBERS, y=[0] * 40), task="counts")
 
 

@@ -473,7 +473,7 @@ def test_started_apart_over_tls(problem, tmp_path) -> None:
             found = sweep(*problem, SETTINGS, seeds=10, client=client)
             net = network()
             train(net, parts_of(*problem), client=client, epochs=3, batch_size=20)
-        with pytest.raises(ClusterError, match="needs to be told its certificates"):
+        with pytest.raises(ClusterError, match="Dask needs its certificates"):
             connect(apart.address, seconds=5)
         stranger = trustme.CA().issue_cert("127.0.0.1")
         stranger.private_key_and_cert_chain_pem.write_to_path(tmp_path / "stranger.pem")

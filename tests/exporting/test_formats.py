@@ -159,7 +159,7 @@ def test_what_predicts_otherwise_leaves_no_file(
     wrong = replace(described, layers=(*first, replace(last, b=last.b + 1e-6)))
     monkeypatch.setattr("fallline.exporting.export.describe", lambda _: wrong)
     (tmp_path / f"m{ending}").write_text("older")
-    with pytest.raises(fl.ExportError, match="predicts otherwise than Fallline"):
+    with pytest.raises(fl.ExportError, match="predicts something else than Fallline"):
         fl.export(model, tmp_path / f"m{ending}")
     assert [p.name for p in tmp_path.iterdir()] == [f"m{ending}"]
     assert (tmp_path / f"m{ending}").read_text() == "older"

@@ -241,13 +241,13 @@ def changing_weights(made: Maker) -> str:
 def test_what_is_no_perceptron_is_told(build: Any, why: str, tmp_path: Path) -> None:
     made = Maker(4, 4, 4)
     path = made.save(tmp_path / "m.onnx", [(build(made), Types.FLOAT, 2)])
-    with pytest.raises(fl.ModelFileError, match=f"no plain perceptron: .*{why}"):
+    with pytest.raises(fl.ModelFileError, match=f"not a plain perceptron: .*{why}"):
         fl.from_onnx(path)
 
 
 def test_what_is_no_onnx_is_told(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"\x08\x07no graph at all")
-    with pytest.raises(fl.ModelFileError, match="no ONNX file, or a damaged one"):
+    with pytest.raises(fl.ModelFileError, match="not an ONNX file, or a damaged one"):
         fl.from_onnx(tmp_path / "m.onnx")
     with pytest.raises(fl.ModelFileError, match=r"it cannot be read \(No such file"):
         fl.from_onnx(tmp_path / "none.onnx")

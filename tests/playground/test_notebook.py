@@ -60,9 +60,9 @@ def test_the_network_is_where_the_page_says_it_stands(net: fl.Network) -> None:
 )  # fmt: skip
 def test_what_is_no_network_is_told(wrong: dict[str, Any]) -> None:
     standing = STANDING | wrong if wrong else {"sizes": [3, 2, 1]}
-    with pytest.raises(fl.FalllineError, match="told of no network"):
+    with pytest.raises(fl.FalllineError, match="sent no usable network"):
         notebook.network_from(standing, struct.pack("<11d", *range(11)))
-    with pytest.raises(fl.FalllineError, match="told of no network"):
+    with pytest.raises(fl.FalllineError, match="sent no usable network"):
         notebook.network_from(STANDING, b"abc")
 
 

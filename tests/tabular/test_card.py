@@ -139,7 +139,7 @@ def test_doubts_are_told() -> None:
 
 def test_intervals_splits_and_tables_are_told() -> None:
     text = card("size", interval=0.8, validation=made(90), split="time")
-    assert "Intervals that hold the true value for 0.8 of new rows" in text
+    assert "Intervals that contain the true value for 0.8 of new rows" in text
     assert "held out as the last ones." in text
     assert "TABLE --validation VALIDATION\n" in text
     assert "Predictions are held to " in text

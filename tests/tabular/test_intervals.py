@@ -344,7 +344,7 @@ def test_few_rows_have_few_parts() -> None:
 def test_a_line_tells_what_the_intervals_are() -> None:
     model = trained(1800, "number")
     assert in_words(model.facts, model.encoding) == (
-        "intervals that hold the true value for 0.9 of new rows, calibrated on 540 rows kept "
+        "intervals that contain the true value for 0.9 of new rows, calibrated on 540 rows kept "
         "apart, their width by the row"
     )
 

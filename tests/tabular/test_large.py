@@ -102,7 +102,7 @@ def test_weights_and_classes(path: Path) -> None:
     table = fl.read_table(path)
     rare = [(m.predict(table).values == "rare").sum() for m in (plain, balanced)]
     assert rare[1] > rare[0]
-    with pytest.raises(TableError, match="weights are numbers from 0 on"):
+    with pytest.raises(TableError, match="weights are numbers of at least 0"):
         train_large(path, "label", weights="a", ignore=["id", "y"], epochs=1)
 
 

@@ -189,9 +189,9 @@ def test_labels_that_are_numbers_are_found_by_value() -> None:
         (soft("kind")[:-1], "239 rows of soft labels for a table of 240"),
         (
             soft("kind").with_columns(mid=pl.lit(1.5)),
-            "row 1, column 'mid': '1.5' is no probability",
+            "row 1, column 'mid': '1.5' is not a probability",
         ),
-        (soft("kind").with_columns(mid=pl.lit(-0.1)), "is no probability; they are from 0 to 1"),
+        (soft("kind").with_columns(mid=pl.lit(-0.1)), "is not a probability; these are from 0 to 1"),
         (
             soft("kind").with_columns(mid=pl.lit(0.0)),
             "the probabilities of the 3 classes add up to",
@@ -279,7 +279,7 @@ def test_it_is_verified(preset: str, tmp_path: Path) -> None:
     assert found.differences[0].text == "soft table: other cells in 'high', 'low', 'mid'"
     text = fl.model_card(fl.TableModel.load(path))
     assert "It learned from the soft labels of another model as well" in text
-    assert "that the other model has not seen gives honest scores" in text
+    assert "that the other model has not seen gives unbiased scores" in text
 
 
 def test_hostile_facts_are_refused(tmp_path: Path) -> None:

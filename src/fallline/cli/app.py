@@ -562,13 +562,13 @@ def verify(
     model: ModelPath,
     tables: Tables,
     validation: Annotated[
-        str | None, Option(help="The validation table, where the model had one of its own.")
+        str | None, Option(help="The validation table, if the model had a separate one.")
     ] = None,
     test: Annotated[
-        str | None, Option(help="The test table, where the model had one of its own.")
+        str | None, Option(help="The test table, if the model had a separate one.")
     ] = None,
     soft: Annotated[
-        str | None, Option(help="The table of soft labels, where it learned from one.")
+        str | None, Option(help="The table of soft labels, if it learned from one.")
     ] = None,
     threads: Threads = None,
     reading: ReadingOptions,

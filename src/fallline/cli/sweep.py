@@ -101,7 +101,7 @@ def run(
     else:
         print(text_of(result, (output, model, report), seconds))
     if result.interrupted:
-        raise FalllineError("interrupted; with --log FILE the same command goes on from here")
+        raise FalllineError("interrupted; with --log FILE the same command continues from here")
 
 
 def tell_notes(data: Prepared, *, shown: bool) -> None:

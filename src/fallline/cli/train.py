@@ -117,7 +117,7 @@ def end(model: TableModel, output: str, keeper: RunCheckpoint) -> None:
     if model.history.stopped == "diverged":
         raise FalllineError(f"{model.history.message}.\n{output} holds the best parameters so far.")
     if model.history.stopped == "interrupted":
-        again = "; the same command with --resume goes on" if keeper_written(keeper) else ""
+        again = "; the same command with --resume continues" if keeper_written(keeper) else ""
         raise FalllineError(f"interrupted; {output} holds the best parameters so far{again}.")
     keeper.remove(model.facts["runs"])
 

@@ -141,7 +141,7 @@ class CompactRows:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """The features (n, n_features). Raises ValueError for ``copy=False``."""
         if copy is False:
-            raise ValueError("the features of compact rows are made anew each time")
+            raise ValueError("the features of compact rows are computed each time")
         X = np.zeros(self.shape, dtype=self.dtype)
         X[:, self.map.numbers] = self.numbers
         for i, lookup in enumerate(self.map.lookups):

@@ -47,4 +47,4 @@ def value_of(node: ast.expr) -> Any:
             return KINDS[node.func.id](**given)
     elif isinstance(node, ast.Constant) and (isinstance(node.value, bool) or is_number(node.value)):
         return node.value
-    raise ValueError(f"{ast.dump(node):.60} is no part of an optimiser")
+    raise ValueError(f"{ast.dump(node):.60} is not a part of an optimiser")

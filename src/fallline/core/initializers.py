@@ -66,7 +66,7 @@ def get(name: str) -> Initializer:
     if name == "zeros":
         raise ParameterError(
             "init='zeros' is refused: with equal weights every neuron of a layer computes the same "
-            "output and gets the same gradient, so they stay copies of one neuron for ever "
-            f"(symmetry). Choose one of {', '.join(INITIALIZERS)}"
+            "output and gets the same gradient, so they remain copies of one "
+            f"neuron (symmetry). Choose one of {', '.join(INITIALIZERS)}"
         )
     return INITIALIZERS[check_choice("init", name, list(INITIALIZERS))]

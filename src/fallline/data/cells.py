@@ -98,7 +98,7 @@ def check_names(source: str, found: list[str], names: Sequence[str] | None) -> l
                 f"{source}: has {len(found)} columns, but {len(names)} names are given"
             )
         found = [name.strip() for name in names]
-    advice = "give each column a name of its own, in the file or by --names"
+    advice = "give each column a different name, in the file or by --names"
     if names is None:
         advice += " (if the first line is data, use --no-header)"
     seen: dict[str, int] = {}

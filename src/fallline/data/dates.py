@@ -65,8 +65,8 @@ def check_form(form: str, column: str) -> str:
         known = pl.Series([None])
     if "%" not in form or known.null_count():
         raise ParameterError(
-            f"the type of column {column!r}: {form!r} is no form of dates; write date:%d/%m/%Y for "
-            "15/03/2021, date:%Y-%m-%d %H:%M for 2021-03-15 17:30"
+            f"the type of column {column!r}: {form!r} is not a form of dates; write date:%d/%m/%Y "
+            "for 15/03/2021, date:%Y-%m-%d %H:%M for 2021-03-15 17:30"
         )
     return form
 

@@ -339,8 +339,8 @@ def no_dates(part: Table, name: str) -> TableError:
     row = int(np.argmin(part.missing(name)))
     days = ", ".join(form for form in FORMS if "H" not in form and "I" not in form)
     return TableError(
-        f"{part.place(row, name)}: {show(part.cell(row, name))} is no date in a known form "
-        f"({days}, {COMPACT}, with or without a time); say which it is: --types "
+        f"{part.place(row, name)}: {show(part.cell(row, name))} is not a date "
+        f"in a known form ({days}, {COMPACT}, with or without a time); say which it is: --types "
         f"{name!r}=date:%d/%m/%y"
     )
 

@@ -137,7 +137,7 @@ def surrounding_blanks(
         end = position + step[position] * (len(blanks) + 1)
         if end >= 0 and data[end] not in (separator, NEWLINE):
             raise TableError(
-                f"{source}, line {line_of(data, position, first_line)}: a quote stands in the "
+                f"{source}, line {line_of(data, position, first_line)}: a quote is in the "
                 'middle of a field; put the whole field in quotes, and write " inside it as ""'
             )
         surplus += blanks
@@ -208,8 +208,8 @@ def ragged(
             f"{said}; most lines have {usual}: if the {above} above are a title, use --skip-lines "
             f"{above}{comment}"
         )
-    advice = "give it as many, or put a field that holds the separator in quotes"
+    advice = "give it the same number, or put a field that contains the separator in quotes"
     if np.all(spans[spans[:, 2] > line, 3] != width) and fields < width:
         word = data[start:end].strip().decode("utf-8", "replace")[:12].split(" ")[0] or "Total"
-        advice += f"; or leave such lines out, if they are no rows (--comment {word!r})"
+        advice += f"; or leave such lines out, if they are not rows (--comment {word!r})"
     return f"{said}; {advice}"

@@ -99,8 +99,8 @@ def check_counts(table: Table, target: str, values: NDArray[np.float64]) -> None
     if wrong.any():
         row = int(np.argmax(wrong))
         raise TableError(
-            f"{table.place(row, target)}: {show(table.cell(row, target))} is no count (a whole "
-            "number from 0 on); use the task 'numbers'"
+            f"{table.place(row, target)}: {show(table.cell(row, target))} is not a count (a whole "
+            "number of at least 0); use the task 'numbers'"
         )
 
 

@@ -34,9 +34,8 @@ def without_total(table: Table) -> Table:
         less = table.take(np.arange(last))
         note = f"{place} ({show(label)}) sums up the rows above it, and is left out"
         return replace(less, notes=(*table.notes, note))
-    note = (
-        f"{place} is called {show(label)}: if it is no row, --comment {show(label)} leaves it out"
-    )
+    label = show(label)
+    note = f"{place} is called {label}: if it is not a row, --comment {label} leaves it out"
     return replace(table, notes=(*table.notes, note))
 
 

@@ -38,7 +38,7 @@ def connect(address: str, seconds: float = 10.0, security: Any = None) -> Any:
             reason = "what answers there speaks another protocol"
         hint = "is it running, and is the address right? (dask scheduler prints it)"
         if address.startswith("tls:"):
-            hint += "; with TLS, Dask needs to be told its certificates (docs/how-to/dask.md)"
+            hint += "; with TLS, Dask needs its certificates (docs/how-to/dask.md)"
         raise ClusterError(
             f"no Dask scheduler answers at {address} within {seconds:g} s ({reason}); {hint}"
         ) from error

@@ -144,7 +144,9 @@ def frame_sources(client: Any, X: Any, y: Any, sample_weight: Any) -> list[PartS
             "X is a Dask DataFrame, so y and sample_weight must be names of columns or Dask Series"
         )
     if any(each.npartitions != X.npartitions for each in series):
-        raise ShapeError(f"X has {X.npartitions} partitions; y and sample_weight need as many")
+        raise ShapeError(
+            f"X has {X.npartitions} partitions; y and sample_weight need the same number"
+        )
     parts = [client.compute(list(each.to_delayed())) for each in (X, *series)]
     columns = tuple(str(name) for name in X.columns if name not in names)
     options: dict[str, Any] = {

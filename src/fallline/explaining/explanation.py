@@ -94,8 +94,8 @@ class Explanation:
             targets: Array = subject.sample_y
         elif y is None:
             raise ParameterError(
-                f"how important a column is shows against {subject.target!r}, which the table has "
-                "not; for arrays give the targets y"
+                f"how important a column is shows against {subject.target!r}, which the table "
+                "does not have; for arrays give the targets y"
             )
         else:
             targets = np.asarray(y)[sample(len(np.asarray(y)), self.seed)]
@@ -111,7 +111,7 @@ class Explanation:
         """
         subject = self.subject
         if column not in self.columns:
-            raise ParameterError(f"{column!r} is none of the model's columns")
+            raise ParameterError(f"{column!r} is not one of the model's columns")
         network = subject.network.copy("float64")
         found = partial_dependence(network, subject.columns, subject.sample_X, column, self.seed)
         if found is not None and subject.task in QUANTITIES:

@@ -93,7 +93,7 @@ def check_ours(path: Path) -> None:
     """Raise FileWriteError if a second file, such as the .h, would replace a foreign file."""
     if path.exists() and MARK not in path.read_bytes()[:200]:
         raise FileWriteError(
-            f"{path}: this file, which would be written too, is there already and is none of "
+            f"{path}: this file, which would be written too, exists already and is not "
             "Fallline's; move it, or choose another name"
         )
 

@@ -69,11 +69,13 @@ def from_onnx(path: Path_, *, loss: str | None = None) -> Network:
         raise ModelFileError(f"{path}: it cannot be read ({reason.strerror})") from None
     except Exception as reason:  # protobuf and onnx have many
         first = str(reason).strip().split("\n")[0]
-        raise ModelFileError(f"{path}: this is no ONNX file, or a damaged one ({first})") from None
+        raise ModelFileError(
+            f"{path}: this is not an ONNX file, or a damaged one ({first})"
+        ) from None
     try:
         return network_of(Graph(onnx, model), loss)
     except NoMLPError as reason:
-        raise ModelFileError(f"{path}: the graph is no plain perceptron: {reason}") from None
+        raise ModelFileError(f"{path}: the graph is not a plain perceptron: {reason}") from None
 
 
 class NoMLPError(Exception):

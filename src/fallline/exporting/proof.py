@@ -82,7 +82,7 @@ def prove(run: Runner, files: Mapping[str, bytes], naming: Naming, model: Descri
     worst = int(np.argmax(difference))
     if not difference[worst] <= BOUND:
         raise ExportError(
-            "what was exported predicts otherwise than Fallline: "
+            "the exported model predicts something else than Fallline: "
             f"{found.numbers[worst].tolist()} instead of {expected[worst].tolist()} for the row "
             f"{rows.as_sequences()[worst]}; the difference is {difference[worst]:.1e}, allowed is "
             f"{BOUND:.0e}"

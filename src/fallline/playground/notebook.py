@@ -102,5 +102,5 @@ def network_from(standing: Mapping[str, Any], theta: bytes) -> Network:
         )
         network.parameters = np.frombuffer(theta, "<f8")
     except (KeyError, TypeError, ValueError, ParameterError, ShapeError) as reason:
-        raise FalllineError(f"the page told of no network that can be used: {reason}") from None
+        raise FalllineError(f"the page sent no usable network: {reason}") from None
     return network

@@ -43,7 +43,7 @@ PACKAGES = ("numpy", "scipy", "polars", "numba", "safetensors")
 
 SCORED_ON = {
     "out_of_fold": ", each predicted by a member that was not trained on it, but whose epoch it "
-    "helped to choose; where there is little to learn, that flatters the scores by 1 or 2 %",
+    "helped to choose; if there is little to learn, the scores are 1 or 2 % too good",
     "validation": ", which the network was not trained on; they chose the best epoch, so the "
     "scores flatter it a little",
     "test": ", which the network was not trained on",

@@ -76,8 +76,8 @@ def introduction(result: Sweep, rows: Sequence[Row], title: str) -> str:
         lead += (
             f"The best one has {score} {number(best['score'])} on the rows held out"
             + (f": {chosen}, seed {best['seed']}" if chosen else f": seed {best['seed']}")
-            + ". The best of many is a lucky one, so expect less of it on new rows; a setting's "
-            "mean is the fairer number."
+            + ". The best of many runs was also lucky, so expect less on new rows; the mean of a "
+            "setting is the fairer number."
         )
     return f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>'
 
@@ -109,8 +109,8 @@ def summary(result: Sweep, rows: Sequence[Row]) -> list[str]:
     best = {(0, len(result.varied))} if rows and rows[0]["mean_score"] is not None else set()
     note = (
         "Best mean first; the loss is the median on the rows held out. The standard error is over "
-        "seeds and folds; two settings that differ by less than twice its size may as well be "
-        "equal."
+        "seeds and folds; two settings that differ by less than twice the standard error may be "
+        "equally good."
     )
     if result.halving is not None:
         note += " By successive halving: fewer epochs mean that a setting was left behind there."
@@ -212,7 +212,10 @@ def strips(result: Sweep, rows: Sequence[Row]) -> list[str]:
     """A strip for each setting, with a point per run."""
     if all(row["runs"] < 2 for row in rows):
         return [
-            small("Each setting was run once, so luck cannot be told from merit; use more seeds.")
+            small(
+                "Each setting was run once, so chance and real differences cannot be told apart; "
+                "use more seeds."
+            )
         ]
     shown = rows[:MAX_STRIPS]
     caption = (

@@ -22,7 +22,9 @@ def rungs(n_settings: int, epochs: int, factor: int) -> list[tuple[int, int]]:
     [(9, 12), (3, 34), (1, 100)]
     """
     if check_integer("halving", factor, limit="rows") < 2:
-        raise ParameterError("halving must be at least 2: one setting in so many is kept")
+        raise ParameterError(
+            "halving must be at least 2: it is the factor by which the number of settings falls"
+        )
     counts = [n_settings]
     while counts[-1] > 1:
         counts.append(max(counts[-1] // factor, 1))

@@ -39,8 +39,8 @@ class Spreading:
                 return
             self.data = None
         raise ClusterError(
-            f"{len(left)} pieces of the sweep were lost {TRIES} times with the workers; "
-            "with a log the same sweep goes on from here"
+            f"{len(left)} pieces of the sweep were lost {TRIES} times with the workers; with a "
+            "log the same sweep continues from here"
         )
 
     def all_once(
@@ -60,7 +60,7 @@ class Spreading:
                 except CancelledError as error:
                     if self.client.status != "running":
                         raise ClusterError(
-                            "the scheduler is gone; with a log the same sweep goes on from here"
+                            "the scheduler is gone; with a log the same sweep continues from here"
                         ) from error
                     lost.append(futures[future])
                 except Exception as error:

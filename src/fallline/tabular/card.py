@@ -276,7 +276,7 @@ def limits(model: TableModel) -> list[str]:
     used = used_columns(model)
     lines = [
         f"It knows rows like those of {escaped(facts.get('source', 'its table'))}. On rows from "
-        "another place or a later time the scores above say little: score it anew."
+        "another place or a later time the scores above say little: score it again."
     ]
     if any(isinstance(column, NumberColumn | DateColumn) for column in used):
         lines.append(
@@ -286,7 +286,7 @@ def limits(model: TableModel) -> list[str]:
     if any(column.has_other for column in texts):
         lines.append("Where training had rare other texts, those that are new count as such.")
     if not all(column.has_other for column in texts):
-        lines.append("Where it had none, a text that is new stands for no category at all.")
+        lines.append("If it had none, a new text counts as no category at all.")
     if any(gaps(column) != "known" for column in used):
         lines.append("A missing cell in a column without any in training counts as an average one.")
     ends = model.ends()
@@ -297,7 +297,7 @@ def limits(model: TableModel) -> list[str]:
         )
     lines += [
         "A column that matters need not be a cause.",
-        "Whether its errors fall on some people more than on others has not been looked at.",
+        "Whether its errors affect some people more than others has not been examined.",
     ]
     return [bullets(lines)]
 

@@ -166,8 +166,8 @@ def doubt(found: Mapping[str, Any]) -> str | None:
     if high < 0:
         return None
     return (
-        f"no better than the trivial guess, as far as these rows tell: its {found['score']} "
-        f"less that of the guess is {low:.3g} to {high:.3g} (95 %)"
+        f"no better than the trivial guess, judging by these rows: its {found['score']} minus "
+        f"that of the guess is {low:.3g} to {high:.3g} (95 %)"
     )
 
 

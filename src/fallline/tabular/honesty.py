@@ -14,14 +14,14 @@ CHOSEN_BY = {
     # measured on 600 rows of noise, over 12 seeds: 1.3 % (log loss), 2.3 % (root mean squared
     # error); on 1,000 rows of wine quality, over 8 seeds: 0.2 %
     "out_of_fold": "each row is predicted by a member that was not trained on it, but whose epoch "
-    "it helped to choose: where there is little to learn, the scores are 1 or 2 % too good; "
-    "--test 0.15 gives honest ones",
+    "it helped to choose: if there is little to learn, the scores are 1 or 2 % too good; --test "
+    "0.15 gives unbiased ones",
 }
 """How rows that were held out have taken part all the same."""
 
 TAUGHT = (
-    "these rows may have taken part in the soft labels that were learned: --test FILE with rows "
-    "that the other model has not seen gives honest scores"
+    "these rows may have been used for the soft labels: --test FILE with rows that the other "
+    "model has not seen gives unbiased scores"
 )
 
 

@@ -162,6 +162,6 @@ def in_words(facts: dict[str, Any], encoding: Encoding) -> str:
     by_row = ", their width by the row" if "scale" in found else ""
     by_row = ", each class apart" if "by_class" in found else by_row
     return (
-        f"{kind_of(encoding)} that hold the true value for {found['level']:.4g} of new rows, "
+        f"{kind_of(encoding)} that contain the true value for {found['level']:.4g} of new rows, "
         f"calibrated on {found['rows']:,} {rows}{by_row}"
     )

@@ -417,7 +417,9 @@ def means_of(file: Model, n_features: int) -> Array | None:
     if means is None:
         return None
     if means.shape != (n_features,) or means.dtype != np.float64 or not np.isfinite(means).all():
-        raise ModelFileError(f"its tensor {MEANS!r} has not a number for each of its features")
+        raise ModelFileError(
+            f"its tensor {MEANS!r} does not have a number for each of its features"
+        )
     return means
 
 

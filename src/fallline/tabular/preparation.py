@@ -209,8 +209,8 @@ def with_order_note(table: Table, target: str) -> Table:
     if column is None:
         return table
     note = (
-        f"the rows are in the order of {column!r}: rows held out at random tell less about later "
-        "ones than the last rows do (--split time)"
+        f"the rows are in the order of {column!r}: rows held out at random say less about later "
+        "rows than the last rows do (--split time)"
     )
     return replace(table, notes=(*table.notes, note))
 
@@ -370,6 +370,6 @@ def column_weights(table: Table, name: str) -> Array:
         cell = table.cell(row, name)
         what = "is missing" if cell is None else f"is {show(cell)}"
         raise TableError(
-            f"{table.place(row, name)}: the weight {what}; weights are numbers from 0 on"
+            f"{table.place(row, name)}: the weight {what}; weights are numbers of at least 0"
         )
     return values

@@ -249,8 +249,8 @@ def teacher_shares(
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
         raise TableError(
-            f"{table.place(row, given[column])}: {show(table.cell(row, given[column]))} is no "
-            "probability; they are from 0 to 1"
+            f"{table.place(row, given[column])}: {show(table.cell(row, given[column]))} is not a "
+            "probability; these are from 0 to 1"
         )
     shares = np.clip(shares, 0.0, 1.0)
     if len(given) < len(names):
@@ -287,8 +287,8 @@ def doubts(encoding: Encoding, y: Array, scores: Mapping[str, float]) -> list[st
     close = scores["r2"] > NEARLY_ALL if "r2" in scores else scores[name] < NEARLY_PERFECT
     if close:
         return [
-            "soft labels: they are nearly the table's own labels, so they teach hardly more than "
-            "these do; a model that has learned its rows by heart needs out-of-fold labels"
+            "soft labels: they are nearly the table's own labels, so they teach hardly more; a "
+            "model that has memorised its rows needs out-of-fold labels"
         ]
     return []
 

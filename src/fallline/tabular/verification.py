@@ -46,7 +46,7 @@ __all__ = ["Difference", "Verification", "verify"]
 
 SAME, DIFFERS, OTHER_DATA = "same", "differs", "other data"
 WANTED = {
-    "validation": "a validation table of its own, which chose the epoch",
+    "validation": "a separate validation table, which chose the epoch",
     "soft": "a table of soft labels, which it learned from",
 }
 NEARLY_ALL = 0.98
@@ -261,8 +261,8 @@ def order_hints(model: TableModel, table: Table, found: Sequence[Difference]) ->
     only_cells = [each.text.startswith(OTHER_CELLS) for each in found] == [True]
     if only_cells and share > NEARLY_ALL * trained:
         return [
-            "nearly all rows that it was trained on are there: some cells are other ones, or the "
-            "rows stand in another order"
+            "nearly all training rows are there: some cells differ, or the rows are in another "
+            "order"
         ]
     return [f"about {share:.0%} of the rows are ones that it was trained on, of {trained:.0%} then"]
 
@@ -279,8 +279,8 @@ def notes_on(record: Mapping[str, Any], tables: Mapping[str, Table]) -> list[str
         ("interrupted", "the training was interrupted"),
     ):
         if how in stopped:
-            notes.append(f"{said}: no other run is ended by it, so this one ends after as many "
-                         "epochs")  # fmt: skip
+            notes.append(f"{said}: it ends no other run, so this one ends after the same number "
+                         "of epochs")  # fmt: skip
     return notes
 
 
@@ -362,6 +362,6 @@ def unexplained(parts: Sequence[Difference], replay: Replay) -> list[str]:
             "validation rows chose the epoch"
         ]
     return [
-        "data, settings, versions and processor are those of the file, so it does not hold what "
-        "this training gives: it was changed afterwards, or a program of its own took part"
+        "data, settings, versions and processor are those of the file, so it does not contain the "
+        "result of this training: it was changed afterwards, or another program took part"
     ]

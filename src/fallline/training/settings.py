@@ -204,8 +204,8 @@ def of_one_run(optimizer: Any) -> Any:
         return optimizer
     if not is_dataclass(optimizer):
         raise ParameterError(
-            f"a Plateau belongs to one run, so {optimizer!r} has to be a dataclass, of which "
-            "training can make a copy with a schedule of its own"
+            f"a Plateau belongs to one run, so {optimizer!r} has to be a dataclass, so that "
+            "training can copy it with another schedule"
         )
     return replace(optimizer, learning_rate=replace(rate))  # type: ignore[type-var]
 
