@@ -191,7 +191,7 @@ def test_labels_that_are_numbers_are_found_by_value() -> None:
             soft("kind").with_columns(mid=pl.lit(1.5)),
             "row 1, column 'mid': '1.5' is not a probability",
         ),
-        (soft("kind").with_columns(mid=pl.lit(-0.1)), "is not a probability; these are from 0 to 1"),
+        (soft("kind").with_columns(mid=pl.lit(-0.1)), "not a probability; these are from 0 to 1"),
         (
             soft("kind").with_columns(mid=pl.lit(0.0)),
             "the probabilities of the 3 classes add up to",
