@@ -459,6 +459,13 @@ def test_the_first_picture_is_the_sessions(compute: Computing, run: Run) -> None
             assert first[name] == value, name
 
 
+def test_the_pages_own_tables_have_no_notes(compute: Computing) -> None:
+    """Three pixels of the digits are 0 in every row; for this set no remark is needed."""
+    for kind in ("iris", "digits"):
+        said = talk(compute, {"type": "setup", "setup": Run({"kind": kind}).setup})
+        assert fact(said, "problem")["notes"] == []
+
+
 def test_what_needs_the_engine_has_no_first_picture(compute: Computing) -> None:
     large = Run({"kind": "moons", "n": 2_000}, (64, 64))
     for run in (Run({"kind": "iris"}), Run({"kind": "digits"}), large):

@@ -35,6 +35,12 @@ def set_number(page: Any, control: str, value: float) -> None:
     wait(page, "!playing()")
 
 
+def test_a_task_begins_with_its_title_in_sight(page: Any) -> None:
+    start(page, "two-slips")
+    bar, title = page.locator("#bar").bounding_box(), page.locator("#task-title").bounding_box()
+    assert bar["y"] + bar["height"] <= title["y"] < 200
+
+
 def solve_xor(page: Any) -> None:
     whole_run(page)
     assert verdict(page).startswith("Not yet")  # the start of the task is stuck

@@ -84,7 +84,7 @@ export function microscopeView() {
   const take = () => { go(0); actions.step(view.kind); };
   return [
     h("div", { class: "head" }, h("p", { class: "lead" }, M.intro), question("microscope", T.tabs.microscope)),
-    h("div", { class: "head" }, field(M.kind, kind, { beside: question("microscopeKind", M.kind) }),
+    h("div", { class: "head panel-head" }, field(M.kind, kind, { beside: question("microscopeKind", M.kind) }),
       button(M.take, take, { id: "take-step", class: "main" }), back,
       checkbox(M.check, checking, question("check", M.check)), method, question("method", M.method)),
     checks,

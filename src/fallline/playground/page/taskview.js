@@ -38,7 +38,7 @@ export async function startTask(id) {
   show({ task: id, pictures: false, ...(task.tab ? { tab: task.tab } : {}) });
   await actions.take(setup);
   seen = {};
-  document.getElementById("task").scrollIntoView({ block: "nearest" });
+  document.getElementById("task").scrollIntoView({ block: "start" });
   document.getElementById("task-title").focus({ preventScroll: true });  // the keyboard goes on from there
 }
 

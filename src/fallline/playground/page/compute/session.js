@@ -165,10 +165,10 @@ export class Session {
     return kind in KEPT_TABLES ? this.keptTable(kind, setup.data) : madeProblem(setup.data);
   }
 
-  /** Irises or digits, from the page's own texts. */
+  /** Irises or digits, from the page's own texts; notes on how they were read are of no use. */
   keptTable(kind, data) {
     const [, target] = KEPT_TABLES[kind];
-    return tableProblem(this.readTables[kind], data, target, "classes");
+    return { ...tableProblem(this.readTables[kind], data, target, "classes"), notes: [] };
   }
 
   /** Whether the setup asks for the rows of the descent that is there. */
