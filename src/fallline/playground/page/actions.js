@@ -1,4 +1,4 @@
-// What a person can do: each action changes the state and tells the worker.
+// What a person can do: each action changes the state and sends a message to the worker.
 
 import { changePace, startPlaying, stopPlaying } from "./pace.js";
 import { usualNetwork, usualTraining } from "./hints.js";
@@ -11,8 +11,8 @@ export function complain(text) { state.error = text; tell("error"); }
 
 /**
  * Change parts of the setup: {data: {...}, network: {...}, training: {...}}. What ``then`` says is
- * done with the run: "run" trains all of it anew, "reset" starts again, "on" goes on from here, so
- * that no number stands under a setting that it does not come from.
+ * done with the run: "run" trains it again, "reset" goes back to the start, "on" continues from here, so
+ * that no number is shown under a setting that it does not come from.
  */
 export function change(parts, { keep = true, then = "reset" } = {}) {
   const setup = clone(state.setup);
@@ -20,17 +20,17 @@ export function change(parts, { keep = true, then = "reset" } = {}) {
   return take(setup, { keep, then });
 }
 
-/** Change parts of the setup, and do what the page's choice says for a changed setting. */
+/** Change parts of the setup, and treat the run as the page's choice says. */
 export const adjust = (parts, keep = true) => change(parts, { keep, then: state.onChange });
 
 const another = (a, b) => JSON.stringify(a) !== JSON.stringify(b);
 
-/** Whether a setup asks for other rows or another network: then there is nothing to go on from. */
+/** Whether a setup has other rows or another network, so that there is nothing to continue. */
 function startsAnew(before, setup) {
   return another({ ...before.data, view: 0 }, { ...setup.data, view: 0 }) || another(before.network, setup.network);
 }
 
-/** Take a whole setup; the old one stays where the worker refuses the new. */
+/** Take a whole setup; if the worker refuses it, the old one stays. */
 export async function take(setup, { keep = true, then = "reset" } = {}) {
   const before = state.setup;
   if (keep) remember();
@@ -53,7 +53,7 @@ export async function take(setup, { keep = true, then = "reset" } = {}) {
   }
 }
 
-// ---- whole runs: at most one is asked for at a time, and the newest setup wins
+// ---- whole runs: at most one is requested at a time, and the newest setup wins
 
 let running = false, wanted = false;
 const finished = [];
@@ -75,7 +75,7 @@ export async function retrain() {
   running = false;
 }
 
-/** A whole run, waited for. */
+/** A whole run; resolves when it is done. */
 export function wholeRun() {
   return new Promise((resolve) => {
     ended.push(resolve);
@@ -97,7 +97,7 @@ on("run-done", () => {
 
 // ---- the descent
 
-/** Whether the descent moves by itself: it is played, or a long whole run is under way. */
+/** Whether the descent moves by itself: Play is on, or a long whole run is in progress. */
 export const moving = () => state.playing || Boolean(state.frame && state.frame.playing);
 
 export function play() {
@@ -111,7 +111,7 @@ export function setSpeed(speed) {
   changePace();
 }
 
-/** One thing that a person does by hand; playing ends. */
+/** A step or change by hand; Play ends. */
 function byHand(message) {
   stopPlaying();
   send(message);

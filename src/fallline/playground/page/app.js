@@ -1,4 +1,4 @@
-// The entry: connects, builds the views, and keeps keys and theme.
+// The entry: builds the views, starts the worker, and handles keys and theme.
 
 import * as actions from "./actions.js";
 import { barView } from "./bar.js";
@@ -32,11 +32,11 @@ function build() {
   document.body.classList.replace("opening", "waiting");
 }
 
-/** The page is laid out without being seen, and shown when it has something to show. */
+/** The page is laid out invisibly, and shown when it has something to show. */
 const reveal = () => document.body.classList.remove("opening", "waiting");
 
 const notice = place("notice");
-/** An error as a person reads it: settings by the names that the page gives them. */
+/** An error for people: settings have the names that the page shows. */
 function readable(error) {
   const named = error.replace(/\b(?:data|network|training)\.(\w+)/g, (whole, name) => T.compare.names[name] || whole);
   return named === error ? error : named.charAt(0).toUpperCase() + named.slice(1);
@@ -67,7 +67,7 @@ window.addEventListener("hashchange", () => {
 const { firstPicture, startSetup } = window.fallline;  // of the worker's script, which has run here too
 const usual = startSetup(start);
 
-/** An address's setup, with the usual value of what it lacks; the worker checks it, and reads older names. */
+/** The setup in an address, with defaults for what is missing; the worker checks it, and reads older names. */
 function filled(setup) {
   const parts = Object.keys(usual);
   if (!setup || !parts.every((part) => setup[part] && typeof setup[part] === "object")) return null;
@@ -101,14 +101,14 @@ async function begin(found, otherwise = null) {
   written = location.hash;
 }
 
-/** What can be shown before the worker is there: a network at its start, of rows that are made. */
+/** What can be shown before the worker is there: a network at its start, on generated rows. */
 function pictureOf(found) {
   if (found && (found.task || found.restore)) return null;
   const setup = found ? filled(found.setup) : usual;
   return setup && firstPicture(start, setup);
 }
 
-/** Draw the first picture, if there is one, and have it painted before the worker is started. */
+/** Draw the first picture, if there is one; start the worker after it has been painted. */
 function open() {
   const found = readAddress(), first = pictureOf(found);
   build();
@@ -134,7 +134,7 @@ function onceParsed(what) {
   else what();
 }
 
-/** Do something as soon as the page can be seen; in a hidden tab, which is not painted, soon. */
+/** Do something when the page has been painted; in a hidden tab, which is not painted, soon. */
 function oncePainted(what) {
   let done = false;
   const once = () => { if (!done) { done = true; what(); } };

@@ -61,7 +61,7 @@ function saveImage() {
   canvas.toBlob((blob) => save(blob, "descent.png"));
 }
 
-/** The network as it stands on the page, with its names, activations and weights. */
+/** The current network, with its names, activations and weights. */
 function drawNetwork(context, frame) {
   const net = document.getElementById("net");
   const scale = Math.min(SHEET.net / net.clientWidth, SHEET.tall / net.clientHeight);

@@ -1,4 +1,4 @@
-// The bar at the top: play, step, back, reset, and where the descent stands.
+// The bar at the top: play, step, back, reset, and the state of the descent.
 
 import * as actions from "./actions.js";
 import { button, field, h, select, short, svg, whole } from "./dom.js";
@@ -68,7 +68,7 @@ export function barView() {
   ];
 }
 
-/** Epoch, losses and scores; a screen reader hears them where the descent rests, and now and then on its way. */
+/** Epoch, losses and scores; a screen reader gets them when the descent rests, and from time to time while it moves. */
 function figuresView() {
   const names = { epoch: T.bar.epoch, train: T.bar.loss, test: T.bar.test, score: T.bar.accuracy, "test-score": T.bar.testAccuracy };
   const helps = { epoch: "epoch", train: "figureLoss", score: "accuracy" };

@@ -1,5 +1,5 @@
-// The palette (after Okabe and Ito, safe for the colour-blind), read from the style sheet so that
-// light and dark have their own.
+// The palette (after Okabe and Ito, safe for colour-blind readers), read from the style sheet, which
+// has one for light and one for dark.
 
 let cached = {};
 

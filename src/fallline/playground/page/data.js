@@ -1,4 +1,4 @@
-// The data card: which rows to learn from.
+// The data card: the rows to learn from.
 
 import * as actions from "./actions.js";
 import { button, field, h, roomy, select, whole, written } from "./dom.js";

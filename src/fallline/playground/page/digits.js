@@ -11,7 +11,7 @@ const PIXEL = /^pixel_(\d+)_(\d+)$/;
 const FULL = 16;  // the value of a pixel that is all ink
 const STROKE = 0.62;  // the pen's reach, in pixels of the picture
 
-/** Where each feature's pixel lies, and the picture's side; null where the features are no pixels. */
+/** The position of each feature's pixel, and the picture's side; null if the features are not pixels. */
 export function pixelsOf(problem) {
   const found = problem.features.map((name) => PIXEL.exec(name));
   if (!found.length || found.some((one) => !one)) return null;
@@ -144,8 +144,8 @@ function barsFor(place, classes) {
 }
 
 /**
- * The pen over a picture, of mouse or finger; the right button rubs out. ``draw`` is given how near
- * the pen is to a place of the picture, whether it rubs, and whether a stroke begins.
+ * Drawing on a picture by mouse or finger; the right button erases. ``draw`` gets how near
+ * the pen is to a place of the picture, whether it erases, and whether a stroke begins.
  */
 function pen(canvas, draw) {
   let down = false, rubber = false;

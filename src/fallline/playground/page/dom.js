@@ -19,12 +19,12 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Whether cards stand side by side; on a telephone those of the settings begin closed. Asked once: the answer takes a layout. */
+/** Whether cards stand side by side; on a phone the settings start closed. Read once, because it needs a layout. */
 export const roomy = window.innerWidth > 760;
 
 let labels = 0;
 
-/** A control under its label, which names it for screen readers too; ``beside`` stands at the label. */
+/** A control below its label, which also names it for screen readers; ``beside`` is put next to the label. */
 export function field(label, control, { extra = null, hidden = false, beside = null } = {}) {
   control.id ||= `control-${++labels}`;
   return h("div", { class: "field" },
@@ -70,7 +70,7 @@ export const whole = (n) => String(Math.floor(n)).replace(/\B(?=(\d{3})+$)/g, ",
 /** An input's name as mathematics writes it: a product has a dot. */
 export const written = (name) => (name === "x1 x2" ? "x1·x2" : name);
 
-/** A canvas as large as its place on the page, in device pixels; gives its 2D context and size. */
+/** A canvas as large as its place on the page, in device pixels; returns its 2D context and size. */
 export function fitted(canvas, height) {
   const scale = Math.min(window.devicePixelRatio || 1, 3);
   const width = Math.max(1, canvas.parentElement.clientWidth);

@@ -1,4 +1,4 @@
-// What a network gives for one row, in the page itself: for drawings, and for the hidden layers' space.
+// The forward pass for one row, in the page itself: for drawn digits, and for the hidden layer's space.
 
 import { offsets } from "./layout.js";
 
@@ -44,5 +44,5 @@ const INPUT = {
   "sin πx1": ([a]) => Math.sin(Math.PI * a), "sin πx2": ([, b]) => Math.sin(Math.PI * b),
 };
 
-/** The inputs that a network is given of a point, by their names. */
+/** The inputs of a network for a point, by their names. */
 export const lifted = (features, point) => features.map((name) => INPUT[name](point));

@@ -1,4 +1,4 @@
-// The "?" beside a label: one sentence on what it is, and the lesson that explains it.
+// The "?" beside a label: one sentence about it, and the lesson that explains it.
 
 import { button, h } from "./dom.js";
 
@@ -56,7 +56,7 @@ const HELP = {
   away: ["Save the run as a script, a notebook, a model file or an image, or copy the address that opens it again.", 9],
 };
 
-// On the documentation site the page lies beside the lessons; elsewhere there is nothing to link to.
+// On the documentation site the page lies beside the lessons; elsewhere there are no links.
 const beside = () => location.pathname.endsWith("/play.html");
 
 /** A lesson's number and title, as a link where the lesson can be reached. */

@@ -1,11 +1,11 @@
-// What a teacher may hide, so that a link shows a class just what a task needs. It is in the address.
+// Parts that a teacher can hide, so that a link shows only what a task needs. They are in the address.
 
 import { on, show, state } from "./state.js";
 
 export const HIDEABLE = ["data", "rows", "training", "network", "curves", "output",
   "tab-microscope", "tab-tasks", "tab-compare", "tab-space", "tab-seeds", "tab-landscape"];
 
-/** Hide or show a part for whoever opens the address. */
+/** Hide or show a part for people who open the address. */
 export function setHidden(name, hidden) {
   show({ hidden: HIDEABLE.filter((one) => (one === name ? hidden : state.hidden.includes(one))) });
 }

@@ -1,4 +1,4 @@
-// What suits a data set: the network and the training it starts with, and the usual learning rates.
+// Defaults of a data set: its network, its training, and its learning rates.
 
 export const SIZED = ["circles", "moons", "spirals", "gaussians", "plane", "bump"];
 export const LOGIC = ["and", "or", "xor"];
@@ -22,9 +22,9 @@ function hintFor(kind) {
   return kind === "spirals" || kind === "bump" ? HINTS.hard : HINTS.plain;
 }
 
-// The usual learning rates of gradient descent, momentum and Nesterov, RMSProp, Adam and AdamW. Chosen
-// among five to nine rates each: whole runs from eight seeds, three of the digits, by the scores of the
-// test rows, then by the training loss; a test holds what they reach. (RMSProp with less than 0.05 on the
+// The default learning rates of gradient descent, momentum and Nesterov, RMSProp, Adam and AdamW, chosen
+// among five to nine rates each: by whole runs from eight seeds (digits: three), by the scores of the
+// test rows, then by the training loss; a test checks what they reach. (RMSProp with less than 0.05 on the
 // truth table ends with two of the three test rows right, from every seed.)
 const RATES = {
   truth_table: [1.6, 0.3, 0.2, 0.02],
@@ -41,13 +41,13 @@ const RATES = {
   other: [0.1, 0.02, 0.003, 0.01],
 };
 
-/** The usual learning rate of an optimiser on a data set. */
+/** The default learning rate of an optimiser on a data set. */
 export function usualRate(kind, optimizer) {
   const [descent, momentum, rmsprop, adam] = RATES[LOGIC.includes(kind) ? "logic" : kind] || RATES.other;
   return { gradient_descent: descent, momentum, nesterov: momentum, rmsprop, adam, adamw: adam }[optimizer];
 }
 
-/** The training that suits a data set. */
+/** The default training of a data set. */
 export function usualTraining(kind) {
   const { optimizer, batch, epochs } = hintFor(kind);
   return {
@@ -56,13 +56,13 @@ export function usualTraining(kind) {
   };
 }
 
-/** The network that suits a data set. */
+/** The default network of a data set. */
 export function usualNetwork(kind) {
   const { hidden, activation, init } = hintFor(kind);
   return { hidden, activations: hidden.map(() => activation), init: init || "" };
 }
 
-/** The data settings with which a set is shown first; ``before`` are those that it follows. */
+/** The data settings with which a set is first shown; ``before`` are the previous ones. */
 export function usualData(kind, before) {
   const data = { kind, view: VIEWS[kind] || [0, 1], inputs: ["x1", "x2"], rows: [] };
   if (kind === "drawn" && before.points.length < 2) data.points = FIRST_POINTS;

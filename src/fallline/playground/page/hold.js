@@ -11,7 +11,7 @@ import { T } from "./text.js";
 
 const C = T.compare;
 
-/** Keep the run as it stands, or let the one that is held go. */
+/** Hold the current run, or release the one that is held. */
 export function hold() {
   state.held = state.held || !state.frame ? null : snapshot();
   tell("held");

@@ -1,4 +1,4 @@
-// Where the page lives: by itself, or in a notebook, whose cell is then its host.
+// The place of the page: by itself, or in a notebook, whose cell is then its host.
 
 export const host = (window.frameElement && window.frameElement.falllineHost) || null;
 
@@ -9,7 +9,7 @@ export function writeHash(text) {
   else history.replaceState(null, "", `#${text}`);
 }
 
-/** Tell the notebook where a network at rest stands. */
+/** Send a network at rest to the notebook. */
 export function tellHost(problem, frame, setup) {
   if (host && host.stands && problem && !frame.playing) host.stands(problem, frame, setup);
 }

@@ -1,5 +1,5 @@
-// The inspector: one neuron's bias and incoming weights, to read and to set. It lies over the page
-// below the network, so that nothing moves away from under the pointer.
+// The inspector: one neuron's bias and incoming weights, to read and to set. It overlays the page
+// below the network, so that nothing moves away under the pointer.
 
 import * as actions from "./actions.js";
 import { color } from "./colors.js";

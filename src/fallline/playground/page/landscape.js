@@ -1,4 +1,4 @@
-// The loss around the present point, and the path walked so far.
+// The loss around the current point, and the path so far.
 
 import { color, rgb, word } from "./colors.js";
 import { fitted, h, short } from "./dom.js";

@@ -1,4 +1,4 @@
-// Where a weight stands in the flat vector: layer after layer, W (n_in, n_out) before b (n_out).
+// The position of a weight in the flat vector: layer after layer, W (n_in, n_out) before b (n_out).
 
 export function offsets(sizes) {
   const starts = [];

@@ -1,4 +1,4 @@
-// The only module that talks to what computes: a Web Worker with the engine in WebAssembly. Its code,
+// The only module that talks to the Web Worker, which computes with the engine in WebAssembly. Its code,
 // the engine and the data are parts of this file (playground/single_file.py).
 
 import { tellHost } from "./home.js";
@@ -32,14 +32,14 @@ export function showFirst({ problem, frame }) {
   tell("frame");
 }
 
-/** Whether the worker tells the problem that is shown already. */
+/** Whether the worker sends the problem that is already shown. */
 function isShown({ setup, id, ...problem }) {
   const same = shownFirst === JSON.stringify(problem);
   shownFirst = "";
   return same;
 }
 
-/** What computes is gone: all who wait are told. */
+/** The worker is gone: reject everything that waits for it. */
 function stopped(reason) {
   for (const { reject } of waiting.values()) reject(new Error("closed"));
   waiting.clear();
@@ -53,7 +53,7 @@ export function send(message) {
   else queue.push(message);
 }
 
-/** Send a message, and wait for the answer that bears its number. */
+/** Send a message, and wait for the answer with its number. */
 export function ask(message) {
   const id = ++counter;
   return new Promise((resolve, reject) => {
@@ -94,7 +94,7 @@ function receive(message) {
   return undefined;
 }
 
-/** Ask for a whole run; its problem and frame come first, then the word that it is done. */
+/** Request a whole run; its problem and frame come first, then the message that it is done. */
 export function askRun(message) {
   const id = ++counter;
   return new Promise((resolve, reject) => {
@@ -120,7 +120,7 @@ function schedule() {
   if (document.hidden) setTimeout(draw, 200);  // a hidden tab gets no refreshes
 }
 
-/** Draw the newest frame, then say that all that came are shown. */
+/** Draw the newest frame, then acknowledge all that came. */
 function draw() {
   if (!scheduled) return;
   scheduled = false;

@@ -93,7 +93,7 @@ export function microscopeView() {
     explain, body, formula];
 }
 
-/** Asks one after the other: what is asked for meanwhile is asked for once, afterwards. */
+/** One request at a time: further requests meanwhile become a single one afterwards. */
 function oneAtATime(work) {
   let busy = false, again = false;
   return async function run() {
@@ -105,7 +105,7 @@ function oneAtATime(work) {
   };
 }
 
-/** A button for each stage, made anew only where the stages are others. */
+/** A button for each stage; made again only if the stages have changed. */
 function drawStrip(strip, stages, at, go) {
   const names = stages.map((one) => one.title).join("|");
   if (strip.dataset.names !== names) {
@@ -117,7 +117,7 @@ function drawStrip(strip, stages, at, go) {
   });
 }
 
-/** What is otherwise than in the lesson: a wrong gradient, dropout, or rows that are not shown. */
+/** Differences from the lesson: a wrong gradient, dropout, or rows that are not shown. */
 function warnings(trace) {
   return [
     ...(trace.gradient !== "right" ? [h("p", { class: "warning" }, M.wrongGradient)] : []),

@@ -1,4 +1,4 @@
-// A small picture of the network beside the stage, so that what lights up is in sight there too.
+// A small picture of the network beside the stage, so that highlighted parts are visible there too.
 
 import { color } from "./colors.js";
 import { h } from "./dom.js";

@@ -69,7 +69,7 @@ export function networkView() {
 
 const shortNames = (problem) => problem.classes.every((name) => name.length <= 3);
 
-/** Where everything lies: on a projector as large as the window allows, else in the usual size. */
+/** The layout of the picture: on a projector as large as the window allows, else in the usual size. */
 function places(view, problem) {
   const { sizes } = problem;
   const pixels = pixelsOf(problem);
@@ -272,7 +272,7 @@ function update(view, frame, problem) {
   showTip(view);
 }
 
-/** Light up what the microscope is at: whole layers of neurons and weights, or single ones. */
+/** Highlight what the microscope shows: whole layers of neurons and weights, or single ones. */
 function light(view) {
   const lit = state.lit || { neurons: () => false, weights: () => false };
   for (const { l, j, box } of view.boxes) box.classList.toggle("lit", lit.neurons(l, j));

@@ -87,7 +87,7 @@ function isFlat(frame, problem) {
   return true;
 }
 
-/** A letter for each class, where there are more than colours can tell apart for everybody. */
+/** A letter for each class, if there are more than everybody can distinguish by colour. */
 function lettersOf(problem) {
   if (problem.classes.length <= 2) return null;
   const firsts = problem.classes.map((name) => name.slice(0, name.length <= 2 ? 2 : 1));
@@ -158,7 +158,7 @@ function draw(canvas, small, sharp, withTest) {
   axisLabels(context, problem, { left, top, side });
 }
 
-/** The output over the two features, or that of the neuron which is pointed at, as a small picture. */
+/** The output over the two features, or of the neuron under the pointer, as a small picture. */
 function paintSurface(small, frame, problem, sharp) {
   const size = frame.map_size;
   const n = problem.sizes[problem.sizes.length - 1];
@@ -194,7 +194,7 @@ function paintSurface(small, frame, problem, sharp) {
   small.getContext("2d").putImageData(image, 0, 0);
 }
 
-/** One row as a point: a circle, or for a test row a square; a thick outline where it comes out wrong. */
+/** One row as a point: a circle, or for a test row a square; with a thick outline if its prediction is wrong. */
 function spot(context, [x, y], { point, i, part, letters }) {
   const { frame, problem } = state;
   const target = point[2], numbers = problem.task === "numbers";
@@ -213,7 +213,7 @@ function spot(context, [x, y], { point, i, part, letters }) {
   if (letters) inSpot(context, letters[target], x, y, radius);
 }
 
-/** The output for a point: told by the frame for the first rows, else computed where that can be. */
+/** The output for a point: from the frame for the first rows, else computed if possible. */
 function outputOf(frame, problem, point, i, part) {
   if (i < frame.outputs[part].length) return frame.outputs[part][i];
   if (problem.axes.length > 2 || !knows(problem.activations)) return null;

@@ -9,7 +9,7 @@ const SLOWEST = 3;     // epochs over which even a short run begins slowly
 
 const start = (run) => Math.max(run / SLOW, Math.min(run / 10, SLOWEST));
 
-/** The epoch so many seconds after the start of a run that takes ``length`` seconds in all. */
+/** The epoch ``seconds`` after the start of a run that takes ``length`` seconds in all. */
 export function epochAt(seconds, run, length) {
   const s = start(run);
   if (seconds >= length) return run + (run * (seconds - length)) / length;
@@ -27,10 +27,10 @@ let began = 0, awaiting = false, end = 0;
 
 const runLength = () => state.setup.training.epochs;
 
-/** The end of the run that is under way: the next whole multiple of its length. */
+/** The end of the current run: the next multiple of its length. */
 export const endOfRun = () => (Math.floor(state.frame.epoch / runLength()) + 1) * runLength();
 
-/** Whether a run has come to its end, and playing goes on beyond it. */
+/** Whether a run has reached its end, so that Play continues beyond it. */
 export const isOver = () => Boolean(state.frame && state.setup && state.frame.epoch >= runLength());
 
 function settleClock() {
@@ -65,7 +65,7 @@ export function changePace() {
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 const CALM = 250;  // milliseconds between two pictures for those who want less motion
 
-/** Ask for the next picture when it is time for it. */
+/** Request the next picture when it is due. */
 function later() {
   const again = () => { if (state.playing && !awaiting) ask(false); };
   if (calm.matches) setTimeout(again, CALM); else requestAnimationFrame(again);

@@ -1,5 +1,5 @@
-// Pointing at a number of the microscope: its formula, what it comes from, and what lights up; a click
-// keeps it.
+// Pointing at a number of the microscope: its formula, the numbers it comes from, and what is highlighted; a
+// click pins it.
 
 import * as actions from "./actions.js";
 import { h } from "./dom.js";
@@ -13,12 +13,12 @@ const OF_A_ROW = ["Z", "A", "loss", "lossSlope", "slope", "back", "delta", "dW1"
 
 const shine = (lit) => { state.lit = lit; tell("lit"); };
 
-/** The numbers in ``body``; ``view`` has the trace, what its stage lights up, and the number kept. */
+/** The numbers in ``body``; ``view`` has the trace, what its stage highlights, and the pinned number. */
 export function pointing(body, formula, view) {
   const unmark = () => { for (const cell of body.querySelectorAll(".source, .picked")) cell.classList.remove("source", "picked"); };
   const cellOf = (text) => [...body.querySelectorAll("[data-cell]")].find((cell) => cell.dataset.cell === text);
 
-  /** Nothing is pointed at: the stage as a whole lights up. */
+  /** Without a number the whole stage is highlighted. */
   function rest() {
     unmark();
     formula.classList.remove("told");
@@ -60,7 +60,7 @@ export function pointing(body, formula, view) {
   body.addEventListener("keydown", (event) => { if (event.key === "Enter") pin(event); });
 
   return {
-    /** The numbers were drawn anew: what was kept, or had the keyboard's focus, is shown again. */
+    /** After redrawing, show the pinned number, or the one with the keyboard's focus, again. */
     redrawn(focused) {
       const pinned = view.pinned && cellOf(view.pinned);
       if (!pinned) view.pinned = null;

@@ -15,7 +15,7 @@ const MOST_ROWS = 32, LARGEST = 100;  // of an edited table
 /** A column's own value from a feature's. */
 export const original = (problem, feature, x) => x * problem.scales[feature][1] + problem.scales[feature][0];
 
-/** Whether an output puts its row into the right class; numbers are never wrong. */
+/** Whether an output predicts the right class of its row; numbers are never wrong. */
 export function isRight(problem, output, target) {
   if (problem.task === "numbers" || !output || output.some((v) => v === null)) return true;
   const best = output.length > 1 ? output.indexOf(Math.max(...output)) : Number(output[0] > 0.5);
@@ -53,7 +53,7 @@ export function rowsView() {
   return box;
 }
 
-/** Take these rows in place of the data set's own; none are its own again. */
+/** Use these rows instead of the data set's own; an empty list restores its own. */
 function edit(rows) {
   actions.change({ data: { rows } }, { then: state.onChange === "run" && state.frame.epoch ? "run" : "reset" });
 }
@@ -63,7 +63,7 @@ function editCell(at, column, value) {
   edit(state.problem.cells.map((row, i) => (i === at ? row.map((old, k) => (k === column ? value : old)) : row)));
 }
 
-/** The columns shown: all features where there are few, else the two of the picture. */
+/** The columns shown: all features if there are few, else the two of the picture. */
 function columnsOf(problem) {
   if (problem.cells) return { names: problem.axes, values: (part, i) => problem.cells[placeOf(problem, part, i)].slice(1, -1) };
   const plain = problem.axes.length === problem.features.length;

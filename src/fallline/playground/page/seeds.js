@@ -51,7 +51,7 @@ export function seedsView() {
     h("p", { class: "quiet" }, S.click), place, earlier];
 }
 
-/** The run before, in a line: what was otherwise in it, and how many starts found the answer. */
+/** The previous hundred runs in a line: their different settings, and how many starts found the answer. */
 function remember(list, { setup, found, all }) {
   const other = differences(setup, state.setup).filter(([name]) => name !== T.compare.names.seed);
   const text = other.length ? other.map(([name, value]) => `${name}: ${value}`).join(", ") : T.compare.same;
@@ -66,7 +66,7 @@ function square({ seed, loss, score, found }) {
     class: found ? "found" : "missed", title: label, "aria-label": `${found ? "✓" : "·"} ${label}` });
 }
 
-/** How many runs end at which loss, by its logarithm. */
+/** A histogram of the final losses, by their logarithm. */
 function drawHistogram(canvas, losses) {
   if (state.tab !== "seeds") return;
   const [context, width, height] = fitted(canvas, 110);

@@ -1,4 +1,4 @@
-// Handing out the page as it stands: its address, as text and as a QR code, and what it hides.
+// Sharing the current page: its address, as text and as a QR code, and the parts that it hides.
 
 import { generate } from "../vendor/lean-qr.js";
 import { button, checkbox, h } from "./dom.js";
@@ -36,7 +36,7 @@ export function shareView() {
       h("div", { class: "checks" }, boxes.map(({ name, box }) => checkbox(S.parts[name] || T.tabs[name.slice("tab-".length)], box))))];
 }
 
-/** Draw the code of a text; false where it is too long for one. */
+/** Draw the QR code of a text; false if it is too long for one. */
 function draw(canvas, text) {
   let code = null;
   try { code = generate(text); } catch { return false; }

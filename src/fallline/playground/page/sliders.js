@@ -19,7 +19,7 @@ export function slider(label, { low, high, log = false, integer = false, id, bes
     dragging = true;
   });
   range.addEventListener("change", () => { dragging = false; });
-  // a step of the slider is less than 1, so for whole numbers the arrow keys count by themselves
+  // a step of the slider is less than 1, so for whole numbers the arrow keys are handled here
   range.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
     if (!integer || !by) return;

@@ -1,4 +1,4 @@
-// The slope f'(Z) of each activation: as a number, and as it is written.
+// The slope f'(Z) of each activation: as a number and as a formula.
 
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 const density = (z) => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
@@ -17,7 +17,7 @@ const SLOPE = {
   gelu: (z, a) => (z === 0 ? 0.5 : a / z + z * density(z)),  // a / z is the normal distribution's Φ(z)
 };
 
-/** f'(z) where the page knows the activation, else null. */
+/** f'(z) if the page knows the activation, else null. */
 export const slopeAt = (name, z, a) => (SLOPE[name] && z !== null && a !== null ? SLOPE[name](z, a) : null);
 
 const WRITTEN = {

@@ -1,7 +1,7 @@
-// What each number of the microscope comes from, and what it belongs to in the network's picture.
+// The numbers that each number of the microscope comes from, and its part of the network's picture.
 
-// A number of the microscope is [matrix, row, column]; a null stands for all rows or all columns.
-// The functions take the indices that a cell carries: l counts layers from 0, as the trace does.
+// A number of the microscope is [matrix, row, column]; null means all rows or all columns.
+// The functions take the indices of a cell: l counts layers from 0, like the trace.
 const last = (t) => t.layers.length - 1;
 
 export const sources = {
@@ -23,7 +23,7 @@ export const sources = {
   fresh: (t, l, kind, k, j) => [[`old${kind}`, k, j], [`step${kind}`, k, j], [`d${kind}`, k, j]],
 };
 
-/** What a number, or a whole stage, lights up in the network's picture; l counts from 1 there. */
+/** The parts of the network's picture that a number, or a whole stage, highlights; l counts from 1. */
 export function lights(name, l, ...at) {
   const layer = l + 1;
   const all = { neurons: () => false, weights: () => false };

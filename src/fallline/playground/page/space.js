@@ -41,7 +41,7 @@ export function spaceView() {
   return [h("p", {}, S.intro), none, picks, h("div", { class: "space" }, canvas)];
 }
 
-/** The features of a place of the picture: the other features stay at their mean over the rows. */
+/** The features at a place of the picture: the other features stay at their mean over the rows. */
 function placeOf(problem) {
   const plane = problem.axes.length === 2 && problem.axes.every((name) => name === "x1" || name === "x2");
   if (plane) return (point) => lifted(problem.features, point);
@@ -55,7 +55,7 @@ function placeOf(problem) {
   };
 }
 
-/** The rows as the network is given them, with their targets. */
+/** The rows as inputs of the network, with their targets. */
 function rowsOf(problem) {
   const plane = problem.axes.length === 2;
   if (plane) {

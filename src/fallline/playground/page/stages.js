@@ -130,8 +130,8 @@ const transposed = (m) => m[0].map((_, j) => m.map((row) => row[j]));
 const sign = (text) => h("span", { class: "sign", "aria-hidden": "true" }, text);
 
 /**
- * A matrix as a table. ``cell`` gives a number's formula, ``id`` its name for what comes from it;
- * ``headed`` are the names of the numbers that stand at its side and on its top.
+ * A matrix as a table. ``cell`` gives a number's formula, ``id`` its name for numbers that come from it;
+ * ``headed`` are the names of the numbers at its side and top.
  */
 function matrix(title, values, { id = null, rows = null, columns = null, corner = "", cell = null, mark = null, headed = [] } = {}) {
   const at = (name, i, j) => (name ? { "data-at": JSON.stringify([name, i, j]) } : {});

@@ -1,5 +1,5 @@
-// The one place of the page's state: the setup (what is chosen), the problem (what came of it),
-// the frame (where the descent stands). Views subscribe and render; actions in actions.js change it.
+// The one place of the page's state: the setup (the chosen settings), the problem (its rows and
+// sizes), the frame (the state of the descent). Views subscribe and render; actions in actions.js change it.
 
 import { readHash, writeHash } from "./home.js";
 
@@ -66,7 +66,7 @@ const toText = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-"
 const fromText = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
 const MOST_IN_ADDRESS = 400;
 
-// What is looked at, and what it may be, beside the setup: an address that is damaged does no harm.
+// The parts of the view with a check for each, so that a damaged address does no harm.
 const VIEW = {
   tab: (v) => ["microscope", "tasks", "compare", "space", "seeds", "landscape", "away"].includes(v),
   speed: (v) => Number.isInteger(v) && v >= 0,
@@ -79,13 +79,13 @@ const VIEW = {
   testPoints: (v) => typeof v === "boolean", log: (v) => typeof v === "boolean", pictures: (v) => typeof v === "boolean",
 };
 
-/** Change what is looked at; the views and the address follow. */
+/** Change the view; the page and the address follow. */
 export function show(values) {
   for (const [name, value] of Object.entries(values)) if (VIEW[name] && VIEW[name](value)) state[name] = value;
   tell("view");
 }
 
-/** Put the setup, what is looked at, and a small network's parameters, into the address. */
+/** Write the setup, the view, and the parameters of a small network into the address. */
 export function writeAddress() {
   if (!state.setup) return;
   const coded = (value) => toText(new TextEncoder().encode(JSON.stringify(value)));

@@ -1,7 +1,7 @@
-// Ten tasks that mark themselves. Each has a preset, a question, a check, hints and a solution.
+// Ten tasks that the page checks. Each has a preset, a question, a check, hints and a solution.
 //
-// ``setup`` holds what differs from the usual setup of its data set. ``check`` is given what there is
-// to see, {setup, frame, problem, seen}, and the answer typed or chosen; it returns null where all is
+// ``setup`` has the differences from the default setup of its data set. ``check`` gets what the page
+// shows, {setup, frame, problem, seen}, and the answer typed or chosen; it returns null if all is
 // right, else what is still missing.
 
 import { forward } from "./forward.js";
@@ -43,7 +43,7 @@ function difference({ problem, frame }) {
     frame.theta[weightAt(problem.sizes, starts, 1, i, 0)] - frame.theta[weightAt(problem.sizes, starts, 1, i, 1)])));
 }
 
-// ---- the published update, written anew
+// ---- the published update, rewritten
 
 export const PUBLISHED = `def sigmoid(z):
     return 1 / (1 + np.exp(-z))

@@ -1,4 +1,4 @@
-// The tasks: the list in its tab, and the task that is worked on, above the network.
+// The tasks: the list in its tab, and the current task above the network.
 
 import * as actions from "./actions.js";
 import { button, h } from "./dom.js";
@@ -56,7 +56,7 @@ export function taskList() {
   return [h("p", {}, K.intro), h("ol", { class: "task-list" }, items.map(({ item }) => item))];
 }
 
-/** The task that is worked on: question, answer, check, hints. */
+/** The current task: question, answer, check, hints. */
 export function taskView() {
   const box = h("section", { class: "card task", id: "task", "aria-labelledby": "task-title", hidden: true });
   let shown = null;
@@ -113,7 +113,7 @@ function parts(task) {
   h("div", { class: "head" }, check, hint, next), verdict, hints];
 }
 
-/** Where the answer is given: a number, a choice, marked lines of code, or nothing but the page itself. */
+/** The form of the answer: a number, a choice, marked lines of code, or only the page itself. */
 function answerOf(task) {
   const kind = task.answer ? task.answer.kind : "page";
   if (kind === "number") {

@@ -1,4 +1,4 @@
-// All words that the page shows. To translate the page, translate this file, help.js and tasks.js.
+// All texts that the page shows. To translate the page, translate this file, help.js and tasks.js.
 
 export const T = {
   title: "Fallline",

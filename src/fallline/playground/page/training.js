@@ -1,4 +1,4 @@
-// The training card. What a changed setting does with the run is one choice for all of them.
+// The training card. One choice says what all changed settings do with the run.
 
 import * as actions from "./actions.js";
 import { exact, field, h, roomy, select } from "./dom.js";
@@ -57,7 +57,7 @@ export function trainingView() {
     batch.value = training.batch_size;
     showGradient();
   });
-  // a task may keep secret which gradient it is
+  // a task may keep the gradient secret
   function showGradient() {
     const secret = Boolean(state.secret) && state.setup.training.gradient !== "right";
     for (const option of gradient.options) if (option.value === "secret") option.hidden = !secret;

@@ -1,11 +1,11 @@
-// The gradient check: backpropagation against a derivative taken without it, as `fl.check_gradients`.
+// The gradient check: backpropagation against a derivative computed without it, like `fl.check_gradients`.
 //
 // * complex step: Im L(theta + i h e_j) / h with h = 1e-30, exact to rounding; Squire and Trapp 1998,
 //   doi:10.1137/S003614459631241X, eq. 6;
 // * central differences over five points, with an error of order h^4; Abramowitz and Stegun 1964,
 //   table 25.2.
 //
-// A parameter is left out, and counted, where the difference would straddle a seam of two formulas.
+// A parameter is left out, and counted, if the difference would straddle a seam of two formulas.
 
 import { ACTIVATIONS } from "./activations.js";
 import { PageError, shown } from "./errors.js";
@@ -46,13 +46,13 @@ export function checkGradients(descent, method) {
   };
 }
 
-/** Whether L1's kink at a weight of 0 lies within reach. */
+/** Whether the difference straddles L1's kink at 0. */
 const atZero = (network, penalty, j, reach) =>
   penalty.l1 > 0 && network.isWeight[j] && Math.abs(network.theta[j]) <= reach;
 
 // ---- the complex step
 
-/** Im L(theta + i h e_j) / h; NaN where a pre-activation that depends on it sits on a kink. */
+/** Im L(theta + i h e_j) / h; NaN if a pre-activation that depends on it sits on a kink. */
 function complexStep(network, X, Y, penalty, j) {
   if (atZero(network, penalty, j, 0)) return NaN;
   let loss = 0;
@@ -161,7 +161,7 @@ function compared(network, analytic, numeric, chosen, limit) {
   ]);
 }
 
-/** analytic / numeric, where it is the same for all entries to six digits, and not 1. */
+/** analytic / numeric, if it is the same for all entries to six digits, and not 1. */
 function commonRatio(analytic, numeric) {
   const most = Math.max(0, ...numeric.map(Math.abs));
   const solid = numeric.map((value) => Math.abs(value) > 1e-8 * most);

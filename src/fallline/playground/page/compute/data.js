@@ -1,5 +1,5 @@
-// The data sets that are made or drawn: rows to train on and rows to test on. Seeded as in
-// Fallline's playground, number by number, so that a script makes the same ones.
+// The data sets that are generated or drawn: training and test rows. Generators are seeded and used
+// so that a script makes the same numbers.
 //
 // A problem is {task, X, y, X_test, y_test, features, classes, target}: X (n, n_features) matrices,
 // y class numbers or numbers, task "binary", "classes" or "numbers". Where X are functions of points
@@ -26,7 +26,7 @@ const cellsOf = ({ X, y, X_test, y_test }) => [
   ...X_test.lists().map((row, i) => [1, ...row, y_test[i]]),
 ];
 
-/** The problem with these rows in place of its own, where there are any. */
+/** The problem with these rows instead of its own, if there are any. */
 function edited(problem, rows) {
   const columns = problem.features.length;
   if (!rows.length) return { ...problem, cells: cellsOf(problem) };
@@ -83,7 +83,7 @@ const truthTable = () => ({
   target: "first AND last",
 });
 
-// ---- made ones, in two features of about unit size
+// ---- generated ones, in two features of about unit size
 
 const points = (n, at) =>
   Matrix.from(
@@ -174,7 +174,7 @@ function spirals(data, generator) {
   return split(data, shaken(points(data.n, at), generator, data.noise / 2), y);
 }
 
-/** Three round heaps, one for each class. */
+/** Three round clusters, one for each class. */
 function gaussians(data, generator) {
   const classes = alternating(data.n, 3);
   const angle = classes.map((k) => Math.PI / 2 + (k * 2 * Math.PI) / 3);
@@ -240,7 +240,7 @@ const MAKERS = {
   bump,
 };
 
-// ---- what the network is given of a point
+// ---- the inputs of the network for a point
 
 const FUNCTIONS = {
   x1: (a) => a,
@@ -301,7 +301,7 @@ export function holdout(n, share, generator, strata = null) {
   return [all.filter((i) => !held[i]), all.filter((i) => held[i])];
 }
 
-/** Hold the test share out, class by class where there are classes. */
+/** Hold the test share out, class by class if there are classes. */
 function split(data, X, y, task = "binary") {
   const numbers = task === "numbers";
   const everything = Array.from(y, (_, i) => i);

@@ -1,4 +1,4 @@
-// One descent: a network on its way down, step by step or many epochs at a time, and back.
+// One descent: a network that trains step by step or many epochs at a time, and can go back.
 //
 // Epochs, batches and samples go through the engine, the steps along a wrong
 // gradient through mistakes.js. The batches are those of `fl.train`, in its order.
@@ -24,7 +24,7 @@ const RECENT = 0.05; // seconds
 
 const usualLoss = { binary: "binary_cross_entropy", classes: "cross_entropy", numbers: "squared_error" };
 
-/** The name of the loss asked for. Throws PageError where the task does not allow it. */
+/** The name of the chosen loss. Throws PageError if the task does not allow it. */
 export function lossName(setup, problem) {
   const name = setup.training.loss === "auto" ? usualLoss[problem.task] : setup.training.loss;
   if (name === "binary_cross_entropy" && problem.task !== "binary")
@@ -54,7 +54,7 @@ export function newNetwork(setup, problem) {
   return new Network(sizes, activations, name, init, seed);
 }
 
-/** Targets as the loss wants them: class numbers and numbers in one column, or a column per class. */
+/** Targets in the form for the loss: class numbers and numbers in one column, or a column per class. */
 function targets(network, problem, y) {
   const k = network.sizes.at(-1);
   const Y = new Matrix(y.length, k);
@@ -111,7 +111,7 @@ export class Track {
 Track.names = ["epoch", "train", "test", "train_score", "test_score", "theta"];
 
 export class Descent {
-  /** ``theta``: the parameters to begin with, where they are not drawn. */
+  /** ``theta``: the initial parameters, if they are not drawn. */
   constructor(engine, setup, problem, theta = null) {
     Object.assign(this, { engine, problem });
     this.network = newNetwork(setup, problem);
@@ -135,7 +135,7 @@ export class Descent {
     this.firstLoss = this.track.train[0];
   }
 
-  /** Take other training settings from here on; the network and its way stay. */
+  /** Use other training settings from here on; the network and its history stay. */
   arrange(setup) {
     checkGradient(setup, this.network);
     this.loop = loopOf(this.engine, setup, this.network, this.rows);
@@ -170,7 +170,7 @@ export class Descent {
 
   // ---- going on
 
-  /** So many epochs, or as many as fit in the time; at least one. Stops where it diverges. */
+  /** ``epochs`` epochs, or as many as fit into the time; at least one. Stops if it diverges. */
   advance(epochs, seconds) {
     const end = this.epoch + epochs;
     const deadline = performance.now() + 1000 * seconds;
@@ -185,7 +185,7 @@ export class Descent {
     this.record(this.epoch % this.track.every !== 0);
   }
 
-  /** How many epochs fit into the time, by those of late; a browser's clock may stand still for 0.1 ms. */
+  /** How many epochs fit into the time, judging by recent ones; a browser's clock may stand still for 0.1 ms. */
   epochsIn(seconds) {
     const { pace } = this;
     if (pace.seconds === 0)
@@ -295,9 +295,9 @@ export class Descent {
       : spoilt(kind, this.network, X, Y, this.penalty);
   }
 
-  // ---- what is noted on the way
+  // ---- what is recorded
 
-  /** Note the losses and scores here; a provisional note gives way to the next. */
+  /** Record the losses and scores; the next record replaces a provisional one. */
   record(provisional = false) {
     const { track } = this;
     const here = this.epoch + this.partOfEpoch;
@@ -333,7 +333,7 @@ export class Descent {
     return Math.max(20, Math.min(MOST_RECORDS, fitting));
   }
 
-  /** Stop, with advice, and put the last recorded parameters back. */
+  /** Stop, with advice, and restore the last recorded parameters. */
   diverged(loss) {
     const rate = this.optimizer.rate(Math.max(this.steps - 1, 0));
     const how = Number.isFinite(loss) ? `has run away to ${figures(loss)}` : "is no longer finite";
@@ -360,7 +360,7 @@ export class Descent {
 
   // ---- going back, and by hand
 
-  /** Keep this state, to come back to it. */
+  /** Store this state, to go back to it. */
   keep() {
     const { epoch, steps, cursor, state, network } = this;
     const copied = Object.fromEntries(
@@ -397,7 +397,7 @@ export class Descent {
     this.record();
   }
 
-  /** Parameters, epoch and step as an address kept them; the averages begin anew. */
+  /** Parameters, epoch and step from an address; the optimiser's averages start again. */
   restore(values, epoch, steps) {
     if (values.length !== this.network.nParameters)
       throw new PageError(`this network has ${this.network.nParameters} parameters, not ${values.length}`);

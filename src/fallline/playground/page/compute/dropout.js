@@ -1,4 +1,4 @@
-// What the engine draws dropout's masks from, as Fallline's core/dropout.py has it.
+// The keys from which the engine draws dropout's masks, as in core/dropout.py.
 
 const WORD = (1n << 64n) - 1n;
 

@@ -1,9 +1,9 @@
 // A table's columns as features, and its target as classes or numbers: numbers are standardised,
 // texts are one feature for each common text (one-hot). What goes beyond that (dates, other ways to
-// write numbers, many rare texts) is told, with the command that does it properly.
+// write numbers, many rare texts) is reported, with the command that handles it fully.
 //
 // The rules are those of Fallline's data/encoding.py, fitted on the rows to train on, so that a plain
-// table is encoded just as `fallline train` does it.
+// table is encoded exactly as by `fallline train`.
 
 import { holdout } from "./data.js";
 import { PageError, shown } from "./errors.js";
@@ -25,7 +25,7 @@ const ROW_NAMES = [
 const DATE = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?$/;
 const OTHER_NUMBER = /^[^\d-]{0,2}-?\d{1,3}([,.' ]\d{3})*([,.]\d+)?[^\d]{0,3}$/;
 
-/** The problem that a table sets: its rows, encoded; the target is the last column unless named. */
+/** The problem of a table: its encoded rows; the target is the last column unless named. */
 export function tableProblem(table, data, target = data.target || table.columns.at(-1), asked = null) {
   const at = table.columns.indexOf(target);
   if (at < 0)
@@ -99,7 +99,7 @@ export function tableProblem(table, data, target = data.target || table.columns.
   };
 }
 
-/** The notes, and where something is doubtful the command that does it properly. */
+/** The notes, and if something is ambiguous the command that handles it fully. */
 const withCommand = (notes, source, target) =>
   notes.length
     ? [
@@ -133,7 +133,7 @@ export function pairwiseSum(values, start = 0, n = values.length) {
   return pairwiseSum(values, start, first) + pairwiseSum(values, start + first, n - first);
 }
 
-/** Mean and standard deviation; 0 where all values are the same. */
+/** Mean and standard deviation; 0 if all values are the same. */
 function momentsOf(source, name, values) {
   const mean = pairwiseSum(values) / values.length;
   const scale = Math.sqrt(pairwiseSum(values.map((x) => (x - mean) * (x - mean))) / values.length);
@@ -179,13 +179,13 @@ function goalOf(source, target, cells, asked) {
   return classesOf(source, target, cells, known === n);
 }
 
-/** Whole numbers from 0 on, some of them 0, are counts: they are divided by their mean. */
+/** Whole numbers of at least 0, some of them 0, are counts: they are divided by their mean. */
 const areCounts = (numbers) =>
   numbers.length >= 100 &&
   numbers.every((value) => Number.isInteger(value) && value >= 0 && value <= 1000) &&
   numbers.filter((value) => value === 0).length >= 0.01 * numbers.length;
 
-/** Sorted as numbers where all are numbers, else as texts. */
+/** Sorted as numbers if all are numbers, else as texts. */
 function classesOf(source, target, cells, numeric) {
   const key = numeric ? Number : (text) => text;
   const names = new Map();
@@ -219,7 +219,7 @@ function encodedTarget(source, target, goal, kept) {
   return { y: goal.numbers.map((value) => (value - encoded.mean) / encoded.scale), encoded };
 }
 
-// ---- a column: {name, features, fill, plain, note}; ``plain`` is how a model file keeps it
+// ---- a column: {name, features, fill, plain, note}; ``plain`` is its form in a model file
 
 function fitColumn(source, name, cells, kept) {
   const part = kept.map((i) => cells[i]);
@@ -248,7 +248,7 @@ const setAside = (name, reason) => ({
   note: `is set aside: ${reason}`,
 });
 
-/** Whether a column counts the rows: different whole numbers without a gap, and no years. */
+/** Whether a column counts the rows: different whole numbers without a gap that are not years. */
 function numbersRows(name, cells, numbers) {
   const n = cells.length;
   if (n < MIN_TO_NUMBER || !numbers.every(Number.isInteger) || new Set(numbers).size < n) return false;
@@ -330,7 +330,7 @@ function fitText(name, cells, part, known) {
   };
 }
 
-/** What a column of texts looks like, other than texts; null where it looks like them. */
+/** What a column of texts looks like, if not like texts; else null. */
 function doubtOf(known) {
   const share = (pattern) => known.filter((cell) => pattern.test(cell)).length / known.length;
   if (share(DATE) > NUMBER_SHARE) return "it looks like dates";

@@ -1,7 +1,7 @@
 // The compiled engine in WebAssembly, by its C interface (docs/c-interface.md).
 //
 // The engine's memory is one arena: a Loop lays its arrays out from the beginning when it is called
-// and another one was there before. So nothing is ever left over, and theta and the optimiser's state
+// after another one. So nothing is left over, and theta and the optimiser's state
 // live in JavaScript, copied in and out at each call.
 
 import { ACTIVATIONS, LOSSES, RECORDS } from "./records.js";
@@ -11,7 +11,7 @@ const PAGE = 65536;
 
 export const padded = (count) => Math.ceil(count / LANES) * LANES;
 
-/** The number by which the engine knows a loss; that of quantile(q) is -q in units of 2^-62. */
+/** The number of a loss in the engine; that of quantile(q) is -q in units of 2^-62. */
 export const lossCode = (loss) =>
   loss.quantile === undefined
     ? BigInt(LOSSES.indexOf(loss.name))
@@ -33,7 +33,7 @@ export class Engine {
     this.top = (this.exports.__heap_base.value + 63) & ~63;
   }
 
-  /** The address of so many bytes of zeros. */
+  /** The address of ``bytes`` bytes of zeros. */
   take(bytes) {
     const start = this.top;
     this.top = (start + bytes + 63) & ~63;
@@ -54,7 +54,7 @@ export class Engine {
     return start;
   }
 
-  /** A view of an array; it holds until memory is taken next. */
+  /** A view of an array; it is valid until memory is taken again. */
   view(kind, address, length) {
     return new kind(this.memory.buffer, address, length);
   }

@@ -1,4 +1,4 @@
-// What a person is told: what was wrong, what is allowed, what to do next.
+// Errors for people: what was wrong, what is allowed, what to do next.
 
 export class PageError extends Error {}
 

@@ -72,7 +72,7 @@ function cells(descent) {
   ];
 }
 
-/** Where the network did not start as it is drawn. */
+/** Code for a network that did not start with drawn weights. */
 function startWritten(descent, zeros) {
   if (zeros) return "\nnet.parameters = np.zeros(net.n_parameters)";
   return descent.startGiven ? `\nnet.parameters = np.array(${python(descent.startGiven)})` : "";
@@ -104,7 +104,7 @@ function optimizerWritten(descent) {
   }[name];
 }
 
-/** The data, written out. */
+/** The data as code. */
 function rowsWritten(descent) {
   const { problem, network } = descent;
   const { X, X_test } = problem;

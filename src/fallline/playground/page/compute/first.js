@@ -10,7 +10,7 @@ const MOST_WORK = 1e5; // rows times parameters: more takes longer than the work
 /** The setup with which the page begins. */
 export const startSetup = (start) => readSetup(start.setup || USUAL);
 
-/** {setup, problem, frame} of a setup at its start; null where this is the worker's to say. */
+/** {setup, problem, frame} of a setup at its start; null if the worker has to compute it. */
 export function firstPicture(start, wanted) {
   if (start.given || ["iris", "digits", "table", "given"].includes(wanted.data.kind)) return null;
   try {
@@ -20,6 +20,6 @@ export function firstPicture(start, wanted) {
     const problem = { ...problemFacts(descent), columns: [] };
     return { setup, problem, frame: frame(descent, { parameter: null, row: 0, playing: false }) };
   } catch {
-    return null; // the worker says what is wrong with the setup
+    return null; // the worker reports what is wrong with the setup
   }
 }

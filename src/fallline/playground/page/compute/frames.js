@@ -1,4 +1,4 @@
-// Frames: what the page draws of a descent, and what it is told of a problem once.
+// Frames: what the page draws of a descent; and the facts about a problem, sent once.
 //
 // A frame has numbers and lists, theta and the gradient (float64), and the maps: a byte for each of
 // size * size points of every neuron shown, layer after layer, scaled to its range.
@@ -24,7 +24,7 @@ export function clean(value) {
   return value;
 }
 
-/** Where a descent stands: numbers, curves, the row and parameter looked at, and the maps. */
+/** The state of a descent: numbers, curves, the selected row and parameter, and the maps. */
 export function frame(descent, { parameter, row, playing }) {
   const { network, track } = descent;
   const live = descent.n * network.nParameters <= GRADIENT_WORK;
@@ -87,10 +87,10 @@ const outputs = (descent) =>
     ]),
   );
 
-/** The points of the picture, training and test: the rows, or what their inputs are made of. */
+/** The points of the picture, training and test: the rows, or the points from which their inputs are computed. */
 const plane = (problem) => problem.plane || [problem.X, problem.X_test];
 
-/** The two features that the page looks at; 0 and 1 where it asks for others. */
+/** The two features that the page shows; 0 and 1 if it requests invalid ones. */
 function viewOf(descent) {
   const n = plane(descent.problem)[0].columns;
   const [first, second] = descent.setup.data.view;

@@ -3,7 +3,7 @@
 
 import { Matrix } from "./matrix.js";
 
-/** The problem and theta of a start; null where nothing was given. */
+/** The problem and theta of a start; null if nothing was given. */
 export function givenProblem({ given }, bytes) {
   if (!given || !bytes) return { problem: null, theta: null };
   const { n_train: n, n_test: m, n_parameters: p, ...facts } = given;

@@ -1,7 +1,7 @@
-// The loss around the present parameters in two directions, with the path walked so far.
+// The loss around the present parameters in two directions, with the path so far.
 //
 // The directions are the two along which the path spreads most (its principal components, after Li et
-// al. 2018, arXiv:1712.09913, section 7); where the path is too short for that, random ones.
+// al. 2018, arXiv:1712.09913, section 7); if the path is too short for that, random ones.
 
 import { Generator } from "./random.js";
 import { penaltyOf } from "./steps.js";
@@ -11,7 +11,7 @@ const MAX_ROWS = 300;
 const ITERATIONS = 200;
 const TINY = 1e-12;
 
-/** The loss on a grid (size, size), top line first; the path's coordinates; how far the grid reaches. */
+/** The loss on a grid (size, size), top line first; the path's coordinates; the half width of the grid. */
 export function landscape(descent) {
   const { network, track, penalty } = descent;
   const { theta } = network;
@@ -40,7 +40,7 @@ const dot = (a, b) => {
   return total;
 };
 
-/** ``vector`` less its parts along ``others``, of length 1; null where nothing is left. */
+/** ``vector`` without its parts along ``others``, of length 1; null if nothing is left. */
 function unit(vector, others) {
   let rest = vector;
   for (const other of others) {
@@ -74,7 +74,7 @@ function directions(way, seed) {
   return { axes, spread: spread && [...spread, 0].slice(0, 2) };
 }
 
-/** The direction of the largest spread beside ``axes``, by power iteration on way' way. */
+/** The direction of the largest spread apart from ``axes``, by power iteration on way' way. */
 function principal(way, axes, generator) {
   let axis = unit(generator.normal(0, 1, way[0].length), axes);
   let before = 0;

@@ -1,4 +1,4 @@
-// What the page takes, so that no address and no table makes it work without end.
+// The limits of the page, so that no address and no table makes it compute forever.
 
 export const MAX_TABLE_BYTES = 50 * 1024 * 1024;
 export const MAX_TABLE_NUMBERS = 20_000_000; // rows times features

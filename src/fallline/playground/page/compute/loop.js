@@ -1,4 +1,4 @@
-// One run in the engine: rows, network, optimiser, with the numbers of `fl.train`; as engine/loop.py.
+// One run in the engine: rows, network, optimiser, with the numbers of `fl.train`, like engine/loop.py.
 
 import { keysOf } from "./dropout.js";
 import { LANES, activationCodes, lossCode, padded } from "./engine.js";
@@ -16,7 +16,7 @@ function partLength(n) {
   return Math.ceil(length / FEWEST_ROWS) * FEWEST_ROWS;
 }
 
-/** Divide a workspace for a network and blocks of so many rows. */
+/** Divide a workspace for a network and blocks of ``samples`` rows. */
 function laidOut(engine, network, samples) {
   const layers = network.sizes.length - 1;
   const plan = engine.take(8 * (8 + 8 * layers));
@@ -145,7 +145,7 @@ export class Loop {
 
   /**
    * Passes over the rows from ``theta`` and ``state`` at ``step``, both changed in place; the orders
-   * are drawn from ``generator``. It may make fewer than ``count``; gives how many it made.
+   * are drawn from ``generator``. It may make fewer than ``count``; returns how many it made.
    */
   epochs(theta, state, step, count, generator) {
     this.hold();
@@ -212,7 +212,7 @@ export class Loop {
     for (const [name, address] of kept) state[name].set(engine.view(Float64Array, address, theta.length));
   }
 
-  /** Permutations of the rows for so many epochs, as NumPy's generator draws them; their address. */
+  /** Permutations of the rows for ``count`` epochs, as NumPy's generator draws them; their address. */
   draw(generator, count) {
     const { engine } = this;
     const states = engine.put(generator.words());
@@ -246,7 +246,7 @@ export class Loop {
     };
   }
 
-  /** The gradient of the loss of all training rows, penalty and all. */
+  /** The gradient of the loss of all training rows with the penalty. */
   gradient(theta) {
     this.hold();
     const { engine, at } = this;
@@ -255,7 +255,7 @@ export class Loop {
     return engine.get(at.gradient, theta.length);
   }
 
-  /** The loss of the first rows at each of many thetas: the landscape's. */
+  /** The loss of the first rows at each of many thetas, for the landscape. */
   losses(thetas, rows) {
     this.hold();
     const { engine, at } = this;
@@ -268,7 +268,7 @@ export class Loop {
     });
   }
 
-  /** The truth table's network by the code made for its shape; whether that was so. */
+  /** Train the truth table's network by the code for its shape; returns whether that was possible. */
   tiny(theta, step, count) {
     const { engine, network, optimizer, settings, rows } = this;
     const symbol = `fallline_descend_float64_${network.sizes.join("_")}_${activationCodes(network).join("_")}_${lossCode(network.loss)}`;

@@ -144,7 +144,7 @@ for (const [name, loss] of Object.entries(LOSSES)) {
   LOSSES[name] = { name, seams: [], kinks: [], range: [-Infinity, Infinity], ...loss };
 }
 
-/** The loss of that name; "quantile(0.9)" makes one; null for an unknown one. */
+/** The loss with this name; "quantile(0.9)" makes one; null for an unknown name. */
 export function lossOf(name) {
   const made = /^quantile\(([0-9.e-]+)\)$/.exec(name);
   if (!made) return Object.hasOwn(LOSSES, name) ? LOSSES[name] : null;

@@ -19,7 +19,7 @@ export class Matrix {
     return this.values[i * this.columns + j];
   }
 
-  /** The rows of these numbers, in a matrix of its own. */
+  /** The rows of these numbers, in a new matrix. */
   take(numbers) {
     const taken = new Matrix(numbers.length, this.columns);
     numbers.forEach((number, i) => taken.row(i).set(this.row(number)));

@@ -1,4 +1,4 @@
-// The next update under the microscope, number by number: what `fl.trace` gives in Python.
+// The next update, number by number, like `fl.trace` in Python.
 
 import { PageError, shown } from "./errors.js";
 import {
@@ -70,7 +70,7 @@ export function nextUpdate(descent, kind) {
 const copied = (state) =>
   Object.fromEntries(Object.entries(state).map(([name, values]) => [name, values.slice()]));
 
-/** Each layer's numbers; the per-row gradients hold the penalty's slope, as the mean does. */
+/** Each layer's numbers; the per-row gradients include the penalty's slope, like the mean. */
 function layersShown(network, layers, { gradient, change, theta }, penalty, most) {
   const slope = penaltySlope(network, penalty);
   const rows = Math.min(most, layers[0].Z.rows);
@@ -98,7 +98,7 @@ function layersShown(network, layers, { gradient, change, theta }, penalty, most
   }));
 }
 
-/** The optimiser's own averages before the update, layer by layer. */
+/** The optimiser's averages before the update, layer by layer. */
 const stateTerms = ({ network, state }) =>
   Object.fromEntries(
     Object.entries(state).map(([name, values]) => [

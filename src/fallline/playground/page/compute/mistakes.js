@@ -1,5 +1,5 @@
-// Wrong gradients on purpose: what a person writes who forgets one thing. The gradient check and the
-// page's tasks are tried on them. Each spoils a right backward pass.
+// Gradients with a deliberate mistake, as made by people who forget one thing. The gradient check and the
+// page's tasks use them. Each changes a correct backward pass.
 
 import { Matrix, productWithTransposed } from "./matrix.js";
 import { backward, forward, meanGradient, penaltySlope } from "./steps.js";
@@ -17,7 +17,7 @@ function scaled(network, gradient, factor, { from = 0, to = network.places.lengt
 }
 
 const MISTAKES = {
-  /** The lesson's: the slope in the activation's place in the output layer, means over n + 1 slices. */
+  /** The lesson's: the slope instead of the activation in the output layer, means over n + 1 slices. */
   published(network, layers) {
     const n = layers[0].A_prev.rows;
     const slope = (A) =>

@@ -38,7 +38,7 @@ export class Network {
     this.initialize(seed);
   }
 
-  /** Draw the weights; biases are zero. One generator serves the layers in order. */
+  /** Draw the weights; biases are zero. One generator draws for the layers in order. */
   initialize(seed) {
     const generator = new Generator(seed);
     this.theta.fill(0);

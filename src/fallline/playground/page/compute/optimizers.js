@@ -1,7 +1,7 @@
-// Optimisers: an initial state and an update of theta, as Fallline's core/optimizers.py has them.
+// Optimisers: an initial state and an update of theta, as in Fallline's core/optimizers.py.
 //
-// `update(theta, gradient, state, step, rate, isWeight)` moves theta in place and leaves the change in
-// the gradient's place. `code` is the optimiser's number in the engine (records.js), `hyperparameters`
+// `update(theta, gradient, state, step, rate, isWeight)` moves theta in place and overwrites the
+// gradient with the change. `code` is the optimiser's number in the engine (records.js), `hyperparameters`
 // its five numbers there, `states` the names of its two state vectors.
 
 import { OPTIMIZERS as CODES } from "./records.js";
@@ -59,7 +59,7 @@ function adam(decay) {
   };
 }
 
-/** The optimiser that a training setup names, for a run of so many steps. */
+/** The optimiser that a training setup names, for a run of ``steps`` steps. */
 export function makeOptimizer(training, steps) {
   const { optimizer, learning_rate: rate, momentum: mu, schedule } = training;
   const plain = !["rmsprop", "adam", "adamw"].includes(optimizer);

@@ -1,6 +1,6 @@
-// NumPy's default_rng(seed), to the bit: SeedSequence, PCG64, and what is drawn from it.
+// NumPy's default_rng(seed), to the bit: SeedSequence, PCG64, and the numbers drawn from it.
 //
-// SeedSequence: O'Neill 2015, "Developing a seed_seq Alternative" (pcg-random.org), as NumPy has it.
+// SeedSequence: O'Neill 2015, "Developing a seed_seq Alternative" (pcg-random.org), as in NumPy.
 // PCG64: O'Neill 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms
 // for Random Number Generation", section 6.3 (XSL RR 128/64).
 
@@ -87,7 +87,7 @@ export class Generator {
     return Float64Array.from({ length: count }, () => mean + deviation * this.standardNormal());
   }
 
-  /** By the ziggurat: 256 layers of equal area, of which a random one nearly always suffices. */
+  /** By the ziggurat method: 256 layers of equal area; one random layer nearly always suffices. */
   standardNormal() {
     for (;;) {
       const bits = this.bits();
@@ -119,7 +119,7 @@ export class Generator {
     return found;
   }
 
-  /** Shuffled in place, as Fisher and Yates do it from the end. */
+  /** Shuffle in place, by Fisher and Yates, from the end. */
   shuffle(values) {
     for (let i = values.length - 1; i > 0; i--) {
       const j = this.upTo(i);
@@ -135,7 +135,7 @@ export class Generator {
     );
   }
 
-  /** The state as the compiled shuffle takes it: six 64-bit words. */
+  /** The state for the compiled shuffle: six 64-bit words. */
   words() {
     return BigUint64Array.of(
       this.state & LOW,

@@ -1,8 +1,8 @@
-// Whole runs at once: the one that a dragged slider asks for.
+// Whole runs, such as those of a dragged slider.
 
 const N_RECORDS = 36;
 
-/** The epochs to note of a run: close together at first, where most happens; the last too. */
+/** The epochs to record: close together at first, where most happens; and the last. */
 export function recordsOf(epochs) {
   const marks = Array.from({ length: N_RECORDS }, (_, i) =>
     Math.round(epochs * ((i + 1) / N_RECORDS) ** 2),
@@ -10,7 +10,7 @@ export function recordsOf(epochs) {
   return [...new Set(marks)].filter(Boolean).sort((a, b) => a - b);
 }
 
-/** Go on to the run's length, for so many seconds at most; whether it is there. */
+/** Train to the run's length, for at most ``seconds``; returns whether it is reached. */
 export function retrain(descent, seconds) {
   const deadline = performance.now() + 1000 * seconds;
   const { epochs } = descent.setup.training;

@@ -1,4 +1,4 @@
-// Learning rates by the step, laid out over a whole run of so many steps.
+// Learning rates as functions of the step, over a whole run of a given number of steps.
 
 const halfCosine = (start, end, done) => end + (start - end) * 0.5 * (1 + Math.cos(Math.PI * done));
 

@@ -37,7 +37,7 @@ export function* seedResults(engine, setup, problem) {
   }
 }
 
-/** A run by itself, as the page would do it. */
+/** A single run, like one of the page. */
 function alone(engine, setup, problem, seed) {
   const descent = new Descent(engine, setup, problem);
   const { epochs } = setup.training;

@@ -1,8 +1,8 @@
-// The state of the page's computing: the setup it chose, its rows, its descent, what it looks at;
-// and its answers to the page's messages.
+// The state of the page's computing: the chosen setup, its rows, its descent, the view;
+// and the answers to the page's messages.
 //
-// A message is {type, id, ...}; an answer bears the same id. Messages are answered in their order;
-// long work goes on behind them in short pieces, so that the next one is heard. The page says when it has drawn a frame: while two are on their way no
+// A message is {type, id, ...}; an answer has the same id. Messages are answered in their order;
+// long work is done in short pieces in between, so that the next one is noticed. The page says when it has drawn a frame: while two are on their way no
 // further one is made, but the training goes on.
 
 import { checkGradients } from "./check.js";
@@ -29,7 +29,7 @@ const KEPT_TABLES = { iris: ["iris.csv", "species"], digits: ["digits.csv", "dig
 
 const now = () => performance.now() / 1000;
 
-/** Let the messages be heard that have come meanwhile. */
+/** Let messages that have come meanwhile be handled. */
 const pause = () =>
   new Promise((resolve) => {
     setTimeout(resolve, 0);
@@ -37,7 +37,7 @@ const pause = () =>
 
 export class Session {
   /**
-   * ``start`` is {setup, problem, theta, table, version}: what the page was made with; ``table(name)`` gives the
+   * ``start`` is {setup, problem, theta, table, version}: the content of the page's file; ``table(name)`` gives the
    * text of iris or digits, or a promise of it. ``post(message, transfer)`` sends to the page.
    */
   constructor(engine, start, post) {
@@ -65,7 +65,7 @@ export class Session {
     return this.answered;
   }
 
-  /** Do what a message asks, once the earlier ones are answered. */
+  /** Handle a message after the earlier ones have been answered. */
   answer(message) {
     const id = Number.isInteger(message?.id) ? message.id : null;
     this.answered = this.answered.then(() =>
@@ -84,7 +84,7 @@ export class Session {
     this.working.add(working);
   }
 
-  /** An error is told, and has changed nothing. */
+  /** Report an error, which has changed nothing. */
   async told(id, task) {
     try {
       await task();
@@ -96,7 +96,7 @@ export class Session {
     }
   }
 
-  /** Until all is answered and done. */
+  /** Wait until everything is answered and done. */
   async idle() {
     await this.answered;
     await Promise.all(this.working);
@@ -108,7 +108,7 @@ export class Session {
     return this.descent;
   }
 
-  /** Have the table that a setup asks for, where it is one of the page's own. */
+  /** Load the table of a setup, if it is one of the page's own. */
   async fetch({ data: { kind } }) {
     if (!(kind in KEPT_TABLES) || kind in this.readTables) return;
     const text = await this.textOf(kind);
@@ -127,14 +127,14 @@ export class Session {
     return true;
   }
 
-  /** Whether the descent that is there can go on with this setup. */
+  /** Whether the current descent can continue with this setup. */
   fits(setup) {
     const { descent } = this;
     const same = JSON.stringify(descent.setup.network) === JSON.stringify(setup.network);
     return this.sameRows(setup) && same && lossName(setup, descent.problem) === descent.network.loss.name;
   }
 
-  /** A descent at its start; the rows are made anew only where they are other ones. */
+  /** A descent at its start; the rows are made again only if they have changed. */
   fresh(setup) {
     const problem = this.problem(setup);
     const start = problem === this.given && this.asGiven(setup) ? this.givenTheta : null;
@@ -143,7 +143,7 @@ export class Session {
     return descent;
   }
 
-  /** Whether the setup describes the network that was given, so that its parameters serve. */
+  /** Whether the setup describes the network that was given, so that its parameters can be used. */
   asGiven(setup) {
     const given = this.startSetup;
     const one = JSON.stringify(setup.network) === JSON.stringify(given.network);
@@ -171,7 +171,7 @@ export class Session {
     return { ...tableProblem(this.readTables[kind], data, target, "classes"), notes: [] };
   }
 
-  /** Whether the setup asks for the rows of the descent that is there. */
+  /** Whether the setup has the rows of the current descent. */
   sameRows(setup) {
     const rowsOf = ({ data }) => JSON.stringify({ ...data, view: null });
     return (
@@ -180,14 +180,14 @@ export class Session {
     );
   }
 
-  /** Go on with this descent, and look only at what its network has. */
+  /** Continue with this descent, and select only parts that its network has. */
   adopt(descent) {
     Object.assign(this, { descent, tableUsed: this.table });
     if (this.parameter !== null && this.parameter >= descent.network.nParameters) this.parameter = null;
     this.row = Math.min(this.row, descent.n - 1);
   }
 
-  // ---- what is told
+  // ---- messages to the page
 
   sendFrame(playing) {
     this.underWay += 1;
@@ -199,7 +199,7 @@ export class Session {
     ]);
   }
 
-  /** The problem, if it is another than the page knows; else only its setup. */
+  /** The problem, if the page does not know it already; else only its setup. */
   sendProblem(id) {
     const facts = { ...problemFacts(this.there()), columns: this.table ? this.table.columns : [] };
     const text = JSON.stringify(facts);
@@ -222,7 +222,7 @@ export class Session {
     this.seeding = null;
   }
 
-  /** One change of the descent, then a frame; playing ends. */
+  /** One change of the descent, then a frame; Play ends. */
   change(what) {
     const descent = this.there();
     what(descent);
@@ -245,7 +245,7 @@ export class Session {
     this.post({ type: "retrained", id, done });
   }
 
-  /** A hundred runs, told as they end. */
+  /** A hundred runs, reported as they end. */
   async manySeeds(setup, problem, task, id) {
     const end = now() + SEEDS_SECONDS;
     for (const results of seedResults(this.engine, setup, problem)) {
@@ -258,7 +258,7 @@ export class Session {
   }
 }
 
-/** Something computed from the descent as it stands. */
+/** A result computed from the current descent. */
 const told = (compute) => (session, message, id) =>
   session.post({ type: message.type, id, facts: clean(compute(session.there(), message, session)) });
 
@@ -282,7 +282,7 @@ const ANSWERS = {
     session.sendProblem(id);
     session.sendFrame(false);
   },
-  /** So many epochs, or as many as fit into a piece; the page paces itself by asking. */
+  /** ``epochs`` epochs, or as many as fit into a piece; the page sets the pace by its requests. */
   advance(session, message) {
     const epochs = integer(1, 1e9)("epochs", message.epochs);
     session.change((descent) => {
@@ -347,7 +347,7 @@ const ANSWERS = {
   check: told((descent, message) => checkGradients(descent, message.method)),
   landscape: told(landscape),
   export: told((descent, message, session) => exported(descent, message.kind, session.version)),
-  /** A table for the next setup; what there is to tell of it. */
+  /** A table for the next setup; returns facts about it. */
   table(session, message, id) {
     if (typeof message.text !== "string") throw new PageError("a table is sent as text");
     session.table = readTable(String(message.name || "table").slice(0, 80), message.text);

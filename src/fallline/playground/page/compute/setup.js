@@ -1,8 +1,8 @@
-// The setup: all that a person chooses, as checked plain data. It is what the address holds.
+// The setup: everything that people choose, as checked plain data. The address contains it.
 //
 // Every value is checked, field by field: an address can come from anyone. Unknown fields, wrong
 // types and numbers out of range are refused, and nothing changes. A field that is left out has its
-// usual value, so that the addresses of earlier versions stay good.
+// default, so that the addresses of earlier versions stay valid.
 
 import { ACTIVATIONS } from "./activations.js";
 import { PageError, shown } from "./errors.js";
@@ -146,7 +146,7 @@ const CHECKS = {
   },
 };
 
-/** A whole, right setup from what was sent. Throws PageError for anything else. */
+/** A complete, valid setup from the data received. Throws PageError for anything else. */
 export function readSetup(given) {
   const parts = renewed(mapping("setup", given, Object.keys(CHECKS)));
   const setup = {};

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4): a page that is opened from disk may not have the browser's own.
+// SHA-256 (FIPS 180-4): a page opened from disk may lack the browser's own.
 
 const fraction = (x) => Math.floor((x - Math.floor(x)) * 2 ** 32) >>> 0;
 const PRIMES = [];

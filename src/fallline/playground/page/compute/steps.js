@@ -1,5 +1,5 @@
 // One step of gradient descent as the lesson writes it: forward, loss, backward, the gradient of each
-// row, their mean, the update. The microscope and the gradient check take it; the engine is its
+// row, their mean, the update. The microscope and the gradient check use it; the engine is its
 // compiled twin.
 
 import { ACTIVATIONS } from "./activations.js";
@@ -22,7 +22,7 @@ export const lossesOf = (network, Z, Y) =>
 
 export const mean = (values) => values.reduce((total, value) => total + value, 0) / values.length;
 
-/** l2 / 2 sum W^2 + l1 sum |W|; biases cost nothing. */
+/** l2 / 2 sum W^2 + l1 sum |W|; biases are not penalised. */
 export function penaltyOf(network, { l2, l1 }, theta = network.theta) {
   let [squares, sizes] = [0, 0];
   for (let i = 0; i < theta.length; i++) {

@@ -1,5 +1,5 @@
 // A table from text: CSV or TSV by Papa Parse, JSON lines by JSON.parse. Cells are texts, or null
-// where one is missing. What is doubtful is refused with its line.
+// if one is missing. Ambiguous tables are refused with the line.
 
 import { PageError, shown } from "./errors.js";
 import { MAX_TABLE_BYTES } from "./limits.js";
@@ -86,7 +86,7 @@ function checkNames(source, columns) {
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-/** The cells as numbers, NaN where one is missing or is none. */
+/** The cells as numbers; NaN if one is missing or not a number. */
 export const numbersOf = (cells) =>
   Float64Array.from(cells, (cell) => (cell !== null && NUMBER.test(cell) ? Number(cell) : NaN));
 

@@ -1,4 +1,4 @@
-// Up to eight networks of one shape trained together, one in each SIMD lane: as engine/many.py.
+// Up to eight networks of one shape trained together, one in each SIMD lane, like engine/many.py.
 
 import { LANES, activationCodes, lossCode, padded } from "./engine.js";
 import { FEWEST_ROWS, MOST_DRAWN, MOST_PARTS } from "./loop.js";
@@ -15,8 +15,8 @@ export const interleaves = ({ network, optimizer, settings, batchSize, rows }) =
   rows.X.values.length <= 4_000_000;
 
 /**
- * The whole runs of up to eight networks of one shape, a lane each; gives their thetas. ``loop`` is
- * the run of the first, ``generators`` draw each one's orders.
+ * The whole runs of up to eight networks of one shape, a lane each; returns their thetas. ``loop`` is
+ * the run of the first, ``generators`` draw the orders of each.
  */
 export function trainTogether(loop, thetas, generators, epochs) {
   const { engine, network, rows, optimizer, settings, n, batchSize, full } = loop;

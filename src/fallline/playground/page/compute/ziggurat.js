@@ -1,5 +1,5 @@
 // The tables of NumPy's ziggurat for the standard normal distribution, 256 float64 each, low byte
-// first, in base64. They are taken from NumPy as they are, since no formula gives their last bits.
+// first, in base64. They are copied from NumPy, since no formula gives their last bits.
 // Marsaglia and Tsang 2000, doi:10.18637/jss.v005.i08; NumPy's licence is BSD-3-Clause.
 
 const numbers = (text) => new Float64Array(
