@@ -82,7 +82,7 @@ class LayerPass:
 
 
 class Backprop:
-    """Forward and backward pass of one network for batches of ``n_rows``, in buffers of its own.
+    """Forward and backward pass of one network for batches of ``n_rows``, in separate buffers.
 
     After :meth:`backward`, ``layers`` hold the numbers of the pass and ``gradient`` is the flat
     gradient. With the common activations a step allocates no array of the size of the batch.

@@ -250,7 +250,7 @@ class Network:
         return result
 
     def copy(self, dtype: Any = None) -> "Network":
-        """A network of its own with the same architecture and parameters, or those in ``dtype``.
+        """A new network with the same architecture and parameters, optionally in ``dtype``.
 
         Raises ParameterError for a dtype other than "float64" and "float32".
 

@@ -63,7 +63,7 @@ def read_table(
     separated by commas, semicolons, tabs or ``|``, in UTF-8 or ``encoding``; JSON, Parquet and
     Excel files, and files packed by gzip, bzip2, xz, Zstandard or zip, are recognised. ``header``:
     the first line names the columns; ``names`` replace those names. ``missing``: texts that mean a
-    missing cell, besides an empty one, ?, NA, N/A, n/a, NaN, nan, null, NULL and #N/A; a model
+    missing cell, apart from an empty one, ?, NA, N/A, n/a, NaN, nan, null, NULL and #N/A; a model
     keeps them for later tables. ``decimal`` and ``thousands``: how numbers are written, if that is
     not to be recognised. ``separator``: between two fields; a blank stands for any number of
     blanks. ``skip_lines``: the number of title lines at the start. ``comment``: lines that begin
@@ -132,7 +132,7 @@ def check_room(files: Sequence[str]) -> None:
 
 
 def read_blocks(paths: Paths, how: Reading) -> Iterator[Table]:
-    """The same rows in blocks of moderate size, in order, each a table of its own.
+    """The same rows in blocks of moderate size, in order, each a table.
 
     Raises TableError as ``read_table`` does, when it reaches the place.
     """

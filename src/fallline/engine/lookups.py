@@ -36,7 +36,7 @@ def inputs(rows: AnySamples) -> dict[str, Any]:
 
 
 def lookup_space(features: FeatureMap, n_out: int, block: int, dtype: Any) -> Array:
-    """What a thread needs for blocks of so many samples: see kernels.lookup."""
+    """What a thread needs for blocks of this number of samples: see kernels.lookup."""
     k = len(features.numbers) + 1
     return aligned((2 * (int(features.starts[-1]) + k) + block) * n_out + block * k, dtype)
 

@@ -146,7 +146,7 @@ class Loop:
 
     def epoch(self, order: Array | None, step: int, *, want_loss: bool) -> tuple[float, int]:
         """One pass over the rows in ``order`` (None: as they are); the loss and the steps taken."""
-        # As int64, since for any other type the loop would be compiled anew.
+        # As int64, since the loop would be compiled again for any other type.
         order = self.everything if order is None else np.asarray(order, np.int64)
         total, mass, taken, begin = 0.0, 0.0, 0, 0
         while begin < len(order):
@@ -354,7 +354,7 @@ def constant_rate(rate: float) -> Array:
 
 
 def rates_of(optimizer: Any, step: int, steps: int) -> Array:
-    """The learning rate of so many steps from ``step`` on; one for all where it is constant."""
+    """The learning rates of ``steps`` steps from ``step`` on; one for all if it is constant."""
     rate = optimizer.rate
     if steps == 1 or isinstance(rate, Constant):
         return constant_rate(rate(step))

@@ -291,7 +291,7 @@ class Interleaved:
 
 
 def plan_interleaved(network: Network) -> tuple[Array, int]:
-    """Where everything lies in the workspace of kernels.interleaved, and its length."""
+    """The layout of the workspace of kernels.interleaved, and its length."""
     L, dtype, sizes = lanes(network.dtype), network.dtype, network.sizes
     codes = [*activation_codes(network), 0]
     end = 0

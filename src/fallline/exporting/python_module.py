@@ -51,7 +51,7 @@ def literal(facts: dict[str, object]) -> str:
 
 
 def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
-    """What the module predicts in a process of its own."""
+    """The predictions of the module in a separate process."""
     command = [sys.executable, "-P", "-c", PROVER, f"{naming.stem}.py"]
     given = json.dumps(rows.as_sequences() if model.positional else rows.as_dicts())
     return from_json(printed(command, folder, given), model)

@@ -39,7 +39,7 @@ class Playground:
         self.server.serve_forever(poll_interval=0.2)
 
     def start(self) -> None:
-        """Serve from a thread of its own."""
+        """Serve from a separate thread."""
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 

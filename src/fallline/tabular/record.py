@@ -108,7 +108,7 @@ def given_options(record: Mapping[str, Any], tables: Mapping[str, Table]) -> Tab
 
 
 def needs_table(record: Mapping[str, Any], name: str) -> bool:
-    """Whether "validation", "test" or "soft" was a table of its own."""
+    """Whether "validation", "test" or "soft" was a separate table."""
     return bool(record["options"].get(name) == A_TABLE)
 
 

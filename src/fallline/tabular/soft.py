@@ -211,7 +211,7 @@ def class_columns(
     return found
 
 
-# ---- what stands in them
+# ---- their content
 
 
 def column_of(table: Table, name: str) -> Array:

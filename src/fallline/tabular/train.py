@@ -111,7 +111,7 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
 
 
 def apart(chosen: Sequence[Recipe], options: TableOptions) -> Callable[[int], float]:
-    """The share of so many rows to keep for calibration: none without intervals or over folds.
+    """The share of a number of rows to keep for calibration: none without intervals or over folds.
 
     Raises ParameterError for a level that is none, and for one that the rows are too few for.
     """

@@ -221,7 +221,7 @@ def read(table: Any, how: Reading) -> Table:
 
 
 def check_tables(record: Mapping[str, Any], tables: Mapping[str, Table]) -> None:
-    """Raise ParameterError if a table of its own is missing, or one is given for a share."""
+    """Raise ParameterError if a table is missing, or one is given instead of a share."""
     for name in APART:
         needed = needs_table(record, name)
         if name in WANTED and needed and name not in tables:

@@ -39,7 +39,7 @@ def objects(key: tuple[Any, ...], targets: list[Target]) -> list[bytes]:
     text = re.sub(
         r"^(define .*) \{$", r"\1 align 64 {", str(without_numba(*key)), flags=re.MULTILINE
     )
-    # Parsed anew for each target, since LLVM changes a module while it writes code.
+    # Parsed again for each target, since LLVM changes a module while it writes code.
     return [object_code(text, target) for target in targets]
 
 
