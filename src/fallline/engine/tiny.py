@@ -77,7 +77,7 @@ class Tiny:
         return workspace
 
     def descend(self, epochs: int, rates: Array, watch: Watch | None = None) -> int:
-        """Up to ``epochs`` steps on all rows, at one rate or at one for each; how many were taken."""
+        """Up to ``epochs`` steps on all rows, at one rate or one for each; how many were taken."""
         self.theta[:] = self.network.parameters[:, None]
         self.record.set(rates=rates, n_rates=len(rates), epochs=epochs, every=0)
         if watch is not None:
