@@ -328,7 +328,7 @@ def test_the_command_learns_from_what_cv_writes(
     told = " ".join(done.stdout.split())
     assert "soft labels: learned from taught.csv" in told
     assert "the rows go by the column 'line' of taught.csv" in told
-    assert "these rows may have taken part in the soft labels that were learned" in told
+    assert "these rows may have been used for the soft labels" in told
     assert cli("verify", "m.safetensors", "t.csv", "--soft", "taught.csv").returncode == 0
     done = cli("train", *common, "--soft", "t.csv")
     assert done.returncode == 1

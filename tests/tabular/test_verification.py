@@ -234,7 +234,7 @@ def test_other_data_are_named(tmp_path: Path) -> None:
 def test_rows_in_another_order_are_recognised(tmp_path: Path) -> None:
     found = fl.verify(saved(tmp_path, "label"), frame()[::-1])
     assert found.verdict == "other data"
-    assert "the rows stand in another order" in found.notes[-1]
+    assert "the rows are in another order" in found.notes[-1]
     found = fl.verify(saved(tmp_path, "label"), frame(150, 1))
     assert "about 0% of the rows" in found.notes[-1]
 

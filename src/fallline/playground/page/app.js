@@ -147,6 +147,14 @@ function oncePainted(what) {
 // ---- the theme
 
 const THEME = "fallline-theme";
+let chosen = null;  // for pages without storage, such as some frames
+function chosenTheme() {
+  try { return sessionStorage.getItem(THEME); } catch { return chosen; }
+}
+function chooseTheme(choice) {
+  chosen = choice;
+  try { sessionStorage.setItem(THEME, choice); } catch { /* a page without storage forgets */ }
+}
 const media = window.matchMedia("(prefers-color-scheme: dark)");
 function applyTheme(choice) {
   document.documentElement.dataset.theme = choice || (host && host.theme) || (media.matches ? "dark" : "light");
@@ -154,13 +162,13 @@ function applyTheme(choice) {
   if (state.frame) tell("frame");
   tell("theme");
 }
-media.addEventListener("change", () => applyTheme(sessionStorage.getItem(THEME)));
+media.addEventListener("change", () => applyTheme(chosenTheme()));
 on("switch-theme", () => {
   const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-  sessionStorage.setItem(THEME, next);
+  chooseTheme(next);
   applyTheme(next);
 });
-applyTheme(sessionStorage.getItem(THEME));
+applyTheme(chosenTheme());
 
 // ---- keys, and tables dropped or pasted anywhere
 
