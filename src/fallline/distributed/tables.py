@@ -163,7 +163,7 @@ def source_name(files: Sequence[File]) -> str:
 
 
 def for_cluster(recipe: Recipe, n_rows: int, task: str) -> Recipe:
-    """The recipe for so many rows; a step on a cluster has to be worth its messages."""
+    """The recipe for this number of rows; a step on a cluster has to be worth its messages."""
     chosen = recipe.for_rows(n_rows, task)
     if recipe.batch_size is not None or chosen.batch_size is None:
         return chosen

@@ -110,10 +110,10 @@ def over_folds(
     seed: int,
     strata: Array | None,
 ) -> Trained:
-    """The mean of networks each trained on all folds but one, and the first one's history.
+    """The mean of networks that are each trained on all folds but one, and the first one's history.
 
-    The rows held out help each of them to choose its epoch. The recipe is the one of the lowest
-    mean validation loss over the folds on which all are compared.
+    Each network chooses its epoch by the rows held out. The recipe is the one with the lowest mean
+    validation loss over the folds on which all are compared.
     """
     X, Y, weight = rows
     fold_of = folds(len(X), planned.n_folds, np.random.default_rng(seed), strata)
@@ -143,7 +143,7 @@ def trained(
     held: tuple[CompactRows, Array],
     seed: int,
 ) -> Trained:
-    """One network by one recipe."""
+    """One network, trained by one recipe."""
     X, Y, weight = rows
     task = "numbers" if classes_of(model, Y) is None else "classes"
     recipe = recipe.for_rows(len(X), task)

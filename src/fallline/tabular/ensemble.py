@@ -67,7 +67,7 @@ def merged(
 def linear_member(
     encoding: Encoding, like: Network, X: Rows, y: Array, weight: Array | None
 ) -> Network:
-    """The linear model of the inputs that are no bins, as a network of two hidden layers like
+    """The linear model of the inputs that are not bins, as a network of two hidden layers like
     ``like``, of relu or silu.
 
     It is one exactly, since f(z) - f(-z) = z for both: the hidden layers hold z and -z.

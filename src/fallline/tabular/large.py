@@ -84,7 +84,7 @@ def train_large(
 
 
 def recipe_for(options: TableOptions, n_rows: int, task: str) -> Recipe:
-    """The preset's first recipe; fewer epochs for more rows, where no number is given."""
+    """The preset's first recipe, with fewer epochs for more rows if no number is given."""
     recipe = recipes(options)[0]
     if options["epochs"] is None:
         fewer = max(MAX_ROWS_SEEN // max(n_rows, 1), MIN_EPOCHS)

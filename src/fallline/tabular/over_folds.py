@@ -1,8 +1,8 @@
 """Networks over folds, each trained on all folds but one, in parallel, and merged into one model.
 
-``recipes.plan`` says how many folds there are and which recipes are compared on them. Up to as many
-threads as there are runs take one after the other: batches of 32 to 256 rows are too few for two
-cores to share, whole runs are not. Which thread trains a network changes no bit.
+``recipes.plan`` gives the number of folds and the recipes that are compared on them. Several
+threads take one run after another, because two cores can share whole runs but not batches of 32 to
+256 rows. The thread that trains a network has no effect on the bits.
 """
 
 import threading
@@ -43,10 +43,10 @@ LINEAR_CAN_BE = (("silu", "silu"), ("relu", "relu"))
 
 
 def over_folds(chosen: Sequence[Recipe], options: TableOptions, n_rows: int) -> Plan:
-    """What to train on the ``n_rows`` that do not test.
+    """The plan for training on the ``n_rows`` that do not test.
 
-    There are no folds where rows are held out for a reason of their own (a table, the last ones,
-    none), nor where they are fewer than 64, nor by L-BFGS.
+    There are no folds if the rows held out are given (a table, the last rows, none), if there are
+    fewer than 64 rows, or with L-BFGS.
     """
     share = options["validation"]
     drawn = isinstance(share, float) and share > 0 and options["split"] == "random"
