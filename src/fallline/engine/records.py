@@ -17,6 +17,7 @@ from fallline.arrays import Array
 __all__ = [
     "DESCEND",
     "INTERLEAVE",
+    "LBFGS",
     "LAY_OUT",
     "PREDICT",
     "SHUFFLE",
@@ -189,6 +190,27 @@ orders | int* | (n_generators, count, n_rows) | takes the permutations
 """,
 )
 
+LBFGS = Structure(
+    "lbfgs",
+    """
+theta | float* | (size,) | where the loss is wanted, or the last iterate
+gradient | float* | (size,) | the gradient there
+loss | float | | the loss there
+size | int | | length of a padded parameter vector; the padding is 0
+memory | int | | pairs that are kept
+gradient_tolerance | float | | the end, where no entry of the gradient exceeds it
+loss_tolerance | float | | the end, where an iteration lowers the loss by no more of max(loss, 1)
+state | float* | (22,) | what is kept between two calls; zeros at the start
+direction | float* | (size,) | workspace: along which the loss is searched
+start | float* | (size,) | workspace: theta where the search began
+gradient_before | float* | (size,) | workspace: the gradient there
+steps | float* | (memory, size) | workspace: the last steps
+changes | float* | (memory, size) | workspace: how they changed the gradient
+rho | float* | (memory,) | workspace: 1 / (step change) of each pair
+alpha | float* | (memory,) | workspace
+""",
+)
+
 DESCEND = Structure(
     "descend",
     """
@@ -209,7 +231,10 @@ best | real* | (n_parameters, lanes) | takes the parameters before the epoch of 
 """,
 )
 
-STRUCTURES = {each.name: each for each in (TRAIN, LAY_OUT, INTERLEAVE, PREDICT, SHUFFLE, DESCEND)}
+STRUCTURES = {
+    each.name: each
+    for each in (TRAIN, LAY_OUT, INTERLEAVE, PREDICT, SHUFFLE, LBFGS, DESCEND)
+}
 
 
 class Record:

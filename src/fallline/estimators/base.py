@@ -278,7 +278,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         objective = objective_in_memory(network, rows, self.alpha)
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
-        return objective(np.asarray(packed_coef_inter))
+        return objective.at_packed(np.asarray(packed_coef_inter))
 
 
 partial_fit_where_stochastic = available_if(can_fit_partially)

@@ -412,9 +412,10 @@ class Run:
             gradient_tolerance=settings.optimizer.tolerance,
             loss_tolerance=float(np.finfo(float).eps),
             after_iteration=after_iteration,
+            compiled=settings.engine != "numpy",
         )
-        network.parameters = result.x
-        if result.success and history.stopped == "epochs":
+        network.parameters = result.theta
+        if result.converged and history.stopped == "epochs":
             self.end("converged", "L-BFGS has converged")
 
 
