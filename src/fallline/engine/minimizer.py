@@ -3,7 +3,6 @@
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.engine.codes import EVALUATION
 from fallline.engine.layout import aligned, padded
 from fallline.engine.library import function, has
 from fallline.engine.records import LBFGS, Record
@@ -22,9 +21,9 @@ def minimizes() -> bool:
 class Minimizer:
     """A minimisation from ``start`` (n_parameters,), in float64; see kernels.lbfgs.
 
-    ``theta`` (n_parameters,) is where the loss is wanted, or the last iterate; ``memory`` the number
-    of pairs that are kept, ``gradient_tolerance`` the largest entry of a gradient that ends it, and
-    ``loss_tolerance`` a share of the loss: an iteration that lowers it by no more ends it too.
+    ``theta`` (n_parameters,) is where the loss is wanted, or the last iterate. ``memory`` pairs are
+    kept. It ends where no entry of the gradient exceeds ``gradient_tolerance``, or an iteration
+    lowers the loss by at most ``loss_tolerance`` times the larger of the loss and 1.
     """
 
     def __init__(

@@ -17,8 +17,8 @@ from fallline.arrays import Array
 __all__ = [
     "DESCEND",
     "INTERLEAVE",
-    "LBFGS",
     "LAY_OUT",
+    "LBFGS",
     "PREDICT",
     "SHUFFLE",
     "STRUCTURES",
@@ -232,8 +232,7 @@ best | real* | (n_parameters, lanes) | takes the parameters before the epoch of 
 )
 
 STRUCTURES = {
-    each.name: each
-    for each in (TRAIN, LAY_OUT, INTERLEAVE, PREDICT, SHUFFLE, LBFGS, DESCEND)
+    each.name: each for each in (TRAIN, LAY_OUT, INTERLEAVE, PREDICT, SHUFFLE, LBFGS, DESCEND)
 }
 
 

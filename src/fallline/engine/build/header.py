@@ -8,8 +8,9 @@ __all__ = ["header"]
 HEAD = """/* Fallline's engine as a C library; made by fallline.engine.build from engine/records.py.
 
    Each function takes one structure of 8-byte fields and returns 0; but fallline_predict_* 1
-   where every number of X is finite, and fallline_lbfgs_float64 what it wants next. An address is that of a C-contiguous array, as a number, so
-   that a structure is the same for every processor; 0 stands for an array that is left out.
+   where every number of X is finite, and fallline_lbfgs_float64 what it wants next. An address is
+   that of a C-contiguous array, as a number, so that a structure is the same for every processor;
+   0 stands for an array that is left out.
    "real" is the float type in a function's name. */
 #ifndef FALLLINE_H
 #define FALLLINE_H

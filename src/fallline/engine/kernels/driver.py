@@ -9,6 +9,7 @@ import math
 
 from fallline.engine.config import inlined_by_numba
 from fallline.engine.kernels.backprop import (
+    fetch_rows,
     give_logits,
     loss_and_gradient,
     take_inputs,
@@ -133,6 +134,12 @@ def train(call):
                     # numbers. A longer part is summed up first, as a team does it.
                     at_once = n_threads == 1 and (p == 0 or length <= block)
                     G_part = G if at_once else offset(G, (p if n_threads > 1 else 1) * size)
+                    ahead = batch_size + p * length  # the same part of the next batch
+                    if not is_given(call.lookups):  # their rows are short
+                        fetch_rows(
+                            call, offset(rows, ahead), min(length, n_rows - begin - ahead),
+                            call.plan,
+                        )  # fmt: skip
                     lost = gradient_of_part(
                         call, theta, rows, p * length, min(length, n - p * length), part_mass,
                         G_part, at_once and p > 0, call.one_block != 0 and epoch > 0,

@@ -1,13 +1,13 @@
 """L-BFGS: directions from the last steps and the changes of the gradient along them.
 
-The loss and its gradient are computed by the caller: a call takes them at theta, moves theta on, and
-returns what it wants next. So one function serves all that has a gradient: rows in memory, blocks
-of a table, a cluster, functions of the user's own. It is in float64 whatever the network's dtype,
+The loss and its gradient are computed by the caller: a call takes them at theta, moves theta on,
+and returns what it wants next. So one function serves all that has a gradient: rows in memory, rows
+that a cluster keeps, functions of the user's own. It is in float64 whatever the network's dtype,
 since a line search compares losses that differ by little.
 
 Sources: Nocedal and Wright 2006, "Numerical Optimization", algorithms 7.4 and 7.5. The tests that
-end it, the first trial of each search, and when a pair is left out are those of L-BFGS-B 3.0 without
-bounds (Zhu, Byrd, Lu and Nocedal 1997; Morales and Nocedal 2011).
+end it, the first trial of each search, and when a pair is left out are those of L-BFGS-B 3.0
+without bounds (Zhu, Byrd, Lu and Nocedal 1997; Morales and Nocedal 2011).
 """
 
 from fallline.engine.codes import AT_START, EVALUATION, FAILED, FLAT, ITERATION, LEVEL
@@ -173,7 +173,7 @@ def after_iteration(call, state, loss):
     before = at(state, LOSS_0)
     if is_flat(call.gradient, call.gradient_tolerance, call.size):
         return FLAT
-    if before - loss <= call.loss_tolerance * max(abs(before), max(abs(loss), 1.0)):
+    if before - loss <= call.loss_tolerance * max(abs(before), abs(loss), 1.0):
         return LEVEL
     remember(call, state)
     return begin_iteration(call, state, loss)
@@ -182,8 +182,8 @@ def after_iteration(call, state, loss):
 def lbfgs(call):
     """Take the loss and its gradient at theta, move theta on, and return what is wanted next.
 
-    EVALUATION: the loss and its gradient at theta. Nothing after an ITERATION, but that the caller may look at
-    theta and stop. FLAT, LEVEL and FAILED are the end.
+    EVALUATION: the loss and its gradient at theta. ITERATION: nothing, but that the caller may look
+    at theta and stop. FLAT, LEVEL and FAILED are the end.
     """
     state, loss = call.state, call.loss
     last = int(at(state, WANTED))

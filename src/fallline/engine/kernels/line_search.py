@@ -111,15 +111,16 @@ def next_interval(state, tried):
 @inlined_by_numba
 def root(theta, a, b):
     """sqrt(theta^2 - a b), scaled so that it does not overflow."""
-    scale = max(abs(theta), max(abs(a), abs(b)))
+    scale = max(abs(theta), abs(a), abs(b))
     if scale == 0.0:
         return 0.0
-    return scale * math.sqrt(max(0.0, (theta / scale) * (theta / scale) - (a / scale) * (b / scale)))
+    square = (theta / scale) * (theta / scale) - (a / scale) * (b / scale)
+    return scale * math.sqrt(max(0.0, square))
 
 
 @kernel
 def narrow(state, t, f_t, g_t, tilt):
-    """Take a trial at t into the interval, and find the next one: section 4 of the paper.
+    """Take a trial at t into the interval, and find the next one.
 
     ``tilt`` is the slope of the line that is subtracted of all losses.
     """
@@ -128,70 +129,52 @@ def narrow(state, t, f_t, g_t, tilt):
     g_l, g_u = at(state, LOWER + SLOPE) - tilt, at(state, UPPER + SLOPE) - tilt
     f_t, g_t = f_t - t * tilt, g_t - tilt
     bracketed, turned = at(state, BRACKETED) != 0.0, g_t * (g_l / abs(g_l)) < 0.0
-    least, most = at(state, LEAST), at(state, MOST)
-    if f_t > f_l:
-        # A higher loss: the minimum is between. The cubic's where it is closer to l than the
-        # parabola's, else the mean of the two.
-        theta = 3.0 * (f_l - f_t) / (t - l) + g_l + g_t
-        gamma = root(theta, g_l, g_t)
-        if t < l:
-            gamma = -gamma
-        cubic = l + ((gamma - g_l) + theta) / (((gamma - g_l) + gamma) + g_t) * (t - l)
-        parabola = l + ((g_l / ((f_l - f_t) / (t - l) + g_l)) / 2.0) * (t - l)
-        if abs(cubic - l) < abs(parabola - l):
-            step = cubic
-        else:
-            step = cubic + (parabola - cubic) / 2.0
-        bracketed = True
-    elif turned:
-        # A lower loss, and a slope of the other sign: the minimum is between. The cubic's where it
-        # is further from t than the secant's, else that.
-        theta = 3.0 * (f_l - f_t) / (t - l) + g_l + g_t
-        gamma = root(theta, g_l, g_t)
-        if t > l:
-            gamma = -gamma
-        cubic = t + ((gamma - g_t) + theta) / (((gamma - g_t) + gamma) + g_l) * (l - t)
-        secant = t + (g_t / (g_t - g_l)) * (l - t)
-        step = cubic if abs(cubic - t) > abs(secant - t) else secant
-        bracketed = True
-    elif abs(g_t) < abs(g_l):
-        # A lower loss, and a slope of the same sign that gets smaller: beyond t, where the cubic
-        # has a minimum there.
-        theta = 3.0 * (f_l - f_t) / (t - l) + g_l + g_t
-        gamma = root(theta, g_l, g_t)
-        if t > l:
-            gamma = -gamma
-        r = ((gamma - g_t) + theta) / ((gamma + (g_l - g_t)) + gamma)
-        if r < 0.0 and gamma != 0.0:
-            cubic = t + r * (l - t)
-        elif t > l:
-            cubic = most
-        else:
-            cubic = least
-        secant = t + (g_t / (g_t - g_l)) * (l - t)
-        if bracketed:
-            step = cubic if abs(cubic - t) < abs(secant - t) else secant
-            limit = t + SHRINK * (u - t)
-            step = min(limit, step) if t > l else max(limit, step)
-        else:
-            step = cubic if abs(cubic - t) > abs(secant - t) else secant
-            step = max(least, min(most, step))
-    elif bracketed:
-        # A lower loss, and a slope of the same sign that does not get smaller: the cubic to u.
-        theta = 3.0 * (f_t - f_u) / (u - t) + g_u + g_t
-        gamma = root(theta, g_u, g_t)
-        if t > u:
-            gamma = -gamma
-        step = t + ((gamma - g_t) + theta) / (((gamma - g_t) + gamma) + g_u) * (u - t)
-    elif t > l:
-        step = most
-    else:
-        step = least
+    step = next_trial(
+        l, f_l, g_l, u, f_u, g_u, t, f_t, g_t, bracketed, at(state, LEAST), at(state, MOST)
+    )
     if f_t > f_l:
         put_end(state, UPPER, t, f_t + t * tilt, g_t + tilt)
     else:
         if turned:
             put_end(state, UPPER, l, f_l + l * tilt, g_l + tilt)
         put_end(state, LOWER, t, f_t + t * tilt, g_t + tilt)
-    put(state, BRACKETED, 1.0 if bracketed else 0.0)
+    put(state, BRACKETED, 1.0 if bracketed or turned or f_t > f_l else 0.0)
     put(state, STEP, step)
+
+
+@kernel
+def next_trial(l, f_l, g_l, u, f_u, g_u, t, f_t, g_t, bracketed, least, most):
+    """The trial after t: section 4 of the paper, its four cases."""
+    theta = 3.0 * (f_l - f_t) / (t - l) + g_l + g_t
+    gamma = root(theta, g_l, g_t) if t > l else -root(theta, g_l, g_t)
+    if f_t > f_l:
+        # A higher loss: the minimum is between. The cubic's where it is closer to l than the
+        # parabola's, else the mean of the two.
+        cubic = l + ((gamma - g_l) + theta) / (((gamma - g_l) + gamma) + g_t) * (t - l)
+        parabola = l + ((g_l / ((f_l - f_t) / (t - l) + g_l)) / 2.0) * (t - l)
+        closer = abs(cubic - l) < abs(parabola - l)
+        return cubic if closer else cubic + (parabola - cubic) / 2.0
+    gamma, secant = -gamma, t + (g_t / (g_t - g_l)) * (l - t)
+    if g_t * (g_l / abs(g_l)) < 0.0:
+        # A lower loss, and a slope of the other sign: the minimum is between. The cubic's where it
+        # is further from t than the secant's, else that.
+        cubic = t + ((gamma - g_t) + theta) / (((gamma - g_t) + gamma) + g_l) * (l - t)
+        return cubic if abs(cubic - t) > abs(secant - t) else secant
+    if abs(g_t) < abs(g_l):
+        # A lower loss, and a slope of the same sign that gets smaller: beyond t, where the cubic
+        # has a minimum there.
+        r = ((gamma - g_t) + theta) / ((gamma + (g_l - g_t)) + gamma)
+        beyond = most if t > l else least
+        cubic = t + r * (l - t) if r < 0.0 and gamma != 0.0 else beyond
+        if not bracketed:
+            step = cubic if abs(cubic - t) > abs(secant - t) else secant
+            return max(least, min(most, step))
+        step = cubic if abs(cubic - t) < abs(secant - t) else secant
+        limit = t + SHRINK * (u - t)
+        return min(limit, step) if t > l else max(limit, step)
+    if bracketed:
+        # A lower loss, and a slope of the same sign that does not get smaller: the cubic to u.
+        theta = 3.0 * (f_t - f_u) / (u - t) + g_u + g_t
+        gamma = -root(theta, g_u, g_t) if t > u else root(theta, g_u, g_t)
+        return t + ((gamma - g_t) + theta) / (((gamma - g_t) + gamma) + g_u) * (u - t)
+    return most if t > l else least

@@ -15,6 +15,7 @@ from numba.core import cgutils
 from fallline.engine.config import inlined_by_llvm, inlined_by_numba, intrinsic, kernel
 from fallline.engine.kernels.vectors import (
     as_vector,
+    fetch_at,
     fused,
     lanes,
     load_at,
@@ -36,6 +37,9 @@ STRIPS, DOTS = {
     8: (((6, 1), (4, 1), (2, 2), (1, 4)), 4),
     4: (((2, 1), (1, 2)), 2),
 }[vector_registers()]
+# rounds that W is fetched ahead: where it is transposed, each is in another line of the cache, and
+# that may be in another core's (784-256-128-10: 8 % less time)
+AHEAD = 24
 
 
 def block(m: int, v: int) -> Any:
@@ -65,6 +69,9 @@ def block(m: int, v: int) -> Any:
                     load_at(builder, kind, builder.gep(b, [INT64(j * kind.lanes)]))
                     for j in range(v)
                 ]
+                if m >= 4:
+                    ahead = builder.mul(builder.add(loop.index, INT64(AHEAD)), w_step)
+                    fetch_at(builder, builder.gep(W, [ahead]))
                 for i in range(m):
                     where = builder.add(
                         builder.mul(loop.index, w_step), builder.mul(w_row, INT64(i))

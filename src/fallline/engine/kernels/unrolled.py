@@ -68,12 +68,14 @@ def run(
             rate = builder.load(builder.gep(rates, [builder.mul(loop.index, rate_step)]))
             minus_eta = write.everywhere(rate, types.float64).negative()
             old = [write.lanes(builder.load(place)) for place in places]
-            logits, slopes = gradient(write, call.shape, old, x, y, share)
+            A, layers = forward(write, call.shape, old, x)
+            # before the update, so that the parameters need not be kept beside the new ones
+            with watch.is_recorded(loop.index):
+                lost = write.loss(call.shape[2], A[-1], y, share)
+                watch.note(lost, mass, loop, old)
+            slopes = backward(write, call.shape, A, layers, y, share)
             for place, w, g in zip(places, old, slopes, strict=True):
                 builder.store(w.plus(g, minus_eta).value, place)
-            with watch.is_recorded(loop.index):
-                lost = write.loss(call.shape[2], logits, y, share)
-                watch.note(lost, mass, loop, old)
         for p, place in enumerate(places):
             write.store(theta, p, write.lanes(builder.load(place)))
         watch.end()
@@ -151,12 +153,14 @@ class Watch:
                 builder.store(number, builder.gep(self.result, [INT64(i)]))
 
 
-def gradient(
-    write: "Writer", shape: Any, theta: list["Lanes"], x: list["Lanes"], y: list["Lanes"],
-    share: "Lanes",
-) -> tuple[list["Lanes"], list["Lanes"]]:  # fmt: skip
-    """The logits, and dLoss/dtheta by backpropagation, in the layout of theta: W over b."""
-    sizes, codes, loss = shape
+Matrices = list[list["Lanes"]]
+
+
+def forward(
+    write: "Writer", shape: Any, theta: list["Lanes"], x: list["Lanes"]
+) -> tuple[Matrices, list[Matrices]]:
+    """A of every layer, the logits last, and W over b of every layer."""
+    sizes, codes, _ = shape
     A, layers, start = [x], [], 0
     for l, (n_in, n_out) in enumerate(pairwise(sizes)):
         W = [theta[start + k * n_out : start + (k + 1) * n_out] for k in range(n_in + 1)]
@@ -164,6 +168,15 @@ def gradient(
         layers.append(W)
         Z = [dot(A[-1], [row[j] for row in W[:-1]]) + W[-1][j] for j in range(n_out)]
         A.append(Z if l == len(codes) else [write.activation(codes[l], z) for z in Z])
+    return A, layers
+
+
+def backward(
+    write: "Writer", shape: Any, A: Matrices, layers: list[Matrices], y: list["Lanes"],
+    share: "Lanes",
+) -> list["Lanes"]:  # fmt: skip
+    """dLoss/dtheta by backpropagation, in the layout of theta: W over b."""
+    _, codes, loss = shape
     D = [write.delta(loss, z, t) * share for z, t in zip(A[-1], y, strict=True)]
     parts: list[list[Lanes]] = []
     for l, W in reversed(list(enumerate(layers))):
@@ -173,7 +186,7 @@ def gradient(
             code = codes[l - 1]
             below = [dot(D, row) for row in W[:-1]]
             D = [write.times_slope(code, a, d) for a, d in zip(A[l], below, strict=True)]
-    return A[-1], [g for part in reversed(parts) for g in part]
+    return [g for part in reversed(parts) for g in part]
 
 
 def dot(u: list["Lanes"], v: list["Lanes"]) -> "Lanes":
