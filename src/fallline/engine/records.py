@@ -228,6 +228,7 @@ recorded | float* | (epochs / every, rounded up) | takes the recorded losses
 limit | float | | a recorded loss that is not below it ends the call
 lowest | float* | (3,) | lowest recorded loss so far; takes it, its epoch, and how many are recorded
 best | real* | (n_parameters, lanes) | takes the parameters before the epoch of the lowest loss
+before | real* | (n_parameters, lanes) | workspace: the parameters before an epoch
 """,
 )
 
