@@ -1,6 +1,7 @@
 """`fallline verify`: whether training again gives the model of a file."""
 
 import json as json_
+from typing import Any
 
 from fallline.cli.colour import say
 from fallline.cli.groups import Display, ReadingOptions
@@ -24,7 +25,7 @@ def run(
     model = TableModel.load(path)
     how = reading.reading(before=model.reading)
     in_memory = model.facts.get("record", {}).get("place") == "memory"
-    given = {
+    given: Any = {
         name: reading.table(each, before=model.reading) for name, each in apart.items() if each
     }
     with Bar(shown=not (display.quiet or display.json)) as bar:
@@ -33,7 +34,6 @@ def run(
             reading.table(tables, before=model.reading) if in_memory else tables,
             how=how,
             threads=threads,
-            callbacks=[bar.after_epoch],
             on_run=bar.on_run,
             **given,
         )
