@@ -8,7 +8,7 @@ from fallline.engine.kernels.blocks import multiply_blocks, next_layer
 from fallline.engine.kernels.dropout import drop
 from fallline.engine.kernels.lookup import add_gradient, first_layer
 from fallline.engine.kernels.losses import delta_and_loss
-from fallline.engine.kernels.matmul import dots, multiply, product, transposed_copy
+from fallline.engine.kernels.matmul import dots, multiply, outer, product, transposed_copy
 from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import at, fetch, gather_transposed, lanes, offset, put
 from fallline.engine.layout import (
@@ -83,12 +83,11 @@ def take_targets(Y, order, n, workspace, plan):
 @inlined_by_numba
 def fetch_rows(call, order, n, plan):
     """Have the samples that are taken later brought into the cache: of wide ones the beginning."""
-    L, n_features, k_outputs = lanes(call.X), at(plan, N_INPUTS), at(plan, N_OUTPUTS)
+    L, n_features = lanes(call.X), at(plan, N_INPUTS)
     for i in range(n):
-        x, y = at(order, i) * n_features, at(order, i) * k_outputs
+        x = at(order, i) * n_features
         for k in range(0, min(n_features, 4 * L), L):
             fetch(call.X, x + k)
-        fetch(call.Y, y)
 
 
 @inlined_by_numba
@@ -158,7 +157,10 @@ def backward(call, theta, order, n, workspace, plan, G, add, rate):
         if l > 0:
             W, before = offset(theta, at(now, START)), layer(plan, l - 1)
             below, S = offset(workspace, at(before, DELTA)), offset(workspace, at(before, SLOPES))
-            multiply(W, n_out, ONE, D, row, n_out, below, row, n_in, R, NO)
+            if n_out == 1:
+                outer(W, D, below, row, n_in, R)
+            else:
+                multiply(W, n_out, ONE, D, row, n_out, below, row, n_in, R, NO)
             code = at(before, CODE)
             kept = rate > 0 or needs_z(code)
             if row == R:

@@ -15,11 +15,15 @@ from numba.core import cgutils
 from fallline.engine.config import inlined_by_llvm, inlined_by_numba, intrinsic, kernel
 from fallline.engine.kernels.vectors import (
     as_vector,
+    at,
     fetch_at,
+    fma,
     fused,
     lanes,
+    load,
     load_at,
     offset,
+    store,
     store_at,
     sum_of_lanes,
     transpose,
@@ -27,7 +31,7 @@ from fallline.engine.kernels.vectors import (
 )
 from fallline.engine.processor import vector_registers
 
-__all__ = ["dots", "multiply", "product", "transposed_copy"]
+__all__ = ["dots", "multiply", "outer", "product", "transposed_copy"]
 
 INT64 = ir.IntType(64)
 # rows and vectors of the blocks, by how many vectors of 64 bytes the registers hold: blocks that do
@@ -200,6 +204,14 @@ def multiply(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add):
                       offset(C, m * c_row), c_row, N, add)  # fmt: skip
     else:
         product(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add)
+
+
+@inlined_by_llvm
+def outer(W, D, C, c_row, M, R):
+    """C[m, r] = W[m] D[r], for m < M and r < R: ``product`` where the sum has a single term."""
+    for m in range(M):
+        for r in range(0, R, lanes(C)):
+            store(C, m * c_row + r, fma(load(D, r), at(W, m), 0.0))
 
 
 def dots_of(m: int) -> Any:

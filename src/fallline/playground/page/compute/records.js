@@ -1,7 +1,7 @@
 // What the engine's functions are given: records of 8-byte fields, in this order, and the numbers
 // of its functions. Made by fallline.engine.build from engine/records.py and engine/codes.py.
 
-export const SOURCES = 20061041405813496n; // of the kernels
+export const SOURCES = 22274973910147298n; // of the kernels
 
 export const ACTIVATIONS = [
   "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus",
@@ -64,6 +64,6 @@ export const RECORDS = {
   descend: [
     "theta: real*", "X: real*", "Y: real*", "shares: real*", "rates: float*", "n_rates: int",
     "epochs: int", "mass: float", "every: int", "first_epoch: int", "recorded: float*",
-    "limit: float", "lowest: float*", "best: real*",
+    "limit: float", "lowest: float*", "best: real*", "before: real*",
   ],
 };
