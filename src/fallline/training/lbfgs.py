@@ -91,7 +91,7 @@ def by_engine(
     after_iteration: AfterIteration,
 ) -> Minimum:
     """By :class:`fallline.engine.minimizer.Minimizer`."""
-    search = Minimizer(start, memory, *tolerances)
+    search = Minimizer(start, max(1, min(memory, max_iterations)), *tolerances)
     theta, iterations, evaluations = search.theta, 0, 1
     loss, gradient = loss_and_gradient(theta)
     wanted, ended = search.advance(loss, gradient), ""
