@@ -21,7 +21,7 @@ from fallline.tabular.recipes import PRESETS, Plan, Recipe, plan
 from fallline.training.history import History
 from fallline.training.run import train
 
-__all__ = ["check_parameters", "encoded", "fit_by_preset", "forget_preset"]
+__all__ = ["check_parameters", "encoded", "fit_by_preset"]
 
 # What a preset leaves to the user; everything else is its own.
 OPEN = {
@@ -29,12 +29,6 @@ OPEN = {
     "quantile", "verbose", "callbacks", "n_jobs", "engine",
 }  # fmt: skip
 SCALED = ("squared_error", "absolute_error", "quantile")  # that follow the unit of the target
-
-
-def forget_preset(model: Any) -> None:
-    """Take from the estimator what an earlier fit by a preset has left."""
-    for name in ("encoder_", "_preset_activation"):
-        model.__dict__.pop(name, None)
 
 
 def check_parameters(model: Any) -> None:
