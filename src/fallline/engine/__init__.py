@@ -1,15 +1,16 @@
 """The compiled engine: the mathematics of ``fallline.core`` in machine code.
 
-``kernels`` contains what is compiled. ``library`` finds a compiled function by its name,
-``records`` describes their arguments, ``codes`` and ``functions`` number the activations and
-losses. ``loop.Loop`` holds the arrays of a run and calls the training loop; ``gradient`` computes
-gradients with it, ``many`` trains many networks, ``tiny`` those that fit into registers;
-``predictor`` predicts rows, ``forward`` those of tables, which ``lookups`` describes; ``orders``
-draws their orders. ``layout`` divides a workspace, ``threads`` counts the free cores, ``watch`` has
-losses recorded, ``own`` compiles custom functions. Read records, then loop, then
-``kernels.driver``.
+``kernels`` is what is compiled. ``library`` finds a compiled function by its name, ``records`` says
+what each of them takes, ``codes`` and ``functions`` which number stands for which function.
+``loop.Loop`` holds the arrays of a run and calls the training loop; ``gradient`` takes gradients
+from it, ``many`` trains many networks, ``tiny`` those that fit into registers; ``predictor``
+predicts rows, ``forward`` those of tables, which ``lookups`` describes; ``orders`` draws their
+orders; ``minimizer`` is L-BFGS. ``layout`` divides a workspace, ``threads`` counts the free cores,
+``watch`` has losses recorded, ``own`` compiles functions of the user's own. Read records, then
+loop, then ``kernels.driver``.
 """
 
+from fallline.engine.blocks import blocks_along_diagonal
 from fallline.engine.forward import logits, predict_proba
 from fallline.engine.gradient import Gradient
 from fallline.engine.library import compiled_before
@@ -26,6 +27,7 @@ __all__ = [
     "Loop",
     "Predictor",
     "Watch",
+    "blocks_along_diagonal",
     "compiled_before",
     "computes",
     "free_cores",
