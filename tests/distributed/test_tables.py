@@ -66,6 +66,21 @@ def test_trains_as_on_one_machine(cluster, parts, tmp_path) -> None:
     assert shares.tobytes() == model.predict(table).probabilities.tobytes()
 
 
+def test_intervals_hold_as_often_as_asked(cluster, tmp_path) -> None:
+    rng, paths = np.random.default_rng(4), []
+    for i in range(4):
+        x = rng.normal(size=1500)
+        frame = pl.DataFrame({"x": x, "y": 2 * x + np.exp(0.5 * x) * rng.normal(size=1500)})
+        paths.append(str(tmp_path / f"part-{i}.parquet"))
+        frame.write_parquet(paths[-1])
+    model = train_files(
+        paths[:3], "y", cluster, interval=0.9, epochs=8, hidden=(8,), learning_rate=0.01
+    )
+    assert model.facts["calibration_rows"] == model.facts["interval"]["rows"] > 1_000
+    held = model.evaluate(paths[3])["coverage"]["coverage"]
+    assert abs(held - 0.9) < 5 * np.sqrt(0.09 / 1_100 + 0.09 / 1_500)
+
+
 def test_one_file_gives_the_bits_of_a_large_table(cluster, parts) -> None:
     """One block, full batches: the same rows, encoding, first weights and steps."""
     settings = {"hidden": (4,), "epochs": 3, "batch_size": 10_000, "l2": 0.0, "preset": "quick"}

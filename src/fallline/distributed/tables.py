@@ -24,14 +24,15 @@ from fallline.data.table import Table
 from fallline.distributed.training import refuse, train
 from fallline.errors import ClusterError, FalllineError, TableError
 from fallline.limits import check_integer
+from fallline.tabular.intervals import add_interval, asked_level, check_calibration
 from fallline.tabular.model import TableModel
-from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
+from fallline.tabular.options import TableOptions, with_defaults
 from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.record import record_of
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.soft import refuse_soft
-from fallline.tabular.survey import Division, Reservoir, Survey
+from fallline.tabular.survey import Division, Reservoir, Shares, Survey
 from fallline.tabular.train import complete, cool, train_recipe
 from fallline.training.history import History
 from fallline.training.settings import TrainOptions
@@ -63,7 +64,7 @@ class Surveyed:
     columns: tuple[str, ...]
 
 
-def survey_file(file: File, target: str, shares: tuple[float, float], seed: int) -> Surveyed:
+def survey_file(file: File, target: str, shares: Shares, seed: int) -> Surveyed:
     """Count a file's rows and draw its samples. Raises TableError, with the worker's address."""
     from distributed import get_worker
 
@@ -106,7 +107,7 @@ def train_files(
     200th of the rows, from 128 to 4096. Raises TableError, ParameterError or ClusterError.
     """
     given = with_defaults(options)
-    refuse_interval(given, "on a cluster")
+    level = asked_level(given)
     refuse_soft(given, "on a cluster")
     seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())
@@ -116,6 +117,7 @@ def train_files(
     blocks = merged(found, target, shares, seed).blocks(())
     recipe = for_cluster(recipe, blocks.n_rows)
     data = prepare_samples(blocks, given, recipe)
+    check_calibration(given, data)
     weigh = Weigher(data, given["weights"], given["class_weight"])
 
     def fit(network: Network, options: TrainOptions) -> History:
@@ -131,6 +133,7 @@ def train_files(
         given["checkpoint"].data = f"{blocks.n_rows} rows in {names}"
     model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
     cool(model, data)
+    add_interval(model, data, level, by_class=given["by_class"])
     model.notes.append(
         f"{len(files)} files were read by the workers of a cluster, a file by one of them; the "
         f"encoding and the linear model are fitted on {len(data.train):,} rows drawn from all"
@@ -171,7 +174,7 @@ def for_cluster(recipe: Recipe, n_rows: int) -> Recipe:
 
 
 def surveyed(
-    client: Any, files: Sequence[File], target: str, shares: tuple[float, float], seed: int
+    client: Any, files: Sequence[File], target: str, shares: Shares, seed: int
 ) -> list[Surveyed]:
     """What the workers tell of the files, which have the same columns. Raises TableError."""
     from fallline.distributed.client import check_versions
@@ -198,13 +201,11 @@ def surveyed(
     return found
 
 
-def merged(
-    found: Sequence[Surveyed], target: str, shares: tuple[float, float], seed: int
-) -> Survey:
+def merged(found: Sequence[Surveyed], target: str, shares: Shares, seed: int) -> Survey:
     """The surveys of all files as one."""
     whole = Survey(target, shares, seed)
     for one in found:
-        for name in ("train", "validation", "test"):
+        for name in ("train", *Shares._fields):
             take_over(getattr(whole, name), getattr(one.survey, name))
         whole.n_rows += one.survey.n_rows
         whole.set_aside += one.survey.set_aside
