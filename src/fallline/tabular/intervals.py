@@ -102,7 +102,8 @@ def add_interval(
 ) -> None:
     """Calibrate the model, and keep the result in its facts; ``by_class``: each class apart.
 
-    None for ``level`` asks for nothing. Where Ctrl-C or a time limit left too few rows out of fold, a note says so instead.
+    None for ``level`` asks for nothing. Where Ctrl-C or a time limit left too few rows out of fold,
+    a note says so instead.
     """
     if level is None:
         return
