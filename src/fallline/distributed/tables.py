@@ -6,7 +6,7 @@ network is validated and tested, in this process. A second pass encodes every fi
 where they are kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.data.cells import Reading
+from fallline.data.contents import contents_of, contents_of_files
 from fallline.data.encoding import Encoding
 from fallline.data.reading import read_whole
 from fallline.data.sources import STANDARD_INPUT, expand
@@ -37,7 +38,7 @@ from fallline.tabular.train import complete, cool, train_recipe
 from fallline.training.history import History
 from fallline.training.settings import TrainOptions
 
-__all__ = ["train_files"]
+__all__ = ["contents_of_file", "files_of", "of_each", "train_files"]
 
 MIN_BATCH, MAX_BATCH = 128, 4096
 STEPS_PER_EPOCH = 200  # about so many, where no batch size is given and these bounds allow it
@@ -61,23 +62,38 @@ class Surveyed:
     """What a worker tells of a file."""
 
     survey: Survey
-    columns: tuple[str, ...]
+    contents: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
+        return tuple(self.contents["columns"])
 
 
-def survey_file(file: File, target: str, shares: Shares, seed: int) -> Surveyed:
-    """Count a file's rows and draw its samples. Raises TableError, with the worker's address."""
+def read_by_worker(file: File) -> Table:
+    """The table in a file. Raises TableError, with the worker's address."""
     from distributed import get_worker
 
     try:
-        table = file.read()
+        return file.read()
     except TableError as error:
         raise TableError(
             f"{error} (on the worker {get_worker().address}; every worker needs to see the files "
             "under the same path)"
         ) from None
+
+
+def contents_of_file(file: File) -> dict[str, Any]:
+    """What a worker finds in a file (:mod:`fallline.data.contents`). Raises as above."""
+    return contents_of(read_by_worker(file))
+
+
+def survey_file(file: File, target: str, shares: Shares, seed: int) -> Surveyed:
+    """Count a file's rows and draw its samples. Raises as above."""
+    table = read_by_worker(file)
     survey = Survey(target, shares, seed)
     survey.add(table, file.number, np.random.default_rng([seed, file.number, 1]))
-    return Surveyed(survey, tuple(table.columns))
+    return Surveyed(survey, contents_of(table))
 
 
 def encoded_rows(
@@ -146,7 +162,7 @@ def train_files(
         reading=(how or Reading()).kept(),
         surveyed=blocks,
     )
-    contents = {"rows": blocks.n_rows, "columns": {}}
+    contents = contents_of_files([each.contents for each in found])
     model.facts["record"] = record_of(given, "cluster", contents, model.ended)
     return model
 
@@ -177,16 +193,7 @@ def surveyed(
     client: Any, files: Sequence[File], target: str, shares: Shares, seed: int
 ) -> list[Surveyed]:
     """What the workers tell of the files, which have the same columns. Raises TableError."""
-    from fallline.distributed.client import check_versions
-
-    check_versions(client)
-    tasks = [client.submit(survey_file, file, target, shares, seed, pure=False) for file in files]
-    try:
-        found: list[Surveyed] = client.gather(tasks)
-    except FalllineError:
-        raise
-    except Exception as error:
-        raise ClusterError(f"the cluster could not read the files: {error}") from error
+    found: list[Surveyed] = of_each(client, files, survey_file, target, shares, seed)
     for file, one in zip(files, found, strict=True):
         missing = [name for name in found[0].columns if name not in one.columns]
         more = [name for name in one.columns if name not in found[0].columns]
@@ -199,6 +206,20 @@ def surveyed(
                 f"{', '.join(wrong[:5])}; every file needs the same columns"
             )
     return found
+
+
+def of_each(client: Any, files: Sequence[File], work: Callable[..., Any], *terms: Any) -> list[Any]:
+    """What the workers make of each file by ``work``. Raises TableError or ClusterError."""
+    from fallline.distributed.client import check_versions
+
+    check_versions(client)
+    tasks = [client.submit(work, file, *terms, pure=False) for file in files]
+    try:
+        return list(client.gather(tasks))
+    except FalllineError:
+        raise
+    except Exception as error:
+        raise ClusterError(f"the cluster could not read the files: {error}") from error
 
 
 def merged(found: Sequence[Surveyed], target: str, shares: Shares, seed: int) -> Survey:

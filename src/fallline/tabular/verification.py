@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fallline.data.cells import Reading
@@ -41,7 +42,7 @@ from fallline.tabular.record import APART, given_options, needs_table, versions
 from fallline.tabular.train import train_table
 from fallline.training.settings import Progress
 
-__all__ = ["Difference", "Verification", "verify"]
+__all__ = ["Difference", "Verification", "loaded", "record_in", "repeated", "verify"]
 
 SAME, DIFFERS, OTHER_DATA = "same", "differs", "other data"
 WANTED = {
@@ -116,9 +117,10 @@ def verify(
     files are read, by default as the training did. ``threads``, ``callbacks`` and ``on_run`` are
     those of ``train_table``; no callback can stop the run.
 
-    Raises ModelFileError for a file that does not say how it was trained, or was trained where it
-    cannot be repeated; ParameterError where a table is missing or too many are given, or the
-    optimiser was one of the user's own; TableError for a table that cannot be read.
+    Raises ModelFileError for a file that does not say how it was trained, or was trained on a
+    cluster (:func:`fallline.distributed.verify`); ParameterError where a table is missing or too
+    many are given, or the optimiser was one of the user's own; TableError for a table that cannot
+    be read.
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -133,21 +135,54 @@ def verify(
     other cells in 'cars', 'weekday', 'late'
     """
     kept = loaded(model)
-    record = record_in(kept)
-    how = how or Reading(**kept.reading)
-    given = {"validation": validation, "test": test, "soft": soft}
-    tables = {name: read(part, how) for name, part in given.items() if part is not None}
-    check_tables(record, tables)
-    in_blocks = record["place"] == "blocks"
+    place, how = record_in(kept)["place"], how or Reading(**kept.reading)
+    if place == "cluster":
+        raise ModelFileError(
+            "this model was trained on a cluster, whose sums are taken in the order of its files: "
+            "only a cluster can repeat them (fallline verify --cluster tcp://HOST:PORT, or "
+            "fl.distributed.verify)"
+        )
+    in_blocks = place == "blocks"
     rows: Any = table if in_blocks else read(table, how)
-    contents = contents_of_blocks(rows, how) if in_blocks else contents_of(rows)
+    return repeated(
+        kept,
+        {"validation": validation, "test": test, "soft": soft},
+        how,
+        contents_of_blocks(rows, how) if in_blocks else contents_of(rows),
+        partial(train_large, rows, how=how) if in_blocks else partial(train_table, rows),
+        hints=no_hints if in_blocks else partial(order_hints, kept, rows),
+        threads=threads,
+        callbacks=callbacks,
+        on_run=on_run,
+    )
+
+
+def repeated(
+    kept: TableModel,
+    apart: Mapping[str, Any],
+    how: Reading,
+    contents: Mapping[str, Any],
+    train: Callable[..., TableModel],
+    *,
+    hints: Callable[[Sequence[Difference]], list[str]],
+    threads: int | None = None,
+    callbacks: Sequence[Callable[[Progress], Any]] = (),
+    on_run: Callable[[RecipeStart], Any] | None = None,
+) -> Verification:
+    """What ``verify`` finds of rows with these ``contents``, which ``train`` trains on.
+
+    ``train`` takes the target and the options of ``train_table``. ``apart`` are the other tables,
+    or None; ``hints`` says what to note where the data are other ones.
+    """
+    record = record_in(kept)
+    tables = {name: read(part, how) for name, part in apart.items() if part is not None}
+    check_tables(record, tables)
     found = differing_data(record, "training", contents)
     for name, part in tables.items():
         found += differing_data(record, name, contents_of(part))
     notes = notes_on(record, tables)
     if found:
-        hints = [] if in_blocks else order_hints(kept, rows, found)
-        return result(kept, OTHER_DATA, found, [*notes, *hints])
+        return result(kept, OTHER_DATA, found, [*notes, *hints(found)])
     replay = Replay(record["ended"])
     options: Any = given_options(record, tables)
     options |= {
@@ -156,7 +191,10 @@ def verify(
         "on_run": both(replay.begin, on_run),
     }
     began = time.perf_counter()
-    again = trained(rows, kept.encoding.target, how if in_blocks else None, options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)
+        warnings.simplefilter("ignore", InterruptedWarning)
+        again = train(kept.encoding.target, **options)
     if again.history.stopped == "interrupted" and not replay.interrupts:
         raise KeyboardInterrupt
     parts = compare(kept, again)
@@ -198,17 +236,12 @@ def loaded(model: Any) -> TableModel:
 
 
 def record_in(model: TableModel) -> Mapping[str, Any]:
-    """The record of a model. Raises ModelFileError where there is none that can be repeated."""
+    """The record of a model. Raises ModelFileError where there is none."""
     record: Mapping[str, Any] | None = model.facts.get("record")
     if record is None:
         raise ModelFileError(
             "this model file does not say with which options it was trained (an earlier version "
             "wrote it, or a sweep), so its training cannot be repeated; train it again"
-        )
-    if record["place"] == "cluster":
-        raise ModelFileError(
-            "this model was trained on a cluster, whose sums are taken in the order of its parts; "
-            "verify trains in this process, so it cannot repeat that"
         )
     return record
 
@@ -244,6 +277,11 @@ def contents_of_blocks(paths: Any, how: Reading) -> dict[str, Any]:
     for block, _ in block_readers(paths, how):
         found.add(block)
     return found.to_dict()
+
+
+def no_hints(found: Sequence[Difference]) -> list[str]:
+    """Nothing to note."""
+    return []
 
 
 def order_hints(model: TableModel, table: Table, found: Sequence[Difference]) -> list[str]:
@@ -328,16 +366,6 @@ def both(
             second(start)
 
     return call
-
-
-def trained(rows: Any, target: str, how: Reading | None, options: Any) -> TableModel:
-    """The model again; in blocks where ``how`` files are read is given."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DivergenceWarning)
-        warnings.simplefilter("ignore", InterruptedWarning)
-        if how is not None:
-            return train_large(rows, target, how=how, **options)
-        return train_table(rows, target, **options)
 
 
 def unexplained(parts: Sequence[Difference], replay: Replay) -> list[str]:
