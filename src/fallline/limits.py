@@ -76,6 +76,7 @@ LIMITS: dict[str, Limit] = {
     "patience": COUNT,
     "min_delta": NOT_NEGATIVE,
     "seconds": POSITIVE,
+    "before": NOT_NEGATIVE,
     "interval": Limit(low=0, high=1, low_open=True, high_open=True),
     "target": Limit(),
     "scale": POSITIVE,

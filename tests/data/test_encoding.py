@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fallline.data.columns import DateColumn, column_from_dict, column_to_dict
 from fallline.data.dates import column_seconds
 from fallline.data.encoding import Encoding
 from fallline.data.reading import read_table
@@ -617,3 +618,20 @@ def test_a_target_too_far_from_the_others_is_named() -> None:
         TableError, match=r"line 3, column 'y': '1e\+154' is too far from the train"
     ):
         encoding.encode_target(table(x=[1.0, 2.0], y=[0, 1e154]))
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "said"),
+    [
+        ("high", 1.7e308, "no date"),
+        ("low", -1e13, "no date"),
+        ("mean", 1e20, "no date"),
+        ("low", 4e12, "ends before it begins"),
+    ],
+)
+def test_a_date_beyond_all_calendars_is_refused(fact: str, value: float, said: str) -> None:
+    column = DateColumn("day", "%Y-%m-%d", 1.7e9, 1e6, (), False, "date", 1.6e9, 1.8e9)
+    data = column_to_dict(column)
+    assert column_from_dict(data) == column
+    with pytest.raises(ValueError, match=said):
+        column_from_dict({**data, fact: value})

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -201,3 +202,23 @@ def test_interrupts_at_random_moments_hang_nothing() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_100_000_interrupts_hang_nothing(seed: int) -> None:
     assert interrupted(10_000, seed, 1200) == ["True", "True"]
+
+
+def test_ctrl_c_is_heard_beside_polars() -> None:
+    """Polars has a signal restart the wait for a lock, instead of ending it."""
+    import polars  # noqa: F401
+
+    given_up: list[bool] = []
+
+    def work() -> None:
+        for turn in range(500):
+            time.sleep(0.01)
+            if turn == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            if given_up:
+                return
+
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        run_together([work], lambda: given_up.append(True))
+    assert time.perf_counter() - began < 3

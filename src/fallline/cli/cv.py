@@ -44,7 +44,6 @@ def run(
             n_folds=folds.folds,
             repeats=folds.repeats,
             groups=folds.groups,
-            callbacks=[bar.after_epoch],
             on_run=lambda run: bar.on_run(run, label="fold"),
             **options,
         )

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -82,20 +83,29 @@ class Bar(ProgressDisplay):
         self.run: RecipeStart | None = None
         self.runs_began = self.began
 
-    def on_run(self, run: RecipeStart, label: str = "run") -> None:
-        """Begin the bar of one run."""
+    def on_run(self, run: RecipeStart, label: str = "run") -> Callable[[Progress], None] | None:
+        """Begin the bar of one run; what shows its epochs, if there is a bar.
+
+        Of runs that go side by side the one that began last is shown.
+        """
         if run.number == 1:
             self.runs_began = time.monotonic()
         self.run = run
         which = f"{label} {run.number}/{run.of} " if run.of > 1 else ""
         self.add(which, run.recipe.epochs)
 
+        def after_epoch(progress: Progress) -> None:
+            if run is self.run:
+                self.after_epoch(progress)
+
+        return None if self.bar is None else after_epoch
+
     def left(self, done: int) -> float | None:
         """Of one run as ever; of several by those that are done, as each ends when it is good."""
         if self.run is None or self.run.of == 1:
             return super().left(done)
-        taken, runs = time.monotonic() - self.runs_began, self.run.number - 1
-        return None if runs == 0 else max(taken / runs * self.run.of - taken, 0.0)
+        taken, runs = time.monotonic() - self.runs_began, self.run.number - self.run.at_once
+        return None if runs <= 0 else max(taken / runs * self.run.of - taken, 0.0)
 
     def after_epoch(self, progress: Progress) -> None:
         """Show where the run stands."""

@@ -22,8 +22,8 @@ from fallline.sweeps.search import sweep
 from fallline.sweeps.settings import DEFAULTS, as_key
 from fallline.tabular.baselines import LOSS_FOR
 from fallline.tabular.model import TableModel
+from fallline.tabular.one_run import target_facts
 from fallline.tabular.preparation import Prepared, prepare
-from fallline.tabular.train import target_facts
 from fallline.text import remark
 from fallline.text import table as text_table
 from fallline.training.history import History

@@ -66,7 +66,7 @@ def run(
     ):
         warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", InterruptedWarning)
-        showing = {"callbacks": [bar.after_epoch], "on_run": bar.on_run, "checkpoint": keeper}
+        showing = {"on_run": bar.on_run, "checkpoint": keeper}
         model = trained(paths, target, place, reading, options | showing)
     model.save(output)
     if report is not None:

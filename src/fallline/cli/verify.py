@@ -28,7 +28,6 @@ def run(
     with Bar(shown=not (display.quiet or display.json)) as bar:
         given: dict[str, Any] = {
             "how": reading.reading(before=model.reading),
-            "callbacks": [bar.after_epoch],
             "on_run": bar.on_run,
         }
         given |= {

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+FARTHEST_MOMENT = 8e12  # seconds: 250,000 years, about as far as Polars' dates go
 
 
 @dataclass(frozen=True)
@@ -360,13 +361,14 @@ def column_from_dict(data: Mapping[str, Any]) -> Column:
             raise ValueError(f"column {name!r} is a pair of {len(categories)} categories")
         return PairColumn(**vars(text))
     if kind == "date":
-        mean, scale = as_number(data["mean"]), as_scale(data["scale"])
+        mean, scale = as_moment(data["mean"]), as_scale(data["scale"])
         cycles, form = tuple(as_list(data["cycles"], str)), as_(data["form"], str)
         if not set(cycles) <= set(CYCLES):
             raise ValueError(f"the cycles of column {name!r} are unknown")
         check_form(form, name)
         has_missing = as_(data["has_missing"], bool)
-        return DateColumn(name, form, mean, scale, cycles, has_missing, "date", *ends_of(data))
+        ends = (None if end is None else as_moment(end) for end in ends_of(data))
+        return DateColumn(name, form, mean, scale, cycles, has_missing, "date", *ends)
     if kind == "skip":
         return SkippedColumn(name, as_(data["reason"], str))
     raise ValueError(f"column {name!r} is of an unknown kind, {kind!r}")
@@ -398,6 +400,8 @@ def binned(number: NumberColumn, data: Mapping[str, Any]) -> BinnedColumn:
 def ends_of(data: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """The range of the training rows, which files of the first version lack."""
     low, high = data.get("low"), data.get("high")
+    if low is not None and high is not None and as_number(low) > as_number(high):
+        raise ValueError(f"the range of column {data['name']!r} ends before it begins")
     return None if low is None else as_number(low), None if high is None else as_number(high)
 
 
@@ -415,6 +419,14 @@ def as_number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ValueError(f"{value!r} is not a finite number")
     return float(value)
+
+
+def as_moment(value: Any) -> float:
+    """Seconds since 1970, of a year that a calendar has."""
+    seconds = as_number(value)
+    if abs(seconds) > FARTHEST_MOMENT:
+        raise ValueError(f"{value!r} seconds are no date")
+    return seconds
 
 
 def as_scale(value: Any) -> float:

@@ -27,6 +27,7 @@ from fallline.errors import ClusterError, FalllineError, TableError
 from fallline.limits import check_integer
 from fallline.tabular.intervals import add_interval, asked_level, check_calibration
 from fallline.tabular.model import TableModel
+from fallline.tabular.one_run import train_recipe
 from fallline.tabular.options import TableOptions, with_defaults
 from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
@@ -34,7 +35,7 @@ from fallline.tabular.record import record_of
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.soft import refuse_soft
 from fallline.tabular.survey import Division, Reservoir, Shares, Survey
-from fallline.tabular.train import complete, cool, train_recipe
+from fallline.tabular.train import complete, cool
 from fallline.training.history import History
 from fallline.training.settings import TrainOptions
 

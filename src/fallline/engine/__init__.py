@@ -17,7 +17,7 @@ from fallline.engine.loop import Loop, computes, obstacles, ready, serves
 from fallline.engine.many import Course, train_many
 from fallline.engine.orders import permutations
 from fallline.engine.predictor import Predictor
-from fallline.engine.threads import threads_allowed
+from fallline.engine.threads import free_cores, run_together, threads_allowed
 from fallline.engine.watch import Watch
 
 __all__ = [
@@ -28,11 +28,13 @@ __all__ = [
     "Watch",
     "compiled_before",
     "computes",
+    "free_cores",
     "logits",
     "obstacles",
     "permutations",
     "predict_proba",
     "ready",
+    "run_together",
     "serves",
     "threads_allowed",
     "train_many",

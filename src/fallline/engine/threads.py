@@ -14,6 +14,8 @@ __all__ = ["free_cores", "run_together", "threads_allowed"]
 
 # What other numerical libraries are held to by joblib, Dask, batch systems and users.
 LIMITS = ("FALLLINE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+# Once Polars is imported a signal does not end the wait for a lock, so the wait looks up by itself.
+SECONDS_TO_CTRL_C = 0.05
 lock = threading.Lock()
 at_work: dict[object, int] = {}  # threads of all runs in this process, their own ones included
 
@@ -100,7 +102,7 @@ def run_together(
             elif decision[0] and own:
                 own.pop()()
             while decision[0] and len(ended) < len(works):
-                last.acquire()
+                last.acquire(timeout=SECONDS_TO_CTRL_C)
             break
         except BaseException as error:
             interrupt = error

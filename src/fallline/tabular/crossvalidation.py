@@ -161,9 +161,8 @@ def cross_validate(
             dtype=chosen[0].dtype,
             bins=chosen[0].bins,
         )
-        if on_run is not None:
-            on_run(RecipeStart(at, repeats * n_folds, chosen[0]))
-        model = train_prepared(data, chosen, {**given, "on_run": None})
+        shown = None if on_run is None else on_run(RecipeStart(at, repeats * n_folds, chosen[0]))
+        model = train_prepared(data, chosen, {**given, "on_run": lambda start, to=shown: to})
         if model.history.stopped == "interrupted":
             result.complete = False
             break

@@ -126,11 +126,16 @@ class Recipe:
 
 @dataclass(frozen=True)
 class RecipeStart:
-    """One of the runs that training makes: its number from 1, of how many, and its recipe."""
+    """One of the runs that training makes: its number from 1, of how many, and its recipe.
+
+    ``at_once`` runs go side by side, and ``seconds_before`` had passed since the first one began.
+    """
 
     number: int
     of: int
     recipe: Recipe
+    at_once: int = 1
+    seconds_before: float = 0.0
 
 
 PRESETS: dict[str, tuple[Recipe, ...]] = {

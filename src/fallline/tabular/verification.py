@@ -187,7 +187,7 @@ def repeated(
     options: Any = given_options(record, tables)
     options |= {
         "threads": threads,
-        "callbacks": [*map(never_stopping, callbacks), replay],
+        "callbacks": [*map(never_stopping, callbacks)],
         "on_run": both(replay.begin, on_run),
     }
     began = time.perf_counter()
@@ -325,20 +325,20 @@ def notes_on(record: Mapping[str, Any], tables: Mapping[str, Table]) -> list[str
 
 
 class Replay:
-    """A callback that ends each run where the one before ended, if that did not end by itself."""
+    """It ends each run where the one before ended, if that did not end by itself."""
 
     def __init__(self, ended: Sequence[Mapping[str, Any]]) -> None:
-        self.ended, self.run, self.interrupts = ended, 0, False
+        self.ended, self.interrupts = ended, False
 
-    def begin(self, start: RecipeStart) -> None:
-        """A run begins."""
-        self.run = start.number
+    def begin(self, start: RecipeStart) -> Callable[[Progress], bool]:
+        """What is called after each epoch of a run that begins."""
+        return partial(self.stops, start.number)
 
-    def __call__(self, progress: Progress) -> bool:
-        """Whether to stop; raises KeyboardInterrupt where the run was interrupted."""
-        if self.run > len(self.ended):  # not one of those that are in the model
+    def stops(self, number: int, progress: Progress) -> bool:
+        """Whether run ``number`` ends here; raises KeyboardInterrupt where it was interrupted."""
+        if number > len(self.ended):  # not one of those that are in the model
             return self.interrupt()
-        end = self.ended[self.run - 1]
+        end = self.ended[number - 1]
         if end["stopped"] == "itself" or len(progress.history.epoch) < end["records"]:
             return False
         return self.interrupt() if end["stopped"] == "interrupted" else True
@@ -358,12 +358,20 @@ def never_stopping(callback: Callable[[Progress], Any]) -> Callable[[Progress], 
 
 
 def both(
-    first: Callable[[RecipeStart], Any], second: Callable[[RecipeStart], Any] | None
-) -> Callable[[RecipeStart], None]:
-    def call(start: RecipeStart) -> None:
-        first(start)
-        if second is not None:
-            second(start)
+    first: Callable[[RecipeStart], Callable[[Progress], bool]],
+    second: Callable[[RecipeStart], Any] | None,
+) -> Callable[[RecipeStart], Callable[[Progress], bool]]:
+    """An ``on_run`` of two, whose second one cannot stop a run."""
+
+    def call(start: RecipeStart) -> Callable[[Progress], bool]:
+        heard, told = first(start), None if second is None else second(start)
+
+        def after_epoch(progress: Progress) -> bool:
+            if callable(told):
+                told(progress)
+            return heard(progress)
+
+        return after_epoch
 
     return call
 

@@ -90,7 +90,7 @@ class TargetLoss:
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """Stop after ``seconds`` of training.
+    """Stop after ``seconds`` of training, of which ``before`` were spent on earlier runs.
 
     >>> import fallline as fl
     >>> from fallline.lesson import TRAIN_X, TRAIN_Y
@@ -101,9 +101,11 @@ class TimeLimit:
     """
 
     seconds: float
+    before: float = 0.0
 
     def __post_init__(self) -> None:
         check_number("seconds", self.seconds)
+        check_number("before", self.before)
 
     @property
     def reason(self) -> str:
@@ -111,4 +113,4 @@ class TimeLimit:
         return f"the time of {self.seconds:g} s is up"
 
     def __call__(self, history: History, seconds: float) -> str | None:
-        return self.reason if seconds >= self.seconds else None
+        return self.reason if self.before + seconds >= self.seconds else None

@@ -1,0 +1,150 @@
+"""Networks over folds that several threads train side by side."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fallline as fl
+from fallline.tabular import over_folds
+from tests.tabular.test_ensemble import made, others
+
+
+@pytest.fixture
+def three_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many threads as are wanted, at most three, on any machine."""
+
+    @contextmanager
+    def free(wanted: int) -> Iterator[int]:
+        yield min(wanted, 3)
+
+    monkeypatch.setattr(over_folds, "free_cores", free)
+    monkeypatch.setattr(over_folds, "threads_allowed", lambda: 3)
+
+
+def train(target: str = "label", **options: Any) -> fl.TableModel:
+    return fl.train_table(made(), target, ignore=others(target), **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"preset": "best", "target": "number"}])
+def test_side_by_side_gives_the_same_bits(three_cores: None, options: dict[str, Any]) -> None:
+    starts: list[Any] = []
+    side_by_side = train(on_run=starts.append, **options)
+    alone = train(threads=1, **options)
+    assert side_by_side.network.parameters.tobytes() == alone.network.parameters.tobytes()
+    assert side_by_side.facts["scores"] == alone.facts["scores"]
+    assert side_by_side.ended == alone.ended
+    assert {start.at_once for start in starts} == {3}
+    assert sorted(start.number for start in starts) == list(range(1, starts[0].of + 1))
+
+
+def test_what_on_run_returns_sees_the_epochs_of_its_run(three_cores: None) -> None:
+    seen: dict[int, list[int]] = {}
+
+    def on_run(start: Any) -> Any:
+        epochs = seen[start.number] = []
+        return lambda progress: epochs.append(progress.epoch)
+
+    model = train(on_run=on_run, epochs=5)
+    assert seen == {number: [0, 1, 2, 3, 4] for number in range(1, 9)}
+    assert model.facts["folds"] == 8
+
+
+def test_callbacks_see_one_run_at_a_time(three_cores: None) -> None:
+    order: list[tuple[int, int]] = []
+    train(
+        epochs=3,
+        on_run=lambda start: order.append((start.number, -1)),
+        callbacks=[lambda progress: order.append((order[-1][0], progress.epoch))],
+    )
+    assert order == [(run, epoch) for run in range(1, 9) for epoch in (-1, 0, 1, 2)]
+
+
+def test_ctrl_c_ends_all_threads_and_keeps_the_folds_that_are_done(
+    three_cores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once, ended, sent = over_folds.train_recipe, set[int](), list[int]()
+
+    def noting(part: Any, start: Any, *args: Any) -> fl.TableModel:
+        model = once(part, start, *args)
+        ended.add(start.number)
+        return model
+
+    def on_run(start: Any) -> Any:
+        def interrupt(progress: fl.Progress) -> None:
+            while not sent and not {1, 2, 3} <= ended:
+                time.sleep(0.01)
+            if start.number == 4 and not sent:
+                sent.append(start.number)
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+
+        return interrupt if start.number > 3 else None
+
+    monkeypatch.setattr(over_folds, "train_recipe", noting)
+    with pytest.warns(fl.InterruptedWarning):
+        model = train(on_run=on_run)
+    assert model.history.stopped == "interrupted"
+    assert model.facts["folds"] == 3
+    assert model.facts["out_of_fold_rows"] == 90
+    again = train()  # nothing is left of it
+    assert again.history.stopped == "rule"
+
+
+def test_ctrl_c_in_the_first_fold_keeps_its_network(three_cores: None) -> None:
+    def on_run(start: Any) -> Any:
+        def interrupt(progress: fl.Progress) -> None:
+            time.sleep(0.05)
+            if start.number == 1 and progress.epoch == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return interrupt
+
+    with pytest.warns(fl.InterruptedWarning):
+        model = train(on_run=on_run)
+    assert model.history.stopped == "interrupted"
+    assert "folds" not in model.facts
+    assert model.facts["validation_rows"] == 30
+
+
+def test_an_error_in_a_thread_is_raised(three_cores: None) -> None:
+    def on_run(start: Any) -> None:
+        if start.number == 2:
+            raise ValueError("the user's own")
+
+    with pytest.raises(ValueError, match="the user's own"):
+        train(on_run=on_run)
+
+
+def test_a_time_limit_holds_for_all_folds_together(three_cores: None) -> None:
+    def on_run(start: Any) -> Any:
+        return lambda progress: time.sleep(0.05)
+
+    began = time.perf_counter()
+    model = train(on_run=on_run, seconds=0.5, epochs=1000, preset="best")
+    assert time.perf_counter() - began < 5
+    assert model.facts["folds"] < 8
+    assert model.history.message == "the time of 0.5 s is up"
+
+
+def test_a_run_that_diverges_ends_with_the_folds_before(
+    three_cores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = over_folds.train_recipe
+
+    def diverging(part: Any, start: Any, *args: Any) -> fl.TableModel:
+        model = once(part, start, *args)
+        if start.number == 3:
+            model.history.stopped, model.history.message = "diverged", "it ran away"
+        return model
+
+    monkeypatch.setattr(over_folds, "train_recipe", diverging)
+    model = train()
+    assert (model.history.stopped, model.history.message) == ("diverged", "it ran away")
+    assert model.facts["folds"] == 2
+    assert np.isfinite(model.network.parameters).all()
