@@ -32,8 +32,9 @@ def verify_on_cluster(
     address: str, model: TableModel, paths: list[str], threads: int | None, given: dict[str, Any]
 ) -> Verification:
     """Train again on files that the workers read; ``given`` are the other options of ``verify``."""
-    from fallline.distributed.verification import verify
+    from fallline.distributed.verification import check_place, verify
 
+    check_place(model)
     if threads is not None:
         raise ParameterError("--threads are those of this process: leave it out with --cluster")
     if given.pop("soft", None) is not None:

@@ -14,11 +14,12 @@ from fallline.distributed.client import current_client
 from fallline.distributed.tables import contents_of_file, files_of, of_each, train_files
 from fallline.errors import ParameterError
 from fallline.tabular.differences import Difference
+from fallline.tabular.model import TableModel
 from fallline.tabular.recipes import RecipeStart
 from fallline.tabular.verification import Verification, loaded, record_in, repeated
 from fallline.training.settings import Progress
 
-__all__ = ["verify"]
+__all__ = ["check_place", "verify"]
 
 
 def verify(
@@ -46,12 +47,7 @@ def verify(
     for a file that cannot be read, ClusterError.
     """
     kept = loaded(model)
-    place = record_in(kept)["place"]
-    if place != "cluster":
-        raise ParameterError(
-            f"this model was trained {'block by block' if place == 'blocks' else 'in memory'}, not "
-            "on a cluster: verify it here (leave --cluster out; in Python, fl.verify)"
-        )
+    check_place(kept)
     client, how = current_client(client), how or Reading(**kept.reading)
     files = files_of(paths, how)
     contents = contents_of_files(of_each(client, files, contents_of_file))
@@ -69,6 +65,16 @@ def verify(
         callbacks=callbacks,
         on_run=on_run,
     )
+
+
+def check_place(model: TableModel) -> None:
+    """Raise ParameterError for a model that was not trained on a cluster."""
+    place = record_in(model)["place"]
+    if place != "cluster":
+        raise ParameterError(
+            f"this model was trained {'block by block' if place == 'blocks' else 'in memory'}, not "
+            "on a cluster: verify it here (leave --cluster out; in Python, fl.verify)"
+        )
 
 
 def hints(n_files: int, found: Sequence[Difference]) -> list[str]:

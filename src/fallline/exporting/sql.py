@@ -432,8 +432,8 @@ def results(model: Description) -> list[str]:
 
 
 def interval_steps(model: Description, interval: Interval) -> list[tuple[str, list[str], str]]:
-    """Two more: f, the network's output as it is held, with log sigma as far as the inputs go; and
-    half the width of the interval."""
+    """The steps to half the width of the interval: log sigma as far as the inputs go; f, the
+    network's output as it is held; the whole of log sigma; and half the width."""
     last, weights = f"{STEP}a{len(model.layers)}", np.array(interval.weights)
     inputs = ("inputs", ["n", f"{total(weights, interval.bias)} AS s"], f"{STEP}a0")
     f = "o.a0" if interval.ends is None else within("o.a0", *interval.ends)
@@ -569,6 +569,6 @@ def numbers_of(base: Any, table: str, statement: str, model: Description, rows: 
     numbers = np.array([row[1 : n + 1] for row in found], dtype=float)
     members = None
     if output.sets is not None:
-        sets = [IN_SET.findall(row[-1]) for row in found]
+        sets = [IN_SET.findall(row[-1] or "") for row in found]
         members = members_of(sets, [in_set(str(label)) for label in output.labels])
     return Found(numbers, [row[0] for row in found], members=members)

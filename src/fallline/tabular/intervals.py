@@ -10,8 +10,9 @@ stands for each of them, and nothing is proven. Two small effects oppose each ot
 less than a single member does, and the rows out of fold chose their member's epoch.
 docs/how-to/intervals.md has the coverage measured.
 
-A single network leaves rows apart, which neither train it nor choose its epoch. Its sigma is
-fitted on the validation rows, so the guarantee of split conformal prediction holds exactly.
+A single network, in memory, in blocks or on a cluster, leaves rows apart, which neither train it
+nor choose its epoch. Its sigma is fitted on the validation rows, so the guarantee of split
+conformal prediction holds exactly.
 """
 
 from dataclasses import replace
