@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from fallline.core.samples import Samples
 from fallline.data.table import Table
 from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
 from fallline.tabular.preparation import prepare
-from fallline.tabular.recipes import Recipe, for_size
+from fallline.tabular.recipes import Plan, Recipe, plan
 
 
 def made(n: int = 240, seed: int = 0) -> Table:
@@ -131,16 +132,68 @@ def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
 
 
 def test_sizes() -> None:
-    options = {"preset": "standard", "hidden": None}
-    assert for_size([Recipe()], options, 1_500) == ((Recipe(hidden=(64, 64)),), 8)
-    assert for_size([Recipe()], options, 1_501) == ((Recipe(),), 4)
-    assert for_size([Recipe()], options, 30_001) == ((Recipe(),), 1)
-    given = {"preset": "standard", "hidden": (5,)}
-    assert for_size([Recipe(hidden=(5,))], given, 100) == ((Recipe(hidden=(5,)),), 8)
+    options: dict[str, Any] = {"preset": "standard", "hidden": None}
+    small, relu = Recipe(hidden=(64, 64)), Recipe(activation="relu")
+    sparse = Recipe(activation="relu", l1=2e-4)
+    assert plan([Recipe()], options, 1_500) == Plan((small,), 8, 8)
+    assert plan([Recipe()], options, 1_501) == Plan((Recipe(), relu, sparse), 4, 1)
+    assert plan([Recipe()], options, 10_001) == Plan((Recipe(),), 4, 1)
+    assert plan([Recipe()], options, 30_001) == Plan((Recipe(),), 1, 1)
+    assert plan([Recipe(hidden=(5,))], options | {"hidden": (5,)}, 100).recipes[0].hidden == (5,)
     best = {"preset": "best", "hidden": None}
-    assert len(for_size([Recipe()], best, 100)[0]) == 2
-    assert for_size([Recipe()], best, 10_000) == ((Recipe(),), 8)
-    assert for_size([Recipe()], {"preset": "quick", "hidden": None}, 100)[1] == 1
+    assert plan([Recipe()], best, 100) == Plan((small, Recipe()), 8, 8)
+    large = plan([Recipe()], best, 50_000)
+    assert [recipe.label for recipe in large.recipes] == [r.label for r in (Recipe(), relu, sparse)]
+    assert {(recipe.patience, recipe.factor) for recipe in large.recipes} == {(8, 0.5)}
+    assert (large.n_folds, large.compared_on, large.n_runs) == (8, 1, 10)
+    assert plan([Recipe()], {"preset": "quick", "hidden": None}, 100) == Plan((Recipe(),))
+
+
+def test_what_was_given_is_not_compared() -> None:
+    options: dict[str, Any] = {"preset": "standard", "hidden": None}
+    tanh, sparse = Recipe(activation="tanh"), Recipe(activation="tanh", l1=2e-4)
+    assert plan([tanh], options | {"activation": "tanh"}, 5_000).recipes == (tanh, sparse)
+    l1 = Recipe(l1=0.1)
+    compared = plan([l1], options | {"l1": 0.1}, 5_000).recipes
+    assert compared == (l1, Recipe(l1=0.1, activation="relu"))
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "task", "patience", "rate"),
+    [
+        (500, "numbers", 8, 5e-3),
+        (5_000, "numbers", 8, 5e-3),
+        (500, "binary", 4, 1.77e-3),
+        (5_000, "classes", 6, 5e-3),
+        (15_000, "counts", 4, 5e-3),
+    ],
+)
+def test_settings_for_rows(n_rows: int, task: str, patience: int, rate: float) -> None:
+    recipe = Recipe().for_rows(n_rows, task)
+    assert (recipe.patience, recipe.learning_rate) == (patience, rate)
+    assert Recipe(patience=3, learning_rate=0.1).for_rows(n_rows, task).patience == 3
+
+
+def test_the_best_recipe_of_the_first_fold_trains_on_the_others() -> None:
+    """Of 20 columns two matter, by thresholds: what l1 and relu are for."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1_600, 20))
+    y = np.where((x[:, 0] > 0.3) != (x[:, 1] > 0), "yes", "no")
+    frame = pl.DataFrame({f"x{i}": x[:, i] for i in range(20)} | {"y": y.tolist()})
+    runs: list[Any] = []
+    model = fl.train_table(frame, "y", on_run=runs.append, baseline=False)
+    assert sorted(run.number for run in runs) == [1, 2, 3, 4, 5, 6]
+    losses = model.facts["compared"]
+    assert list(losses) == ["silu 128-128", "relu 128-128", "relu 128-128, l1 0.0002"]
+    best = min(losses, key=losses.get)
+    assert best == "relu 128-128, l1 0.0002"
+    assert [run.recipe.label for run in sorted(runs, key=lambda r: r.number)] == [
+        *losses, best, best, best,
+    ]  # fmt: skip
+    assert model.network.hidden == ("relu", "relu")
+    assert (model.facts["activation"], model.facts["l1"]) == ("relu", 2e-4)
+    assert (model.facts["folds"], model.facts["runs"]) == (4, 6)
+    assert model.facts["scores"]["out_of_fold"]["network"]["accuracy"] > 0.9
 
 
 def test_rows_held_out_for_a_reason_stay_out() -> None:

@@ -171,6 +171,7 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
         *(remark("note", note) for note in model.notes),
         f"\nnetwork {shape}, {model.network.n_parameters:,} parameters",
         f"{of_runs}{history.epochs_done} epochs, best {best}: {history.message}",
+        *([compared_text(facts["compared"])] if "compared" in facts else []),
         f"\n{loss_curve(model.data_history)}",
     ]
     for name, scores in facts["scores"].items():
@@ -181,6 +182,12 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
     parts.append(f"\n{written} written, {seconds:.1f} s in all")
     parts += [remark("next", line) for line in advice(encoding.task, facts, model.data_history)]
     return "\n".join(parts)
+
+
+def compared_text(losses: dict[str, float]) -> str:
+    """The recipes that were compared, each with its validation loss."""
+    each = ", ".join(f"{name} ({figure(loss)})" for name, loss in losses.items())
+    return f"recipes compared, by validation loss: {each}"
 
 
 def result_line(model: TableModel, output: str) -> str:

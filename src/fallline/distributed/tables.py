@@ -132,9 +132,9 @@ def train_files(
     refuse(given["threads"])
     found = surveyed(client, files, target, shares, seed)
     blocks = merged(found, target, shares, seed).blocks(())
-    recipe = for_cluster(recipe, blocks.n_rows)
     data = prepare_samples(blocks, given, recipe)
     check_calibration(given, data)
+    recipe = for_cluster(recipe, blocks.n_rows, data.encoding.task)
     weigh = Weigher(data, given["weights"], given["class_weight"])
 
     def fit(network: Network, options: TrainOptions) -> History:
@@ -181,9 +181,9 @@ def source_name(files: Sequence[File]) -> str:
     return name if len(files) == 1 else f"{name} and {len(files) - 1} more"
 
 
-def for_cluster(recipe: Recipe, n_rows: int) -> Recipe:
+def for_cluster(recipe: Recipe, n_rows: int, task: str) -> Recipe:
     """The recipe for so many rows; a step on a cluster has to be worth its messages."""
-    chosen = recipe.for_rows(n_rows)
+    chosen = recipe.for_rows(n_rows, task)
     if recipe.batch_size is not None or chosen.batch_size is None:
         return chosen
     batch = min(max(n_rows // STEPS_PER_EPOCH, MIN_BATCH), MAX_BATCH)

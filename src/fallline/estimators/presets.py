@@ -1,7 +1,9 @@
 """Fitting an estimator by a preset of tables: its encoding, its network, its training."""
 
 import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from fallline.estimators.layers import cut
 from fallline.estimators.networks import start
 from fallline.tabular.baselines import start_bins_at_zero
 from fallline.tabular.ensemble import merged
-from fallline.tabular.recipes import PRESETS, Recipe, for_size
+from fallline.tabular.recipes import PRESETS, Plan, Recipe, plan
 from fallline.training.history import History
 from fallline.training.run import train
 
@@ -71,12 +73,14 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     rows = encode(encoder, X), (Y - shift) / scale, weight
     held = encode(encoder, validation[0]), (validation[1] - shift) / scale
     asked = {"preset": model.preset, "hidden": None}
-    recipes, n_folds = for_size(PRESETS[model.preset], asked, len(X))
-    chosen = recipes[-1].for_rows(len(X))
-    if n_folds == 1:
-        network, history = trained(model, encoder, chosen, rows, held, seed)
+    planned = plan(PRESETS[model.preset], asked, len(X))
+    one = partial(trained, model, encoder)
+    if planned.n_folds == 1:
+        found = [one(recipe, rows, held, seed) for recipe in planned.recipes]
+        network, history, chosen = min(found, key=best_loss)
     else:
-        network, history = over_folds(model, encoder, chosen, rows, held, seed, n_folds)
+        strata = classes_of(model, Y)
+        network, history, chosen = over_folds(one, planned, rows, held, seed, strata)
     last = network.layers[-1]
     last.W[:] = last.W * scale
     last.b[:] = last.b * scale + shift
@@ -90,29 +94,45 @@ def classes_of(model: Any, Y: Array) -> Array | None:
     return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
 
 
+Trained = tuple[Network, History, Recipe]
+
+
+def best_loss(run: Trained) -> float:
+    """The lowest validation loss of a run."""
+    return min(run[1].validation_loss, default=np.inf)
+
+
 def over_folds(
-    model: Any,
-    encoder: PiecewiseLinear,
-    recipe: Recipe,
+    one: Callable[..., Trained],
+    planned: Plan,
     rows: tuple[CompactRows, Array, Array | None],
     held: tuple[CompactRows, Array],
     seed: int,
-    n_folds: int,
-) -> tuple[Network, History]:
+    strata: Array | None,
+) -> Trained:
     """The mean of networks each trained on all folds but one, and the first one's history.
 
-    The rows held out help each of them to choose its epoch.
+    The rows held out help each of them to choose its epoch. The recipe is the one of the lowest
+    mean validation loss over the folds on which all are compared.
     """
     X, Y, weight = rows
-    fold_of = folds(len(X), n_folds, np.random.default_rng(seed), classes_of(model, Y))
-    networks, histories = [], []
+    fold_of = folds(len(X), planned.n_folds, np.random.default_rng(seed), strata)
+    runs: dict[Recipe, list[Trained]] = {recipe: [] for recipe in planned.recipes}
     for fold, (kept, out) in enumerate(each_fold(fold_of)):
         part = X[kept], Y[kept], None if weight is None else weight[kept]
         watched = CompactRows.joined([X[out], held[0]]), np.concatenate([Y[out], held[1]])
-        network, history = trained(model, encoder, recipe, part, watched, seed + fold)
-        networks.append(network)
-        histories.append(history)
-    return merged(networks, [1.0 / len(networks)] * len(networks)), histories[0]
+        if fold == planned.compared_on:
+            runs = {best: runs[best] for best in [lowest(runs)]}
+        for recipe, done in runs.items():
+            done.append(one(recipe, part, watched, seed + fold))
+    best = runs[lowest(runs)]
+    networks = [network for network, _, _ in best]
+    return merged(networks, [1.0 / len(networks)] * len(networks)), *best[0][1:]
+
+
+def lowest(runs: Mapping[Recipe, Sequence[Trained]]) -> Recipe:
+    """The recipe of the lowest mean validation loss."""
+    return min(runs, key=lambda recipe: float(np.mean([best_loss(run) for run in runs[recipe]])))
 
 
 def trained(
@@ -122,9 +142,11 @@ def trained(
     rows: tuple[CompactRows, Array, Array | None],
     held: tuple[CompactRows, Array],
     seed: int,
-) -> tuple[Network, History]:
+) -> Trained:
     """One network by one recipe."""
     X, Y, weight = rows
+    task = "numbers" if classes_of(model, Y) is None else "classes"
+    recipe = recipe.for_rows(len(X), task)
     sizes = [X.shape[1], *recipe.hidden, Y.shape[1]]
     network = Network(
         sizes, hidden=recipe.activation, loss=model._core_loss(), seed=seed, dtype=recipe.dtype
@@ -141,13 +163,14 @@ def trained(
         batch_size=recipe.batch_size,
         seed=seed,
         l2=recipe.l2 or 0.0,
+        l1=recipe.l1,
         dropout=recipe.dropout or 0.0,
         stop=recipe.stops(),
         callbacks=model.callbacks or (),
         engine=model.engine,
         threads=model._threads(),
     )
-    return network, history
+    return network, history, recipe
 
 
 def unit_of(model: Any, Y: Array) -> tuple[Array, Array]:

@@ -67,9 +67,10 @@ def merged(
 def linear_member(
     encoding: Encoding, like: Network, X: Rows, y: Array, weight: Array | None
 ) -> Network:
-    """The linear model of the inputs that are no bins, as a network of two silu layers.
+    """The linear model of the inputs that are no bins, as a network of two hidden layers like
+    ``like``, of relu or silu.
 
-    It is one exactly, since silu(z) - silu(-z) = z: the hidden layers hold z and -z.
+    It is one exactly, since f(z) - f(-z) = z for both: the hidden layers hold z and -z.
     """
     n_in, k = like.sizes[0], like.sizes[-1]
     used = ~encoding.starts_at_zero
@@ -82,7 +83,9 @@ def linear_member(
         if found is None:
             raise KeyboardInterrupt
         plain.parameters = found
-    made = Network([n_in, 2 * k, 2 * k, k], hidden="silu", loss=like.loss.name, dtype=like.dtype)
+    made = Network(
+        [n_in, 2 * k, 2 * k, k], hidden=like.hidden, loss=like.loss.name, dtype=like.dtype
+    )
     sign, eye = np.array([1.0, -1.0]), np.eye(k)
     first, second, last = made.layers
     first.W[:] = 0.0

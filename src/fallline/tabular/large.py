@@ -52,9 +52,9 @@ def train_large(
     refuse_soft(given, "block by block")
     seed = check_integer("seed", given["seed"])
     blocks = survey(paths, how or Reading(), target, shares_of_rows(given), seed)
-    recipe = recipe_for(given, blocks.n_rows)
-    data = prepare_samples(blocks, given, recipe)
+    data = prepare_samples(blocks, given, recipes(given)[0])
     check_calibration(given, data)
+    recipe = recipe_for(given, blocks.n_rows, data.encoding.task)
     weigh = Weigher(data, given["weights"], given["class_weight"])
     facts = {"rows": blocks.n_rows, "blocks": len(blocks.readers)}
 
@@ -86,13 +86,13 @@ def train_large(
     return model
 
 
-def recipe_for(options: TableOptions, n_rows: int) -> Recipe:
+def recipe_for(options: TableOptions, n_rows: int, task: str) -> Recipe:
     """The preset's first recipe; fewer epochs for more rows, where no number is given."""
     recipe = recipes(options)[0]
     if options["epochs"] is None:
         fewer = max(MAX_ROWS_SEEN // max(n_rows, 1), MIN_EPOCHS)
         recipe = replace(recipe, epochs=min(recipe.epochs, fewer))
-    return recipe.for_rows(n_rows)
+    return recipe.for_rows(n_rows, task)
 
 
 @dataclass(frozen=True)

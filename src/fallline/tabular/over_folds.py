@@ -1,13 +1,14 @@
 """Networks over folds: each trained on all folds but one, side by side, and made one model.
 
-The folds are as many runs as ``recipes.folds_for`` says, and up to as many threads take one after
-the other, each run in a thread of its own: batches of 32 to 256 rows are too few for two cores to
-share, whole runs are not. Which thread trains a fold changes no bit.
+``recipes.plan`` says how many folds there are and which recipes are compared on them. Up to as many
+threads as there are runs take one after the other: batches of 32 to 256 rows are too few for two
+cores to share, whole runs are not. Which thread trains a network changes no bit.
 """
 
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
@@ -20,127 +21,155 @@ from fallline.core.splits import each_fold, folds
 from fallline.data.targets import QUANTITIES
 from fallline.engine import free_cores, logits, run_together, threads_allowed
 from fallline.limits import check_integer
-from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
+from fallline.tabular.ensemble import (
+    best_temperature,
+    choose_weights,
+    linear_member,
+    merged,
+)
 from fallline.tabular.model import Folds, TableModel
-from fallline.tabular.one_run import fit_in_memory, train_recipe
+from fallline.tabular.one_run import best_loss, fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import Prepared
-from fallline.tabular.recipes import Recipe, RecipeStart, for_size
+from fallline.tabular.recipes import Plan, Recipe, RecipeStart, plan
 from fallline.training.settings import Progress
 
 __all__ = ["endings", "over_folds", "train_folds"]
 
 MIN_ROWS_FOR_FOLDS = 64
 CUT_SHORT = ("interrupted", "diverged")
-LINEAR_CAN_BE = ("silu", "silu")
+LINEAR_CAN_BE = (("silu", "silu"), ("relu", "relu"))
 """The hidden layers beside which a linear model can be a member."""
 
 
-def over_folds(
-    chosen: Sequence[Recipe], options: TableOptions, n_rows: int
-) -> tuple[tuple[Recipe, ...], int]:
-    """The recipes, and over how many folds of the ``n_rows`` that do not test; 1 for none.
+def over_folds(chosen: Sequence[Recipe], options: TableOptions, n_rows: int) -> Plan:
+    """What to train on the ``n_rows`` that do not test.
 
-    There are none where rows are held out for a reason of their own (a table, the last ones,
+    There are no folds where rows are held out for a reason of their own (a table, the last ones,
     none), nor where they are fewer than 64, nor by L-BFGS.
     """
     share = options["validation"]
     drawn = isinstance(share, float) and share > 0 and options["split"] == "random"
     named = isinstance(options["optimizer"], str | None) and options["optimizer"] != "lbfgs"
+    found = plan(chosen, options, n_rows)
     if drawn and named and n_rows >= MIN_ROWS_FOR_FOLDS:
-        return for_size(chosen, options, n_rows)
-    return tuple(chosen), 1
+        return found
+    return Plan(found.recipes if named and share else tuple(chosen))
 
 
-def train_folds(
-    data: Prepared, chosen: Sequence[Recipe], options: TableOptions, n_folds: int
-) -> TableModel:
-    """Train a network a recipe for every fold, and make one network of all of them.
+def train_folds(data: Prepared, planned: Plan, options: TableOptions) -> TableModel:
+    """Train the networks of all folds, and make one network of them.
 
-    Ctrl-C ends it with the folds that are done, and so does a time limit that the next fold would
+    Ctrl-C ends it with the folds that are done, and so does a time limit that the next run would
     exceed. Where callbacks are given the runs follow each other, so that these see one at a time.
     """
     rows = np.sort(np.concatenate([data.train, data.validation]))
     generator = np.random.default_rng(options["seed"])
     classes = None if data.encoding.task in QUANTITIES else data.y[rows].astype(np.intp)
-    fold_of = folds(len(rows), n_folds, generator, classes)
+    fold_of = folds(len(rows), planned.n_folds, generator, classes)
     parts = [
         replace(data, train=rows[kept], validation=rows[out]) for kept, out in each_fold(fold_of)
     ]
-    runs = FoldRuns(parts, chosen, options)
-    done = runs.train()
+    runs = FoldRuns(parts, planned, options)
+    runs.train()
+    done = runs.done()
     if not done:
         return runs.first()
     model = ensemble_of(data, done, rows, fold_of)
+    model.ended = endings(runs.ended())
+    model.history.seconds = sum(each.history.seconds for each in runs.ended())
+    model.facts["runs"] = len(model.ended)
+    if len(planned.recipes) > 1:
+        model.facts["compared"] = {r.label: loss for r, loss in runs.compared().items()}
     if runs.cut is not None:
         model.history.stopped, model.history.message = runs.cut
     return model
 
 
 @dataclass(frozen=True)
+class Job:
+    """A run: its number from 1, the fold that it leaves out, and its recipe."""
+
+    number: int
+    fold: int
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
 class FoldDone:
-    """What is trained on the rows outside one fold: a model a recipe, and all networks."""
+    """What the rows outside one fold have trained: a model a recipe, and linear models beside."""
 
     models: list[TableModel]
-    networks: list[Network]
+    linear: list[Network]
+
+    @property
+    def networks(self) -> list[Network]:
+        return [*(model.network for model in self.models), *self.linear]
 
 
 class FoldRuns:
     """The runs of all folds, which one or several threads take in their order."""
 
-    def __init__(
-        self, parts: Sequence[Prepared], chosen: Sequence[Recipe], options: TableOptions
-    ) -> None:
-        self.parts, self.chosen = parts, chosen
+    def __init__(self, parts: Sequence[Prepared], planned: Plan, options: TableOptions) -> None:
+        self.parts, self.plan = parts, planned
         given = options["threads"]
         threads = threads_allowed() if given is None else check_integer("threads", given)
-        with free_cores(1 if options["callbacks"] else min(threads, len(parts))) as count:
+        with free_cores(1 if options["callbacks"] else min(threads, planned.n_folds)) as count:
             self.n_threads = count
         self.options: TableOptions = {**options, "threads": threads // self.n_threads}
-        self.found: list[FoldDone | list[TableModel] | None] = [None] * len(parts)
-        self.seconds: list[float] = []  # of the folds that are done
+        self.waiting: deque[Job] = deque()
+        self.jobs: list[Job] = []
+        self.found: dict[Job, TableModel] = {}
+        self.seconds: list[float] = []  # of the runs that are done
         self.cut: tuple[str, str] | None = None  # how it was cut short, and the message
-        self.next, self.over, self.interrupted = 0, False, False
+        self.over = self.interrupted = False
         self.lock, self.began = threading.Lock(), time.perf_counter()
 
-    def train(self) -> list[FoldDone]:
-        """All folds, or the first ones where an interrupt, a divergence or the time ends it."""
+    def train(self) -> None:
+        """All runs, or the first ones where an interrupt, a divergence or the time ends it."""
+        compared = self.plan.compared_on
         try:
-            if self.n_threads == 1 or not run_together([self.work] * self.n_threads, self.give_up):
-                self.work()
+            self.together(range(compared), self.plan.recipes)
+            if not self.over and compared < len(self.parts):
+                self.together(range(compared, len(self.parts)), [self.best_recipe()])
         except KeyboardInterrupt:
             self.cut = self.cut or ("interrupted", "interrupted; the folds that were done are kept")
-        return list(takewhile(lambda found: isinstance(found, FoldDone), self.found))  # type: ignore[arg-type]
+
+    def together(self, folds: Iterable[int], recipes: Sequence[Recipe]) -> None:
+        """Train each recipe on each of the folds."""
+        pairs = ((fold, recipe) for fold in folds for recipe in recipes)
+        jobs = [Job(len(self.jobs) + at, *pair) for at, pair in enumerate(pairs, start=1)]
+        self.jobs += jobs
+        self.waiting.extend(jobs)
+        n_threads = min(self.n_threads, len(jobs))
+        if n_threads == 1 or not run_together([self.work] * n_threads, self.give_up):
+            self.work()
 
     def give_up(self) -> None:
         """End the runs of all threads, each after its epoch."""
         self.over = self.interrupted = True
 
     def work(self) -> None:
-        """Take one fold after the other."""
-        while (fold := self.take()) is not None:
+        """Take one run after the other."""
+        while (job := self.take()) is not None:
             began = time.perf_counter()
-            models = self.train_each(fold)
-            self.found[fold] = models
-            history = models[-1].history
-            if history.stopped in CUT_SHORT:
-                self.cut, self.over = (history.stopped, history.message), True
-            else:
-                self.found[fold] = FoldDone(models, self.networks(fold, models))
-                self.seconds.append(time.perf_counter() - began)
+            model = self.run(job)
+            self.found[job] = model
+            self.seconds.append(time.perf_counter() - began)
+            if model.history.stopped in CUT_SHORT:
+                self.cut, self.over = (model.history.stopped, model.history.message), True
 
-    def take(self) -> int | None:
-        """The next fold; None where there is none, or no time for it."""
+    def take(self) -> Job | None:
+        """The next run; None where there is none, or no time for it."""
         with self.lock:
-            if self.over or self.next == len(self.parts) or self.late():
+            if self.over or not self.waiting or self.late():
                 return None
-            self.next += 1
-            return self.next - 1
+            return self.waiting.popleft()
 
     def late(self) -> bool:
-        """Whether the next fold would exceed the time limit, if it takes as long as those done."""
+        """Whether the next run would exceed the time limit, if it takes as long as those done."""
         limit = self.options["seconds"]
-        if limit is None or self.next == 0:
+        if limit is None or self.waiting[0].number == 1:
             return False
         usual = sum(self.seconds) / max(len(self.seconds), 1)
         return self.taken() + usual > limit
@@ -149,29 +178,18 @@ class FoldRuns:
         """Seconds since the first run began."""
         return time.perf_counter() - self.began
 
-    def train_each(self, fold: int) -> list[TableModel]:
-        """A network a recipe, on the rows outside a fold."""
-        part, n_recipes = self.parts[fold], len(self.chosen)
-        fit = fit_in_memory(part)
+    def run(self, job: Job) -> TableModel:
+        """A network by one recipe, on the rows outside a fold."""
+        part, n_rows = self.parts[job.fold], len(self.parts[job.fold].train)
         options: TableOptions = {
             **self.options,
-            "seed": self.options["seed"] + fold,
+            "seed": self.options["seed"] + job.fold,
             "callbacks": [*self.options["callbacks"], self.after_epoch],
             "on_run": self.on_run,
         }
-        done: list[TableModel] = []
-        for number, recipe in enumerate(self.chosen, start=fold * n_recipes + 1):
-            start = RecipeStart(
-                number,
-                len(self.parts) * n_recipes,
-                recipe.for_rows(len(part.train)),
-                self.n_threads,
-                self.taken(),
-            )
-            done.append(train_recipe(part, start, options, len(part.train), fit))
-            if done[-1].history.stopped in CUT_SHORT:
-                break
-        return done
+        recipe = job.recipe.for_rows(n_rows, part.encoding.task)
+        start = RecipeStart(job.number, self.plan.n_runs, recipe, self.n_threads, self.taken())
+        return train_recipe(part, start, options, n_rows, fit_in_memory(part))
 
     def after_epoch(self, progress: Progress) -> None:
         """A thread that is not the main one gets no Ctrl-C by itself."""
@@ -186,25 +204,56 @@ class FoldRuns:
         with self.lock:
             return told(start)
 
-    def networks(self, fold: int, models: Sequence[TableModel]) -> list[Network]:
-        """The networks of a fold, with the linear model where it can be one."""
-        part, networks = self.parts[fold], [model.network for model in models]
-        if networks[0].hidden == LINEAR_CAN_BE:
-            networks.append(linear_member(part.encoding, networks[0], *part.lesson(part.train)))
-        return networks
+    def ended(self) -> list[TableModel]:
+        """The models up to the first run that did not come to its end, in the order of the runs."""
+        models = (self.found.get(job) for job in self.jobs)
+        return list(takewhile(came_to_its_end, models))  # type: ignore[arg-type]
+
+    def compared(self) -> dict[Recipe, float]:
+        """The mean of each recipe's lowest validation losses over the folds that all train on."""
+        found: dict[Recipe, list[float]] = {}
+        for job, model in zip(self.jobs, self.ended(), strict=False):
+            if job.fold < self.plan.compared_on:
+                found.setdefault(job.recipe, []).append(best_loss(model.history))
+        return {recipe: float(np.mean(losses)) for recipe, losses in found.items()}
+
+    def best_recipe(self) -> Recipe:
+        """The one of the lowest validation loss; the first of equal ones."""
+        losses = self.compared()
+        return min(losses, key=lambda recipe: losses[recipe])
+
+    def done(self) -> list[FoldDone]:
+        """The folds on which all recipes that are kept have come to their end."""
+        models = {
+            (job.fold, job.recipe): model
+            for job, model in zip(self.jobs, self.ended(), strict=False)
+        }
+        on_first = [recipe for fold, recipe in models if fold == 0]
+        if on_first and self.plan.compared_on < len(self.parts):
+            on_first = [self.best_recipe()]
+        done: list[FoldDone] = []
+        for fold, part in enumerate(self.parts):
+            kept = [models[fold, recipe] for recipe in on_first if (fold, recipe) in models]
+            if len(kept) < max(len(on_first), 1):
+                break
+            done.append(FoldDone(kept, linear_networks(part, kept[0].network)))
+        return done
 
     def first(self) -> TableModel:
-        """What there is of the first fold, where none is done: its last network.
+        """What there is where no fold is done: the first network.
 
-        Raises KeyboardInterrupt where there is nothing.
+        Raises KeyboardInterrupt where there is none.
         """
-        models = self.found[0]
-        if not isinstance(models, list) or self.cut is None:
+        model = self.found.get(self.jobs[0])
+        if model is None or self.cut is None:
             raise KeyboardInterrupt
-        model = models[-1]
-        model.ended = endings(models)
+        model.ended = endings([model])
         model.history.stopped, model.history.message = self.cut
         return model
+
+
+def came_to_its_end(model: TableModel | None) -> bool:
+    return model is not None and model.history.stopped not in CUT_SHORT
 
 
 def endings(models: Sequence[TableModel]) -> list[dict[str, Any]]:
@@ -212,45 +261,45 @@ def endings(models: Sequence[TableModel]) -> list[dict[str, Any]]:
     return [ended for model in models for ended in model.ended]
 
 
+def linear_networks(part: Prepared, like: Network) -> list[Network]:
+    """The linear model of the rows outside a fold, where it can be a network of that kind."""
+    if like.hidden not in LINEAR_CAN_BE:
+        return []
+    return [linear_member(part.encoding, like, *part.lesson(part.train))]
+
+
 def ensemble_of(
-    data: Prepared,
-    done: Sequence[FoldDone],
-    rows: Array,
-    fold_of: Array,
+    data: Prepared, done: Sequence[FoldDone], rows: Array, fold_of: Array
 ) -> TableModel:
     """One model of all members, by the out-of-fold predictions of ``rows``."""
-    kinds, models = [fold.networks for fold in done], [m for fold in done for m in fold.models]
-    first = models[0]
-    covered = fold_of < len(kinds)
+    first, kinds = done[0].models[0].network, range(len(done[0].networks))
+    covered = fold_of < len(done)
     X, y, weight = data.part(rows[covered])
-    outputs = [np.empty((len(X), first.network.sizes[-1]), first.network.dtype) for _ in kinds[0]]
-    for fold, networks in enumerate(kinds):
+    outputs = [np.empty((len(X), first.sizes[-1]), first.dtype) for _ in kinds]
+    for fold, members in enumerate(done):
         held = fold_of[covered] == fold
-        for out, network in zip(outputs, networks, strict=True):
-            out[held] = logits(network, X[held])
-    samples = first.network.rows(X, y, weight)
-    weights = choose_weights(first.network, outputs, samples)
-    mean = np.tensordot(weights.astype(first.network.dtype), np.array(outputs), axes=1)
-    temperature = best_temperature(first.network, mean, samples)
-    shares = [(net, w / len(kinds)) for nets in kinds for net, w in zip(nets, weights, strict=True)]
-    used = [(net, share) for net, share in shares if share > 0]
-    model = first
-    model.history.seconds = sum(each.history.seconds for each in models)
-    model.ended = endings(models)
+        for kind, network in enumerate(members.networks):
+            outputs[kind][held] = logits(network, X[held])
+    samples = first.rows(X, y, weight)
+    weights = choose_weights(first, outputs, samples)
+    mean = np.tensordot(weights.astype(first.dtype), np.array(outputs), axes=1)
+    temperature = best_temperature(first, mean, samples)
+    shares = [(each.networks[kind], weights[kind] / len(done)) for each in done for kind in kinds]
+    used = [(network, share) for network, share in shares if share > 0]
+    model = done[0].models[0]
     model.network = merged([net for net, _ in used], [share for _, share in used], temperature)
     number = np.full(len(data.X), -1)
     number[rows[covered]] = fold_of[covered]
     output = np.full((len(data.X), mean.shape[1]), np.nan)
-    output[rows[covered]] = first.network.loss.output(mean / temperature)
+    output[rows[covered]] = first.loss.output(mean / temperature)
     model.folds = Folds(number, output)
     model.facts |= {
         "members": len(used),
-        "folds": len(kinds),
+        "folds": len(done),
         "member_weights": [float(weight) for weight in weights],
         "temperature": temperature,
         "training_rows": len(rows),
         "validation_rows": 0,
         "out_of_fold_rows": int(covered.sum()),
-        "runs": len(models),
     }
     return model

@@ -7,6 +7,7 @@ from typing import Any
 
 from fallline.core.optimizers import LBFGS, Optimizer, by_name
 from fallline.core.schedules import SPANS, Plateau, WarmUp
+from fallline.data.targets import QUANTITIES
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.training.stopping import Patience, StopRule
@@ -14,16 +15,17 @@ from fallline.training.stopping import Patience, StopRule
 __all__ = [
     "PRESETS",
     "TABLE_SCHEDULES",
+    "Plan",
     "Recipe",
     "RecipeStart",
     "folds_for",
-    "for_size",
+    "plan",
     "recipes",
 ]
 
 MIN_BATCH, MAX_BATCH = 32, 256
 BATCHES_OF_ROWS = 32
-LEARNING_RATE = 4e-3  # for batches of 256
+LEARNING_RATE = 5e-3  # for batches of 32 rows and more
 BLIND_EPOCHS = 20
 MIN_L2, MAX_L2 = 1e-4, 1e-2
 PLATEAU = "plateau"
@@ -42,10 +44,12 @@ class Recipe:
     of a column of numbers (:mod:`fallline.data.binning`); 0 for none.
 
     What is None follows from the number of rows n and the other settings (``for_rows``):
-    ``batch_size`` is the power of two next to n / 32, within 32 and 256; ``learning_rate``
-    0.004 sqrt(batch_size / 256), at most 0.004; ``dropout`` 0.15; ``patience`` 4, or 20 without a
-    plateau; ``l2`` 0 beside weight decay, else 5 / n within [1e-4, 1e-2], about the penalty that
-    the linear model has. They were chosen on the tables of docs/results.md.
+    ``batch_size`` is the power of two next to n / 32, within 32 and 256; ``learning_rate`` 0.005,
+    less for batches under 32 rows; ``dropout`` 0.15; ``patience`` 8 for numbers and 6 for classes,
+    4 from 10,000 rows on, or 20 without a plateau; ``l2`` 0 beside weight decay, else 5 / n within
+    [1e-4, 1e-2], about the penalty that the linear model has. Classes of up to 1,500 rows are
+    overfitted sooner: their ``learning_rate`` is 0.005 sqrt(batch_size / 256) and their
+    ``patience`` 4. All were chosen on some of the tables of docs/results.md.
     """
 
     hidden: tuple[int, ...] = (128, 128)
@@ -65,14 +69,15 @@ class Recipe:
     factor: float = 0.3
     warm_up_epochs: int = 2
 
-    def for_rows(self, n_rows: int) -> "Recipe":
+    def for_rows(self, n_rows: int, task: str) -> "Recipe":
         """The same with the settings that are None as ``n_rows`` training rows ask for."""
         batch = self.batch_size
         if batch is None and not self.by_lbfgs:
             batch = 2 ** round(math.log2(max(n_rows / BATCHES_OF_ROWS, 1)))
             batch = min(max(batch, MIN_BATCH), MAX_BATCH)
-        rate = LEARNING_RATE * math.sqrt(min(batch or MAX_BATCH, MAX_BATCH) / MAX_BATCH)
-        rate = float(f"{rate:.3g}")
+        calm = n_rows <= SMALL_ROWS and task not in QUANTITIES
+        full = MAX_BATCH if calm else MIN_BATCH
+        rate = float(f"{LEARNING_RATE * math.sqrt(min(batch or full, full) / full):.3g}")
         l2 = 0.0 if self.optimizer == "adamw" else min(max(5.0 / n_rows, MIN_L2), MAX_L2)
         return replace(
             self,
@@ -80,8 +85,18 @@ class Recipe:
             learning_rate=rate if self.learning_rate is None else self.learning_rate,
             l2=l2 if self.l2 is None else self.l2,
             dropout=(0.0 if self.by_lbfgs else 0.15) if self.dropout is None else self.dropout,
-            patience=(4 if self.falls else 20) if self.patience is None else self.patience,
+            patience=self.usual_patience(n_rows, task) if self.patience is None else self.patience,
         )
+
+    def usual_patience(self, n_rows: int, task: str) -> int:
+        """Epochs without a better validation loss: an epoch of fewer rows has fewer steps."""
+        if not self.falls:
+            return 20
+        if n_rows > MEDIUM_ROWS:
+            return 4
+        if task in QUANTITIES:
+            return 8
+        return 4 if n_rows <= SMALL_ROWS else 6
 
     @property
     def by_lbfgs(self) -> bool:
@@ -100,20 +115,25 @@ class Recipe:
         return "float64" if self.by_lbfgs else "float32"
 
     def build(self, n_rows: int) -> Any:
-        """The optimiser for a run over ``n_rows``. Raises ParameterError for an unknown name."""
+        """The optimiser of a recipe ``for_rows``. Raises ParameterError for an unknown name."""
         if not isinstance(self.optimizer, str):
             return self.optimizer
-        recipe = self.for_rows(n_rows)
-        rate: Any = recipe.learning_rate
-        steps = math.ceil(n_rows / (recipe.batch_size or n_rows))
+        rate: Any = self.learning_rate
+        steps = math.ceil(n_rows / (self.batch_size or n_rows))
         more = {"beta_2": self.beta_2, "weight_decay": self.weight_decay}
         more = more if self.optimizer == "adamw" else {}
         if not self.falls:
             return by_name(self.optimizer, rate, self.schedule, self.epochs * steps, **more)
         optimizer = by_name(self.optimizer, rate, "constant", 1, **more)
         climb = WarmUp(rate, self.warm_up_epochs * steps)
-        plateau = Plateau(climb, patience=recipe.patience or 1, factor=self.factor)
+        plateau = Plateau(climb, patience=self.patience or 1, factor=self.factor)
         return replace(optimizer, learning_rate=plateau)
+
+    @property
+    def label(self) -> str:
+        """What it is called beside others."""
+        sizes = "-".join(str(size) for size in self.hidden)
+        return f"{self.activation} {sizes}" + (f", l1 {self.l1:g}" if self.l1 else "")
 
     def without_validation(self) -> "Recipe":
         """The recipe where no rows are held out: no plateau can be seen, so epochs are fixed."""
@@ -143,11 +163,35 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
     "standard": (Recipe(),),
     "best": (Recipe(),),
 }
-"""One recipe, or several of which each trains a network for every fold (``folds_for``)."""
+"""The preset's own recipe; :func:`plan` says over how many folds, and beside which others."""
 
 SMALL_ROWS, SMALL_HIDDEN = 1_500, (64, 64)
+MEDIUM_ROWS = 10_000
 MANY_ROWS = 30_000  # from here on "standard" is one network: four would take 9 s and more
 SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
+RIVALS: tuple[dict[str, Any], ...] = ({"activation": "relu"}, {"activation": "relu", "l1": 2e-4})
+"""What recipes that are compared with the preset's own have in place of its settings.
+
+Relu is better than silu where targets jump at thresholds (wine, hpc_data: 2 to 6 %) and worse where
+they are smooth (letter, 15 %); l1 where most columns say nothing (mlc_churn, 15 %).
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The recipes for a table, over how many folds, and on how many of these they are compared.
+
+    All recipes train on the first ``compared_on`` folds, and the one of the lowest validation loss
+    on the others. Where that is all folds, all are members, weighed by the out-of-fold loss.
+    """
+
+    recipes: tuple[Recipe, ...]
+    n_folds: int = 1
+    compared_on: int = 1
+
+    @property
+    def n_runs(self) -> int:
+        return self.compared_on * len(self.recipes) + self.n_folds - self.compared_on
 
 
 def folds_for(preset: str, n_rows: int) -> int:
@@ -165,20 +209,37 @@ def folds_for(preset: str, n_rows: int) -> int:
     return STANDARD_FOLDS if n_rows <= MANY_ROWS else 1
 
 
-def for_size(
-    chosen: Sequence[Recipe], options: Mapping[str, Any], n_rows: int
-) -> tuple[tuple[Recipe, ...], int]:
-    """The recipes of a preset, and over how many folds, for so many rows that do not test.
+def plan(chosen: Sequence[Recipe], options: Mapping[str, Any], n_rows: int) -> Plan:
+    """What a preset trains on so many rows that do not test.
 
-    In a small table "standard" is a network of two layers of 64 for each of 8 folds, which costs a
-    second at most, and "best" takes both sizes. Sizes that were given stay.
+    In a small table the networks have two layers of 64, of which eight cost a second at most, and
+    "best" takes both sizes; comparing more recipes gains nothing there, as their differences are
+    less than chance. Above that "best" lets the rate fall later and less at a time, and above
+    10,000 rows only "best" compares. What was given stays.
     """
     preset, n_folds = options["preset"], folds_for(options["preset"], n_rows)
-    if n_rows > SMALL_ROWS or preset == "quick":
-        return tuple(chosen), n_folds
+    if preset == "quick" or (preset == "standard" and n_rows > MEDIUM_ROWS):
+        return Plan(tuple(chosen), n_folds)
+    if n_rows > SMALL_ROWS:
+        slow = {"patience": 8, "factor": 0.5} if preset == "best" else {}
+        return Plan(with_rivals([changed(r, slow, options) for r in chosen], options), n_folds)
     small = [replace(r, hidden=SMALL_HIDDEN) if options["hidden"] is None else r for r in chosen]
     both = [*small, *chosen] if preset == "best" else small
-    return tuple(dict.fromkeys(both)), n_folds
+    return Plan(tuple(dict.fromkeys(both)), n_folds, n_folds)
+
+
+def with_rivals(chosen: Sequence[Recipe], options: Mapping[str, Any]) -> tuple[Recipe, ...]:
+    """The recipes, and each of them as a rival would have it in what was not given."""
+    found = list(chosen)
+    for rival in RIVALS:
+        found += [changed(recipe, rival, options) for recipe in chosen]
+    return tuple(dict.fromkeys(found))
+
+
+def changed(recipe: Recipe, change: Mapping[str, Any], options: Mapping[str, Any]) -> Recipe:
+    """The recipe with another setting where none was given."""
+    open_ = {name: value for name, value in change.items() if options.get(name) is None}
+    return replace(recipe, **open_)
 
 
 def recipes(options: Mapping[str, Any]) -> tuple[Recipe, ...]:

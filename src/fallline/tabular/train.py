@@ -121,7 +121,7 @@ def apart(
         return lambda n_rows: 0.0
 
     def share_of(n_rows: int) -> float:
-        folded = over_folds(chosen, options, n_rows)[1] > 1
+        folded = over_folds(chosen, options, n_rows).n_folds > 1
         share = 0.0 if folded else calibration_share(n_rows)
         check_enough(level, n_rows if folded else round(share * n_rows))
         return share
@@ -140,16 +140,16 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         taught = None if data.soft is None else data.soft.targets
         kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation, taught)
         options["checkpoint"].data = kept
-    if len(data.calibration) == 0:
-        sized, n_folds = over_folds(chosen, options, len(data.train) + len(data.validation))
-        if n_folds > 1:
-            return train_folds(data, sized, options, n_folds)
-    fit = fit_in_memory(data)
+    planned = over_folds(chosen, options, len(data.train) + len(data.validation))
+    if len(data.calibration) == 0 and planned.n_folds > 1:
+        return train_folds(data, planned, options)
+    fit, n_rows = fit_in_memory(data), len(data.train)
     best: TableModel | None = None
     done: list[TableModel] = []
-    for number, recipe in enumerate(chosen):
-        start = RecipeStart(number + 1, len(chosen), recipe.for_rows(len(data.train)))
-        model = train_recipe(data, start, options, len(data.train), fit)
+    sized = [recipe.for_rows(n_rows, data.encoding.task) for recipe in planned.recipes]
+    for number, recipe in enumerate(sized, start=1):
+        start = RecipeStart(number, len(sized), recipe)
+        model = train_recipe(data, start, options, n_rows, fit)
         done.append(model)
         if best is None or best_loss(model.history) < best_loss(best.history):
             best = model
