@@ -10,6 +10,7 @@ recorded, ``own`` compiles functions of the user's own. Read records, then loop,
 ``kernels.driver``.
 """
 
+from fallline.engine.blocks import blocks_along_diagonal
 from fallline.engine.forward import logits, predict_proba
 from fallline.engine.gradient import Gradient
 from fallline.engine.library import compiled_before
@@ -26,6 +27,7 @@ __all__ = [
     "Loop",
     "Predictor",
     "Watch",
+    "blocks_along_diagonal",
     "compiled_before",
     "computes",
     "free_cores",

@@ -26,12 +26,14 @@ from fallline.core import activations, initializers, losses
 from fallline.core.network import Network
 from fallline.errors import FalllineError, ModelFileError, ParameterError
 from fallline.limits import check_integer, is_count, is_number
+from fallline.saving.blocks import packed, unpacked
 from fallline.training.history import LISTS, VALIDATION, History
 from fallline.training.position import Position
 
 __all__ = ["FORMAT", "Checkpoint", "Model", "load", "read_model", "save"]
 
-FORMAT = 2  # from 2 on a large encoding may be a tensor
+FORMAT = 3  # from 2 on a large encoding may be a tensor, from 3 on weights may be blocks
+FORMAT_OF_LARGE = 2
 FORMAT_OF_SMALL = 1
 MAX_HEADER = 1 << 20
 LARGE = MAX_HEADER // 4  # an encoding or settings of more bytes are a tensor
@@ -112,7 +114,8 @@ def write_model(
 
     from fallline import __version__
 
-    arrays = layer_tensors(network) | dict(tensors or {})
+    layers, blocks = layer_tensors(network)
+    arrays = layers | dict(tensors or {})
     if history is not None:
         uneven = history.uneven()
         if uneven is not None:
@@ -129,6 +132,7 @@ def write_model(
             "init": network.init,
             "seed": network.seed,
             "dtype": str(network.dtype),
+            **({"blocks": blocks} if blocks else {}),
         },
         "encoding": encoding,
         "training": training,
@@ -140,18 +144,25 @@ def write_model(
         packed = json.dumps(content[name], allow_nan=False)
         if len(packed) > LARGE:
             arrays[f"json.{name}"] = np.frombuffer(packed.encode(), dtype=np.uint8)
-            content |= {name: None, "format": FORMAT}
+            content |= {name: None, "format": FORMAT_OF_LARGE}
+    if blocks:
+        content["format"] = FORMAT
     text = json.dumps(content, allow_nan=False)
     raw = serialise({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {"fallline": text})
     write_bytes(path, with_checksum(raw))
 
 
-def layer_tensors(network: Network) -> dict[str, Array]:
-    return {
-        f"layers.{layer.number}.{kind}": getattr(layer, kind)
-        for layer in network.layers
-        for kind in ("W", "b")
-    }
+def layer_tensors(network: Network) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The layers' weights and biases, and for weights that are blocks, by layer, their sizes."""
+    tensors: dict[str, Array] = {}
+    blocks: dict[str, Any] = {}
+    for layer in network.layers:
+        found = packed(layer.W)
+        if found is not None:
+            blocks[str(layer.number)] = found[1]
+        tensors[f"layers.{layer.number}.W"] = layer.W if found is None else found[0]
+        tensors[f"layers.{layer.number}.b"] = layer.b
+    return tensors, blocks
 
 
 def history_tensors(history: History) -> dict[str, Array]:
@@ -320,6 +331,10 @@ def build_network(facts: dict[str, Any], tensors: dict[str, Array]) -> Network:
         raise ModelFileError(f"its dtype {name!r:.40} is neither float64 nor float32")
     dtype = np.dtype(name)
     shapes = pairwise(sizes)
+    for layer, of_blocks in dict(facts.get("blocks", {})).items():
+        weights = f"layers.{layer}.W"
+        n_in, n_out = sizes[int(layer) - 1], sizes[int(layer)]
+        tensors[weights] = unpacked(tensors[weights], of_blocks, (n_in, n_out))
     for number, (n_in, n_out) in enumerate(shapes, start=1):
         for kind, shape in (("W", (n_in, n_out)), ("b", (n_out,))):
             tensor = tensors[f"layers.{number}.{kind}"]
