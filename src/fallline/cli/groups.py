@@ -159,7 +159,7 @@ class RecipeChoices(Group):
         Option(help="adam, adamw, gradient_descent, rmsprop or lbfgs  [preset: adamw]"),
     ] = None
     learning_rate: Annotated[
-        float | None, Option(help="The learning rate.  [preset: 0.001 to 0.004, by batch size]")
+        float | None, Option(help="The learning rate.  [preset: 0.005, or less for few rows]")
     ] = None
     schedule: Annotated[
         str | None,

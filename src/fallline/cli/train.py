@@ -186,8 +186,8 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
 
 def compared_text(losses: dict[str, float]) -> str:
     """The recipes that were compared, each with its validation loss."""
-    each = ", ".join(f"{name} ({figure(loss)})" for name, loss in losses.items())
-    return f"recipes compared, by validation loss: {each}"
+    rows = [(name, figure(loss)) for name, loss in losses.items()]
+    return "\n" + text_table(("recipes compared", "validation loss"), rows)
 
 
 def result_line(model: TableModel, output: str) -> str:

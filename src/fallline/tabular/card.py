@@ -7,7 +7,7 @@ Source of the idea: Mitchell et al. 2019, Model Cards for Model Reporting
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fallline.data.columns import Column, DateColumn, NumberColumn, SkippedColumn, TextColumn
@@ -319,6 +319,7 @@ def settings(model: TableModel, version: str) -> list[str]:
         ("class weights", facts.get("class_weight")),
         ("seed", facts.get("seed")),
         ("runs", facts.get("runs")),
+        ("recipes compared, by validation loss", compared(facts)),
         ("epochs", history.epochs_done),
         ("best epoch", history.best_epoch),
         ("ended", history.message),
@@ -335,6 +336,12 @@ def settings(model: TableModel, version: str) -> list[str]:
         if value is not None
     ]
     return [table(("setting", "value"), lines)]
+
+
+def compared(facts: Mapping[str, Any]) -> str | None:
+    """The recipes and their validation losses; None where there was one."""
+    losses = facts.get("compared", {})
+    return ", ".join(f"{name} ({figure(loss)})" for name, loss in losses.items()) or None
 
 
 def use(model: TableModel, name: str) -> list[str]:
