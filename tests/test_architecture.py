@@ -163,6 +163,10 @@ import fallline as fl
 from fallline.lesson import TRAIN_X, TRAIN_Y
 fl.sweep(TRAIN_X, TRAIN_Y, {"hidden": [2, 3], "epochs": [20]}, seeds=2, validation=0.4)
 """
+FIT = """
+import fallline as fl
+fl.MLPClassifier(solver="lbfgs", max_iter=500).fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
+"""
 CSV = ["train", str(SOURCE.parents[1] / "examples" / "housing.csv"), "--epochs", "2"]
 CSV += ["--target", "median_house_value"]
 
@@ -202,6 +206,13 @@ def test_a_process_imports_what_it_needs(
     loaded = loaded_by(code, *words, folder=tmp_path)
     assert needed <= loaded
     assert loaded & HEAVY == needed
+
+
+def test_a_fit_imports_little_beside_scikit_learns_own_network() -> None:
+    if library.shared() is None:
+        pytest.skip("without its library the engine is compiled by Numba")
+    theirs = loaded_by("from sklearn.neural_network import MLPClassifier")
+    assert not (loaded_by(FIT) - theirs) & HEAVY
 
 
 def test_every_public_name_is_there() -> None:

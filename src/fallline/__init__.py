@@ -62,10 +62,9 @@ _NAMES = {
         "from_sklearn",
         "MLPClassifier",
         "MLPRegressor",
-        "PiecewiseLinear",
-        "TableEncoder",
         "to_sklearn",
     ),
+    "estimators.encoders": ("PiecewiseLinear", "TableEncoder"),
     "playground": ("play",),
     "playground.notebook": ("widget",),
 }
@@ -85,7 +84,7 @@ _MODULES = {
 _WHERE = {name: module for module, names in _NAMES.items() for name in names}
 
 # `import *` takes what needs no optional dependency
-_CORE = [name for name, module in _WHERE.items() if module != "estimators"]
+_CORE = [name for name, module in _WHERE.items() if not module.startswith("estimators")]
 __all__ = ["__version__", *_CORE]  # noqa: PLE0604
 
 

@@ -41,10 +41,10 @@ from fallline.errors import ShapeError as ShapeError
 from fallline.errors import TableError as TableError
 from fallline.estimators import MLPClassifier as MLPClassifier
 from fallline.estimators import MLPRegressor as MLPRegressor
-from fallline.estimators import PiecewiseLinear as PiecewiseLinear
-from fallline.estimators import TableEncoder as TableEncoder
 from fallline.estimators import from_sklearn as from_sklearn
 from fallline.estimators import to_sklearn as to_sklearn
+from fallline.estimators.encoders import PiecewiseLinear as PiecewiseLinear
+from fallline.estimators.encoders import TableEncoder as TableEncoder
 from fallline.explaining.explanation import Explanation as Explanation
 from fallline.explaining.explanation import explain as explain
 from fallline.explaining.gradcheck import GradientCheck as GradientCheck

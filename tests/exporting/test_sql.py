@@ -63,7 +63,9 @@ def test_duckdb_and_its_own_types(written: tuple[Any, str, np.ndarray]) -> None:
     base.execute(f"CREATE TABLE scored AS {statement}")
     found = base.execute("SELECT id, size, prediction FROM scored ORDER BY id").fetchall()
     assert [(i, size) for i, size, _ in found] == [(row[0], row[3]) for row in rows_of()]
-    np.testing.assert_allclose([p for *_, p in found], expected, rtol=2e-6, atol=1e-5)  # float32
+    np.testing.assert_allclose(
+        [p for *_, p in found], expected, rtol=2e-6, atol=1e-5
+    )  # float32, up to 16
     base.execute("UPDATE shop.orders SET size = 'infinity' WHERE id = 3")
     base.execute("UPDATE shop.orders SET size = 'nan' WHERE id = 4")
     again = base.execute(f"SELECT id, prediction FROM ({statement.rstrip().rstrip(';')})")
@@ -90,7 +92,7 @@ def test_sqlite_and_texts(written: tuple[Any, str, np.ndarray], affinity: str) -
             cells[4] = f" {row[4]}.0 "
         base.execute("INSERT INTO shop.orders VALUES (?, ?, ?, ?, ?, ?, ?)", cells)
     found = [row[-1] for row in base.execute(statement)]
-    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-5)  # float32, up to 16
+    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-5)
     for wrong in WRONG:
         base.execute("UPDATE shop.orders SET size = ? WHERE id = '3'", (wrong,))
         value = list(base.execute(statement))[3][-1]

@@ -15,6 +15,7 @@ from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, ParameterError
 from fallline.saving.modelfile import read_model
+from fallline.training.steps import CompiledGradients, ReferenceSteps
 
 
 @pytest.fixture
@@ -366,6 +367,28 @@ def test_bad_settings_are_refused(change, message, problem) -> None:
     X, y = problem
     with pytest.raises(ParameterError, match=message):
         fl.train(regressor(), X, y, **change)
+
+
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
+def test_an_interrupted_search_of_lbfgs_keeps_the_last_iterate(engine, problem) -> None:
+    X, y = problem
+    net, iterates = regressor(), []
+
+    def note(progress) -> None:
+        iterates.append(progress.network.parameters.copy())
+        if len(iterates) == 3:
+            for steps in (ReferenceSteps, CompiledGradients):
+                monkey.setattr(steps, "loss_and_gradient", interrupt)
+
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as monkey, pytest.warns(InterruptedWarning):
+        history = fl.train(
+            net, X, y, optimizer=fl.LBFGS(), epochs=9, callbacks=[note], engine=engine
+        )
+    assert history.epochs_done == len(iterates) == 3
+    np.testing.assert_array_equal(net.parameters, iterates[-1])
 
 
 def test_lbfgs_refuses_a_checkpoint(problem, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Epochs that the engine records by itself: the history and the bits of looking at each."""
 
+import copy
+import pickle
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,3 +86,24 @@ def test_a_checkpoint_is_saved_where_it_is_due(tmp_path) -> None:
         resumed = fl.train(net, TRAIN_X, TRAIN_Y, epochs=epochs, checkpoint=keep)
     assert resumed.loss == history.loss
     np.testing.assert_array_equal(net.parameters, whole.parameters)
+
+
+def test_the_lists_of_a_history_are_made_when_they_are_read() -> None:
+    def trained(**options: Any) -> fl.History:
+        return fl.train(truth_table("float64"), TRAIN_X, TRAIN_Y, epochs=3000, **options)
+
+    whole = trained(callbacks=[lambda progress: None])  # which looks at each epoch
+    whole.seconds = 0.0
+    for look in (copy.deepcopy, replace, lambda each: pickle.loads(pickle.dumps(each))):
+        history = trained()
+        history.seconds = 0.0
+        assert "epoch" not in vars(history)
+        assert look(history) == whole
+    history = trained()
+    assert type(history.loss) is list
+    assert {type(number) for number in history.loss} == {float}
+    assert history.epoch == list(range(3000))
+    assert len(history.learning_rate) == 3000
+    assert list(trained().as_dict()) == list(whole.as_dict())
+    with pytest.raises(AttributeError, match="no attribute 'losses'"):
+        _ = trained().losses  # type: ignore[attr-defined]

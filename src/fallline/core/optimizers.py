@@ -254,7 +254,7 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class LBFGS:
-    """Limited-memory BFGS, by SciPy: full batch, one iteration an epoch, no learning rate.
+    """Limited-memory BFGS: full batch, one iteration an epoch, no learning rate.
 
     Parameters: ``memory``, the number of past steps kept, at least 1; ``tolerance``, training
     stops when no component of the gradient is larger. Raises ParameterError for a value out of

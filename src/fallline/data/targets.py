@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fallline.arrays import ArrayLike
 from fallline.data.dates import like_dates
 from fallline.data.table import ABSENT, Table, parse_numbers, show
+from fallline.data.tasks import QUANTITIES, TASKS
 from fallline.data.values import by_value
 from fallline.errors import TableError
 from fallline.limits import check_choice
@@ -26,8 +27,6 @@ __all__ = [
     "strata",
 ]
 
-TASKS = ("binary", "classes", "numbers", "counts")
-QUANTITIES = ("numbers", "counts")  # the tasks whose targets are numbers and not classes
 MAX_COUNTED = 1000  # whole numbers from 0 on, none larger and some 0, are counts
 MAX_NUMBERED_CLASSES = 10  # whole numbers with more distinct values than this are quantities
 FEW_ROWS_OF_A_CLASS = 3  # more different texts than a third of the rows are no classes

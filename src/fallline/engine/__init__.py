@@ -5,9 +5,9 @@ what each of them takes, ``codes`` and ``functions`` which number stands for whi
 ``loop.Loop`` holds the arrays of a run and calls the training loop; ``gradient`` takes gradients
 from it, ``many`` trains many networks, ``tiny`` those that fit into registers; ``predictor``
 predicts rows, ``forward`` those of tables, which ``lookups`` describes; ``orders`` draws their
-orders. ``layout`` divides a workspace, ``threads`` counts the free cores, ``watch`` has losses
-recorded, ``own`` compiles functions of the user's own. Read records, then loop, then
-``kernels.driver``.
+orders; ``minimizer`` is L-BFGS. ``layout`` divides a workspace, ``threads`` counts the free cores,
+``watch`` has losses recorded, ``own`` compiles functions of the user's own. Read records, then
+loop, then ``kernels.driver``.
 """
 
 from fallline.engine.blocks import blocks_along_diagonal

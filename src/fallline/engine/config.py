@@ -23,6 +23,7 @@ ENTRIES = (
     "driver.train",
     "interleaved.interleave",
     "lay_out.lay_out",
+    "lbfgs.lbfgs",
     "predict.predict",
     "shuffle.shuffle",
     "unrolled.descend",

@@ -48,7 +48,7 @@ made: dict[tuple[Any, ...], Function] = {}
 def function(name: str, dtype: Any, *shape: Any) -> Function:
     """The function of that name for one dtype; ``descend`` is made for a shape as well.
 
-    It gives 0; ``predict`` gives 1 where every number of X is finite.
+    It gives 0; ``predict`` gives 1 where every number of X is finite, ``lbfgs`` what it wants.
     """
     key = name, np.dtype(dtype).name, *shape
     if key not in made:

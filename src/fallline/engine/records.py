@@ -18,6 +18,7 @@ __all__ = [
     "DESCEND",
     "INTERLEAVE",
     "LAY_OUT",
+    "LBFGS",
     "PREDICT",
     "SHUFFLE",
     "STRUCTURES",
@@ -189,6 +190,27 @@ orders | int* | (n_generators, count, n_rows) | takes the permutations
 """,
 )
 
+LBFGS = Structure(
+    "lbfgs",
+    """
+theta | float* | (size,) | where the loss is wanted, or the last iterate
+gradient | float* | (size,) | the gradient there
+loss | float | | the loss there
+size | int | | length of a padded parameter vector; the padding is 0
+memory | int | | pairs that are kept
+gradient_tolerance | float | | the end, where no entry of the gradient exceeds it
+loss_tolerance | float | | the end, where an iteration lowers the loss by no more of max(loss, 1)
+state | float* | (22,) | what is kept between two calls; zeros at the start
+direction | float* | (size,) | workspace: along which the loss is searched
+start | float* | (size,) | workspace: theta where the search began
+gradient_before | float* | (size,) | workspace: the gradient there
+steps | float* | (memory, size) | workspace: the last steps
+changes | float* | (memory, size) | workspace: how they changed the gradient
+rho | float* | (memory,) | workspace: 1 / (step change) of each pair
+alpha | float* | (memory,) | workspace
+""",
+)
+
 DESCEND = Structure(
     "descend",
     """
@@ -206,10 +228,13 @@ recorded | float* | (epochs / every, rounded up) | takes the recorded losses
 limit | float | | a recorded loss that is not below it ends the call
 lowest | float* | (3,) | lowest recorded loss so far; takes it, its epoch, and how many are recorded
 best | real* | (n_parameters, lanes) | takes the parameters before the epoch of the lowest loss
+before | real* | (n_parameters, lanes) | workspace: the parameters before an epoch
 """,
 )
 
-STRUCTURES = {each.name: each for each in (TRAIN, LAY_OUT, INTERLEAVE, PREDICT, SHUFFLE, DESCEND)}
+STRUCTURES = {
+    each.name: each for each in (TRAIN, LAY_OUT, INTERLEAVE, PREDICT, SHUFFLE, LBFGS, DESCEND)
+}
 
 
 class Record:

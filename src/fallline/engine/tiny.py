@@ -63,10 +63,12 @@ class Tiny:
         weight = [1.0] * len(rows) if rows.weight is None else rows.weight.tolist()
         mass = sum(weight)  # in order, as the driver adds them
         shares = np.array(weight) / mass if mass > 0 else np.zeros(len(rows))
-        self.theta, self.best = (self.by_lane(network.parameters[:, None]) for _ in range(2))
+        self.theta, self.best, before = (
+            self.by_lane(network.parameters[:, None]) for _ in range(3)
+        )
         self.record = Record(
             DESCEND, network.dtype, theta=self.theta, X=X, Y=Y, mass=mass, best=self.best,
-            shares=self.by_lane(shares[None, :]),
+            before=before, shares=self.by_lane(shares[None, :]),
         )  # fmt: skip
 
     def by_lane(self, values: Array) -> Array:

@@ -25,7 +25,7 @@ class Watch:
     limit: float
     lowest: float
     recorded: range = range(0)
-    losses: list[float] = field(default_factory=list)
+    losses: Array = field(default_factory=lambda: np.empty(0))
     best: Array | None = None
     best_epoch: int = -1
     steps_per_epoch: int = 1
@@ -57,7 +57,7 @@ class Watch:
         """Take what the call has recorded; how many of its epochs were run."""
         recorded: Any = record.arrays["recorded"]
         lowest, best_epoch, n_recorded = record.arrays["lowest"].tolist()  # type: ignore[union-attr]
-        self.losses = recorded[: int(n_recorded)].tolist()
+        self.losses = recorded[: int(n_recorded)]
         self.recorded = self.numbers(count)[: len(self.losses)]
         if lowest < self.lowest:
             self.lowest, self.best_epoch, self.best = lowest, int(best_epoch), best.copy()
@@ -67,4 +67,4 @@ class Watch:
 
     def ran_away(self) -> bool:
         """Whether the last recorded loss is not below the limit."""
-        return bool(self.losses) and not self.losses[-1] < self.limit
+        return len(self.losses) > 0 and not self.losses[-1] < self.limit

@@ -6,6 +6,7 @@ one that imports scikit-learn, an optional dependency.
 """
 
 from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
 NEEDED = (1, 9)
 
@@ -31,8 +32,10 @@ check_installed()
 
 from fallline.estimators.classifier import MLPClassifier  # noqa: E402
 from fallline.estimators.convert import from_sklearn, to_sklearn  # noqa: E402
-from fallline.estimators.encoders import PiecewiseLinear, TableEncoder  # noqa: E402
 from fallline.estimators.regressor import MLPRegressor  # noqa: E402
+
+if TYPE_CHECKING:
+    from fallline.estimators.encoders import PiecewiseLinear, TableEncoder
 
 __all__ = [
     "MLPClassifier",
@@ -42,3 +45,12 @@ __all__ = [
     "from_sklearn",
     "to_sklearn",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The encoders, which load Polars: 0.2 s that nobody else waits for."""
+    if name not in ("PiecewiseLinear", "TableEncoder"):
+        raise AttributeError(f"module 'fallline.estimators' has no attribute {name!r}")
+    from fallline.estimators import encoders
+
+    return getattr(encoders, name)

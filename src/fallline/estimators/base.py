@@ -30,12 +30,6 @@ from fallline.estimators.networks import (
     start,
 )
 from fallline.estimators.on_cluster import fit_collection, is_collection
-from fallline.estimators.presets import (
-    check_parameters,
-    encoded,
-    fit_by_preset,
-    forget_preset,
-)
 from fallline.estimators.rows import Data, dense
 from fallline.estimators.solver import is_stochastic
 
@@ -117,10 +111,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if is_collection(X):
             fit_collection(self, X, y, sample_weight, validation_data, incremental=incremental)
             return self
-        forget_preset(self)
+        for name in ("encoder_", "_preset_activation"):  # what an earlier fit by a preset has left
+            self.__dict__.pop(name, None)
         hidden = hidden_sizes(self.hidden_layer_sizes)
         if self.preset is not None:
-            check_parameters(self)
+            from fallline.estimators import presets  # loads Polars
+
+            presets.check_parameters(self)
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         given = X, y
         X, y = self._validate_input(X, y, incremental, reset=first)
@@ -130,7 +127,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._random_state = check_random_state(self.random_state)
         if self.preset is not None:
             step_weight = self._step_weight(y, weight, incremental)
-            fit_by_preset(
+            presets.fit_by_preset(
                 self, X, self._smoothed(Y * 1.0), step_weight, self._pair(validation_data)
             )
             return self
@@ -192,7 +189,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _output_of(self, X: Any) -> Array:
         if "encoder_" in self.__dict__:
-            X = encoded(self, X)
+            from fallline.estimators import presets
+
+            X = presets.encoded(self, X)
         if X.dtype.kind != "f":
             X = X.astype(self.coefs_[0].dtype)
         if hasattr(X, "tocsr"):
@@ -278,7 +277,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         objective = objective_in_memory(network, rows, self.alpha)
         self._network = network
         self.coefs_, self.intercepts_ = cut(network.parameters, network.sizes)
-        return objective(np.asarray(packed_coef_inter))
+        return objective.at_packed(np.asarray(packed_coef_inter))
 
 
 partial_fit_where_stochastic = available_if(can_fit_partially)

@@ -12,6 +12,7 @@ from fallline.core.optimizers import GradientDescent
 from fallline.core.penalties import Penalty
 from fallline.core.samples import Samples
 from fallline.engine import compiled_before, obstacles, serves
+from fallline.engine.minimizer import minimizes
 from fallline.errors import warn
 from fallline.estimators.callbacks import Watchers
 from fallline.estimators.lbfgs import minimise, objective_in_memory
@@ -110,7 +111,8 @@ def fit_by_lbfgs(model: Any, network: Network, data: Data, watchers: Watchers) -
     objective = objective_in_memory(
         wide, rows, float(model.alpha), compiled=by_engine, threads=model._threads()
     )
-    with one_blas_thread():
+    # SciPy's part, and the reference, go by BLAS; the engine does without
+    with nullcontext() if by_engine and minimizes() else one_blas_thread():
         minimise(model, objective, loss_scale_of(model, network), watchers)
     network.parameters = wide.parameters
 

@@ -1,4 +1,4 @@
-"""The L-BFGS solver: SciPy's, on the loss and gradient of all rows in scikit-learn's packed order.
+"""The L-BFGS solver, on the loss and gradient of all rows.
 
 It works in float64 whatever the dtype of X; the weights are cast back at the end. The loss it
 minimises belongs to the gradient also for several outputs, where scikit-learn averages only the
@@ -21,6 +21,7 @@ from fallline.estimators.callbacks import Watchers
 from fallline.estimators.layers import pack_order
 from fallline.estimators.rows import SparseRows, SparseSteps
 from fallline.training import lbfgs
+from fallline.training.lbfgs import Minimum
 from fallline.training.position import Position
 from fallline.training.steps import CompiledGradients, ReferenceSteps, Steps, StepSetup
 
@@ -28,23 +29,22 @@ __all__ = ["Objective", "minimise", "objective_in_memory", "setup_of_all"]
 
 
 class Objective:
-    """Loss and gradient of all rows at a packed vector (all W, then all b)."""
+    """Loss and gradient of all rows at theta (n_parameters,)."""
 
     def __init__(self, steps: Steps, network: Network, penalty: Penalty) -> None:
         self.network, self.penalty = network, penalty
-        self.evaluate = steps.loss_and_gradient
-        self.order, self.is_weight = pack_order(network.sizes), network.is_weight
+        self.evaluate, self.is_weight = steps.loss_and_gradient, network.is_weight
 
-    def packed(self) -> Array:
-        return self.network.parameters[self.order]
+    def __call__(self, theta: Array) -> tuple[float, Array]:
+        self.network.parameters[:] = theta
+        return self.evaluate()
 
-    def move(self, packed: Array) -> None:
-        self.network.parameters[self.order] = packed
-
-    def __call__(self, packed: Array) -> tuple[float, Array]:
-        self.move(packed)
-        loss, gradient = self.evaluate()
-        return loss, gradient[self.order]
+    def at_packed(self, packed: Array) -> tuple[float, Array]:
+        """The same in scikit-learn's order: all W, then all b."""
+        order, theta = pack_order(self.network.sizes), np.empty(len(packed))
+        theta[order] = packed
+        loss, gradient = self(theta)
+        return loss, gradient[order]
 
     def reported(self, loss: float, scale: float) -> float:
         """The loss with its data part times ``scale``, at the network's parameters."""
@@ -73,8 +73,8 @@ def minimise(model: Any, objective: Objective, loss_scale: float, watchers: Watc
     history, began = model.history_, time.perf_counter()
     history.stopped, history.message = "converged", "L-BFGS has converged"
 
-    def after_iteration(packed: Array, value: float) -> bool:
-        objective.move(packed)
+    def after_iteration(theta: Array, value: float) -> bool:
+        objective.network.parameters[:] = theta
         loss = objective.reported(value, loss_scale)
         history.record(len(history.epoch), loss)
         history.seconds += time.perf_counter() - began
@@ -94,26 +94,27 @@ def minimise(model: Any, objective: Objective, loss_scale: float, watchers: Watc
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         result = lbfgs.minimize(
             objective,
-            objective.packed(),
+            objective.network.parameters,
             max_iterations=model.max_iter,
             max_evaluations=model.max_fun,
             gradient_tolerance=model.tol if given is None else given.tolerance,
             memory=10 if given is None else given.memory,
             after_iteration=after_iteration,
+            compiled=model.engine != "numpy",
         )
-    objective.move(result.x)
-    model.n_iter_ = min(result.nit, model.max_iter)
-    model.loss_ = objective.reported(float(result.fun), loss_scale)
+    objective.network.parameters[:] = result.theta
+    model.n_iter_ = min(result.iterations, model.max_iter)
+    model.loss_ = objective.reported(result.loss, loss_scale)
     history.epochs_done = len(history.epoch)
-    if result.status != 0 and history.stopped != "callback":
-        history.stopped, history.message = "epochs", str(result.message)
+    if not result.converged and history.stopped != "callback":
+        history.stopped, history.message = "epochs", result.message
         warn(why(result, model), ConvergenceWarning)
 
 
-def why(result: Any, model: Any) -> str:
+def why(result: Minimum, model: Any) -> str:
     lines = [
         f"lbfgs failed to converge after {model.n_iter_} iteration(s) (status={result.status}):",
-        str(result.message),
+        result.message,
     ]
     if model.n_iter_ == model.max_iter:
         lines.append(f"Increase max_iter ({model.max_iter}) to go on.")

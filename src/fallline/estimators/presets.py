@@ -16,12 +16,12 @@ from fallline.estimators.encoders import PiecewiseLinear
 from fallline.estimators.layers import cut
 from fallline.estimators.networks import start
 from fallline.tabular.baselines import start_bins_at_zero
-from fallline.tabular.ensemble import merged
+from fallline.tabular.ensemble import merged, tempered_loss
 from fallline.tabular.recipes import PRESETS, Plan, Recipe, plan
 from fallline.training.history import History
 from fallline.training.run import train
 
-__all__ = ["check_parameters", "encoded", "fit_by_preset", "forget_preset"]
+__all__ = ["check_parameters", "encoded", "fit_by_preset"]
 
 # What a preset leaves to the user; everything else is its own.
 OPEN = {
@@ -29,12 +29,6 @@ OPEN = {
     "quantile", "verbose", "callbacks", "n_jobs", "engine",
 }  # fmt: skip
 SCALED = ("squared_error", "absolute_error", "quantile")  # that follow the unit of the target
-
-
-def forget_preset(model: Any) -> None:
-    """Take from the estimator what an earlier fit by a preset has left."""
-    for name in ("encoder_", "_preset_activation"):
-        model.__dict__.pop(name, None)
 
 
 def check_parameters(model: Any) -> None:
@@ -77,10 +71,10 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     one = partial(trained, model, encoder)
     if planned.n_folds == 1:
         found = [one(recipe, rows, held, seed) for recipe in planned.recipes]
-        network, history, chosen = min(found, key=best_loss)
+        network, history, chosen, _ = min(found, key=loss_of)
     else:
         strata = classes_of(model, Y)
-        network, history, chosen = over_folds(one, planned, rows, held, seed, strata)
+        network, history, chosen, _ = over_folds(one, planned, rows, held, seed, strata)
     last = network.layers[-1]
     last.W[:] = last.W * scale
     last.b[:] = last.b * scale + shift
@@ -94,12 +88,12 @@ def classes_of(model: Any, Y: Array) -> Array | None:
     return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
 
 
-Trained = tuple[Network, History, Recipe]
+Trained = tuple[Network, History, Recipe, float]
+"""A network, its history, its recipe, and its loss on the rows held out."""
 
 
-def best_loss(run: Trained) -> float:
-    """The lowest validation loss of a run."""
-    return min(run[1].validation_loss, default=np.inf)
+def loss_of(run: Trained) -> float:
+    return run[3]
 
 
 def over_folds(
@@ -126,13 +120,13 @@ def over_folds(
         for recipe, done in runs.items():
             done.append(one(recipe, part, watched, seed + fold))
     best = runs[lowest(runs)]
-    networks = [network for network, _, _ in best]
+    networks = [network for network, *_ in best]
     return merged(networks, [1.0 / len(networks)] * len(networks)), *best[0][1:]
 
 
 def lowest(runs: Mapping[Recipe, Sequence[Trained]]) -> Recipe:
     """The recipe of the lowest mean validation loss."""
-    return min(runs, key=lambda recipe: float(np.mean([best_loss(run) for run in runs[recipe]])))
+    return min(runs, key=lambda recipe: float(np.mean([loss_of(run) for run in runs[recipe]])))
 
 
 def trained(
@@ -170,7 +164,7 @@ def trained(
         engine=model.engine,
         threads=model._threads(),
     )
-    return network, history, recipe
+    return network, history, recipe, tempered_loss(network, *held)
 
 
 def unit_of(model: Any, Y: Array) -> tuple[Array, Array]:

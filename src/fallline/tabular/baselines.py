@@ -114,8 +114,7 @@ def minimise(network: Network, X: Array, y: Array, weight: Array | None) -> Arra
             )
     except KeyboardInterrupt:
         return None
-    best: Array = result.x
-    return best
+    return result.theta
 
 
 def objective(network: Network, rows: Samples, l2: float) -> Callable[[Array], tuple[float, Array]]:

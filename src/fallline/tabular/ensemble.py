@@ -20,7 +20,14 @@ from fallline.data.encoding import Encoding
 from fallline.engine import logits
 from fallline.tabular.baselines import LOSS_FOR, minimise, ridge
 
-__all__ = ["best_temperature", "choose_weights", "cooled", "linear_member", "merged"]
+__all__ = [
+    "best_temperature",
+    "choose_weights",
+    "cooled",
+    "linear_member",
+    "merged",
+    "tempered_loss",
+]
 
 ROUNDS = 20
 CHANCE = 3.84
@@ -123,6 +130,14 @@ def best_temperature(network: Network, Z: Array, rows: AnySamples) -> float:
     losses = [loss_of(network, Z / t, rows) for t in tried]
     gain = 1.0 - min(losses) / loss_of(network, Z, rows)
     return float(tried[int(np.argmin(losses))]) if gain > ENOUGH else 1.0
+
+
+def tempered_loss(network: Network, X: Rows, y: Array) -> float:
+    """The loss on rows held out, after the temperature that is best for it: what recipes are
+    compared by, since one that is too sure of itself is mended so.
+    """
+    rows, Z = network.rows(X, y), logits(network, X)
+    return loss_of(network, Z / best_temperature(network, Z, rows), rows)
 
 
 def cooled(network: Network, X: Rows, y: Array) -> float:

@@ -27,7 +27,7 @@ from fallline.training.run import train
 from fallline.training.settings import Progress, TrainOptions
 from fallline.training.stopping import TimeLimit
 
-__all__ = ["Fit", "best_loss", "fit_in_memory", "target_facts", "train_recipe"]
+__all__ = ["Fit", "fit_in_memory", "target_facts", "train_recipe"]
 
 Fit = Callable[[Network, TrainOptions], History]
 

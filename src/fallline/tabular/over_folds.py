@@ -26,9 +26,10 @@ from fallline.tabular.ensemble import (
     choose_weights,
     linear_member,
     merged,
+    tempered_loss,
 )
 from fallline.tabular.model import Folds, TableModel
-from fallline.tabular.one_run import best_loss, fit_in_memory, train_recipe
+from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import Prepared
 from fallline.tabular.recipes import Plan, Recipe, RecipeStart, plan
@@ -120,6 +121,7 @@ class FoldRuns:
         self.waiting: deque[Job] = deque()
         self.jobs: list[Job] = []
         self.found: dict[Job, TableModel] = {}
+        self.losses: dict[Job, float] = {}  # of the recipes that are compared
         self.seconds: list[float] = []  # of the runs that are done
         self.cut: tuple[str, str] | None = None  # how it was cut short, and the message
         self.over = self.interrupted = False
@@ -154,6 +156,9 @@ class FoldRuns:
         while (job := self.take()) is not None:
             began = time.perf_counter()
             model = self.run(job)
+            if len(self.plan.recipes) > 1 and job.fold < self.plan.compared_on:
+                X, y, _ = self.parts[job.fold].part(self.parts[job.fold].validation)
+                self.losses[job] = tempered_loss(model.network, X, y)
             self.found[job] = model
             self.seconds.append(time.perf_counter() - began)
             if model.history.stopped in CUT_SHORT:
@@ -210,17 +215,17 @@ class FoldRuns:
         return list(takewhile(came_to_its_end, models))  # type: ignore[arg-type]
 
     def compared(self) -> dict[Recipe, float]:
-        """The mean of each recipe's lowest validation losses over the folds that all train on."""
+        """The mean of each recipe's validation losses over the folds that all train on."""
         found: dict[Recipe, list[float]] = {}
-        for job, model in zip(self.jobs, self.ended(), strict=False):
-            if job.fold < self.plan.compared_on:
-                found.setdefault(job.recipe, []).append(best_loss(model.history))
+        for job, _ in zip(self.jobs, self.ended(), strict=False):
+            if job in self.losses:
+                found.setdefault(job.recipe, []).append(self.losses[job])
         return {recipe: float(np.mean(losses)) for recipe, losses in found.items()}
 
     def best_recipe(self) -> Recipe:
         """The one of the lowest validation loss; the first of equal ones."""
         losses = self.compared()
-        return min(losses, key=lambda recipe: losses[recipe])
+        return min(losses, key=lambda recipe: losses[recipe], default=self.plan.recipes[0])
 
     def done(self) -> list[FoldDone]:
         """The folds on which all recipes that are kept have come to their end."""

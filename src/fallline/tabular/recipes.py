@@ -7,7 +7,7 @@ from typing import Any
 
 from fallline.core.optimizers import LBFGS, Optimizer, by_name
 from fallline.core.schedules import SPANS, Plateau, WarmUp
-from fallline.data.targets import QUANTITIES
+from fallline.data.tasks import QUANTITIES
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
 from fallline.training.stopping import Patience, StopRule

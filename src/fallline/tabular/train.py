@@ -12,7 +12,7 @@ from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.errors import ParameterError
 from fallline.saving.checkpointing import fingerprint
-from fallline.tabular.ensemble import cooled
+from fallline.tabular.ensemble import cooled, tempered_loss
 from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.held_out import add_scores
 from fallline.tabular.intervals import (
@@ -23,7 +23,7 @@ from fallline.tabular.intervals import (
     check_enough,
 )
 from fallline.tabular.model import TableModel
-from fallline.tabular.one_run import best_loss, fit_in_memory, train_recipe
+from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.over_folds import endings, over_folds, train_folds
 from fallline.tabular.preparation import Prepared, prepare
@@ -144,19 +144,19 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
     if len(data.calibration) == 0 and planned.n_folds > 1:
         return train_folds(data, planned, options)
     fit, n_rows = fit_in_memory(data), len(data.train)
-    best: TableModel | None = None
     done: list[TableModel] = []
+    losses: list[float] = []
     sized = [recipe.for_rows(n_rows, data.encoding.task) for recipe in planned.recipes]
     for number, recipe in enumerate(sized, start=1):
         start = RecipeStart(number, len(sized), recipe)
         model = train_recipe(data, start, options, n_rows, fit)
         done.append(model)
-        if best is None or best_loss(model.history) < best_loss(best.history):
-            best = model
+        if len(sized) > 1:
+            held_out = data.validation if len(data.validation) else data.train
+            losses.append(tempered_loss(model.network, *data.part(held_out)[:2]))
         if model.history.stopped in ("interrupted", "diverged"):
             break
-    if best is None:
-        raise ParameterError("at least one recipe is needed")
+    best = done[int(np.argmin(losses))] if losses else done[0]
     best.ended = endings(done)
     cool(best, data)
     return best

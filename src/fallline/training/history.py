@@ -1,13 +1,19 @@
 """What training leaves behind: one row per recorded epoch, and how it ended."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline.arrays import Array
 
 __all__ = ["LISTS", "VALIDATION", "History"]
 
 VALIDATION = ("validation_loss", "validation_score")
 LISTS = ("epoch", "loss", *VALIDATION, "learning_rate")
+MANY = 1000  # rows
+BY_ENGINE = ("epoch", "loss", "learning_rate")  # the lists of rows that the engine recorded
 
 
 @dataclass
@@ -51,11 +57,31 @@ class History:
         self.epoch.append(epoch)
         self.loss.append(loss)
 
-    def extend(self, epochs: Iterable[int], losses: list[float], rates: list[float]) -> None:
-        """Add rows."""
-        self.epoch.extend(epochs)
-        self.loss.extend(losses)
-        self.learning_rate.extend(rates)
+    def extend(self, epochs: range, losses: Array, rates: list[float]) -> None:
+        """Add rows. Of many, the lists are made when one is read: 20,000 take a millisecond."""
+        own = vars(self)
+        if "unread" not in own and len(epochs) < MANY:
+            for name, numbers in zip(BY_ENGINE, (epochs, losses, rates), strict=True):
+                own[name].extend(joined((numbers,)))
+            return
+        if "epoch" in own:
+            own["unread"] = [tuple(own[name] for name in BY_ENGINE)]
+            for name in BY_ENGINE:
+                del own[name]
+        own["unread"].append((epochs, losses, rates))
+
+    if not TYPE_CHECKING:  # for type checkers there are only the fields
+
+        def __getattr__(self, name: str) -> Any:
+            """A list that was not read since rows were added."""
+            own = vars(self)
+            if name not in BY_ENGINE or "unread" not in own:
+                raise AttributeError(f"History has no attribute {name!r}")
+            epochs, losses, rates = zip(*own["unread"], strict=True)
+            lists = joined(epochs), joined(losses), joined(rates)
+            own.update(zip(BY_ENGINE, lists, strict=True))  # at once, if Ctrl-C comes
+            del own["unread"]
+            return own[name]
 
     def cut(self, kept: Collection[str] = ()) -> None:
         """Cut the lists to one length, those of ``kept`` and all that are not empty.
@@ -80,7 +106,7 @@ class History:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON and the model file."""
-        return dict(vars(self))
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "History":
@@ -91,3 +117,11 @@ class History:
         last = f"loss {self.loss[-1]:.6g} at epoch {self.epoch[-1]}" if self.loss else "no epoch"
         best = "" if self.best_epoch is None else f", best epoch {self.best_epoch} kept"
         return f"{last}{best}; {self.message} ({self.seconds:.3g} s)"
+
+
+def joined(parts: tuple[Any, ...]) -> list[Any]:
+    """The numbers of lists, ranges and arrays in one list of Python's own."""
+    numbers: list[Any] = []
+    for part in parts:
+        numbers.extend(part.tolist() if isinstance(part, np.ndarray) else part)
+    return numbers

@@ -1,35 +1,136 @@
-"""The limited-memory BFGS method with bounds left open, by SciPy: the only place that calls it.
+"""The limited-memory BFGS method: by the engine where there is one, else by SciPy, which is the
+reference. Only here is either of them called.
 
 Source: Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.engine.codes import EVALUATION, FAILED, FLAT, ITERATION
+from fallline.engine.minimizer import Minimizer, minimizes
 
-__all__ = ["minimize"]
+__all__ = ["Minimum", "minimize"]
+
+LossAndGradient = Callable[[Array], tuple[float, Array]]
+AfterIteration = Callable[[Array, float], bool]
+
+# SciPy's words, which programs for scikit-learn know
+MESSAGES = {
+    "flat": "CONVERGENCE: NORM OF PROJECTED GRADIENT <= PGTOL",
+    "level": "CONVERGENCE: RELATIVE REDUCTION OF F <= FACTR*EPSMCH",
+    "iterations": "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT",
+    "evaluations": "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT",
+    "callback": "STOP: CALLBACK REQUESTED HALT",
+    "failed": "ABNORMAL: ",
+}
+
+
+@dataclass
+class Minimum:
+    """Where a minimisation ended: theta (n_parameters,), and the loss there.
+
+    ``status`` is SciPy's: 0 where it converged, 1 at a limit of iterations or evaluations, else 2.
+    """
+
+    theta: Array
+    loss: float
+    iterations: int
+    evaluations: int
+    status: int
+    message: str
+
+    @property
+    def converged(self) -> bool:
+        return self.status == 0
 
 
 def minimize(
-    loss_and_gradient: Callable[[Array], tuple[float, Array]],
+    loss_and_gradient: LossAndGradient,
     start: Array,
     *,
     max_iterations: int,
     gradient_tolerance: float,
-    max_evaluations: int | None = None,
-    loss_tolerance: float | None = None,
+    max_evaluations: int = 15_000,
+    loss_tolerance: float = 1e7 * 2.0**-52,
     memory: int = 10,
-    after_iteration: Callable[[Array, float], bool] | None = None,
-) -> Any:
-    """Minimise a loss of theta (n_parameters,) from ``start``; returns SciPy's ``OptimizeResult``.
+    after_iteration: AfterIteration | None = None,
+    compiled: bool = True,
+) -> Minimum:
+    """Minimise a loss of theta (n_parameters,) from ``start``.
 
-    It ends where no entry of the projected gradient exceeds ``gradient_tolerance``, or the loss
-    falls by less than ``loss_tolerance`` of itself in an iteration. ``memory`` is the number of
-    corrections kept. ``after_iteration`` is given theta and the loss; True ends the search.
+    It ends where no entry of the gradient exceeds ``gradient_tolerance``, or where an iteration
+    lowers the loss by at most ``loss_tolerance`` times the larger of the loss and 1. ``memory`` is
+    the number of corrections kept. ``after_iteration`` is given theta and the loss; True ends the
+    search. Without ``compiled`` SciPy minimises, as it does where there is no library.
     """
+    by = by_engine if compiled and minimizes() else by_scipy
+    return by(
+        loss_and_gradient,
+        np.asarray(start, float),
+        max_iterations=max_iterations,
+        max_evaluations=max_evaluations,
+        tolerances=(gradient_tolerance, loss_tolerance),
+        memory=memory,
+        after_iteration=after_iteration or (lambda theta, loss: False),
+    )
+
+
+def by_engine(
+    loss_and_gradient: LossAndGradient,
+    start: Array,
+    *,
+    max_iterations: int,
+    max_evaluations: int,
+    tolerances: tuple[float, float],
+    memory: int,
+    after_iteration: AfterIteration,
+) -> Minimum:
+    """By :class:`fallline.engine.minimizer.Minimizer`."""
+    search = Minimizer(start, max(1, min(memory, max_iterations)), *tolerances)
+    theta, iterations, evaluations = search.theta, 0, 1
+    loss, gradient = loss_and_gradient(theta)
+    wanted, ended = search.advance(loss, gradient), ""
+    while not ended:
+        if wanted == EVALUATION:
+            evaluations += 1
+            loss, gradient = loss_and_gradient(theta)
+            wanted = search.advance(loss, gradient)
+        elif wanted == ITERATION:
+            iterations += 1
+            stop = after_iteration(theta, loss)
+            if iterations >= max_iterations:
+                ended = "iterations"
+            elif evaluations > max_evaluations:
+                ended = "evaluations"
+            elif stop:
+                ended = "callback"
+            else:
+                wanted = search.advance(loss)
+        elif wanted == FAILED:
+            ended, loss = "failed", search.loss_before
+        else:
+            ended = "flat" if wanted == FLAT else "level"
+    limited = evaluations > max_evaluations or iterations >= max_iterations
+    status = 0 if ended in ("flat", "level") else 1 if limited else 2
+    return Minimum(theta, float(loss), iterations, evaluations, status, MESSAGES[ended])
+
+
+def by_scipy(
+    loss_and_gradient: LossAndGradient,
+    start: Array,
+    *,
+    max_iterations: int,
+    max_evaluations: int,
+    tolerances: tuple[float, float],
+    memory: int,
+    after_iteration: AfterIteration,
+) -> Minimum:
+    """By ``scipy.optimize.minimize``, its L-BFGS-B without bounds."""
     from scipy import optimize
 
     minimize_by_scipy: Any = optimize.minimize
@@ -48,18 +149,24 @@ def minimize(
         return slope
 
     def callback(intermediate_result: Any) -> None:
-        if after_iteration is not None and after_iteration(
-            intermediate_result.x, float(intermediate_result.fun)
-        ):
+        if after_iteration(intermediate_result.x, float(intermediate_result.fun)):
             raise StopIteration
 
-    limits = {"maxfun": max_evaluations, "ftol": loss_tolerance}
-    options = {"maxiter": max_iterations, "gtol": gradient_tolerance, "maxcor": memory}
-    return minimize_by_scipy(
+    gradient_tolerance, loss_tolerance = tolerances
+    result = minimize_by_scipy(
         loss_at,
-        np.asarray(start, float),
+        start,
         jac=slope_at,
         method="L-BFGS-B",
         callback=callback,
-        options=options | {name: value for name, value in limits.items() if value is not None},
+        options={
+            "maxiter": max_iterations,
+            "maxfun": max_evaluations,
+            "gtol": gradient_tolerance,
+            "ftol": loss_tolerance,
+            "maxcor": memory,
+        },
+    )
+    return Minimum(
+        result.x, float(result.fun), result.nit, result.nfev, result.status, str(result.message)
     )

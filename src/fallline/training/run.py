@@ -260,7 +260,7 @@ class Run:
             position.best, position.best_loss = watch.best, watch.lowest
             position.best_epoch = watch.best_epoch
         if watch.ran_away():
-            self.diverged(watch.recorded[-1], watch.losses[-1])
+            self.diverged(watch.recorded[-1], float(watch.losses[-1]))
         elif loss != 0.0 or (watch.epoch == stop and not self.is_finite()):
             loss = loss or math.nan
             self.note(watch.epoch - 1, loss)
@@ -389,13 +389,14 @@ class Run:
     def minimize(self) -> None:
         """Minimise the loss of all rows, an iteration an epoch."""
         network, settings, history = self.network, self.settings, self.history
+        last = network.parameters.copy()
 
         def loss_at_theta(theta: Array) -> tuple[float, Array]:
             network.parameters = theta
             return self.steps.loss_and_gradient()
 
         def after_iteration(theta: Array, loss: float) -> bool:
-            network.parameters = theta
+            last[:] = network.parameters = theta
             epoch = history.epochs_done
             history.epochs_done = history.steps = epoch + 1
             recorded = epoch % settings.record_every == 0
@@ -403,18 +404,23 @@ class Run:
 
         if settings.epochs == 0:
             return
-        result = lbfgs.minimize(
-            loss_at_theta,
-            network.parameters,
-            max_iterations=settings.epochs,
-            max_evaluations=20 * settings.epochs,
-            memory=settings.optimizer.memory,
-            gradient_tolerance=settings.optimizer.tolerance,
-            loss_tolerance=float(np.finfo(float).eps),
-            after_iteration=after_iteration,
-        )
-        network.parameters = result.x
-        if result.success and history.stopped == "epochs":
+        try:
+            result = lbfgs.minimize(
+                loss_at_theta,
+                network.parameters,
+                max_iterations=settings.epochs,
+                max_evaluations=20 * settings.epochs,
+                memory=settings.optimizer.memory,
+                gradient_tolerance=settings.optimizer.tolerance,
+                loss_tolerance=float(np.finfo(float).eps),
+                after_iteration=after_iteration,
+                compiled=settings.engine != "numpy",
+            )
+        except KeyboardInterrupt:
+            network.parameters = last  # and not where a search was about to look
+            raise
+        network.parameters = result.theta
+        if result.converged and history.stopped == "epochs":
             self.end("converged", "L-BFGS has converged")
 
 

@@ -157,7 +157,7 @@ class Settings:
 
     @property
     def by_lbfgs(self) -> bool:
-        """Whether SciPy minimises the loss, instead of an optimiser that takes steps."""
+        """Whether L-BFGS minimises the loss, instead of an optimiser that takes steps."""
         return isinstance(self.optimizer, LBFGS)
 
     @property

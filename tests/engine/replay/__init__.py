@@ -124,6 +124,8 @@ def work(dtype: str) -> None:
             net, X, X[:, 0], optimizer=optimizer, epochs=3, batch_size=40, threads=1, l2=0.01,
             l1=0.001, dropout=0.1, sample_weight=rng.uniform(0.5, 1.5, 150),
         )  # fmt: skip
+    net = fl.Network([20, 9, 1], hidden="tanh", loss="huber", seed=1, dtype=dtype)
+    fl.train(net, X, X[:, 0], optimizer=fl.LBFGS(memory=3), epochs=6, threads=1)
     rows = made_rows(150, rng, dtype)
     nets = [
         fl.Network([17, 16, 16, 1], hidden="silu", loss="huber", seed=seed, dtype=dtype)

@@ -45,7 +45,7 @@ def keys() -> list[tuple[Any, ...]]:
         )
         if 2 * n_hidden < lanes(dtype)
     ]  # fmt: skip
-    return [*common, ("shuffle", "float64"), *tiny]
+    return [*common, ("shuffle", "float64"), ("lbfgs", "float64"), *tiny]
 
 
 def compiled(

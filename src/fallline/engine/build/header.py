@@ -1,15 +1,16 @@
 """``fallline.h``: the records of ``engine.records`` as C structures."""
 
-from fallline.engine.codes import ACTIVATIONS, LOSSES, OPTIMIZERS, OUTPUTS
+from fallline.engine.codes import ACTIVATIONS, LOSSES, OPTIMIZERS, OUTPUTS, WANTED
 from fallline.engine.records import STRUCTURES, Structure
 
 __all__ = ["header"]
 
 HEAD = """/* Fallline's engine as a C library; made by fallline.engine.build from engine/records.py.
 
-   Each function takes one structure of 8-byte fields and returns 0; fallline_predict_* returns 1
-   where every number of X is finite. An address is that of a C-contiguous array, as a number, so
-   that a structure is the same for every processor; 0 stands for an array that is left out.
+   Each function takes one structure of 8-byte fields and returns 0; but fallline_predict_* 1
+   where every number of X is finite, and fallline_lbfgs_float64 what it wants next. An address is
+   that of a C-contiguous array, as a number, so that a structure is the same for every processor;
+   0 stands for an array that is left out.
    "real" is the float type in a function's name. */
 #ifndef FALLLINE_H
 #define FALLLINE_H
@@ -20,7 +21,9 @@ typedef uint64_t fallline_address;
 """
 ENUMS = {
     "activation": ACTIVATIONS, "loss": LOSSES, "optimizer": OPTIMIZERS, "output": OUTPUTS,
+    "wanted": WANTED,
 }  # fmt: skip
+WIDE = ("shuffle", "lbfgs")  # of one dtype
 TYPES = {"int": "int64_t", "float": "double"}
 NUMBERS = {"int*": "int64_t", "uint*": "uint64_t", "float*": "double", "real*": "real"}
 
@@ -46,7 +49,7 @@ def declared(structure: Structure) -> str:
         lines.append(f"    {kind} {field.name}; /* {about}{field.meaning} */")
     lines.append("};")
     if structure.name != "descend":
-        dtypes = ("float64",) if structure.name == "shuffle" else ("float64", "float32")
+        dtypes = ("float64",) if structure.name in WIDE else ("float64", "float32")
         lines += [
             f"int64_t fallline_{structure.name}_{dtype}(const struct fallline_{structure.name} *);"
             for dtype in dtypes

@@ -75,6 +75,11 @@ def activate(code, A, S, keep_slope, count):
     if code >= MIN_ADDRESS:
         call_activation(code, A, S, count)
         return
+    if code == RELU and not keep_slope:  # as quick as the jump to the activation's code is
+        for i in range(0, count, lanes(A)):
+            z = load(A, i)
+            store(A, i, select(z > 0.0, z, z * 0.0))
+        return
     for i in range(0, count, lanes(A)):
         z = load(A, i)
         if code == GELU:

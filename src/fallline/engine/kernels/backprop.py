@@ -8,9 +8,9 @@ from fallline.engine.kernels.blocks import multiply_blocks, next_layer
 from fallline.engine.kernels.dropout import drop
 from fallline.engine.kernels.lookup import add_gradient, first_layer
 from fallline.engine.kernels.losses import delta_and_loss
-from fallline.engine.kernels.matmul import dots, multiply, product, transposed_copy
+from fallline.engine.kernels.matmul import dots, multiply, outer, product, transposed_copy
 from fallline.engine.kernels.records import is_given
-from fallline.engine.kernels.vectors import at, gather_transposed, lanes, offset, put
+from fallline.engine.kernels.vectors import at, fetch, gather_transposed, lanes, offset, put
 from fallline.engine.layout import (
     ABOVE,
     BELOW,
@@ -60,23 +60,34 @@ def take_inputs(X, order, n, workspace, plan):
             gather_transposed(
                 offset(X, k), n_features, offset(order, i), 1, offset(A, k * row + i), row
             )
-    for i in range(n):
-        x = offset(X, at(order, i) * n_features)
-        for k in range(main if i < squares else 0, n_features):
-            put(A, k * row + i, at(x, k))
+    for k in range(main, n_features):
+        for i in range(squares):
+            put(A, k * row + i, at(X, at(order, i) * n_features + k))
+    for i in range(squares, n):
+        for k in range(n_features):
+            put(A, k * row + i, at(X, at(order, i) * n_features + k))
 
 
 @inlined_by_numba
 def take_targets(Y, order, n, workspace, plan):
     """Y of the block, one row per output."""
     row, k_outputs, T = at(plan, ROW), at(plan, N_OUTPUTS), offset(workspace, at(plan, TARGETS))
-    for i in range(n):
-        y = offset(Y, at(order, i) * k_outputs)
-        for k in range(k_outputs):
-            put(T, k * row + i, at(y, k))
+    for k in range(k_outputs):
+        for i in range(n):
+            put(T, k * row + i, at(Y, at(order, i) * k_outputs + k))
     for i in range(n, whole(n, lanes(workspace))):
         for k in range(k_outputs):
             put(T, k * row + i, 0.0)
+
+
+@inlined_by_numba
+def fetch_rows(call, order, n, plan):
+    """Have the samples that are taken later brought into the cache: of wide ones the beginning."""
+    L, n_features = lanes(call.X), at(plan, N_INPUTS)
+    for i in range(n):
+        x = at(order, i) * n_features
+        for k in range(0, min(n_features, 4 * L), L):
+            fetch(call.X, x + k)
 
 
 @inlined_by_numba
@@ -146,7 +157,10 @@ def backward(call, theta, order, n, workspace, plan, G, add, rate):
         if l > 0:
             W, before = offset(theta, at(now, START)), layer(plan, l - 1)
             below, S = offset(workspace, at(before, DELTA)), offset(workspace, at(before, SLOPES))
-            multiply(W, n_out, ONE, D, row, n_out, below, row, n_in, R, NO)
+            if n_out == 1:
+                outer(W, D, below, row, n_in, R)
+            else:
+                multiply(W, n_out, ONE, D, row, n_out, below, row, n_in, R, NO)
             code = at(before, CODE)
             kept = rate > 0 or needs_z(code)
             if row == R:

@@ -9,6 +9,7 @@ import math
 
 from fallline.engine.config import inlined_by_numba
 from fallline.engine.kernels.backprop import (
+    fetch_rows,
     give_logits,
     loss_and_gradient,
     take_inputs,
@@ -95,6 +96,7 @@ def train(call):
     n_rows, batch_size, segment = call.n_rows, call.batch_size, call.segment
     learn, weighted, every = call.learn != 0, is_given(call.weight), call.every
     per_mass, l2, l1 = call.penalty_per_mass != 0, call.l2, call.l1
+    looked_up = is_given(call.lookups)
     order_step = n_rows if call.n_order > n_rows else 0
     rate_step = 1 if call.n_rates > 1 else 0
     n_segments = (size + segment - 1) // segment if learn else 0
@@ -121,7 +123,7 @@ def train(call):
                 length = usual_length
                 if n < batch_size:
                     length = part_rows(n)
-                if is_given(call.lookups):
+                if looked_up:
                     make_tables(call, theta)
                 n_parts = 0
                 while n_parts * length < n:
@@ -133,12 +135,18 @@ def train(call):
                     # numbers. A longer part is summed up first, as a team does it.
                     at_once = n_threads == 1 and (p == 0 or length <= block)
                     G_part = G if at_once else offset(G, (p if n_threads > 1 else 1) * size)
+                    # The same part of the next batch, one half before and one after: at once they
+                    # would wait for each other. Rows that are looked up are short.
+                    ahead = batch_size + p * length
+                    n_ahead = min(length, n_rows - begin - ahead) if not looked_up else 0
+                    fetch_rows(call, offset(rows, ahead), n_ahead // 2, call.plan)
                     lost = gradient_of_part(
                         call, theta, rows, p * length, min(length, n - p * length), part_mass,
                         G_part, at_once and p > 0, call.one_block != 0 and epoch > 0,
                         offset(keys, done * call.n_hidden), want_loss,
                     )  # fmt: skip
                     put(losses, p, lost)
+                    fetch_rows(call, offset(rows, ahead + n_ahead // 2), n_ahead // 2, call.plan)
                     if learn and n_threads == 1 and not at_once:
                         add_part(G, G_part, size)
                 barriers += 1

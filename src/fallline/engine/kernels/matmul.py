@@ -15,10 +15,15 @@ from numba.core import cgutils
 from fallline.engine.config import inlined_by_llvm, inlined_by_numba, intrinsic, kernel
 from fallline.engine.kernels.vectors import (
     as_vector,
+    at,
+    fetch_at,
+    fma,
     fused,
     lanes,
+    load,
     load_at,
     offset,
+    store,
     store_at,
     sum_of_lanes,
     transpose,
@@ -26,7 +31,7 @@ from fallline.engine.kernels.vectors import (
 )
 from fallline.engine.processor import vector_registers
 
-__all__ = ["dots", "multiply", "product", "transposed_copy"]
+__all__ = ["dots", "multiply", "outer", "product", "transposed_copy"]
 
 INT64 = ir.IntType(64)
 # rows and vectors of the blocks, by how many vectors of 64 bytes the registers hold: blocks that do
@@ -36,6 +41,9 @@ STRIPS, DOTS = {
     8: (((6, 1), (4, 1), (2, 2), (1, 4)), 4),
     4: (((2, 1), (1, 2)), 2),
 }[vector_registers()]
+# rounds that W is fetched ahead: where it is transposed, each is in another line of the cache, and
+# that may be in another core's (784-256-128-10: 8 % less time)
+AHEAD = 24
 
 
 def block(m: int, v: int) -> Any:
@@ -65,6 +73,9 @@ def block(m: int, v: int) -> Any:
                     load_at(builder, kind, builder.gep(b, [INT64(j * kind.lanes)]))
                     for j in range(v)
                 ]
+                if m >= 4:
+                    ahead = builder.mul(builder.add(loop.index, INT64(AHEAD)), w_step)
+                    fetch_at(builder, builder.gep(W, [ahead]))
                 for i in range(m):
                     where = builder.add(
                         builder.mul(loop.index, w_step), builder.mul(w_row, INT64(i))
@@ -193,6 +204,14 @@ def multiply(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add):
                       offset(C, m * c_row), c_row, N, add)  # fmt: skip
     else:
         product(W, w_row, w_step, B, b_step, K, C, c_row, M, N, add)
+
+
+@inlined_by_llvm
+def outer(W, D, C, c_row, M, R):
+    """C[m, r] = W[m] D[r], for m < M and r < R: ``product`` where the sum has a single term."""
+    for m in range(M):
+        for r in range(0, R, lanes(C)):
+            store(C, m * c_row + r, fma(load(D, r), at(W, m), 0.0))
 
 
 def dots_of(m: int) -> Any:

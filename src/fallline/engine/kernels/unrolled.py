@@ -40,7 +40,7 @@ def descend(call: Any) -> int:
     """``epochs`` steps of gradient descent on all rows."""
     run(call, call.theta, call.X, call.Y, call.shares, call.rates,
         1 if call.n_rates > 1 else 0, call.epochs, call.mass, call.every, call.first_epoch,
-        call.recorded, call.limit, call.lowest, call.best)  # fmt: skip
+        call.recorded, call.limit, call.lowest, call.best, call.before)  # fmt: skip
     return 0
 
 
@@ -49,6 +49,7 @@ def run(
     typing_context: Any,
     call: Any, theta: Any, X: Any, Y: Any, shares: Any, rates: Any, rate_step: Any, epochs: Any,
     mass: Any, every: Any, first_epoch: Any, recorded: Any, limit: Any, lowest: Any, best: Any,
+    before: Any,
 ) -> Any:  # fmt: skip
     """See ``descend``; the call's type holds sizes, numbers of the activations, and of the loss."""
     sizes = call.shape[0]
@@ -68,28 +69,33 @@ def run(
             rate = builder.load(builder.gep(rates, [builder.mul(loop.index, rate_step)]))
             minus_eta = write.everywhere(rate, types.float64).negative()
             old = [write.lanes(builder.load(place)) for place in places]
+            watch.begin(loop.index, old)
             logits, slopes = gradient(write, call.shape, old, x, y, share)
             for place, w, g in zip(places, old, slopes, strict=True):
                 builder.store(w.plus(g, minus_eta).value, place)
-            with watch.is_recorded(loop.index):
+            with watch.is_recorded():
                 lost = write.loss(call.shape[2], logits, y, share)
-                watch.note(lost, mass, loop, old)
+                watch.note(lost, mass, loop)
         for p, place in enumerate(places):
             write.store(theta, p, write.lanes(builder.load(place)))
-        watch.end()
+        watch.end(n_parameters)
         return context.get_dummy_value()
 
     arguments = (theta, X, Y, shares, rates, rate_step, epochs, mass, every, first_epoch, recorded,
-                 limit, lowest, best)  # fmt: skip
+                 limit, lowest, best, before)  # fmt: skip
     return types.void(call, *arguments), code
 
 
 class Watch:
-    """Writes what is done about recorded epochs, as kernels.driver does it."""
+    """Writes what is done about recorded epochs, as kernels.driver does it.
+
+    The parameters before the epoch go to a spare place, which becomes that of the best ones where
+    the loss is the lowest: so they need not stay in registers until the loss is known.
+    """
 
     def __init__(
         self, write: "Writer", every: Any, first_epoch: Any, recorded: Any, limit: Any, lowest: Any,
-        best: Any,
+        best: Any, before: Any,
     ) -> None:  # fmt: skip
         self.write, self.builder = write, write.builder
         self.every, self.recorded, self.limit, self.result, self.best = (
@@ -107,26 +113,34 @@ class Watch:
             with then:
                 unwatched = self.builder.basic_block
             with otherwise:
-                before = self.builder.load(lowest)
+                given = self.builder.load(lowest)
                 watched = self.builder.basic_block
         first = self.builder.phi(ir.DoubleType())
         first.add_incoming(ir.DoubleType()(0.0), unwatched)
-        first.add_incoming(before, watched)
+        first.add_incoming(given, watched)
         self.lowest, self.lowest_epoch, self.count = place(first), place(INT64(0)), place(INT64(0))
         self.none = none
+        self.kept, self.spare = place(best), place(before)
+
+    def begin(self, index: Any, theta: list["Lanes"]) -> None:
+        """Count the epoch, and keep the parameters before it where it is one that is recorded."""
+        builder = self.builder
+        self.index, left = index, builder.load(self.left)
+        self.now = builder.icmp_signed("==", left, INT64(0))
+        with builder.if_then(self.now, likely=False):
+            spare = builder.load(self.spare)
+            for p, w in enumerate(theta):
+                self.write.store(spare, p, w)
+        again = builder.select(self.now, self.every, left)
+        builder.store(builder.sub(again, INT64(1)), self.left)
 
     @contextmanager
-    def is_recorded(self, index: Any) -> Iterator[None]:
+    def is_recorded(self) -> Iterator[None]:
         """Where the epoch is one that is recorded."""
-        builder = self.builder
-        self.index = index
-        left = builder.load(self.left)
-        builder.store(builder.sub(left, INT64(1)), self.left)
-        with builder.if_then(builder.icmp_signed("==", left, INT64(0)), likely=False):
-            builder.store(builder.sub(self.every, INT64(1)), self.left)
+        with self.builder.if_then(self.now, likely=False):
             yield
 
-    def note(self, lost: Any, mass: Any, loop: Any, theta: list["Lanes"]) -> None:
+    def note(self, lost: Any, mass: Any, loop: Any) -> None:
         """Record a loss; keep the parameters of the lowest; leave the loop where it ran away."""
         builder = self.builder
         loss = builder.fdiv(builder.fmul(mass, lost), mass)
@@ -136,15 +150,19 @@ class Watch:
         with builder.if_then(builder.fcmp_ordered("<", loss, builder.load(self.lowest))):
             builder.store(loss, self.lowest)
             builder.store(builder.add(self.first_epoch, self.index), self.lowest_epoch)
-            for p, w in enumerate(theta):
-                self.write.store(self.best, p, w)
+            kept, spare = builder.load(self.kept), builder.load(self.spare)
+            builder.store(spare, self.kept)
+            builder.store(kept, self.spare)
         with builder.if_then(builder.fcmp_unordered(">=", loss, self.limit), likely=False):
             loop.do_break()
 
-    def end(self) -> None:
-        """The lowest loss, its epoch, and how many losses were recorded."""
-        builder = self.builder
+    def end(self, n_parameters: int) -> None:
+        """The lowest loss, its epoch, how many losses were recorded, and the best parameters."""
+        builder, write = self.builder, self.write
         with builder.if_then(builder.not_(self.none)):
+            kept = builder.load(self.kept)
+            for p in range(n_parameters):
+                write.store(self.best, p, write.load(kept, p))
             whole = [builder.load(place) for place in (self.lowest_epoch, self.count)]
             numbers = [builder.sitofp(each, ir.DoubleType()) for each in whole]
             for i, number in enumerate([builder.load(self.lowest), *numbers]):

@@ -32,6 +32,8 @@ __all__ = [
     "as_integer",
     "at",
     "count_up",
+    "fetch",
+    "fetch_at",
     "fill",
     "fma",
     "fused",
@@ -354,6 +356,26 @@ def put(typing_context: Any, p: Any, i: Any, x: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(p, i, x), code
+
+
+def fetch_at(builder: Any, place: Any) -> None:
+    """Have the numbers at an address brought into the cache; it may lie beyond an array."""
+    kinds = [place.type, INT32, INT32, INT32]
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), kinds), "llvm.prefetch.p0"
+    )
+    builder.call(function, [place, INT32(0), INT32(3), INT32(1)])  # to read, in all caches, data
+
+
+@intrinsic
+def fetch(typing_context: Any, p: Any, i: Any) -> Any:
+    """Have p[i] brought into the cache, since it is read soon; it need not be in the array."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        fetch_at(builder, element(context, builder, sig, args))
+        return context.get_dummy_value()
+
+    return types.void(p, i), code
 
 
 def load_at(builder: Any, kind: Vector, place: Any) -> Any:

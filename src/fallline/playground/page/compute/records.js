@@ -1,7 +1,7 @@
 // What the engine's functions are given: records of 8-byte fields, in this order, and the numbers
 // of its functions. Made by fallline.engine.build from engine/records.py and engine/codes.py.
 
-export const SOURCES = 69808212171548633n; // of the kernels
+export const SOURCES = 1749163316023030n; // of the kernels
 
 export const ACTIVATIONS = [
   "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus",
@@ -55,9 +55,15 @@ export const RECORDS = {
   shuffle: [
     "states: uint*", "n_generators: int", "n_rows: int", "count: int", "orders: int*",
   ],
+  lbfgs: [
+    "theta: float*", "gradient: float*", "loss: float", "size: int", "memory: int",
+    "gradient_tolerance: float", "loss_tolerance: float", "state: float*", "direction: float*",
+    "start: float*", "gradient_before: float*", "steps: float*", "changes: float*", "rho: float*",
+    "alpha: float*",
+  ],
   descend: [
     "theta: real*", "X: real*", "Y: real*", "shares: real*", "rates: float*", "n_rates: int",
     "epochs: int", "mass: float", "every: int", "first_epoch: int", "recorded: float*",
-    "limit: float", "lowest: float*", "best: real*",
+    "limit: float", "lowest: float*", "best: real*", "before: real*",
   ],
 };
