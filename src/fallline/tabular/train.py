@@ -10,7 +10,6 @@ from fallline.core.compact import means
 from fallline.data.contents import contents_of
 from fallline.data.reading import as_table
 from fallline.data.table import Table
-from fallline.errors import ParameterError
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.ensemble import cooled, tempered_loss
 from fallline.tabular.fingerprints import Fingerprints
