@@ -81,14 +81,15 @@ lock:  ## renew requirements.lock (needs uv)
 		--no-annotate --no-emit-index-url --no-header --quiet --upgrade \
 		--output-file requirements-zig.lock
 	mkdir -p build
-	rm -f build/floor.txt requirements-floor.lock
+	rm -f build/floor.txt build/floor.lock
+	echo "pyparsing<3.3" > build/limits.txt  # warns of the names that Matplotlib 3.9 calls
 	uv pip compile pyproject.toml $(FLOOR_EXTRAS) --group build --python-version 3.11 \
-		--resolution lowest-direct --no-annotate --no-emit-index-url --no-header --quiet \
-		--output-file build/floor.txt
-	echo "pyparsing<3.3" >> build/floor.txt  # warns of the names that Matplotlib 3.9 calls
+		--constraint build/limits.txt --resolution lowest-direct --no-annotate \
+		--no-emit-index-url --no-header --quiet --output-file build/floor.txt
 	uv pip compile pyproject.toml $(FLOOR_EXTRAS) --group build --group dev --python-version 3.11 \
 		--constraint build/floor.txt --no-annotate --no-emit-index-url --no-header --quiet \
-		--output-file requirements-floor.lock
+		--output-file build/floor.lock
+	mv build/floor.lock requirements-floor.lock
 
 clean:
 	rm -rf $(VENV) $(FLOOR) src/fallline/engine/lib build .mypy_cache .ruff_cache .pytest_cache .hypothesis dist docs/_build

@@ -8,11 +8,14 @@ and wine. A fifth of the rows is held out, of large tables 4,000 (``--most`` row
 each split draws other rows and other first weights. ``fifths`` is the lowest and the highest mean
 coverage of a fifth of the predictions, for classes of a class. ``chance`` is the standard deviation
 that the count of rows alone gives the coverage of one split: sqrt(c (1 - c) (1 / test + 1 /
-calibration)).
+calibration)). ``expected`` is the median of what ``lowest`` is for scores that are drawn alike and
+never equal: then the rows that are held of one split have a beta-binomial distribution, whatever
+the network is like (Vovk 2012, arXiv:1209.2673).
 """
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.stats import betabinom
 from tables import JOBS, Job
 
 import fallline as fl
@@ -79,6 +83,13 @@ def one_split(
     }
 
 
+def expected_lowest(test: int, rows: int, splits: int, level: float) -> float:
+    """The median of the lowest coverage of so many splits, by the count of rows alone."""
+    k = math.ceil((rows + 1) * level * (1.0 - 1e-12))
+    held = betabinom(test, k, rows + 1 - k).cdf(np.arange(test + 1))
+    return float(np.argmax(1.0 - (1.0 - held) ** splits >= 0.5)) / test
+
+
 def line(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
     """The line of a table."""
     coverage = np.array([run["coverage"] for run in runs])
@@ -96,6 +107,7 @@ def line(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
         str(len(runs)),
         f"{c:.3f}",
         f"{coverage.min():.3f}",
+        f"{expected_lowest(first['test'], first['rows'], len(runs), first['level']):.3f}",
         f"{chance:.3f}",
         f"{by_part.min():.2f} to {by_part.max():.2f}",
         f"{np.mean([run['width'] for run in runs]):.2f}",
@@ -126,7 +138,7 @@ def value_of(text: str) -> Any:
 
 
 HEADS = ("table", "task", "method", "calibration", "test", "splits", "coverage", "lowest",
-         "chance", "fifths", "width", "accuracy", "s")  # fmt: skip
+         "expected", "chance", "fifths", "width", "accuracy", "s")  # fmt: skip
 
 
 def main() -> None:

@@ -502,7 +502,7 @@ def test_a_rows_way_through_a_model(cli, trained: Path) -> None:
     text = result.stdout
     assert text.startswith("ROW 2  "), result.stderr
     assert "line 3\n" in text
-    assert "LAYER 1  a = silu(z)" in text
+    assert "LAYER 1  a = relu(z)" in text
     assert "PREDICTION  of median_house_value\nprediction: " in text
     data = json.loads(cli("trace", HOUSING, "--model", trained, "--row", 2, "--json").stdout)
     one = cli("predict", trained, HOUSING).stdout.splitlines()[2]

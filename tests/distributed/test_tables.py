@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import fallline as fl
-from fallline.errors import TableError
+from fallline.errors import ModelFileError, ParameterError, TableError
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.large import train_large
 
@@ -64,6 +64,61 @@ def test_trains_as_on_one_machine(cluster, parts, tmp_path) -> None:
     table = fl.read_table(names[0])
     shares = loaded.predict(table).probabilities
     assert shares.tobytes() == model.predict(table).probabilities.tobytes()
+
+
+def test_intervals_hold_as_often_as_asked(cluster, tmp_path) -> None:
+    rng, paths = np.random.default_rng(4), []
+    for i in range(4):
+        x = rng.normal(size=1500)
+        frame = pl.DataFrame({"x": x, "y": 2 * x + np.exp(0.5 * x) * rng.normal(size=1500)})
+        paths.append(str(tmp_path / f"part-{i}.parquet"))
+        frame.write_parquet(paths[-1])
+    model = train_files(
+        paths[:3], "y", cluster, interval=0.9, epochs=8, hidden=(8,), learning_rate=0.01
+    )
+    assert model.facts["calibration_rows"] == model.facts["interval"]["rows"] > 1_000
+    held = model.evaluate(paths[3])["coverage"]["coverage"]
+    assert abs(held - 0.9) < 5 * np.sqrt(0.09 / 1_100 + 0.09 / 1_500)
+
+
+def test_verify_trains_again_on_any_cluster(cluster, parts, tmp_path) -> None:
+    names, path = [str(each) for each in parts], tmp_path / "model.safetensors"
+    settings = {"hidden": (4,), "epochs": 4, "batch_size": 500, "test": 0.1, "interval": 0.8}
+    model = train_files(names, "label", cluster, **settings)
+    model.save(path)
+    assert model.facts["record"]["tables"]["training"]["rows"] == 2600
+    with local_client(1) as other:
+        found = fl.distributed.verify(path, names, client=other)
+    assert found.verdict == "same"
+    assert found.differences == ()
+    assert found.rows == 2600
+    turned = fl.distributed.verify(path, names[::-1], client=cluster)
+    assert turned.verdict == "other data"
+    assert turned.differences[0].text.startswith("other cells in 'x', 'colour', 'label'")
+    assert "in files of another order" in turned.notes[-1]
+    model.network.parameters[3] += 1e-3
+    model.save(path)
+    found = fl.distributed.verify(path, names, client=cluster)
+    assert found.verdict == "differs"
+    assert any("1 of " in each.text for each in found.differences)
+
+
+def test_verify_tells_where_a_model_was_trained(cluster, parts, tmp_path) -> None:
+    here = fl.train_table(str(parts[0]), "label", hidden=(2,), epochs=1, preset="quick")
+    with pytest.raises(ParameterError, match="was trained in memory, not on a cluster"):
+        fl.distributed.verify(here, str(parts[0]), client=cluster)
+    there = train_files(str(parts[0]), "label", cluster, hidden=(2,), epochs=1)
+    with pytest.raises(ModelFileError, match="only a cluster can repeat them"):
+        fl.verify(there, str(parts[0]))
+    path, address = tmp_path / "m.safetensors", cluster.scheduler.address
+    there.save(path)
+    asked = command("verify", str(path), str(parts[0]), "--cluster", address)
+    said = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    assert "m.safetensors is the same to the bit" in said
+    for more in (["--threads", "1"], ["--soft", str(parts[0])]):
+        wrong = subprocess.run([*asked, *more], check=False, capture_output=True, text=True)
+        assert wrong.returncode == 2
+        assert f"{more[0]}" in wrong.stderr
 
 
 def test_one_file_gives_the_bits_of_a_large_table(cluster, parts) -> None:

@@ -128,6 +128,19 @@ def test_the_recorded_facts_are_those_that_ran(way: str, train_by: Any) -> None:
     assert (facts["rows"], facts["training_rows"]) == (420, 300)
 
 
+def test_blocks_and_a_cluster_calibrate_on_the_same_rows(train_by: Any) -> None:
+    found = [train_by(way)(interval=0.8) for way in ("blocks", "cluster")]
+    here, there = (model.facts.pop("interval") for model in found)
+    assert here.pop("quantile") == pytest.approx(there.pop("quantile"), rel=1e-3)
+    assert here == there
+    assert here["method"] == "split"
+    assert here["rows"] == found[0].facts["calibration_rows"] == found[1].facts["calibration_rows"]
+    assert 60 < here["rows"] < 120
+    for model in found:
+        assert model.facts["training_rows"] == 300 - here["rows"]
+        assert model.facts["rows"] == 420
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_callback_stops(way: str, train_by: Any) -> None:
     model = train_by(way)(callbacks=[lambda progress: progress.epoch == 1])

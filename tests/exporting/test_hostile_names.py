@@ -43,6 +43,7 @@ PAYLOADS = [
     "int",
     "x0",
     "label",
+    "set",
     "fallline.1",
     "fallline_row",
     "MODEL: dict[str, Any] = {}\nWEIGHTS = ",
@@ -57,7 +58,8 @@ NEEDS = {".c": "cc", ".mjs": "node"}
 
 @pytest.fixture(scope="module")
 def hostile() -> fl.TableModel:
-    """Columns called by all payloads, of numbers and of texts; categories and labels alike."""
+    """Columns called by all payloads, of numbers and of texts; categories and labels alike, which
+    stand in sets too."""
     rng = np.random.default_rng(0)
     n = 40 * len(PAYLOADS)
     columns: dict[str, Any] = {
@@ -67,7 +69,9 @@ def hostile() -> fl.TableModel:
     target = "'\";--*/\u2028\n\\"
     columns[target] = [LABELS[i] for i in rng.integers(0, 3, n)]
     frame = pl.DataFrame(columns)
-    return fl.train_table(frame, target, preset="quick", hidden=[4], epochs=1, baseline=False)
+    return fl.train_table(
+        frame, target, preset="quick", hidden=[4], epochs=1, baseline=False, interval=0.9
+    )
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -188,7 +192,8 @@ def test_sql_leaves_the_table_as_it_was(hostile: fl.TableModel, tmp_path: Path) 
     base.executemany(f"INSERT INTO data VALUES ({marks})", rows.as_sequences())
     found = base.execute((tmp_path / "m.sql").read_bytes().decode())
     got = [column[0] for column in found.description]
-    assert got[-4:] == ["prediction", *(f"probability of {label}" for label in sorted(LABELS))]
-    assert {row[-4] for row in found} <= set(LABELS)
+    shares = [f"probability of {label}" for label in sorted(LABELS)]
+    assert got[-5:] == ["prediction", *shares, "set"]
+    assert {row[-5] for row in found} <= set(LABELS)
     assert base.execute("SELECT count(*) FROM data").fetchone() == (20,)
     base.close()

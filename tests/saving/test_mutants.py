@@ -51,6 +51,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Base]]:
         for preset in ("quick", "standard"):
             path = folder / f"{target}-{preset}.safetensors"
             options: Any = {"ignore": others, "task": task, "preset": preset, "epochs": 2}
+            options |= {"interval": 0.8} if preset == "quick" else {}
             fl.train_table(table(), target, **options).save(path)
             found.append((target, Base(path.read_bytes())))
     path = folder / "run.safetensors"

@@ -184,3 +184,12 @@ def test_the_command(cli: Callable[..., subprocess.CompletedProcess[str]], tmp_p
     done = cli("info", "m.safetensors", "--card", "-o", "m.safetensors")
     assert done.returncode == 1
     assert "this file is read here" in done.stderr
+
+
+def test_a_model_of_a_cluster_is_verified_by_one() -> None:
+    frame = pl.DataFrame({"a": np.arange(90) % 13, "b": np.arange(90) % 7 / 2})
+    model = fl.train_table(frame, "b", preset="quick", epochs=1, baseline=False)
+    model.facts["record"]["place"] = "cluster"
+    card = fl.model_card(model, name="m.safetensors")
+    assert "fallline verify m.safetensors FILES --cluster tcp://HOST:PORT" in card
+    assert "With the files that it was trained on" in card

@@ -13,9 +13,12 @@ from scipy import stats
 
 import fallline as fl
 from fallline.arrays import Array
+from fallline.data import reading
+from fallline.data.cells import Reading
 from fallline.data.table import Table
 from fallline.errors import ModelFileError, ParameterError
 from fallline.report import report_html
+from fallline.tabular import survey as survey_module
 from fallline.tabular.conformal import (
     RELATIVE_PENALTIES,
     Conformal,
@@ -30,6 +33,10 @@ from fallline.tabular.crossvalidation import cross_validate
 from fallline.tabular.ensemble import cooled
 from fallline.tabular.evaluation import calibration
 from fallline.tabular.intervals import in_words
+from fallline.tabular.large import train_large
+from fallline.tabular.options import with_defaults
+from fallline.tabular.samples import shares_of_rows
+from fallline.tabular.survey import Shares
 
 
 def made(n: int, seed: int = 0) -> Table:
@@ -237,6 +244,62 @@ def test_without_an_interval_nothing_changes() -> None:
     assert "calibration_rows" not in plain.facts
     assert list(plain.predict(made(5)).columns()) == ["prediction"]
     assert "coverage" not in plain.evaluate(made(50))
+
+
+@pytest.mark.parametrize("target", ["number", "kind", "count"])
+def test_a_table_in_blocks_keeps_rows_apart(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_ROWS", 700)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 40_000)
+    path = tmp_path / "made.csv"
+    made(9000).frame.write_csv(path)
+    ignore = [name for name in TARGETS if name != target]
+    model = train_large(
+        path, target, ignore=ignore, interval=0.9, test=0.1, preset="quick", epochs=12, hidden=(8,)
+    )
+    facts = model.facts
+    assert facts["calibration_rows"] == facts["interval"]["rows"] == 2_000
+    parts = ("training_rows", "validation_rows", "calibration_rows", "test_rows")
+    assert sum(facts[name] for name in parts) == facts["rows"] == 9_000
+    assert facts["interval"]["method"] == "split"
+    assert ("scale" in facts["interval"]) == (target != "kind")
+    new = made(4_000, seed=9)
+    assert abs(held(model, new).mean() - 0.9) < 5 * np.sqrt(0.09 / 2_000 + 0.09 / len(new))
+    model.save(tmp_path / "m.safetensors")
+    assert fl.verify(tmp_path / "m.safetensors", path).same
+
+
+def test_rows_of_blocks_that_calibrate_never_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_ROWS", 700)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 40_000)
+    monkeypatch.setattr(survey_module, "CALIBRATION_ROWS", 300)
+    made(4000).frame.write_csv(tmp_path / "made.csv")
+    shares = shares_of_rows(with_defaults({"interval": 0.9, "test": 0.1}))
+    assert shares == Shares(0.15, 0.1, pytest.approx(0.225))
+    blocks = survey_module.survey(tmp_path / "made.csv", Reading(), "number", shares, seed=0)
+    samples = {name: set(part.lines.tolist()) for name, part in blocks.samples.items() if part}
+    assert len(samples["calibration"]) == 300
+    assert len(set.union(*samples.values())) == sum(map(len, samples.values()))
+    trained = {line for i in range(len(blocks.readers)) for line in blocks.rows(i).lines.tolist()}
+    apart = samples["calibration"] | samples["validation"] | samples["test"]
+    assert not trained & apart
+    assert len(trained | apart) == 4_000
+    assert samples["train"] <= trained
+
+
+def test_blocks_refuse_what_memory_refuses(tmp_path: Path) -> None:
+    made(600).frame.write_csv(tmp_path / "made.csv")
+    for options, message in (
+        ({"interval": 0.999}, "needs 999 rows to calibrate on, and there are 1"),
+        ({"by_class": True}, "give their level"),
+        ({"by_class": True, "interval": 0.9}, "'number' has numbers"),
+        ({"interval": 2}, "interval must be"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            train_large(tmp_path / "made.csv", "number", **options)
 
 
 def test_an_ensemble_is_the_same_with_and_without_an_interval() -> None:

@@ -16,7 +16,7 @@ from fallline.errors import InterruptedWarning, ParameterError, TableError
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular import survey as survey_module
 from fallline.tabular.large import train_large
-from fallline.tabular.survey import Blocks, survey
+from fallline.tabular.survey import Blocks, Shares, survey
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_blocks_are_read_again_as_they_were(path: Path) -> None:
 def test_every_row_has_one_part(path: Path, monkeypatch) -> None:
     monkeypatch.setattr(survey_module, "HELD_OUT_ROWS", 60)
     monkeypatch.setattr(survey_module, "SAMPLE_ROWS", 300)
-    blocks = survey(path, Reading(), "y", (0.2, 0.1), seed=3)
+    blocks = survey(path, Reading(), "y", Shares(0.2, 0.1), seed=3)
     assert (blocks.n_rows, blocks.set_aside) == (980, 20)
     samples = {k: set(t.lines.tolist()) for k, t in blocks.samples.items() if t is not None}
     trained = set()

@@ -570,6 +570,9 @@ def verify(
     soft: Annotated[
         str | None, Option(help="The table of soft labels, if it learned from one.")
     ] = None,
+    cluster: Annotated[
+        str | None, Option(help="A Dask scheduler, tcp://HOST:PORT, where one trained the model.")
+    ] = None,
     threads: Threads = None,
     reading: ReadingOptions,
     display: Display,
@@ -581,7 +584,7 @@ def verify(
     from fallline.cli.verify import run
 
     apart = {"validation": validation, "test": test, "soft": soft}
-    run(model, tables, reading, display, apart=apart, threads=threads)
+    run(model, tables, reading, display, apart=apart, threads=threads, cluster=cluster)
 
 
 @app.declare

@@ -3,6 +3,7 @@
 import json as json_
 from typing import Any
 
+from fallline.cli.cluster import verify_on_cluster
 from fallline.cli.colour import say
 from fallline.cli.groups import Display, ReadingOptions
 from fallline.cli.progress import Bar
@@ -20,23 +21,24 @@ def run(
     *,
     apart: dict[str, str | None],
     threads: int | None,
+    cluster: str | None,
 ) -> None:
     """Train, compare, print; a different model ends with exit code 1."""
     model = TableModel.load(path)
-    how = reading.reading(before=model.reading)
-    in_memory = model.facts.get("record", {}).get("place") == "memory"
-    given: Any = {
-        name: reading.table(each, before=model.reading) for name, each in apart.items() if each
-    }
     with Bar(shown=not (display.quiet or display.json)) as bar:
-        found = verify(
-            model,
-            reading.table(tables, before=model.reading) if in_memory else tables,
-            how=how,
-            threads=threads,
-            on_run=bar.on_run,
-            **given,
-        )
+        given: dict[str, Any] = {
+            "how": reading.reading(before=model.reading),
+            "on_run": bar.on_run,
+        }
+        given |= {
+            name: reading.table(each, before=model.reading) for name, each in apart.items() if each
+        }
+        if cluster is not None:
+            found = verify_on_cluster(cluster, model, tables, threads, given)
+        else:
+            in_memory = model.facts.get("record", {}).get("place") == "memory"
+            rows = reading.table(tables, before=model.reading) if in_memory else tables
+            found = verify(model, rows, threads=threads, **given)
     if display.json:
         print(json_.dumps({"model": path, **found.to_dict()}))
     elif not (display.quiet and found.same):

@@ -6,5 +6,6 @@
 
 from fallline.distributed.predicting import predict, predict_proba
 from fallline.distributed.training import train
+from fallline.distributed.verification import verify
 
-__all__ = ["predict", "predict_proba", "train"]
+__all__ = ["predict", "predict_proba", "train", "verify"]

@@ -6,7 +6,7 @@ network is validated and tested, in this process. A second pass encodes every fi
 where they are kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 from fallline.data.cells import Reading
+from fallline.data.contents import contents_of, contents_of_files
 from fallline.data.encoding import Encoding
 from fallline.data.reading import read_whole
 from fallline.data.sources import STANDARD_INPUT, expand
@@ -24,20 +25,21 @@ from fallline.data.table import Table
 from fallline.distributed.training import refuse, train
 from fallline.errors import ClusterError, FalllineError, TableError
 from fallline.limits import check_integer
+from fallline.tabular.intervals import add_interval, asked_level, check_calibration
 from fallline.tabular.model import TableModel
 from fallline.tabular.one_run import train_recipe
-from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
+from fallline.tabular.options import TableOptions, with_defaults
 from fallline.tabular.preparation import with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.record import record_of
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.soft import refuse_soft
-from fallline.tabular.survey import Division, Reservoir, Survey
+from fallline.tabular.survey import Division, Reservoir, Shares, Survey
 from fallline.tabular.train import complete, cool
 from fallline.training.history import History
 from fallline.training.settings import TrainOptions
 
-__all__ = ["train_files"]
+__all__ = ["contents_of_file", "files_of", "of_each", "train_files"]
 
 MIN_BATCH, MAX_BATCH = 128, 4096
 STEPS_PER_EPOCH = 200  # the approximate default number of steps, if these bounds allow it
@@ -61,23 +63,38 @@ class Surveyed:
     """A worker's report about a file."""
 
     survey: Survey
-    columns: tuple[str, ...]
+    contents: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
+        return tuple(self.contents["columns"])
 
 
-def survey_file(file: File, target: str, shares: tuple[float, float], seed: int) -> Surveyed:
-    """Count a file's rows and draw its samples. Raises TableError, with the worker's address."""
+def read_by_worker(file: File) -> Table:
+    """The table in a file. Raises TableError, with the worker's address."""
     from distributed import get_worker
 
     try:
-        table = file.read()
+        return file.read()
     except TableError as error:
         raise TableError(
             f"{error} (on the worker {get_worker().address}; every worker needs to see the files "
             "under the same path)"
         ) from None
+
+
+def contents_of_file(file: File) -> dict[str, Any]:
+    """What a worker finds in a file (:mod:`fallline.data.contents`). Raises as above."""
+    return contents_of(read_by_worker(file))
+
+
+def survey_file(file: File, target: str, shares: Shares, seed: int) -> Surveyed:
+    """Count a file's rows and draw its samples. Raises as above."""
+    table = read_by_worker(file)
     survey = Survey(target, shares, seed)
     survey.add(table, file.number, np.random.default_rng([seed, file.number, 1]))
-    return Surveyed(survey, tuple(table.columns))
+    return Surveyed(survey, contents_of(table))
 
 
 def encoded_rows(
@@ -107,7 +124,7 @@ def train_files(
     200th of the rows, from 128 to 4096. Raises TableError, ParameterError or ClusterError.
     """
     given = with_defaults(options)
-    refuse_interval(given, "on a cluster")
+    level = asked_level(given)
     refuse_soft(given, "on a cluster")
     seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())
@@ -116,6 +133,7 @@ def train_files(
     found = surveyed(client, files, target, shares, seed)
     blocks = merged(found, target, shares, seed).blocks(())
     data = prepare_samples(blocks, given, recipe)
+    check_calibration(given, data)
     recipe = for_cluster(recipe, blocks.n_rows, data.encoding.task)
     weigh = Weigher(data, given["weights"], given["class_weight"])
 
@@ -132,6 +150,7 @@ def train_files(
         given["checkpoint"].data = f"{blocks.n_rows} rows in {names}"
     model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
     cool(model, data)
+    add_interval(model, data, level, by_class=given["by_class"])
     model.notes.append(
         f"{len(files)} files were read by the workers of a cluster, a file by one of them; the "
         f"encoding and the linear model are fitted on {len(data.train):,} rows drawn from all"
@@ -144,7 +163,7 @@ def train_files(
         reading=(how or Reading()).kept(),
         surveyed=blocks,
     )
-    contents = {"rows": blocks.n_rows, "columns": {}}
+    contents = contents_of_files([each.contents for each in found])
     model.facts["record"] = record_of(given, "cluster", contents, model.ended)
     return model
 
@@ -172,8 +191,9 @@ def for_cluster(recipe: Recipe, n_rows: int, task: str) -> Recipe:
 
 
 def surveyed(
-    client: Any, files: Sequence[File], target: str, shares: tuple[float, float], seed: int
+    client: Any, files: Sequence[File], target: str, shares: Shares, seed: int
 ) -> list[Surveyed]:
+<<<<<<< HEAD
     """The workers' reports about the files, which must have the same columns. Raises TableError."""
     from fallline.distributed.client import check_versions
 
@@ -185,6 +205,10 @@ def surveyed(
         raise
     except Exception as error:
         raise ClusterError(f"the cluster could not read the files: {error}") from error
+=======
+    """What the workers tell of the files, which have the same columns. Raises TableError."""
+    found: list[Surveyed] = of_each(client, files, survey_file, target, shares, seed)
+>>>>>>> leaving3
     for file, one in zip(files, found, strict=True):
         missing = [name for name in found[0].columns if name not in one.columns]
         more = [name for name in one.columns if name not in found[0].columns]
@@ -199,13 +223,25 @@ def surveyed(
     return found
 
 
-def merged(
-    found: Sequence[Surveyed], target: str, shares: tuple[float, float], seed: int
-) -> Survey:
+def of_each(client: Any, files: Sequence[File], work: Callable[..., Any], *terms: Any) -> list[Any]:
+    """What the workers make of each file by ``work``. Raises TableError or ClusterError."""
+    from fallline.distributed.client import check_versions
+
+    check_versions(client)
+    tasks = [client.submit(work, file, *terms, pure=False) for file in files]
+    try:
+        return list(client.gather(tasks))
+    except FalllineError:
+        raise
+    except Exception as error:
+        raise ClusterError(f"the cluster could not read the files: {error}") from error
+
+
+def merged(found: Sequence[Surveyed], target: str, shares: Shares, seed: int) -> Survey:
     """The surveys of all files as one."""
     whole = Survey(target, shares, seed)
     for one in found:
-        for name in ("train", "validation", "test"):
+        for name in ("train", *Shares._fields):
             take_over(getattr(whole, name), getattr(one.survey, name))
         whole.n_rows += one.survey.n_rows
         whole.set_aside += one.survey.set_aside

@@ -7,10 +7,14 @@ __all__ = [
     "DENSE",
     "FIND",
     "HEAD",
+    "INTERVAL",
+    "INTERVAL_HEAD",
     "LABEL",
     "LOOP",
     "PROVER",
     "RAMP",
+    "SET",
+    "SET_HEAD",
     "SOFTMAX",
     "TOP",
 ]
@@ -40,7 +44,7 @@ struct {p}_row {{
 
 extern const char *const {p}_columns[{columns}]; /* their names, in UTF-8 */
 {labels}int {p}_predict(const struct {p}_row *row, double *out);
-
+{sure}
 #ifdef __cplusplus
 }}
 #endif
@@ -170,6 +174,39 @@ int {p}_label(const double *out)
         if (out[k] {above} out[best])
             best = k;
     return best;
+}}
+"""
+SET = """\
+int {p}_set(const double *out, int *set)
+{{
+    static const double quantiles[{n}] = {{{quantiles}}};
+    int k, size = 0, best = {p}_label(out);
+    for (k = 0; k < {n}; k++) {{
+        set[k] = k == best || 1.0 - out[k] <= quantiles[k];
+        size += set[k];
+    }}
+    return size;
+}}
+"""
+INTERVAL_HEAD = """\
+/* ends[0] to ends[1] hold the true value for {level} of new rows; returns what {p}_predict does */
+int {p}_interval(const struct {p}_row *row, double *ends);
+"""
+SET_HEAD = """\
+/* set[k] is 1 where {p}_labels[k] is in the row's set, else 0: the sets hold the true label for
+   {level} of new rows; out is of {p}_predict, and set has {n} numbers; returns how many are 1 */
+int {p}_set(const double *out, int *set);
+"""
+INTERVAL = """\
+int {p}_predict(const struct {p}_row *row, double *out)
+{{
+    return compute(row, out, 0);
+}}
+
+int {p}_interval(const struct {p}_row *row, double *ends)
+{{
+    double out[1];
+    return compute(row, out, ends);
 }}
 """
 # Each writes over z[n].

@@ -16,10 +16,14 @@ from fallline.exporting.c_parts import (
     DENSE,
     FIND,
     HEAD,
+    INTERVAL,
+    INTERVAL_HEAD,
     LABEL,
     LOOP,
     PROVER,
     RAMP,
+    SET,
+    SET_HEAD,
     SOFTMAX,
     TOP,
 )
@@ -31,6 +35,7 @@ from fallline.exporting.description import (
     Description,
     Equal,
     Feature,
+    Interval,
     Naming,
     OneOf,
     Ramp,
@@ -104,7 +109,18 @@ def header(model: Description, p: str) -> str:
         columns=len(model.columns),
         fields=row_fields(model),
         labels=labels,
+        sure=sure_head(model, p),
     )
+
+
+def sure_head(model: Description, p: str) -> str:
+    """What else can be called where the model has intervals or sets."""
+    output = model.output
+    if output.interval is not None:
+        return INTERVAL_HEAD.format(p=p, level=f"{output.interval.level:g}")
+    if output.sets is not None:
+        return SET_HEAD.format(p=p, level=f"{output.sets.level:g}", n=model.n_results)
+    return ""
 
 
 def row_fields(model: Description) -> str:
@@ -187,12 +203,22 @@ def source(model: Description, stem: str, p: str) -> str:
         *(bands[name] for name in sorted(banded)),
         *(activation(name) for name in names),
         body,
+        *interval_tables(model.output.interval),
         predict(model, p, calls),
         LABEL.format(p=p, n=model.n_results, above=">=" if model.output.half_is_yes else ">")
         if model.output.has_classes
         else "",
+        set_function(model, p),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def set_function(model: Description, p: str) -> str:
+    sets = model.output.sets
+    if sets is None:
+        return ""
+    quantiles = ", ".join(map(number, sets.quantiles))
+    return SET.format(p=p, n=model.n_results, quantiles=quantiles)
 
 
 def activation(name: str) -> str:
@@ -376,21 +402,84 @@ def predict(model: Description, p: str, calls: list[str]) -> str:
                 held = f"            out[i] = {number(end)};"
                 ends += [f"        if (out[i] {sign} {number(end)})", held]
         ends.append("    }")
+    name, interval = f"int {p}_predict(const struct {p}_row *row, double *out)", output.interval
+    if interval is not None:
+        name = f"static int compute(const struct {p}_row *row, double *out, double *ends)"
     return "\n".join(
         [
-            f"int {p}_predict(const struct {p}_row *row, double *out)",
+            name,
             "{",
             f"    real x[{max(sizes[::2])}], y[{max(sizes[1::2])}];",
+            *([] if interval is None else [f"    double f, s = {number(interval.bias)};"]),
             f"    int {'' if output.task == 'binary' else 'i, '}wrong = encode(row, x);",
             "    if (wrong)",
             "        return wrong;",
+            *inputs_to_sigma(interval),
             *calls,
             *ends,
+            *([] if interval is None else interval_lines(interval, model, f"{last}[0]")),
             "    return 0;",
             "}",
-            "",
+            "" if interval is None else f"\n{INTERVAL.format(p=p)}",
         ]
     )
+
+
+# ---- the interval: s is log sigma, then half its width
+
+
+def interval_tables(interval: Interval | None) -> list[str]:
+    if interval is None:
+        return []
+    return [
+        array("double", f"sigma_{name}", [number(value) for value in values])
+        for name, values in (("weights", interval.weights), ("knots", interval.knots))
+        if values
+    ] + [array("double", "sigma_hinges", [number(value) for value in interval.hinges])]
+
+
+def inputs_to_sigma(interval: Interval | None) -> list[str]:
+    if interval is None or not interval.weights:
+        return []
+    return [
+        f"    for (i = 0; i < {len(interval.weights)}; i++)",
+        "        s += sigma_weights[i] * x[i];",
+    ]
+
+
+def interval_lines(interval: Interval, model: Description, f: str) -> list[str]:
+    def held(name: str, ends: tuple[float, float]) -> list[str]:
+        return [
+            line
+            for sign, end in zip("<>", ends, strict=True)
+            for line in (
+                f"        if ({name} {sign} {number(end)})",
+                f"            {name} = {number(end)};",
+            )
+        ]
+
+    n = len(interval.knots)
+    hinges = [
+        f"        for (i = 0; i < {n}; i++)",
+        "            if (f > sigma_knots[i])",
+        "                s += sigma_hinges[i + 1] * (f - sigma_knots[i]);",
+    ]
+    scale, mean = number(model.output.scale), number(model.output.mean)
+    lines = [
+        "    if (ends) {",
+        f"        f = {f};",
+        *(held("f", interval.ends) if interval.ends is not None else []),
+        "        s += sigma_hinges[0] * f;",
+        *(hinges if n else []),
+        *held("s", (interval.low, interval.high)),
+        f"        s = {number(interval.quantile)} * exp(s);",
+        f"        ends[0] = (f - s) * {scale} + {mean};",
+        f"        ends[1] = (f + s) * {scale} + {mean};",
+    ]
+    if interval.lowest is not None:
+        low = number(interval.lowest)
+        lines += [f"        if (ends[0] < {low})", f"            ends[0] = {low};"]
+    return [*lines, "    }"]
 
 
 # ---- running it
@@ -421,7 +510,7 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
         n=model.n_results,
         rows=len(rows),
         fill=fill,
-        label=f'printf("%d ", {p}_label(out));' if model.output.has_classes else "",
+        label=shown_label(model, p),
     )
     (folder / "prove.c").write_text(text, encoding="ascii")
     printed([compiler, *STRICT, "-O1", "-c", f"{stem}.c", "-o", "model.o"], folder)
@@ -432,10 +521,29 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
         for column, cell in zip(rows.columns, row, strict=True)
     )
     found = np.array(printed([str(folder / "prove")], folder, given).split(), dtype=float)
-    found = found.reshape(len(rows), -1)
-    if not model.output.has_classes:
-        return Found(found)
-    return Found(found[:, :-1], [model.output.labels[int(k)] for k in found[:, -1]])
+    found, n, output = found.reshape(len(rows), -1), model.n_results, model.output
+    if not output.has_classes:
+        return Found(found[:, :n], ends=None if output.interval is None else found[:, n:])
+    labels = [output.labels[int(k)] for k in found[:, n]]
+    members = None if output.sets is None else found[:, n + 1 :] == 1.0
+    return Found(found[:, :n], labels, members=members)
+
+
+def shown_label(model: Description, p: str) -> str:
+    """What prints, after the numbers, the label, and the interval or the set."""
+    output, n = model.output, model.n_results
+    lines = [f'printf("%d ", {p}_label(out));'] if output.has_classes else []
+    if output.interval is not None:
+        lines.append(
+            f"{{ double ends[2]; if ({p}_interval(&row, ends)) return 1; "
+            'printf("%.17g %.17g ", ends[0], ends[1]); }'
+        )
+    if output.sets is not None:
+        lines.append(
+            f"{{ int set[{n}]; if ({p}_set(out, set) < 1) return 1; "
+            f'for (k = 0; k < {n}; k++) printf("%d ", set[k]); }}'
+        )
+    return " ".join(lines)
 
 
 def working_compiler(folder: Path) -> str:

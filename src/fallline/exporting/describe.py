@@ -24,15 +24,18 @@ from fallline.exporting.description import (
     Description,
     Equal,
     Feature,
+    Interval,
     Label,
     OneOf,
     Output,
     Ramp,
     Scaled,
+    Sets,
     Sign,
     Wave,
     in_tables,
 )
+from fallline.tabular.conformal import Scale
 from fallline.tabular.model import TableModel
 
 __all__ = ["describe"]
@@ -70,6 +73,7 @@ def of_table(model: TableModel) -> Description:
             "binary" if encoding.task == "binary" else "classes",
             encoding.classes,
             target=encoding.target,
+            sets=sets_of(model),
         )
         if encoding.classes
         else Output(
@@ -78,6 +82,7 @@ def of_table(model: TableModel) -> Description:
             scale=encoding.target_scale,
             ends=model.ends(),
             target=encoding.target,
+            interval=interval_of(model),
         )
     )
     columns = tuple(column_of(column, marks) for column in used)
@@ -85,6 +90,38 @@ def of_table(model: TableModel) -> Description:
     return Description(
         columns, layers_of(network), output, False, network.dtype, model, model.facts
     )
+
+
+def interval_of(model: TableModel) -> Interval | None:
+    """What the intervals of a model of numbers are made by; a sigma of 1 where it has no scale."""
+    conformal, encoding, ends = model.conformal, model.encoding, model.ends()
+    if conformal is None:
+        return None
+    scale = conformal.scale or Scale(0.0, np.zeros(0), np.zeros(0), np.zeros(1), 0.0, 0.0)
+    if ends is not None:
+        low, high = ((end - encoding.target_mean) / encoding.target_scale for end in ends)
+        ends = low, high
+    return Interval(
+        conformal.level,
+        conformal.quantile,
+        scale.bias,
+        tuple(scale.weights.tolist()),
+        tuple(scale.knots.tolist()),
+        tuple(scale.hinges.tolist()),
+        scale.low,
+        scale.high,
+        ends,
+        0.0 if encoding.task == "counts" else None,
+    )
+
+
+def sets_of(model: TableModel) -> Sets | None:
+    """What the sets of a model of classes are made by."""
+    conformal = model.conformal
+    if conformal is None:
+        return None
+    same = (conformal.quantile,) * len(model.encoding.classes)
+    return Sets(conformal.level, conformal.by_class or same)
 
 
 def of_network(network: Network) -> Description:

@@ -26,11 +26,13 @@ __all__ = [
     "Description",
     "Equal",
     "Feature",
+    "Interval",
     "Naming",
     "OneOf",
     "Output",
     "Ramp",
     "Scaled",
+    "Sets",
     "Sign",
     "Wave",
     "in_tables",
@@ -156,12 +158,44 @@ class Dense:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """The interval of a number: from f - ``quantile`` sigma to f + ``quantile`` sigma, both times
+    the target's scale plus its mean, the lower end at least ``lowest``.
+
+    f is the network's output, held to ``ends``. log sigma = ``bias`` + x . ``weights`` +
+    ``hinges[0]`` f + the sum of ``hinges[i + 1]`` max(0, f - ``knots[i]``), held to ``low`` and
+    ``high``. x are the network's inputs; without ``weights`` they do not count.
+    """
+
+    level: float
+    quantile: float
+    bias: float
+    weights: tuple[float, ...]
+    knots: tuple[float, ...]
+    hinges: tuple[float, ...]
+    low: float
+    high: float
+    ends: tuple[float, float] | None = None
+    lowest: float | None = None
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The classes in a row's set: those whose probability is 1 - their ``quantiles`` at least, and
+    the likeliest."""
+
+    level: float
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Output:
     """What the last layer's output means.
 
     ``task``: "binary" (the probability of the second of two ``labels``), "classes" (one of each),
     "labels" (each output says whether it is so), or "numbers": output * ``scale`` + ``mean``, held
-    to ``ends``. ``half_is_yes``: an output of exactly 0.5 is the second label, or a yes.
+    to ``ends``. ``half_is_yes``: an output of exactly 0.5 is the second label, or a yes. How sure
+    that is, a number's ``interval`` or the ``sets`` of classes say, where the model has them.
     """
 
     task: Literal["binary", "classes", "labels", "numbers"]
@@ -171,6 +205,8 @@ class Output:
     ends: tuple[float, float] | None = None
     half_is_yes: bool = False
     target: str | None = None
+    interval: Interval | None = None
+    sets: Sets | None = None
 
     @property
     def has_classes(self) -> bool:
@@ -216,6 +252,8 @@ class Description:
             "mean": output.mean,
             "scale": output.scale,
             "ends": None if output.ends is None else list(output.ends),
+            "interval": None if output.interval is None else as_data(output.interval),
+            "sets": None if output.sets is None else as_data(output.sets),
             "positional": self.positional,
             "plain": self.is_plain,
             "missing": {column.kind: list(column.missing) for column in self.columns},
@@ -255,6 +293,10 @@ def facts_of(column: Column) -> dict[str, Any]:
             for feature in column.features
         ],
     }
+
+
+def as_data(part: Interval | Sets) -> dict[str, Any]:
+    return {name: as_list(value) for name, value in vars(part).items()}
 
 
 def as_list(term: Any) -> Any:

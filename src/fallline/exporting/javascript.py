@@ -20,7 +20,7 @@ import * as model from "./exported.mjs";
 const rows = JSON.parse(readFileSync(0, "utf8"));
 const predicted = model.predict(rows);
 const found = NUMBERS ? [predicted, null] : [model.probabilities(rows), predicted];
-process.stdout.write(JSON.stringify(found));
+process.stdout.write(JSON.stringify([...found, SURE]));
 """
 
 
@@ -46,7 +46,11 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
     if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
         raise NoRunnerError(f"Node here is {version}; {OLDEST_NODE} or newer is needed")
     (folder / f"{naming.stem}.mjs").rename(folder / "exported.mjs")
+    sure = "null"
+    if model.output.interval is not None or model.output.sets is not None:
+        sure = "model.intervals(rows)" if model.output.interval is not None else "model.sets(rows)"
     numbers = json.dumps(model.output.task == "numbers")
-    (folder / "prove.mjs").write_text(PROVER.replace("NUMBERS", numbers), encoding="utf-8")
+    prover = PROVER.replace("NUMBERS", numbers).replace("SURE", sure)
+    (folder / "prove.mjs").write_text(prover, encoding="utf-8")
     given = json.dumps(rows.as_sequences() if model.positional else rows.as_dicts())
     return from_json(printed([node, "prove.mjs"], folder, given), model)

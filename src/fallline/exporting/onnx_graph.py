@@ -23,11 +23,13 @@ from fallline.exporting.description import (
     Description,
     Equal,
     Feature,
+    Interval,
     Label,
     Naming,
     OneOf,
     Ramp,
     Scaled,
+    Sets,
     Sign,
     Wave,
     is_text,
@@ -42,7 +44,7 @@ OPSET, OPSET_OF_PATTERNS = 17, 20  # the second where first letters are looked a
 IR_VERSION, IR_OF_PATTERNS = 8, 9
 ML_OPSET = 2
 OLDEST_RUNTIME = (1, 17)
-FIRST_OUTPUTS = ("label", "probabilities", "prediction")
+FIRST_OUTPUTS = ("label", "probabilities", "prediction", "lower", "upper", "set")
 
 
 class Graph:
@@ -132,10 +134,10 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
         ) from None
     names = input_names(model)
     graph = Graph(names)
-    a = inputs(graph, model, names)
+    a = x = inputs(graph, model, names)
     for layer in model.layers:
         a = activated(graph, dense(graph, a, layer), layer.activation)
-    outputs = results(graph, model, a, names)
+    outputs = results(graph, model, x, a, names)
     helper = onnx.helper
     made = helper.make_graph(graph.nodes, "fallline", graph.inputs, outputs, graph.constants)
     patterns = any(column.by_letter for column in model.columns)
@@ -420,11 +422,15 @@ ACTIVATIONS: dict[str, Callable[[Graph, str], str]] = {
 # ---- outputs
 
 
-def results(graph: Graph, model: Description, a: str, taken: Sequence[str]) -> list[Any]:
-    """The outputs: label (n,) and probabilities (n, n_classes), or prediction (n,)."""
+def results(graph: Graph, model: Description, x: str, a: str, taken: Sequence[str]) -> list[Any]:
+    """The outputs: label (n,) and probabilities (n, n_classes), or prediction (n,).
+
+    After them lower and upper (n,), or set (n, n_classes), where the model has intervals or sets;
+    x (n, n_inputs) are the network's inputs.
+    """
     output, k = model.output, len(model.layers[-1].b)
     names = {first: free(first, taken) for first in FIRST_OUTPUTS}
-    double = graph.onnx.TensorProto.DOUBLE
+    double, f = graph.onnx.TensorProto.DOUBLE, a
     if output.task == "numbers":
         if (output.scale, output.mean) != (1.0, 0.0):
             a = graph.times(a, output.scale)
@@ -433,8 +439,14 @@ def results(graph: Graph, model: Description, a: str, taken: Sequence[str]) -> l
             a = graph.within(a, *output.ends)
         if k > 1:
             return [named(graph, a, names["prediction"], double, ["n", k])]
-        flat = graph.op("Reshape", a, graph.constant([-1], np.int64))
-        return [named(graph, flat, names["prediction"], double, ["n"])]
+        columns = {"prediction": a}
+        if output.interval is not None:
+            columns |= interval_ends(graph, model, output.interval, x, f)
+        flat = graph.constant([-1], np.int64)
+        return [
+            named(graph, graph.op("Reshape", value, flat), names[name], double, ["n"])
+            for name, value in columns.items()
+        ]
     above = "GreaterOrEqual" if output.half_is_yes else "Greater"
     if output.task == "labels":
         yes = graph.op(above, a, graph.constant(0.5))
@@ -449,8 +461,51 @@ def results(graph: Graph, model: Description, a: str, taken: Sequence[str]) -> l
     else:
         index = graph.op("ArgMax", a, axis=1, keepdims=0)
     labels, kind = label_array(graph, output.labels)
-    label = named(graph, graph.op("Gather", labels, index), names["label"], kind, ["n"])
-    return [label, named(graph, a, names["probabilities"], double, ["n", model.n_results])]
+    n = model.n_results
+    made = [
+        named(graph, graph.op("Gather", labels, index), names["label"], kind, ["n"]),
+        named(graph, a, names["probabilities"], double, ["n", n]),
+    ]
+    if output.sets is not None:
+        members = set_members(graph, output.sets, a, index)
+        made.append(named(graph, members, names["set"], graph.onnx.TensorProto.BOOL, ["n", n]))
+    return made
+
+
+def interval_ends(
+    graph: Graph, model: Description, interval: Interval, x: str, f: str
+) -> dict[str, str]:
+    """The lower and the upper ends (n, 1), of the network's inputs x and output f (n, 1)."""
+    if interval.ends is not None:
+        f = graph.within(f, *interval.ends)
+    hinges = np.array(interval.hinges)[:, None]
+    bent = f
+    if interval.knots:
+        over = graph.less(f, [interval.knots])
+        bent = graph.op("Concat", f, graph.op("Max", over, graph.constant(0.0)), axis=1)
+    log = graph.op("MatMul", bent, graph.constant(hinges))
+    log = graph.op("Add", log, graph.constant(interval.bias))
+    if interval.weights:
+        weights = np.array(interval.weights)[:, None]
+        log = graph.op("Add", log, graph.op("MatMul", x, graph.constant(weights)))
+    sigma = graph.op("Exp", graph.within(log, interval.low, interval.high))
+    half = graph.times(sigma, interval.quantile)
+    made = {}
+    for name, sign in (("lower", "Sub"), ("upper", "Add")):
+        end = graph.times(graph.op(sign, f, half), model.output.scale)
+        made[name] = graph.op("Add", end, graph.constant(model.output.mean))
+    if interval.lowest is not None:
+        made["lower"] = graph.op("Max", made["lower"], graph.constant(interval.lowest))
+    return made
+
+
+def set_members(graph: Graph, sets: Sets, shares: str, index: str) -> str:
+    """Whether each class is in the set, (n, n_classes); ``index`` (n,) is that of the likeliest."""
+    rest = graph.op("Sub", graph.constant(1.0), shares)
+    near = graph.op("LessOrEqual", rest, graph.constant([sets.quantiles]))
+    column = graph.op("Reshape", index, graph.constant([-1, 1], np.int64))
+    numbers = graph.constant([range(len(sets.quantiles))], np.int64)
+    return graph.op("Or", near, graph.op("Equal", column, numbers))
 
 
 def free(name: str, taken: Sequence[str]) -> str:
@@ -504,8 +559,12 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
         found = session.run(None, fed(model, rows))
     except Exception as reason:  # onnxruntime has many, without a common base class
         raise RunError(f"onnxruntime {onnxruntime.__version__}: {reason}") from None
-    numbers = np.asarray(found[-1], dtype=float).reshape(len(rows), -1)
-    return Found(numbers, found[0].tolist() if model.output.has_classes else None)
+    output = model.output
+    if output.task == "numbers":
+        numbers = np.asarray(found[0], dtype=float).reshape(len(rows), -1)
+        return Found(numbers, ends=None if output.interval is None else np.column_stack(found[1:]))
+    labels = found[0].tolist() if output.has_classes else None
+    return Found(found[1], labels, members=None if output.sets is None else found[2])
 
 
 def fed(model: Description, rows: Rows) -> dict[str, Array]:

@@ -17,7 +17,7 @@ from fallline.core.network import Network
 from fallline.data.columns import SkippedColumn, column_to_dict
 from fallline.data.encoding import Encoding
 from fallline.exporting.description import Description, Naming
-from fallline.exporting.proof import network_of, reference
+from fallline.exporting.proof import network_of, reference, sure_of
 from fallline.exporting.rows import Rows
 from fallline.exporting.running import Found
 from fallline.tabular.model import TableModel
@@ -83,7 +83,9 @@ def run(folder: Path, naming: Naming, model: Description, rows: Rows) -> Found:
     own: Any = network
     if isinstance(model.model, TableModel):
         encoding = Encoding.from_dict(facts["encoding"])
-        own = replace(model.model, network=network, encoding=encoding)
+        own = replace(model.model, network=network, encoding=encoding, facts=facts["training"])
     elif hasattr(model.model, "encoder_"):
         own = SimpleNamespace(to_network=lambda: network, encoder_=model.model.encoder_)
-    return Found(reference(replace(model, model=own), rows, "float64")[0])
+    read = replace(model, model=own)
+    sure = sure_of(read, rows)
+    return Found(reference(read, rows, "float64")[0], ends=sure.ends, members=sure.members)

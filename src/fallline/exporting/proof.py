@@ -89,10 +89,11 @@ def prove(run: Runner, files: Mapping[str, bytes], naming: Naming, model: Descri
         )
     if found.labels is not None:
         check_labels(found.labels, expected, model, rows)
+    of_ends = check_sure(found, sure_of(model, rows), expected, model, rows)
     rounding = None
     if model.dtype == np.float32:
         rounding = float(relative(reference(model, rows, "float32")[0], expected, size).max())
-    return Proof(len(rows), float(difference[worst]), rounding)
+    return Proof(len(rows), max(float(difference[worst]), of_ends), rounding)
 
 
 def check_labels(labels: Sequence[Any], expected: Array, model: Description, rows: Rows) -> None:
@@ -105,6 +106,83 @@ def check_labels(labels: Sequence[Any], expected: Array, model: Description, row
                 f"what was exported predicts {labels[i]!r} instead of {wanted!r} for the row "
                 f"{rows.as_sequences()[i]}"
             )
+
+
+@dataclass(frozen=True)
+class Sure:
+    """How sure the model is: ``ends`` (n, 2) of intervals and the ``size`` that differences are
+    relative to, or ``members`` (n, n_classes) of sets, by ``quantiles``; None without them."""
+
+    ends: Array | None = None
+    size: Array | None = None
+    members: Array | None = None
+    quantiles: Array | float = 1.0
+
+
+def sure_of(model: Description, rows: Rows) -> Sure:
+    """What the model says by its own encoding, its network in float64 and what calibrated it.
+
+    The size of an end is as in ``reference``; log sigma rounds relative to the sum of |x| |w|.
+    """
+    own = model.model
+    if not isinstance(own, TableModel) or own.conformal is None:
+        return Sure()
+    X = encoded(model, rows, "float64")
+    network = own.network.copy("float64")
+    output = own.held(network.predict_proba(X))
+    found = own.sure_of(X, output)
+    conformal = own.conformal
+    if "members" in found:
+        quantiles = np.array(conformal.by_class or conformal.quantile)
+        return Sure(members=found["members"], quantiles=quantiles)
+    ends = np.column_stack([found["lower"], found["upper"]])
+    summed = reference(model, rows, "float64")[1]
+    rounding = 1.0
+    if conformal.scale is not None and len(conformal.scale.weights):
+        rounding = np.maximum(np.abs(X) @ np.abs(conformal.scale.weights), 1.0)[:, None]
+    return Sure(ends, np.maximum(np.abs(ends), summed) * rounding)
+
+
+def check_sure(found: Found, sure: Sure, expected: Array, model: Description, rows: Rows) -> float:
+    """The largest difference of the intervals, 0 without them.
+
+    Raises ExportError for an interval or a set that is not the model's.
+    """
+    if sure.members is not None:
+        if found.members is None:
+            raise ExportError("what was exported gives no sets, and the model has them")
+        clear = np.abs(1.0 - expected - sure.quantiles) > CLEAR
+        check_sets(found.members, sure.members, clear, expected, model, rows)
+    if sure.ends is None or sure.size is None:
+        return 0.0
+    if found.ends is None:
+        raise ExportError("what was exported gives no intervals, and the model has them")
+    difference = relative(found.ends, sure.ends, sure.size)
+    worst = int(np.argmax(difference))
+    if not difference[worst] <= BOUND:
+        raise ExportError(
+            f"what was exported gives the interval {found.ends[worst].tolist()} instead of "
+            f"{sure.ends[worst].tolist()} for the row {rows.as_sequences()[worst]}"
+        )
+    return float(difference[worst])
+
+
+def check_sets(
+    found: Array, wanted: Array, clear: Array, expected: Array, model: Description, rows: Rows
+) -> None:
+    """Raise ExportError for a set with another class, where that is ``clear`` (n, n_classes) of the
+    border and one class clearly is the likeliest."""
+    top = np.sort(expected, axis=1)[:, -2:]
+    clear &= (top[:, 1] - top[:, 0] > CLEAR)[:, None]
+    for i in np.flatnonzero((clear & (found != wanted)).any(axis=1)).tolist():
+        mine, right = (
+            [label for label, own in zip(model.output.labels, members[i], strict=True) if own]
+            for members in (found, wanted)
+        )
+        raise ExportError(
+            f"what was exported gives the set {mine} instead of {right} for the row "
+            f"{rows.as_sequences()[i]}"
+        )
 
 
 def relative(found: Array, expected: Array, size: Array) -> Array:

@@ -21,11 +21,16 @@ model = types.ModuleType("exported")
 with open(sys.argv[1], encoding="utf-8") as file:
     exec(compile(file.read(), sys.argv[1], "exec"), model.__dict__)
 rows = json.load(sys.stdin)
-predicted = model.predict(rows)
+predicted, sure = model.predict(rows), None
+if model.MODEL["interval"] is not None:
+    sure = model.intervals(rows)
+elif model.MODEL["sets"] is not None:
+    sure = model.sets(rows)
 if model.MODEL["task"] == "numbers":
-    print(json.dumps([predicted, None]))
+    print(json.dumps([predicted, None, sure]))
 else:
-    print(json.dumps([[list(row.values()) for row in model.probabilities(rows)], predicted]))
+    shares = [list(row.values()) for row in model.probabilities(rows)]
+    print(json.dumps([shares, predicted, sure]))
 """
 
 

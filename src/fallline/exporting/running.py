@@ -13,17 +13,23 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.exporting.description import Description
 
-__all__ = ["Found", "NoRunnerError", "RunError", "from_json", "printed", "program"]
+__all__ = ["Found", "NoRunnerError", "RunError", "from_json", "members_of", "printed", "program"]
 
 SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Found:
-    """What an exported model predicts: ``numbers`` (n, n_results), and ``labels`` (n,) if any."""
+    """What an exported model predicts: ``numbers`` (n, n_results), and ``labels`` (n,) if any.
+
+    Of a model with intervals ``ends`` (n, 2) are the lower and the upper ones; with sets,
+    ``members`` (n, n_classes) tells whether each class is in the row's set.
+    """
 
     numbers: Array
     labels: Sequence[Any] | None = None
+    ends: Array | None = None
+    members: Array | None = None
 
 
 class NoRunnerError(Exception):
@@ -68,7 +74,25 @@ def printed(command: Sequence[str], folder: Path, given: str = "") -> str:
 
 
 def from_json(text: str, model: Description) -> Found:
-    """What a program printed: [numbers or probabilities, predictions or null]."""
-    numbers, labels = json.loads(text)
-    found = np.asarray(numbers, dtype=float).reshape(-1, model.n_results)
-    return Found(found, labels if model.output.has_classes else None)
+    """What a program printed: [numbers or probabilities, predictions or null, intervals or sets
+    or null]."""
+    numbers, labels, sure = json.loads(text)
+    output = model.output
+    return Found(
+        np.asarray(numbers, dtype=float).reshape(-1, model.n_results),
+        labels if output.has_classes else None,
+        None if output.interval is None else np.asarray(sure, dtype=float),
+        None if output.sets is None else members_of(sure, output.labels),
+    )
+
+
+def members_of(sets: Sequence[Sequence[Any]], labels: Sequence[Any]) -> Array:
+    """Whether each of the labels is in each set, (n, n_labels); all sets have only labels.
+
+    >>> members_of([["b"], ["a", "b"]], ["a", "b"]).tolist()
+    [[False, True], [True, True]]
+    """
+    for each in sets:
+        if len(set(each) & set(labels)) != len(each):
+            raise RunError(f"the set {each!r:.200} has other members than the labels")
+    return np.array([[label in each for label in labels] for each in sets], dtype=bool)

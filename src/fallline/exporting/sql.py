@@ -6,6 +6,7 @@ multiply the work at each layer. A number is written with an exponent, which mak
 DuckDB, not a DECIMAL.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,21 @@ from fallline.exporting.description import (
     Description,
     Equal,
     Feature,
+    Interval,
     Label,
     Naming,
     OneOf,
     Ramp,
     Scaled,
+    Sets,
     Sign,
     Wave,
     is_text,
 )
 from fallline.exporting.normal import NEAR, OVER, TAIL, UNDER
 from fallline.exporting.rows import Rows
-from fallline.exporting.running import Found, NoRunnerError, RunError
+from fallline.exporting.running import Found, NoRunnerError, RunError, members_of
+from fallline.tabular.model import in_set
 
 __all__ = ["run", "write"]
 
@@ -42,6 +46,8 @@ BLANKS = "' \t\n\r'"
 LARGEST = "1.7976931348623157e308"
 STEP = "fallline_"  # before the names of table expressions, so that they differ from any table's
 ROW = "fallline_row"
+ENDS = ("lower", "upper")
+IN_SET = re.compile(r"(?:\\.|[^|\\])+", re.DOTALL)  # a class in the text of a set
 HEAD = """\
 -- A trained network as one SELECT for SQLite (from 3.35 on, with its mathematical functions) and
 -- DuckDB. Written by Fallline; regenerate to change. It gives the columns of the table, after them
@@ -79,6 +85,10 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
         values = activated(layer.activation, len(layer.b))
         steps.append((f"z{l}", ["n", "wrong", *sums], f"{STEP}a{l - 1}"))
         steps.append((f"a{l}", ["n", "wrong", *values], f"{STEP}z{l}"))
+    if model.output.interval is not None:
+        steps += interval_steps(model, model.output.interval)
+    if model.output.sets is not None:
+        steps.append(set_step(model))
     widest = max(len(what) for _, what, _ in steps) + 2 * len(model.columns)
     if widest > MAX_COLUMNS:
         raise ParameterError(
@@ -89,7 +99,7 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
         f"{STEP}{name} AS MATERIALIZED (\nSELECT {columns(what)}\nFROM {source}\n)"
         for name, what, source in steps
     )
-    last = f"{STEP}a{len(model.layers)}"
+    last = f"{STEP}{steps[-1][0]}"
     text = (
         f"{HEAD}WITH\n{made}\nSELECT {columns(['g.*', *results(model)])}\n"
         f"FROM {STEP}given AS g JOIN {last} AS o ON o.n = g.{row}\nORDER BY g.{row};\n"
@@ -404,26 +414,106 @@ def results(model: Description) -> list[str]:
 
     if output.task == "numbers":
         names = ["prediction"] if n == 1 else [f"prediction {k}" for k in range(n)]
-        return [shown(in_units(model, f"o.a{k}"), called) for k, called in enumerate(names)]
+        made = [shown(in_units(model, f"o.a{k}"), called) for k, called in enumerate(names)]
+        if output.interval is not None:
+            ends = ends_of(model, output.interval)
+            made += [shown(end, called) for end, called in zip(ends, ENDS, strict=True)]
+        return made
     if output.task == "labels":
         return [shown(f"o.a{k}", f"probability of {k}") for k in range(n)]
-    shares = ["(1e0 - o.a0)", "o.a0"] if output.task == "binary" else [f"o.a{k}" for k in range(n)]
+    shares, labels = shares_of(model), [literal(label) for label in output.labels]
     called = [f"probability of {label}" for label in output.labels]
     listed = [shown(share, each) for share, each in zip(shares, called, strict=True)]
-    return [shown(likeliest(model, shares), "prediction"), *listed]
+    made = [shown(likeliest(model, shares, labels), "prediction"), *listed]
+    return made if output.sets is None else [*made, shown(set_text(model, output.sets), "set")]
 
 
-def likeliest(model: Description, shares: Sequence[str]) -> str:
-    labels = [literal(label) for label in model.output.labels]
+# ---- how sure it is
+
+
+def interval_steps(model: Description, interval: Interval) -> list[tuple[str, list[str], str]]:
+    """The steps to half the width of the interval: log sigma as far as the inputs go; f, the
+    network's output as it is held; the whole of log sigma; and half the width."""
+    last, weights = f"{STEP}a{len(model.layers)}", np.array(interval.weights)
+    inputs = ("inputs", ["n", f"{total(weights, interval.bias)} AS s"], f"{STEP}a0")
+    f = "o.a0" if interval.ends is None else within("o.a0", *interval.ends)
+    held = (
+        "held",
+        ["o.n", "o.wrong", "o.a0", "x.s", f"{f} AS f"],
+        f"{last} AS o JOIN {STEP}inputs AS x ON x.n = o.n",
+    )
+    bent = ["s", f"f * {number(interval.hinges[0])}"]
+    bent += [
+        f"CASE WHEN f > {number(knot)} THEN (f - {number(knot)}) * {number(hinge)} ELSE 0e0 END"
+        for knot, hinge in zip(interval.knots, interval.hinges[1:], strict=True)
+    ]
+    log = ("log_sigma", ["n", "wrong", "a0", "f", f"{tree(bent, ' + ')} AS s"], f"{STEP}held")
+    half = f"{number(interval.quantile)} * EXP({within('s', interval.low, interval.high)})"
+    return [
+        inputs,
+        held,
+        log,
+        ("half", ["n", "wrong", "a0", "f", f"{half} AS half"], f"{STEP}log_sigma"),
+    ]
+
+
+def ends_of(model: Description, interval: Interval) -> list[str]:
+    """The lower and the upper end."""
+    scale, mean = number(model.output.scale), number(model.output.mean)
+    lower, upper = (f"((o.f {sign} o.half) * {scale} + {mean})" for sign in "-+")
+    if interval.lowest is not None:
+        low = number(interval.lowest)
+        lower = f"CASE WHEN {lower} < {low} THEN {low} ELSE {lower} END"
+    return [lower, upper]
+
+
+def set_step(model: Description) -> tuple[str, list[str], str]:
+    """One more, for sets: the number of the likeliest class."""
+    shares = shares_of(model, "")
+    values = [f"a{k}" for k in range(len(model.layers[-1].b))]
+    top = likeliest(model, shares, [str(k) for k in range(len(shares))], "")
+    return ("top", ["n", "wrong", *values, f"{top} AS top"], f"{STEP}a{len(model.layers)}")
+
+
+def set_text(model: Description, sets: Sets) -> str:
+    """The classes of the set, "|" between them."""
+    parts = [
+        f"CASE WHEN o.top = {k} OR 1e0 - {share} <= {number(quantile)} "
+        f"THEN {string('|' + in_set(str(label)))} ELSE '' END"
+        for k, (label, share, quantile) in enumerate(
+            zip(model.output.labels, shares_of(model), sets.quantiles, strict=True)
+        )
+    ]
+    return f"SUBSTR({tree(parts, ' || ')}, 2)"
+
+
+def within(value: str, low: float, high: float) -> str:
+    """A number held to two ends."""
+    least, most = number(low), number(high)
+    held = f"WHEN {value} < {least} THEN {least} WHEN {value} > {most} THEN {most}"
+    return f"CASE {held} ELSE {value} END"
+
+
+def shares_of(model: Description, row: str = "o.") -> list[str]:
+    """The probability of each class."""
+    if model.output.task == "binary":
+        return [f"(1e0 - {row}a0)", f"{row}a0"]
+    return [f"{row}a{k}" for k in range(len(model.layers[-1].b))]
+
+
+def likeliest(
+    model: Description, shares: Sequence[str], values: Sequence[str], row: str = "o."
+) -> str:
+    """That of the values, one for each class, that belongs to the likeliest."""
     if model.output.task == "binary":
         above = ">=" if model.output.half_is_yes else ">"
-        return f"CASE WHEN o.a0 {above} 5e-1 THEN {labels[1]} ELSE {labels[0]} END"
+        return f"CASE WHEN {row}a0 {above} 5e-1 THEN {values[1]} ELSE {values[0]} END"
     cases = [
         f"WHEN {tree([f'{shares[k]} >= {other}' for other in shares[k + 1 :]], ' AND ')} "
-        f"THEN {labels[k]}"
+        f"THEN {values[k]}"
         for k in range(len(shares) - 1)
     ]
-    return f"CASE {' '.join(cases)} ELSE {labels[-1]} END"
+    return f"CASE {' '.join(cases)} ELSE {values[-1]} END"
 
 
 def in_units(model: Description, a: str) -> str:
@@ -431,9 +521,7 @@ def in_units(model: Description, a: str) -> str:
     value = f"({a} * {number(output.scale)} + {number(output.mean)})"
     if output.ends is None:
         return value
-    low, high = map(number, output.ends)
-    held = f"WHEN {value} < {low} THEN {low} WHEN {value} > {high} THEN {high}"
-    return f"CASE {held} ELSE {value} END"
+    return within(value, *output.ends)
 
 
 # ---- running it
@@ -472,8 +560,15 @@ def numbers_of(base: Any, table: str, statement: str, model: Description, rows: 
     marks = ", ".join("?" * len(model.columns))
     insert = f"INSERT INTO {table_name(table)} VALUES ({marks})"  # noqa: S608
     base.executemany(insert, rows.as_sequences())
-    found = list(base.execute(statement))
-    numbers = np.array([row[-model.n_results :] for row in found], dtype=float)
-    if not model.output.has_classes:
-        return Found(numbers)
-    return Found(numbers, [row[-model.n_results - 1] for row in found])
+    output, n = model.output, model.n_results
+    width = n + output.has_classes + 2 * (output.interval is not None) + (output.sets is not None)
+    found = [row[-width:] for row in base.execute(statement)]
+    if not output.has_classes:
+        values = np.array(found, dtype=float)
+        return Found(values[:, :n], ends=None if output.interval is None else values[:, n:])
+    numbers = np.array([row[1 : n + 1] for row in found], dtype=float)
+    members = None
+    if output.sets is not None:
+        sets = [IN_SET.findall(row[-1] or "") for row in found]
+        members = members_of(sets, [in_set(str(label)) for label in output.labels])
+    return Found(numbers, [row[0] for row in found], members=members)

@@ -2,6 +2,8 @@
 //
 //     predict(rows)        a label or a number for each row
 //     probabilities(rows)  a probability for each label, in the order of `labels`, for each row
+//     intervals(rows)      [lower, upper] for each row, where the model has intervals
+//     sets(rows)           an array of labels for each row, where the model has sets of classes
 //
 // A row of a table is an object of its columns: numbers, texts, truth values, dates (a Date, which
 // is taken in UTC, or a text). null, undefined, NaN and the usual texts such as "NA" are missing.
@@ -253,9 +255,12 @@ function inUnits(output) {
   return output.map((a) => within(a * MODEL.scale + MODEL.mean, low, high));
 }
 
+const yes = (p) => (MODEL.half_is_yes ? p >= 0.5 : p > 0.5);
+const likeliest = (P) =>
+  MODEL.task === "binary" ? Number(yes(P[1])) : P.indexOf(Math.max(...P));
+
 export function predict(rows) {
-  const { task, half_is_yes: tie } = MODEL;
-  const yes = (p) => (tie ? p >= 0.5 : p > 0.5);
+  const { task } = MODEL;
   return Array.from(rows, (row, i) => {
     const output = shares(row, i + 1);
     if (task === "numbers") {
@@ -263,8 +268,7 @@ export function predict(rows) {
       return numbers.length === 1 ? numbers[0] : numbers;
     }
     if (task === "labels") return output.map((p) => Number(yes(p)));
-    if (task === "binary") return labels[Number(yes(output[1]))];
-    return labels[output.indexOf(Math.max(...output))];
+    return labels[likeliest(output)];
   });
 }
 
@@ -273,4 +277,32 @@ export function probabilities(rows) {
     throw new Error("this network predicts numbers, so there are no probabilities");
   }
   return Array.from(rows, (row, i) => shares(row, i + 1));
+}
+
+// the ends of each row's interval, which hold the true value as often as asked for
+export function intervals(rows) {
+  const kept = MODEL.interval;
+  if (kept === null) throw new Error("this model has no intervals; train it with --interval");
+  const [least, most] = kept.ends ?? [-Infinity, Infinity];
+  return Array.from(rows, (row, i) => {
+    const x = encoded(row, i + 1);
+    const f = within(forward(x)[0], least, most);
+    const bent = [f, ...kept.knots.map((knot) => Math.max(f - knot, 0))];
+    let log = bent.reduce((sum, h, k) => sum + h * kept.hinges[k], kept.bias);
+    log = kept.weights.reduce((sum, w, k) => sum + w * x[k], log);
+    const half = kept.quantile * Math.exp(within(log, kept.low, kept.high));
+    const [lower, upper] = [f - half, f + half].map((end) => end * MODEL.scale + MODEL.mean);
+    return [Math.max(lower, kept.lowest ?? -Infinity), upper];
+  });
+}
+
+// the labels that each row may have: the sets hold the true one as often as asked for
+export function sets(rows) {
+  const kept = MODEL.sets;
+  if (kept === null) throw new Error("this model has no sets of classes; train it with --interval");
+  return Array.from(rows, (row, i) => {
+    const P = shares(row, i + 1);
+    const first = likeliest(P);
+    return labels.filter((_, k) => k === first || 1 - P[k] <= kept.quantiles[k]);
+  });
 }

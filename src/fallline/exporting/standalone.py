@@ -2,6 +2,8 @@
 
     predict(rows)        a label or a number for each row
     probabilities(rows)  {label: probability} for each row, where the target has classes
+    intervals(rows)      (lower, upper) for each row, where the model has intervals
+    sets(rows)           a list of labels for each row, where the model has sets of classes
 
 A row of a table is a dict of its columns, texts, numbers or dates; None, NaN and the usual texts
 such as "NA" are missing, and columns that the model does not use are ignored. Where the network was
@@ -314,17 +316,22 @@ def shares(rows: Iterable[Any]) -> Any:
     return np.hstack([1.0 - output, output]) if MODEL["task"] == "binary" else output
 
 
+def likeliest(P: Any) -> Any:
+    """The number of the label of each row of probabilities P (n, n_classes)."""
+    if MODEL["task"] == "binary":
+        return (P[:, 1] >= 0.5 if MODEL["half_is_yes"] else P[:, 1] > 0.5).astype(int)
+    return P.argmax(axis=1)
+
+
 def predict(rows: Iterable[Any]) -> list[Any]:
     """The label, or the number, that the network predicts for each row."""
-    output = forward(encode(rows))
     task, labels = MODEL["task"], MODEL["labels"]
-    if task == "classes":
-        return [labels[k] for k in output.argmax(axis=1).tolist()]
-    if task in ("binary", "labels"):
+    if task in ("binary", "classes"):
+        return [labels[k] for k in likeliest(shares(rows)).tolist()]
+    output = forward(encode(rows))
+    if task == "labels":
         chosen = output >= 0.5 if MODEL["half_is_yes"] else output > 0.5
-        if task == "labels":
-            return [[int(yes) for yes in row] for row in chosen.tolist()]
-        return [labels[int(yes)] for yes in chosen[:, 0].tolist()]
+        return [[int(yes) for yes in row] for row in chosen.tolist()]
     return in_units(output)
 
 
@@ -343,3 +350,37 @@ def probabilities(rows: Iterable[Any]) -> list[dict[Any, float]]:
         raise ValueError("this network predicts numbers, so there are no probabilities")
     labels: Sequence[Any] = MODEL["labels"] or range(MODEL["sizes"][-1])
     return [dict(zip(labels, row, strict=True)) for row in shares(rows).tolist()]
+
+
+def intervals(rows: Iterable[Any]) -> list[tuple[float, float]]:
+    """The ends of the interval of each row, which hold the true value as often as asked for."""
+    kept = MODEL["interval"]
+    if kept is None:
+        raise ValueError("this model has no intervals; train it with --interval")
+    X = encode(rows)
+    f = forward(X)[:, 0]
+    if kept["ends"] is not None:
+        f = np.clip(f, *kept["ends"])
+    bent = np.column_stack([f, np.maximum(f[:, None] - np.array(kept["knots"]), 0.0)])
+    log = kept["bias"] + bent @ np.array(kept["hinges"])
+    if kept["weights"]:
+        log = log + X @ np.array(kept["weights"])
+    half = kept["quantile"] * np.exp(np.clip(log, kept["low"], kept["high"]))
+    ends = np.column_stack([f - half, f + half]) * MODEL["scale"] + MODEL["mean"]
+    if kept["lowest"] is not None:
+        ends[:, 0] = np.maximum(ends[:, 0], kept["lowest"])
+    return [(lower, upper) for lower, upper in ends.tolist()]
+
+
+def sets(rows: Iterable[Any]) -> list[list[Any]]:
+    """The labels that each row may have: the sets hold the true one as often as asked for."""
+    kept = MODEL["sets"]
+    if kept is None:
+        raise ValueError("this model has no sets of classes; train it with --interval")
+    P = shares(rows)
+    taken = np.array(kept["quantiles"]) >= 1.0 - P
+    taken[np.arange(len(P)), likeliest(P)] = True
+    return [
+        [label for label, own in zip(MODEL["labels"], row, strict=True) if own]
+        for row in taken.tolist()
+    ]

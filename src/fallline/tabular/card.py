@@ -364,11 +364,11 @@ def verifying(model: TableModel, name: str) -> list[str]:
     record = model.facts.get("record")
     if record is None:
         return ["Its file does not say with which options it was trained, so it cannot be."]
-    if record["place"] == "cluster":
-        return ["It was trained on a cluster, which `fallline verify` does not repeat."]
     apart = "".join(f" --{part} {part.upper()}" for part in APART if needs_table(record, part))
-    command = f"fallline verify {shlex.quote(one_line(name))} TABLE{apart}"
+    there = " --cluster tcp://HOST:PORT" if record["place"] == "cluster" else ""
+    rows = "files" if there else "table"
+    command = f"fallline verify {shlex.quote(one_line(name))} {rows.upper()}{apart}{there}"
     return [
-        "With the table that it was trained on, this trains it again and compares every bit:",
+        f"With the {rows} that it was trained on, this trains it again and compares every bit:",
         code(command),
     ]

@@ -10,8 +10,14 @@ stands for each of them, and nothing is proven. Two small effects oppose each ot
 more accurate than a single member, and the out-of-fold rows chose their member's epoch.
 docs/how-to/intervals.md has the coverage measured.
 
+<<<<<<< HEAD
 A single network sets rows aside that neither train it nor choose its epoch. Its sigma is fitted on
 the validation rows, so the guarantee of split conformal prediction holds exactly.
+=======
+A single network, in memory, in blocks or on a cluster, leaves rows apart, which neither train it
+nor choose its epoch. Its sigma is fitted on the validation rows, so the guarantee of split
+conformal prediction holds exactly.
+>>>>>>> leaving3
 """
 
 from dataclasses import replace
@@ -24,6 +30,7 @@ from fallline.data.encoding import Encoding
 from fallline.data.targets import QUANTITIES
 from fallline.engine import predict_proba
 from fallline.errors import ParameterError
+from fallline.limits import check_flag, check_number
 from fallline.tabular.conformal import (
     Conformal,
     Scale,
@@ -34,12 +41,48 @@ from fallline.tabular.conformal import (
 )
 from fallline.tabular.evaluation import shares_of_classes
 from fallline.tabular.model import TableModel
+from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import Prepared
+from fallline.tabular.samples import MOST_CALIBRATION
+from fallline.tabular.survey import CALIBRATION_ROWS
 
-__all__ = ["MIN_ROWS_FOR_SCALE", "add_interval", "calibration_share", "check_enough"]
+__all__ = [
+    "MIN_ROWS_FOR_SCALE",
+    "add_interval",
+    "asked_level",
+    "calibration_share",
+    "check_by_class",
+    "check_calibration",
+    "check_enough",
+]
 
-CALIBRATION_ROWS, MOST_CALIBRATION = 2_000, 0.3
-MIN_ROWS_FOR_SCALE = 100
+MIN_ROWS_FOR_SCALE, MOST_ROWS_FOR_SCALE = 100, 10_000
+
+
+def asked_level(options: TableOptions) -> float | None:
+    """The level of the intervals that are asked for; None for none.
+
+    Raises ParameterError for a level that is none, and for ``by_class`` without a level.
+    """
+    by_class = check_flag("by_class", options["by_class"])
+    if options["interval"] is not None:
+        return check_number("interval", options["interval"])
+    if by_class:
+        raise ParameterError("by_class is of sets of classes: give their level, interval=0.9, too")
+    return None
+
+
+def check_by_class(options: TableOptions, encoding: Encoding) -> None:
+    """Raise ParameterError, before training, for ``by_class`` where the target has numbers."""
+    if options["by_class"] and encoding.task in QUANTITIES:
+        raise ParameterError(f"by_class is of sets of classes, and {encoding.target!r} has numbers")
+
+
+def check_calibration(options: TableOptions, data: Prepared) -> None:
+    """Raise ParameterError, before training, where rows were kept apart that do not suffice."""
+    check_by_class(options, data.encoding)
+    if options["interval"] is not None:
+        check_enough(options["interval"], len(data.calibration))
 
 
 def calibration_share(n_rows: int) -> float:
@@ -61,12 +104,15 @@ def check_enough(level: float, rows: int) -> None:
 
 
 def add_interval(
-    model: TableModel, data: Prepared, level: float, *, by_class: bool = False
+    model: TableModel, data: Prepared, level: float | None, *, by_class: bool = False
 ) -> None:
     """Calibrate the model, and store the result in its facts; ``by_class``: each class separately.
 
-    Where Ctrl-C or a time limit left too few rows out of fold, a note says so instead.
+    None for ``level`` asks for nothing. Where Ctrl-C or a time limit left too few rows out of fold,
+    a note says so instead.
     """
+    if level is None:
+        return
     rows, output, fold = calibration_rows(model, data)
     if len(rows) < rows_needed(level):
         model.notes.append(
@@ -136,6 +182,7 @@ def scales(
         known = data.validation
         if len(known) < MIN_ROWS_FOR_SCALE:
             return 1.0, None
+        known = known[:: -(-len(known) // MOST_ROWS_FOR_SCALE)]
         predicted = output_of(model, data, known)[:, 0]
         scale = fit_scale(np.asarray(data.X[known]), predicted, data.y[known] - predicted)
         return scale(np.asarray(data.X[rows]), output), scale

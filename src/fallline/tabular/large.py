@@ -16,9 +16,10 @@ from fallline.data.cells import Reading
 from fallline.data.encoding import Encoding
 from fallline.data.reading import Paths
 from fallline.limits import check_integer
+from fallline.tabular.intervals import add_interval, asked_level, check_calibration
 from fallline.tabular.model import TableModel
 from fallline.tabular.one_run import train_recipe
-from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
+from fallline.tabular.options import TableOptions, with_defaults
 from fallline.tabular.preparation import rows_of, with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.record import record_of
@@ -47,11 +48,12 @@ def train_large(
     ParameterError.
     """
     given = with_defaults(options)
-    refuse_interval(given, "block by block")
+    level = asked_level(given)
     refuse_soft(given, "block by block")
     seed = check_integer("seed", given["seed"])
     blocks = survey(paths, how or Reading(), target, shares_of_rows(given), seed)
     data = prepare_samples(blocks, given, recipes(given)[0])
+    check_calibration(given, data)
     recipe = recipe_for(given, blocks.n_rows, data.encoding.task)
     weigh = Weigher(data, given["weights"], given["class_weight"])
     facts = {"rows": blocks.n_rows, "blocks": len(blocks.readers)}
@@ -67,6 +69,7 @@ def train_large(
         given["checkpoint"].data = f"{blocks.n_rows} rows in {Path(blocks.source).name}"
     model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
     cool(model, data)
+    add_interval(model, data, level, by_class=given["by_class"])
     model.notes.append(
         f"the table was read in {len(blocks.readers):,} blocks; the encoding and the linear model "
         f"are fitted on {len(data.train):,} rows drawn from all of it"

@@ -34,7 +34,7 @@ from fallline.tabular.preparation import Prepared, rows_of, with_target
 from fallline.tabular.scoring import output_scores, trivial_scores
 from fallline.training.history import History
 
-__all__ = ["WEIGHTED", "Predictions", "TableModel"]
+__all__ = ["WEIGHTED", "Predictions", "TableModel", "in_set"]
 
 MARGIN = 0.5  # of the width of the training targets' range
 MIN_SEEN, MIN_SEEN_ROWS = 0.2, 5
@@ -97,11 +97,20 @@ def sets_text(members: Array, classes: list[str]) -> Array:
     >>> sets_text(np.array([[True, True], [False, True]]), ["a", "b|c"]).tolist()
     ['a|b\\|c', 'b\\|c']
     """
-    names = [name.replace("\\", "\\\\").replace("|", "\\|") for name in classes]
+    names = [in_set(name) for name in classes]
     kinds, of_row = np.unique(members, axis=0, return_inverse=True)
     texts = ["|".join(names[i] for i in np.flatnonzero(kind)) for kind in kinds]
     found: Array = np.array(texts, dtype=object)[of_row.ravel()]
     return found
+
+
+def in_set(name: str) -> str:
+    r"""A class's name as it stands in the text of a set.
+
+    >>> print(in_set("a|b"))
+    a\|b
+    """
+    return name.replace("\\", "\\\\").replace("|", "\\|")
 
 
 def as_values(labels: Array, classes: list[str]) -> Array:

@@ -133,7 +133,7 @@ def of_python(value: Any) -> Any:
 def refuse_interval(options: TableOptions, where: str) -> None:
     """Raise ParameterError if an interval is requested that ``where`` cannot give."""
     if options["interval"] is not None or options["by_class"]:
-        raise ParameterError(f"interval needs all rows in memory, in one training: not {where}")
+        raise ParameterError(f"interval and by_class belong to one training: not {where}")
 
 
 def preparation_options(options: TableOptions) -> PreparationOptions:

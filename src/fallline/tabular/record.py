@@ -117,7 +117,7 @@ def in_words(record: Mapping[str, Any]) -> str:
     given = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     by = f"{record['code']}, {given}"
     if record["place"] == "cluster":
-        return f"trained on a cluster, by {by}; not to be repeated elsewhere"
+        return f"fallline verify --cluster trains it again; trained on a cluster by {by}"
     return f"fallline verify trains it again; trained by {by}"
 
 

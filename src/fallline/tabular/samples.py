@@ -1,8 +1,14 @@
 """The samples of a table larger than memory, prepared as if they were the whole table.
 
+<<<<<<< HEAD
 The encoding and the linear model are fitted on them, and the network is validated and tested.
+=======
+On them the encoding and the linear model are fitted, and the network is validated and tested, and
+its intervals are calibrated.
+>>>>>>> leaving3
 """
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -30,14 +36,29 @@ from fallline.tabular.preparation import (
     with_target,
 )
 from fallline.tabular.recipes import Recipe
-from fallline.tabular.survey import Blocks
+from fallline.tabular.survey import Blocks, Shares
 
 __all__ = ["Weigher", "prepare_samples", "shares_of_rows"]
 
 
+<<<<<<< HEAD
 def shares_of_rows(options: TableOptions) -> tuple[float, float]:
     """The shares of validation and test rows; 0 if there is a table instead."""
     return share_of("validation", options["validation"]), share_of("test", options["test"])
+=======
+MOST_CALIBRATION = 0.3  # of the rows that neither validate nor test
+
+
+def shares_of_rows(options: TableOptions) -> Shares:
+    """The shares of the rows to validate, to test and to calibrate by; 0 where there is a table
+    instead, or no interval.
+
+    How many rows there are is not known yet: of the last share, the survey keeps 2,000 rows.
+    """
+    held = [share_of(name, options[name]) for name in ("validation", "test")]
+    apart = 0.0 if options["interval"] is None else MOST_CALIBRATION * max(1.0 - sum(held), 0.0)
+    return Shares(held[0], held[1], apart)
+>>>>>>> leaving3
 
 
 def share_of(name: str, part: float | Table | None) -> float:
@@ -56,20 +77,20 @@ def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Pr
     for name, part in (("validation", options["validation"]), ("test", options["test"])):
         if isinstance(part, Table):
             samples[name] = part
-    train, validation, test = samples["train"], samples["validation"], samples["test"]
+    train, validation = samples["train"], samples["validation"]
     if train is None or validation is None:
         raise TableError(f"too few rows have a value in {blocks.target!r} to train on")
     train = resolved(train, kept_types(options), target=blocks.target, task=options["task"])
     train, _ = with_target(train, blocks.target)
     held_out = [
-        with_target(read_alike(part, train), blocks.target)[0]
-        for part in (validation, test)
-        if part is not None
+        None if part is None else with_target(read_alike(part, train), blocks.target)[0]
+        for part in map(samples.get, Shares._fields)
     ]
-    tables = [train, *held_out]
-    ends = np.cumsum([0, *(len(table) for table in tables)])
-    rows = [np.arange(start, end) for start, end in pairwise(ends)]
-    split = Split(rows[0], rows[1], rows[2] if len(rows) > 2 else np.arange(0))
+    tables = [train, *(part for part in held_out if part is not None)]
+    sizes = [0 if part is None else len(part) for part in held_out]
+    ends = np.cumsum([0, len(train), *sizes])
+    *split_rows, calibration = (np.arange(start, end) for start, end in pairwise(ends))
+    split = Split(*split_rows)
     types = column_types(options["types"], options["ignore"], options["weights"])
     how: dict[str, Any] = {
         "task": options["task"] or guess_task(train, blocks.target, split.train),
@@ -87,10 +108,10 @@ def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Pr
         )
     data = encode(tables, blocks.target, split, types=types, **how)
     counters = [c.name for c in data.encoding.columns if counts_rows(train, c)]
-    if set(counters) <= types.keys():
-        return data
-    types = dict.fromkeys(counters, "skip") | types
-    return encode(tables, blocks.target, split, types=types, **how)
+    if not set(counters) <= types.keys():
+        types = dict.fromkeys(counters, "skip") | types
+        data = encode(tables, blocks.target, split, types=types, **how)
+    return replace(data, calibration=calibration)
 
 
 def counts_rows(sample: Table, column: Any) -> bool:

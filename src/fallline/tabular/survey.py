@@ -1,12 +1,12 @@
 """One pass over a table larger than memory, which counts its rows and draws samples.
 
-Up to 200,000 rows are drawn to fit the encoding and the linear model, and up to 50,000 each to
-validate and to test; rows held out are never trained on, sampled or not.
+Up to 200,000 rows are drawn to fit the encoding and the linear model, up to 50,000 each to validate
+and to test, and 2,000 to calibrate intervals; rows held out are never trained on, sampled or not.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,19 +15,34 @@ from fallline.data.cells import Reading
 from fallline.data.contents import Contents
 from fallline.data.reading import BlockReader, Paths, block_readers, joined
 from fallline.data.table import Table
-from fallline.errors import (
-    TableError,
-)
-from fallline.tabular.preparation import (
-    with_target,
-)
+from fallline.errors import TableError
+from fallline.tabular.preparation import with_target
 
-__all__ = ["Blocks", "Division", "Reservoir", "Survey", "survey"]
+__all__ = ["CALIBRATION_ROWS", "Blocks", "Division", "Reservoir", "Shares", "Survey", "survey"]
 
-SAMPLE_ROWS = 200_000
+SAMPLE_ROWS, HELD_OUT_ROWS, CALIBRATION_ROWS = 200_000, 50_000, 2_000
 
 
-HELD_OUT_ROWS = 50_000
+class Shares(NamedTuple):
+    """The shares of the rows to validate, to test and to calibrate by."""
+
+    validation: float
+    test: float
+    calibration: float = 0.0
+
+    def keys(self, draws: Array) -> "list[Array]":
+        """For each part how far each of ``draws`` (n,), from [0, 1), lies into it; inf outside.
+
+        >>> keys = Shares(0.25, 0.5).keys(np.array([0.125, 0.5, 0.9]))
+        >>> [key.tolist() for key in keys]
+        [[0.125, inf, inf], [inf, 0.25, inf], [inf, inf, inf]]
+        """
+        keys, start = [], 0.0
+        for share in self:
+            into = draws - start
+            keys.append(np.where((into >= 0) & (into < share), into, np.inf))
+            start += share
+        return keys
 
 
 @dataclass
@@ -65,25 +80,24 @@ class Reservoir:
 
 @dataclass(frozen=True)
 class Division:
-    """Which rows train, validate and test.
+    """Which rows train, validate, test and calibrate.
 
     Each row has a number drawn from [0, 1), which follows from ``seed``, its block and its place
-    in it. Those below ``validation`` validate; those from ``shares[0]`` on, less than ``test``
-    above it, test; all others train.
+    in it. Each part has the rows whose number lies less far into it than ``held``; all others
+    train.
     """
 
     target: str
     seed: int
-    shares: tuple[float, float]
-    validation: float
-    test: float
+    shares: Shares
+    held: Shares
 
     def training_rows(self, table: Table, block: int) -> Table:
         """The training rows of a block."""
         usable, _ = with_target(table, self.target)
-        draws = draws_of(len(usable), block, self.seed)
-        test = (draws >= self.shares[0]) & (draws - self.shares[0] < self.test)
-        return usable.take(np.flatnonzero((draws >= self.validation) & ~test))
+        keys = self.shares.keys(draws_of(len(usable), block, self.seed))
+        held = [key < most for key, most in zip(keys, self.held, strict=True)]
+        return usable.take(np.flatnonzero(~np.any(held, axis=0)))
 
 
 @dataclass(frozen=True)
@@ -118,14 +132,19 @@ def draws_of(n_rows: int, block: int, seed: int) -> Array:
 
 @dataclass
 class Survey:
+<<<<<<< HEAD
     """Counts and samples of the rows seen, for training, validation and test."""
+=======
+    """Counts and samples of the rows that passed: to train on, and one for each of ``Shares``."""
+>>>>>>> leaving3
 
     target: str
-    shares: tuple[float, float]
+    shares: Shares
     seed: int
     train: Reservoir = field(default_factory=lambda: Reservoir(SAMPLE_ROWS))
     validation: Reservoir = field(default_factory=lambda: Reservoir(HELD_OUT_ROWS))
     test: Reservoir = field(default_factory=lambda: Reservoir(HELD_OUT_ROWS))
+    calibration: Reservoir = field(default_factory=lambda: Reservoir(CALIBRATION_ROWS))
     n_rows: int = 0
     set_aside: int = 0
 
@@ -134,9 +153,8 @@ class Survey:
         table.require([self.target])
         usable = table.take(np.flatnonzero(~table.missing(self.target)))
         draws = draws_of(len(usable), block, self.seed)
-        above = draws - self.shares[0]
-        self.validation.add(usable, np.where(draws < self.shares[0], draws, np.inf))
-        self.test.add(usable, np.where((above >= 0) & (above < self.shares[1]), above, np.inf))
+        for part, keys in zip(Shares._fields, self.shares.keys(draws), strict=True):
+            getattr(self, part).add(usable, keys)
         keys = generator.random(len(usable))
         self.train.add(usable, np.where(draws < sum(self.shares), np.inf, keys))
         self.n_rows += len(usable)
@@ -146,19 +164,14 @@ class Survey:
         """The result. Raises TableError if no row has a target."""
         if self.n_rows == 0:
             raise TableError(f"the target column {self.target!r} is empty in every row")
-        samples = {
-            "train": self.train.table(),
-            "validation": self.validation.table(),
-            "test": self.test.table(),
-        }
-        ends = min(self.validation.limit, self.shares[0]), min(self.test.limit, self.shares[1])
-        division = Division(self.target, self.seed, self.shares, *ends)
+        samples = {part: getattr(self, part).table() for part in ("train", *Shares._fields)}
+        limits = [getattr(self, part).limit for part in Shares._fields]
+        held = Shares(*map(min, limits, self.shares))
+        division = Division(self.target, self.seed, self.shares, held)
         return Blocks(tuple(readers), division, self.n_rows, self.set_aside, samples)
 
 
-def survey(
-    paths: Paths, how: Reading, target: str, shares: tuple[float, float], seed: int
-) -> Blocks:
+def survey(paths: Paths, how: Reading, target: str, shares: Shares, seed: int) -> Blocks:
     """The one pass: find the blocks, count the rows, draw the samples."""
     found, generator = Survey(target, shares, seed), np.random.default_rng(seed)
     contents = Contents()

@@ -10,14 +10,17 @@ from fallline.core.compact import means
 from fallline.data.contents import contents_of
 from fallline.data.reading import as_table
 from fallline.data.table import Table
-from fallline.data.targets import QUANTITIES
-from fallline.errors import ParameterError
-from fallline.limits import check_flag, check_number
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.ensemble import cooled, tempered_loss
 from fallline.tabular.fingerprints import Fingerprints
 from fallline.tabular.held_out import add_scores
-from fallline.tabular.intervals import add_interval, calibration_share, check_enough
+from fallline.tabular.intervals import (
+    add_interval,
+    asked_level,
+    calibration_share,
+    check_by_class,
+    check_enough,
+)
 from fallline.tabular.model import TableModel
 from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
@@ -88,36 +91,38 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
         if not isinstance(given[name], float | int | None):
             given[name] = as_table(given[name], table.reading)
     chosen = recipes(given)
-    by_class = check_flag("by_class", given["by_class"])
-    if by_class and given["interval"] is None:
-        raise ParameterError("by_class is of sets of classes: give their level, interval=0.9, too")
+    level = asked_level(given)
     data = prepare(
         table,
         target,
         seed=given["seed"],
         dtype=chosen[0].dtype,
         bins=chosen[0].bins,
-        calibration=apart(chosen, given),
+        calibration=apart(chosen, given, level),
         **preparation_options(given),
     )
-    if by_class and data.encoding.task in QUANTITIES:
-        raise ParameterError(f"by_class is of sets of classes, and {target!r} has numbers")
+    check_by_class(given, data.encoding)
     model = train_prepared(data, chosen, given)
-    if given["interval"] is not None:
-        add_interval(model, data, given["interval"], by_class=by_class)
+    add_interval(model, data, level, by_class=given["by_class"])
     complete(model, data, given, source=Path(table.source).name, reading=table.reading)
     model.facts["record"] = record_of(given, "memory", contents_of(table), model.ended)
     return model
 
 
+<<<<<<< HEAD
 def apart(chosen: Sequence[Recipe], options: TableOptions) -> Callable[[int], float]:
     """The share of a number of rows to keep for calibration: none without intervals or over folds.
+=======
+def apart(
+    chosen: Sequence[Recipe], options: TableOptions, level: float | None
+) -> Callable[[int], float]:
+    """The share of so many rows to keep for calibration: none without intervals or over folds.
+>>>>>>> leaving3
 
-    Raises ParameterError for a level that is none, and for one that the rows are too few for.
+    The function raises ParameterError where the rows are too few for the level.
     """
-    if options["interval"] is None:
+    if level is None:
         return lambda n_rows: 0.0
-    level = check_number("interval", options["interval"])
 
     def share_of(n_rows: int) -> float:
         folded = over_folds(chosen, options, n_rows).n_folds > 1
@@ -200,7 +205,7 @@ def complete(
     if surveyed is not None:
         parts = ((data.validation, validation), (data.test, options["test"]))
         apart = sum(len(rows) for rows, part in parts if isinstance(part, Table))
-        held_out = len(data.validation) + len(data.test) - apart
+        held_out = len(data.validation) + len(data.test) + len(data.calibration) - apart
         model.facts |= {
             "rows": surveyed.n_rows + apart,
             "training_rows": surveyed.n_rows - held_out,

@@ -42,7 +42,7 @@ from fallline.tabular.record import APART, given_options, needs_table, versions
 from fallline.tabular.train import train_table
 from fallline.training.settings import Progress
 
-__all__ = ["Difference", "Verification", "verify"]
+__all__ = ["Difference", "Verification", "loaded", "record_in", "repeated", "verify"]
 
 SAME, DIFFERS, OTHER_DATA = "same", "differs", "other data"
 WANTED = {
@@ -117,9 +117,16 @@ def verify(
     files are read, by default as in the training. ``threads``, ``callbacks`` and ``on_run`` are
     those of ``train_table``; no callback can stop the run.
 
+<<<<<<< HEAD
     Raises ModelFileError for a file that does not say how it was trained, or whose training
     cannot be repeated; ParameterError if a table is missing or too many are given, or for a custom
     optimiser; TableError for a table that cannot be read.
+=======
+    Raises ModelFileError for a file that does not say how it was trained, or was trained on a
+    cluster (:func:`fallline.distributed.verify`); ParameterError where a table is missing or too
+    many are given, or the optimiser was one of the user's own; TableError for a table that cannot
+    be read.
+>>>>>>> leaving3
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -134,21 +141,54 @@ def verify(
     other cells in 'cars', 'weekday', 'late'
     """
     kept = loaded(model)
-    record = record_in(kept)
-    how = how or Reading(**kept.reading)
-    given = {"validation": validation, "test": test, "soft": soft}
-    tables = {name: read(part, how) for name, part in given.items() if part is not None}
-    check_tables(record, tables)
-    in_blocks = record["place"] == "blocks"
+    place, how = record_in(kept)["place"], how or Reading(**kept.reading)
+    if place == "cluster":
+        raise ModelFileError(
+            "this model was trained on a cluster, whose sums are taken in the order of its files: "
+            "only a cluster can repeat them (fallline verify --cluster tcp://HOST:PORT, or "
+            "fl.distributed.verify)"
+        )
+    in_blocks = place == "blocks"
     rows: Any = table if in_blocks else read(table, how)
-    contents = contents_of_blocks(rows, how) if in_blocks else contents_of(rows)
+    return repeated(
+        kept,
+        {"validation": validation, "test": test, "soft": soft},
+        how,
+        contents_of_blocks(rows, how) if in_blocks else contents_of(rows),
+        partial(train_large, rows, how=how) if in_blocks else partial(train_table, rows),
+        hints=no_hints if in_blocks else partial(order_hints, kept, rows),
+        threads=threads,
+        callbacks=callbacks,
+        on_run=on_run,
+    )
+
+
+def repeated(
+    kept: TableModel,
+    apart: Mapping[str, Any],
+    how: Reading,
+    contents: Mapping[str, Any],
+    train: Callable[..., TableModel],
+    *,
+    hints: Callable[[Sequence[Difference]], list[str]],
+    threads: int | None = None,
+    callbacks: Sequence[Callable[[Progress], Any]] = (),
+    on_run: Callable[[RecipeStart], Any] | None = None,
+) -> Verification:
+    """What ``verify`` finds of rows with these ``contents``, which ``train`` trains on.
+
+    ``train`` takes the target and the options of ``train_table``. ``apart`` are the other tables,
+    or None; ``hints`` says what to note where the data are other ones.
+    """
+    record = record_in(kept)
+    tables = {name: read(part, how) for name, part in apart.items() if part is not None}
+    check_tables(record, tables)
     found = differing_data(record, "training", contents)
     for name, part in tables.items():
         found += differing_data(record, name, contents_of(part))
     notes = notes_on(record, tables)
     if found:
-        hints = [] if in_blocks else order_hints(kept, rows, found)
-        return result(kept, OTHER_DATA, found, [*notes, *hints])
+        return result(kept, OTHER_DATA, found, [*notes, *hints(found)])
     replay = Replay(record["ended"])
     options: Any = given_options(record, tables)
     options |= {
@@ -157,7 +197,10 @@ def verify(
         "on_run": both(replay.begin, on_run),
     }
     began = time.perf_counter()
-    again = trained(rows, kept.encoding.target, how if in_blocks else None, options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)
+        warnings.simplefilter("ignore", InterruptedWarning)
+        again = train(kept.encoding.target, **options)
     if again.history.stopped == "interrupted" and not replay.interrupts:
         raise KeyboardInterrupt
     parts = compare(kept, again)
@@ -199,17 +242,16 @@ def loaded(model: Any) -> TableModel:
 
 
 def record_in(model: TableModel) -> Mapping[str, Any]:
+<<<<<<< HEAD
     """The record of a model. Raises ModelFileError if there is none that can be repeated."""
+=======
+    """The record of a model. Raises ModelFileError where there is none."""
+>>>>>>> leaving3
     record: Mapping[str, Any] | None = model.facts.get("record")
     if record is None:
         raise ModelFileError(
             "this model file does not say with which options it was trained (an earlier version "
             "wrote it, or a sweep), so its training cannot be repeated; train it again"
-        )
-    if record["place"] == "cluster":
-        raise ModelFileError(
-            "this model was trained on a cluster, whose sums are taken in the order of its parts; "
-            "verify trains in this process, so it cannot repeat that"
         )
     return record
 
@@ -245,6 +287,11 @@ def contents_of_blocks(paths: Any, how: Reading) -> dict[str, Any]:
     for block, _ in block_readers(paths, how):
         found.add(block)
     return found.to_dict()
+
+
+def no_hints(found: Sequence[Difference]) -> list[str]:
+    """Nothing to note."""
+    return []
 
 
 def order_hints(model: TableModel, table: Table, found: Sequence[Difference]) -> list[str]:
@@ -339,6 +386,7 @@ def both(
     return call
 
 
+<<<<<<< HEAD
 def trained(rows: Any, target: str, how: Reading | None, options: Any) -> TableModel:
     """The model again; in blocks if ``how`` is given."""
     with warnings.catch_warnings():
@@ -349,6 +397,8 @@ def trained(rows: Any, target: str, how: Reading | None, options: Any) -> TableM
         return train_table(rows, target, **options)
 
 
+=======
+>>>>>>> leaving3
 def unexplained(parts: Sequence[Difference], replay: Replay) -> list[str]:
     """An assessment of the differences."""
     if any(each.kind in ("version", "processor") for each in parts):
