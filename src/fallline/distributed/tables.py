@@ -193,22 +193,8 @@ def for_cluster(recipe: Recipe, n_rows: int, task: str) -> Recipe:
 def surveyed(
     client: Any, files: Sequence[File], target: str, shares: Shares, seed: int
 ) -> list[Surveyed]:
-<<<<<<< HEAD
     """The workers' reports about the files, which must have the same columns. Raises TableError."""
-    from fallline.distributed.client import check_versions
-
-    check_versions(client)
-    tasks = [client.submit(survey_file, file, target, shares, seed, pure=False) for file in files]
-    try:
-        found: list[Surveyed] = client.gather(tasks)
-    except FalllineError:
-        raise
-    except Exception as error:
-        raise ClusterError(f"the cluster could not read the files: {error}") from error
-=======
-    """What the workers tell of the files, which have the same columns. Raises TableError."""
     found: list[Surveyed] = of_each(client, files, survey_file, target, shares, seed)
->>>>>>> leaving3
     for file, one in zip(files, found, strict=True):
         missing = [name for name in found[0].columns if name not in one.columns]
         more = [name for name in one.columns if name not in found[0].columns]

@@ -10,14 +10,9 @@ stands for each of them, and nothing is proven. Two small effects oppose each ot
 more accurate than a single member, and the out-of-fold rows chose their member's epoch.
 docs/how-to/intervals.md has the coverage measured.
 
-<<<<<<< HEAD
-A single network sets rows aside that neither train it nor choose its epoch. Its sigma is fitted on
-the validation rows, so the guarantee of split conformal prediction holds exactly.
-=======
-A single network, in memory, in blocks or on a cluster, leaves rows apart, which neither train it
+A single network, in memory, in blocks or on a cluster, sets rows aside that neither train it
 nor choose its epoch. Its sigma is fitted on the validation rows, so the guarantee of split
 conformal prediction holds exactly.
->>>>>>> leaving3
 """
 
 from dataclasses import replace

@@ -1,11 +1,7 @@
 """The samples of a table larger than memory, prepared as if they were the whole table.
 
-<<<<<<< HEAD
-The encoding and the linear model are fitted on them, and the network is validated and tested.
-=======
-On them the encoding and the linear model are fitted, and the network is validated and tested, and
+The encoding and the linear model are fitted on them, and the network is validated and tested and
 its intervals are calibrated.
->>>>>>> leaving3
 """
 
 from dataclasses import replace
@@ -41,16 +37,11 @@ from fallline.tabular.survey import Blocks, Shares
 __all__ = ["Weigher", "prepare_samples", "shares_of_rows"]
 
 
-<<<<<<< HEAD
-def shares_of_rows(options: TableOptions) -> tuple[float, float]:
-    """The shares of validation and test rows; 0 if there is a table instead."""
-    return share_of("validation", options["validation"]), share_of("test", options["test"])
-=======
 MOST_CALIBRATION = 0.3  # of the rows that neither validate nor test
 
 
 def shares_of_rows(options: TableOptions) -> Shares:
-    """The shares of the rows to validate, to test and to calibrate by; 0 where there is a table
+    """The shares of the rows to validate, to test and to calibrate by; 0 if there is a table
     instead, or no interval.
 
     How many rows there are is not known yet: of the last share, the survey keeps 2,000 rows.
@@ -58,7 +49,6 @@ def shares_of_rows(options: TableOptions) -> Shares:
     held = [share_of(name, options[name]) for name in ("validation", "test")]
     apart = 0.0 if options["interval"] is None else MOST_CALIBRATION * max(1.0 - sum(held), 0.0)
     return Shares(held[0], held[1], apart)
->>>>>>> leaving3
 
 
 def share_of(name: str, part: float | Table | None) -> float:

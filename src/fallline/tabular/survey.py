@@ -132,11 +132,7 @@ def draws_of(n_rows: int, block: int, seed: int) -> Array:
 
 @dataclass
 class Survey:
-<<<<<<< HEAD
-    """Counts and samples of the rows seen, for training, validation and test."""
-=======
-    """Counts and samples of the rows that passed: to train on, and one for each of ``Shares``."""
->>>>>>> leaving3
+    """Counts and samples of the rows seen: to train on, and one for each of ``Shares``."""
 
     target: str
     shares: Shares

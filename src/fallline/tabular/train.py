@@ -109,15 +109,10 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     return model
 
 
-<<<<<<< HEAD
-def apart(chosen: Sequence[Recipe], options: TableOptions) -> Callable[[int], float]:
-    """The share of a number of rows to keep for calibration: none without intervals or over folds.
-=======
 def apart(
     chosen: Sequence[Recipe], options: TableOptions, level: float | None
 ) -> Callable[[int], float]:
-    """The share of so many rows to keep for calibration: none without intervals or over folds.
->>>>>>> leaving3
+    """The share of a number of rows to keep for calibration: none without intervals or over folds.
 
     The function raises ParameterError where the rows are too few for the level.
     """

@@ -117,16 +117,10 @@ def verify(
     files are read, by default as in the training. ``threads``, ``callbacks`` and ``on_run`` are
     those of ``train_table``; no callback can stop the run.
 
-<<<<<<< HEAD
-    Raises ModelFileError for a file that does not say how it was trained, or whose training
-    cannot be repeated; ParameterError if a table is missing or too many are given, or for a custom
-    optimiser; TableError for a table that cannot be read.
-=======
     Raises ModelFileError for a file that does not say how it was trained, or was trained on a
-    cluster (:func:`fallline.distributed.verify`); ParameterError where a table is missing or too
-    many are given, or the optimiser was one of the user's own; TableError for a table that cannot
+    cluster (:func:`fallline.distributed.verify`); ParameterError if a table is missing or too
+    many are given, or for a custom optimiser; TableError for a table that cannot
     be read.
->>>>>>> leaving3
 
     >>> import fallline as fl
     >>> from pathlib import Path
@@ -242,11 +236,7 @@ def loaded(model: Any) -> TableModel:
 
 
 def record_in(model: TableModel) -> Mapping[str, Any]:
-<<<<<<< HEAD
-    """The record of a model. Raises ModelFileError if there is none that can be repeated."""
-=======
-    """The record of a model. Raises ModelFileError where there is none."""
->>>>>>> leaving3
+    """The record of a model. Raises ModelFileError if there is none."""
     record: Mapping[str, Any] | None = model.facts.get("record")
     if record is None:
         raise ModelFileError(
@@ -386,19 +376,6 @@ def both(
     return call
 
 
-<<<<<<< HEAD
-def trained(rows: Any, target: str, how: Reading | None, options: Any) -> TableModel:
-    """The model again; in blocks if ``how`` is given."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DivergenceWarning)
-        warnings.simplefilter("ignore", InterruptedWarning)
-        if how is not None:
-            return train_large(rows, target, how=how, **options)
-        return train_table(rows, target, **options)
-
-
-=======
->>>>>>> leaving3
 def unexplained(parts: Sequence[Difference], replay: Replay) -> list[str]:
     """An assessment of the differences."""
     if any(each.kind in ("version", "processor") for each in parts):
