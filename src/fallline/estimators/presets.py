@@ -67,7 +67,7 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     rows = encode(encoder, X), (Y - shift) / scale, weight
     held = encode(encoder, validation[0]), (validation[1] - shift) / scale
     asked = {"preset": model.preset, "hidden": None}
-    planned = plan(PRESETS[model.preset], asked, len(X))
+    planned = plan(PRESETS[model.preset], asked, len(X), rows[0].shape[1])
     one = partial(trained, model, encoder)
     if planned.n_folds == 1:
         found = [one(recipe, rows, held, seed) for recipe in planned.recipes]

@@ -43,8 +43,10 @@ LINEAR_CAN_BE = (("silu", "silu"), ("relu", "relu"))
 """The hidden layers beside which a linear model can be a member."""
 
 
-def over_folds(chosen: Sequence[Recipe], options: TableOptions, n_rows: int) -> Plan:
-    """The plan for training on the ``n_rows`` that do not test.
+def over_folds(
+    chosen: Sequence[Recipe], options: TableOptions, n_rows: int, n_inputs: int = 1
+) -> Plan:
+    """The plan for training on the ``n_rows`` that do not test, of ``n_inputs``.
 
     There are no folds if the rows held out are given (a table, the last rows, none), if there are
     fewer than 64 rows, or with L-BFGS.
@@ -52,7 +54,7 @@ def over_folds(chosen: Sequence[Recipe], options: TableOptions, n_rows: int) -> 
     share = options["validation"]
     drawn = isinstance(share, float) and share > 0 and options["split"] == "random"
     named = isinstance(options["optimizer"], str | None) and options["optimizer"] != "lbfgs"
-    found = plan(chosen, options, n_rows)
+    found = plan(chosen, options, n_rows, n_inputs)
     if drawn and named and n_rows >= MIN_ROWS_FOR_FOLDS:
         return found
     return Plan(found.recipes if named and share else tuple(chosen))
