@@ -137,7 +137,7 @@ def test_sizes() -> None:
     sparse = Recipe(activation="relu", l1=2e-4)
     assert plan([Recipe()], options, 1_500) == Plan((small,), 8, 8)
     assert plan([Recipe()], options, 1_501) == Plan((Recipe(), relu, sparse), 4, 1)
-    assert plan([Recipe()], options, 1_501, 2_001) == Plan((Recipe(),), 4, 1)
+    assert plan([Recipe()], options, 1_501, 1_001) == Plan((Recipe(),), 4, 1)
     assert plan([Recipe()], options, 10_001) == Plan((Recipe(),), 4, 1)
     assert plan([Recipe()], options, 30_001) == Plan((Recipe(),), 1, 1)
     assert plan([Recipe(hidden=(5,))], options | {"hidden": (5,)}, 100).recipes[0].hidden == (5,)

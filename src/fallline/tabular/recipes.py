@@ -168,7 +168,7 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
 SMALL_ROWS, SMALL_HIDDEN = 1_500, (64, 64)
 MEDIUM_ROWS = 10_000
 MANY_ROWS = 30_000  # from here on "standard" is one network: four would take 9 s and more
-MOST_INPUTS = 2_000
+MOST_INPUTS = 1_000
 SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
 RIVALS: tuple[dict[str, Any], ...] = ({"activation": "relu"}, {"activation": "relu", "l1": 2e-4})
 """What recipes that are compared with the preset's own have in place of its settings.
@@ -218,7 +218,7 @@ def plan(
     In a small table the networks have two layers of 64, of which eight cost a second at most, and
     "best" takes both sizes; comparing more recipes gains nothing there, as their differences are
     less than chance. Above that "best" lets the rate fall later and less at a time, and above
-    10,000 rows only "best" compares. Nor are recipes compared that have over 2,000 inputs: one fold
+    10,000 rows only "best" compares. Nor are recipes compared that have over 1,000 inputs: one fold
     then says little of the mean of all (on mnist_5k it takes relu with l1, which is 10 % worse).
     What was given stays.
     """
