@@ -13,7 +13,7 @@ from fallline.core.samples import Samples
 from fallline.data.table import Table
 from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
 from fallline.tabular.preparation import prepare
-from fallline.tabular.recipes import Plan, Recipe, plan
+from fallline.tabular.recipes import Plan, Recipe, best_of, plan
 
 
 def made(n: int = 240, seed: int = 0) -> Table:
@@ -148,6 +148,13 @@ def test_sizes() -> None:
     assert {(recipe.patience, recipe.factor) for recipe in large.recipes} == {(8, 0.5)}
     assert (large.n_folds, large.compared_on, large.n_runs) == (8, 1, 10)
     assert plan([Recipe()], {"preset": "quick", "hidden": None}, 100) == Plan((Recipe(),))
+
+
+def test_the_first_recipe_is_kept_unless_another_is_clearly_better() -> None:
+    first, second, third = Recipe(), Recipe(activation="relu"), Recipe(activation="tanh")
+    assert best_of({first: 1.0, second: 0.995, third: 0.991}) == first
+    assert best_of({first: 1.0, second: 0.98, third: 0.97}) == third
+    assert best_of({first: 1.0}) == first
 
 
 def test_what_was_given_is_not_compared() -> None:

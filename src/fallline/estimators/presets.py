@@ -17,7 +17,7 @@ from fallline.estimators.layers import cut
 from fallline.estimators.networks import start
 from fallline.tabular.baselines import start_bins_at_zero
 from fallline.tabular.ensemble import merged, tempered_loss
-from fallline.tabular.recipes import PRESETS, Plan, Recipe, plan
+from fallline.tabular.recipes import PRESETS, Plan, Recipe, best_of, plan
 from fallline.training.history import History
 from fallline.training.run import train
 
@@ -71,7 +71,8 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     one = partial(trained, model, encoder)
     if planned.n_folds == 1:
         found = [one(recipe, rows, held, seed) for recipe in planned.recipes]
-        network, history, chosen, _ = min(found, key=loss_of)
+        losses = {run[2]: loss_of(run) for run in found}
+        network, history, chosen, _ = found[list(losses).index(best_of(losses))]
     else:
         strata = classes_of(model, Y)
         network, history, chosen, _ = over_folds(one, planned, rows, held, seed, strata)
@@ -116,17 +117,19 @@ def over_folds(
         part = X[kept], Y[kept], None if weight is None else weight[kept]
         watched = CompactRows.joined([X[out], held[0]]), np.concatenate([Y[out], held[1]])
         if fold == planned.compared_on:
-            runs = {best: runs[best] for best in [lowest(runs)]}
+            runs = {best: runs[best] for best in [best_recipe(runs)]}
         for recipe, done in runs.items():
             done.append(one(recipe, part, watched, seed + fold))
-    best = runs[lowest(runs)]
+    best = runs[best_recipe(runs)]
     networks = [network for network, *_ in best]
     return merged(networks, [1.0 / len(networks)] * len(networks)), *best[0][1:]
 
 
-def lowest(runs: Mapping[Recipe, Sequence[Trained]]) -> Recipe:
-    """The recipe of the lowest mean validation loss."""
-    return min(runs, key=lambda recipe: float(np.mean([loss_of(run) for run in runs[recipe]])))
+def best_recipe(runs: Mapping[Recipe, Sequence[Trained]]) -> Recipe:
+    """The best by the mean validation loss over the folds."""
+    return best_of(
+        {recipe: float(np.mean([loss_of(run) for run in runs[recipe]])) for recipe in runs}
+    )
 
 
 def trained(

@@ -32,7 +32,7 @@ from fallline.tabular.model import Folds, TableModel
 from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import Prepared
-from fallline.tabular.recipes import Plan, Recipe, RecipeStart, plan
+from fallline.tabular.recipes import Plan, Recipe, RecipeStart, best_of, plan
 from fallline.training.settings import Progress
 
 __all__ = ["endings", "over_folds", "train_folds"]
@@ -225,9 +225,8 @@ class FoldRuns:
         return {recipe: float(np.mean(losses)) for recipe, losses in found.items()}
 
     def best_recipe(self) -> Recipe:
-        """The one of the lowest validation loss; the first of equal ones."""
-        losses = self.compared()
-        return min(losses, key=lambda recipe: losses[recipe], default=self.plan.recipes[0])
+        """The one that the folds that are not compared on are trained by."""
+        return best_of(self.compared() or {self.plan.recipes[0]: 0.0})
 
     def done(self) -> list[FoldDone]:
         """The folds on which all recipes that are kept have come to their end."""

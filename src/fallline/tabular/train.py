@@ -26,7 +26,7 @@ from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.over_folds import endings, over_folds, train_folds
 from fallline.tabular.preparation import Prepared, prepare
-from fallline.tabular.recipes import Recipe, RecipeStart, recipes
+from fallline.tabular.recipes import Recipe, RecipeStart, best_of, recipes
 from fallline.tabular.record import record_of
 from fallline.tabular.survey import Blocks
 
@@ -145,7 +145,7 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         return train_folds(data, planned, options)
     fit, n_rows = fit_in_memory(data), len(data.train)
     done: list[TableModel] = []
-    losses: list[float] = []
+    losses: dict[Recipe, float] = {}
     sized = [recipe.for_rows(n_rows, data.encoding.task) for recipe in planned.recipes]
     for number, recipe in enumerate(sized, start=1):
         start = RecipeStart(number, len(sized), recipe)
@@ -153,10 +153,10 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         done.append(model)
         if len(sized) > 1:
             held_out = data.validation if len(data.validation) else data.train
-            losses.append(tempered_loss(model.network, *data.part(held_out)[:2]))
+            losses[recipe] = tempered_loss(model.network, *data.part(held_out)[:2])
         if model.history.stopped in ("interrupted", "diverged"):
             break
-    best = done[int(np.argmin(losses))] if losses else done[0]
+    best = done[sized.index(best_of(losses))] if losses else done[0]
     best.ended = endings(done)
     cool(best, data)
     return best
