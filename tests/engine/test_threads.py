@@ -204,7 +204,7 @@ def test_100_000_interrupts_hang_nothing(seed: int) -> None:
     assert interrupted(10_000, seed, 1200) == ["True", "True"]
 
 
-def test_ctrl_c_is_heard_beside_polars() -> None:
+def test_ctrl_c_is_heard_beside_polars(ctrl_c: None) -> None:
     """Polars has a signal restart the wait for a lock, instead of ending it."""
     import polars  # noqa: F401
 

@@ -66,7 +66,7 @@ def test_callbacks_see_one_run_at_a_time(three_cores: None) -> None:
 
 
 def test_ctrl_c_ends_all_threads_and_keeps_the_folds_that_are_done(
-    three_cores: None, monkeypatch: pytest.MonkeyPatch
+    three_cores: None, ctrl_c: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once, ended, sent = over_folds.train_recipe, set[int](), list[int]()
 
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_all_threads_and_keeps_the_folds_that_are_done(
     assert again.history.stopped == "rule"
 
 
-def test_ctrl_c_in_the_first_fold_keeps_its_network(three_cores: None) -> None:
+def test_ctrl_c_in_the_first_fold_keeps_its_network(three_cores: None, ctrl_c: None) -> None:
     def on_run(start: Any) -> Any:
         def interrupt(progress: fl.Progress) -> None:
             time.sleep(0.05)
