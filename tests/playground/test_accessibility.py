@@ -27,12 +27,18 @@ class Axe:
         page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
 
     def found(self, part: str = "body") -> list[str]:
-        """What it finds in a part of the page: rule and element."""
-        return self.page.evaluate(
-            """([part, options]) => axe.run(part, options).then(({ violations }) => violations
-                .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`)))""",
-            [part, self.options],
-        )
+        """What it finds in a part of the page, once that has settled: rule and element."""
+        found: list[str] = []
+        for _ in range(4):  # a layout follows a new width a moment later
+            found = self.page.evaluate(
+                """([part, options]) => axe.run(part, options).then(({ violations }) => violations
+                    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`)))""",
+                [part, self.options],
+            )
+            if not found:
+                break
+            self.page.wait_for_timeout(500)
+        return found
 
 
 def look_everywhere(page: Any, axe: Axe) -> None:
