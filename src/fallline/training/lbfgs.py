@@ -49,6 +49,17 @@ class Minimum:
         return self.status == 0
 
 
+@dataclass(frozen=True)
+class Search:
+    """When a minimisation ends, and how many corrections it keeps; see :func:`minimize`."""
+
+    max_iterations: int
+    max_evaluations: int
+    gradient_tolerance: float
+    loss_tolerance: float
+    memory: int
+
+
 def minimize(
     loss_and_gradient: LossAndGradient,
     start: Array,
@@ -69,53 +80,48 @@ def minimize(
     search. Without ``compiled`` SciPy minimises, as it does where there is no library.
     """
     by = by_engine if compiled and minimizes() else by_scipy
-    return by(
-        loss_and_gradient,
-        np.asarray(start, float),
-        max_iterations=max_iterations,
-        max_evaluations=max_evaluations,
-        tolerances=(gradient_tolerance, loss_tolerance),
-        memory=memory,
-        after_iteration=after_iteration or (lambda theta, loss: False),
-    )
+    search = Search(max_iterations, max_evaluations, gradient_tolerance, loss_tolerance, memory)
+    return by(loss_and_gradient, np.asarray(start, float), search, after_iteration or never)
+
+
+def never(theta: Array, loss: float) -> bool:
+    """An ``after_iteration`` that lets the search go on."""
+    return False
 
 
 def by_engine(
     loss_and_gradient: LossAndGradient,
     start: Array,
-    *,
-    max_iterations: int,
-    max_evaluations: int,
-    tolerances: tuple[float, float],
-    memory: int,
+    search: Search,
     after_iteration: AfterIteration,
 ) -> Minimum:
     """By :class:`fallline.engine.minimizer.Minimizer`."""
-    search = Minimizer(start, max(1, min(memory, max_iterations)), *tolerances)
-    theta, iterations, evaluations = search.theta, 0, 1
+    memory = max(1, min(search.memory, search.max_iterations))
+    minimizer = Minimizer(start, memory, search.gradient_tolerance, search.loss_tolerance)
+    theta, iterations, evaluations = minimizer.theta, 0, 1
     loss, gradient = loss_and_gradient(theta)
-    wanted, ended = search.advance(loss, gradient), ""
+    wanted, ended = minimizer.advance(loss, gradient), ""
     while not ended:
         if wanted == EVALUATION:
             evaluations += 1
             loss, gradient = loss_and_gradient(theta)
-            wanted = search.advance(loss, gradient)
+            wanted = minimizer.advance(loss, gradient)
         elif wanted == ITERATION:
             iterations += 1
             stop = after_iteration(theta, loss)
-            if iterations >= max_iterations:
+            if iterations >= search.max_iterations:
                 ended = "iterations"
-            elif evaluations > max_evaluations:
+            elif evaluations > search.max_evaluations:
                 ended = "evaluations"
             elif stop:
                 ended = "callback"
             else:
-                wanted = search.advance(loss)
+                wanted = minimizer.advance(loss)
         elif wanted == FAILED:
-            ended, loss = "failed", search.loss_before
+            ended, loss = "failed", minimizer.loss_before
         else:
             ended = "flat" if wanted == FLAT else "level"
-    limited = evaluations > max_evaluations or iterations >= max_iterations
+    limited = evaluations > search.max_evaluations or iterations >= search.max_iterations
     status = 0 if ended in ("flat", "level") else 1 if limited else 2
     return Minimum(theta, float(loss), iterations, evaluations, status, MESSAGES[ended])
 
@@ -123,11 +129,7 @@ def by_engine(
 def by_scipy(
     loss_and_gradient: LossAndGradient,
     start: Array,
-    *,
-    max_iterations: int,
-    max_evaluations: int,
-    tolerances: tuple[float, float],
-    memory: int,
+    search: Search,
     after_iteration: AfterIteration,
 ) -> Minimum:
     """By ``scipy.optimize.minimize``, its L-BFGS-B without bounds."""
@@ -152,7 +154,6 @@ def by_scipy(
         if after_iteration(intermediate_result.x, float(intermediate_result.fun)):
             raise StopIteration
 
-    gradient_tolerance, loss_tolerance = tolerances
     result = minimize_by_scipy(
         loss_at,
         start,
@@ -160,11 +161,11 @@ def by_scipy(
         method="L-BFGS-B",
         callback=callback,
         options={
-            "maxiter": max_iterations,
-            "maxfun": max_evaluations,
-            "gtol": gradient_tolerance,
-            "ftol": loss_tolerance,
-            "maxcor": memory,
+            "maxiter": search.max_iterations,
+            "maxfun": search.max_evaluations,
+            "gtol": search.gradient_tolerance,
+            "ftol": search.loss_tolerance,
+            "maxcor": search.memory,
         },
     )
     return Minimum(
