@@ -75,12 +75,12 @@ def train_folds(data: Prepared, planned: Plan, options: TableOptions) -> TableMo
     ]
     runs = FoldRuns(parts, planned, options)
     runs.train()
-    done = runs.done()
+    done, ended = runs.done(), runs.ended()
     if not done:
         return runs.first()
     model = ensemble_of(data, done, rows, fold_of)
-    model.ended = endings(runs.ended())
-    model.history.seconds = sum(each.history.seconds for each in runs.ended())
+    model.ended = endings(ended.values())
+    model.history.seconds = sum(each.history.seconds for each in ended.values())
     model.facts["runs"] = len(model.ended)
     if len(planned.recipes) > 1:
         model.facts["compared"] = {r.label: loss for r, loss in runs.compared().items()}
@@ -211,15 +211,15 @@ class FoldRuns:
         with self.lock:
             return told(start)
 
-    def ended(self) -> list[TableModel]:
-        """The models up to the first run that did not come to its end, in the order of the runs."""
-        models = (self.found.get(job) for job in self.jobs)
-        return list(takewhile(came_to_its_end, models))  # type: ignore[arg-type]
+    def ended(self) -> dict[Job, TableModel]:
+        """The runs in their order, up to the first one that did not come to its end."""
+        done = takewhile(lambda job: came_to_its_end(self.found.get(job)), self.jobs)
+        return {job: self.found[job] for job in done}
 
     def compared(self) -> dict[Recipe, float]:
         """The mean of each recipe's validation losses over the folds that all train on."""
         found: dict[Recipe, list[float]] = {}
-        for job, _ in zip(self.jobs, self.ended(), strict=False):
+        for job in self.ended():
             if job in self.losses:
                 found.setdefault(job.recipe, []).append(self.losses[job])
         return {recipe: float(np.mean(losses)) for recipe, losses in found.items()}
@@ -230,10 +230,7 @@ class FoldRuns:
 
     def done(self) -> list[FoldDone]:
         """The folds on which all recipes that are kept have come to their end."""
-        models = {
-            (job.fold, job.recipe): model
-            for job, model in zip(self.jobs, self.ended(), strict=False)
-        }
+        models = {(job.fold, job.recipe): model for job, model in self.ended().items()}
         on_first = [recipe for fold, recipe in models if fold == 0]
         if on_first and self.plan.compared_on < len(self.parts):
             on_first = [self.best_recipe()]
@@ -262,7 +259,7 @@ def came_to_its_end(model: TableModel | None) -> bool:
     return model is not None and model.history.stopped not in CUT_SHORT
 
 
-def endings(models: Sequence[TableModel]) -> list[dict[str, Any]]:
+def endings(models: Iterable[TableModel]) -> list[dict[str, Any]]:
     """How the runs of several models ended, in order."""
     return [ended for model in models for ended in model.ended]
 

@@ -151,9 +151,8 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         start = RecipeStart(number, len(sized), recipe)
         model = train_recipe(data, start, options, n_rows, fit)
         done.append(model)
-        if len(sized) > 1:
-            held_out = data.validation if len(data.validation) else data.train
-            losses[recipe] = tempered_loss(model.network, *data.part(held_out)[:2])
+        if len(sized) > 1:  # there are validation rows, see over_folds
+            losses[recipe] = tempered_loss(model.network, *data.part(data.validation)[:2])
         if model.history.stopped in ("interrupted", "diverged"):
             break
     best = done[sized.index(best_of(losses))] if losses else done[0]
