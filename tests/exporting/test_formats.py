@@ -29,15 +29,7 @@ LOSSES = [
     ("poisson", 1),
     ("huber", 2),
 ]
-RUNNERS = {".c": "cc", ".mjs": "node"}
-
-
-@pytest.fixture(autouse=True)
-def runners(request: pytest.FixtureRequest) -> None:
-    """Skip, and say so, where the machine cannot run a format."""
-    ending = request.node.callspec.params.get("ending") if hasattr(request.node, "callspec") else ""
-    if ending in RUNNERS and shutil.which(RUNNERS[ending]) is None:
-        pytest.skip(f"there is no {RUNNERS[ending]}")
+pytestmark = pytest.mark.usefixtures("runners")
 
 
 def write_table(path: Path, n: int = 300) -> Path:

@@ -23,15 +23,7 @@ from fallline.exporting.rows import made_up
 ENDINGS = [".py", ".json", ".c", ".mjs", ".sql", ".onnx"]
 TARGETS = ["number", "count", "label", "kind"]
 KINDS = ["low", 'mid|"d\\le', "*/ hi'gh"]  # whatever a class may be called
-RUNNERS = {".c": "cc", ".mjs": "node"}
-
-
-@pytest.fixture(autouse=True)
-def runners(request: pytest.FixtureRequest) -> None:
-    """Skip, and say so, where the machine cannot run a format."""
-    ending = request.node.callspec.params.get("ending") if hasattr(request.node, "callspec") else ""
-    if ending in RUNNERS and shutil.which(RUNNERS[ending]) is None:
-        pytest.skip(f"there is no {RUNNERS[ending]}")
+pytestmark = pytest.mark.usefixtures("runners")
 
 
 def made(n: int, seed: int = 0) -> Table:
