@@ -312,6 +312,7 @@ def test_advice() -> None:
     )
     assert "fallline cv" in advice("binary", facts(rows=300), history)[0]
     assert "--preset best" in advice("binary", facts(runs=1), history)[0]
+    assert advice("binary", facts(runs=1, encoding_sample=200), history) == []  # one network too
     scores = {"network": {"log_loss": 0.4}, "linear": {"log_loss": 0.3}}
     linear = advice("binary", facts(scores={"validation": scores}), history)
     assert linear[0].startswith("logistic regression has as good a log loss (0.3 against 0.4)")
