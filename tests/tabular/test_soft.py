@@ -174,6 +174,12 @@ def test_columns_of_the_table_itself() -> None:
     assert fl.verify(model, given).same
 
 
+def test_the_only_column_may_be_called_as_the_target() -> None:
+    named = soft("number").rename({"prediction": "number"})
+    one, other = (trained("number", each, preset="quick") for each in (soft("number"), named))
+    assert one.network.parameters.tobytes() == other.network.parameters.tobytes()
+
+
 def test_labels_that_are_numbers_are_found_by_value() -> None:
     table = frame().with_columns(pl.col("kind").replace_strict({"low": 1, "mid": 2, "high": 3}))
     given = pl.DataFrame(shares()[:, [1, 2, 0]], schema=["1.0", "2.0", "3.0"])

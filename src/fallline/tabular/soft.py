@@ -129,8 +129,12 @@ def aligned(soft: Table, table: Table, rows: Array) -> tuple[Table, list[str]]:
 
 
 def check_order(table: Table, encoding: Encoding, y: Array) -> None:
-    """Raise TableError if the table has the target as well, and it is another one in a row."""
-    if encoding.target not in table.columns or table.missing(encoding.target).any():
+    """Raise TableError if the table has the target as well, and it is another one in a row.
+
+    A target that is the only column is no second one: it holds the soft labels.
+    """
+    alone = len(table.columns) == 1
+    if alone or encoding.target not in table.columns or table.missing(encoding.target).any():
         return
     own, _ = encoding.encode_target(table)
     wrong = np.abs(own - y) > EXACT
