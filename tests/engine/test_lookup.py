@@ -1,5 +1,8 @@
 """The first layer by lookup against the same layer as a matrix product."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ import fallline as fl
 from fallline.core.network import Network
 from fallline.engine import Gradient, logits, predict_proba
 from fallline.engine.blocks import blocks_along_diagonal, blocks_of
+from fallline.errors import DataError, ParameterError, ShapeError
 from fallline.tabular.ensemble import merged
 from tests.conftest import targets_for
 from tests.engine.made_rows import made_rows
@@ -126,6 +130,41 @@ def test_an_ensemble_is_predicted_block_by_block(rng: np.random.Generator) -> No
     predictor = fl.Predictor(one)
     np.testing.assert_allclose(predictor.predict_proba(X), one.predict_proba(X), rtol=1e-9)
     np.testing.assert_allclose(predictor.predict_proba(X[5]), one.predict_proba(X)[5], rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy", "binary_cross_entropy"])
+@pytest.mark.parametrize("hidden", [[8], [16, 5], [9, 33, 8]])
+def test_a_predictor_of_compact_rows_has_the_bits_of_many_rows(
+    hidden: list[int], loss: str, dtype: str, rng: np.random.Generator
+) -> None:
+    rows, k = made_rows(150, rng, dtype), 3 if loss == "cross_entropy" else 1
+    nets = [
+        Network([17, *hidden, k], hidden="silu", loss=loss, seed=s, dtype=dtype) for s in range(3)
+    ]
+    for net in (nets[0], merged(nets, [0.2, 0.3, 0.5])):
+        expected = predict_proba(net, rows)
+        predictor = fl.Predictor(net, rows.map)
+        net.parameters[:] = 0.0
+        twins = predictor, copy.deepcopy(predictor), pickle.loads(pickle.dumps(predictor))
+        for each in twins:
+            assert each.predict_proba(rows).tobytes() == expected.tobytes()
+            assert each.predict_proba(rows[7:8]).tobytes() == expected[7:8].tobytes()
+
+
+def test_a_predictor_takes_rows_of_its_own_map(rng: np.random.Generator) -> None:
+    rows = made_rows(5, rng)
+    net = Network([17, 8, 1], loss="squared_error", seed=1)
+    predictor = fl.Predictor(net, rows.map)
+    rows.numbers[2, 1] = np.nan
+    with pytest.raises(DataError, match="row 2, column 6"):
+        predictor.predict_proba(rows)
+    with pytest.raises(ParameterError, match="compact rows of that map"):
+        predictor.predict_proba(np.zeros(17))
+    with pytest.raises(ParameterError, match="compact rows of that map"):
+        fl.Predictor(net).predict_proba(rows)
+    with pytest.raises(ShapeError, match="17 features, the network 4 inputs"):
+        fl.Predictor(Network([4, 8, 1], loss="squared_error"), rows.map)
 
 
 def test_blocks_are_cut_where_all_else_is_zero() -> None:

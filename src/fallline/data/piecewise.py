@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from fallline.arrays import Array
 
 __all__ = [
+    "FARTHEST",
     "MAX_LEVELS",
+    "bent",
     "bin_edges",
     "components",
     "places",
@@ -56,7 +58,11 @@ def smooth_clip(scaled: Array) -> Array:
     >>> smooth_clip(np.array([0.1, 3.0, 1e300])).round(3).tolist()
     [0.1, 2.121, 3.0]
     """
-    x: Array = np.clip(scaled, -FARTHEST, FARTHEST)
+    return bent(np.clip(scaled, -FARTHEST, FARTHEST))
+
+
+def bent(x: Array) -> Array:
+    """``smooth_clip`` of numbers within -FARTHEST to FARTHEST."""
     clipped: Array = x / np.hypot(1.0, x / BOUND)
     return clipped
 

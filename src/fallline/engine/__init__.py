@@ -11,7 +11,7 @@ loop, then ``kernels.driver``.
 """
 
 from fallline.engine.blocks import blocks_along_diagonal
-from fallline.engine.forward import logits, predict_proba
+from fallline.engine.forward import Forward, logits, predict_proba
 from fallline.engine.gradient import Gradient
 from fallline.engine.library import compiled_before
 from fallline.engine.loop import Loop, computes, obstacles, ready, serves
@@ -23,6 +23,7 @@ from fallline.engine.watch import Watch
 
 __all__ = [
     "Course",
+    "Forward",
     "Gradient",
     "Loop",
     "Predictor",

@@ -3,12 +3,12 @@
 from typing import Any
 
 from fallline.arrays import Array
-from fallline.core.compact import FeatureMap
+from fallline.core.compact import CompactRows, FeatureMap, Rows
 from fallline.core.network import Network
 from fallline.core.samples import AnySamples, CompactSamples
 from fallline.engine.layout import aligned, lanes
 
-__all__ = ["inputs", "lookup_space", "parameters_of_step", "served"]
+__all__ = ["fields_of", "inputs", "lookup_space", "map_of", "parameters_of_step", "served"]
 
 
 def served(network: Network, rows: AnySamples) -> AnySamples:
@@ -19,12 +19,20 @@ def served(network: Network, rows: AnySamples) -> AnySamples:
 def inputs(rows: AnySamples) -> dict[str, Any]:
     """The fields of a record that say what the inputs of these rows are."""
     if not isinstance(rows, CompactSamples):
-        return {"X": rows.X, "lookups": None}
-    features = rows.X.map
+        return fields_of(rows.X) | {"lookups": None}
+    return fields_of(rows.X) | map_of(rows.X.map)
+
+
+def fields_of(rows: Rows) -> dict[str, Array]:
+    """The arrays of rows."""
+    if not isinstance(rows, CompactRows):
+        return {"X": rows}
+    return {"X": rows.numbers, "lookups": rows.rows, "fractions": rows.fractions}
+
+
+def map_of(features: FeatureMap) -> dict[str, Any]:
+    """The fields that say how rows are kept."""
     return {
-        "X": rows.X.numbers,
-        "lookups": rows.X.rows,
-        "fractions": rows.X.fractions,
         "n_lookups": len(features.lookups),
         "n_fractions": features.n_fractions,
         "columns": features.columns,

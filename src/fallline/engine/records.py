@@ -49,9 +49,21 @@ class Structure:
         self.place = {f.name: (place, f.kind) for place, f in enumerate(self.fields)}
 
 
+LOOKUPS = """
+lookups | int* | (n_samples, n_lookups) | rows of tables, see core.compact; 0: X has all inputs
+fractions | real* | (n_samples, n_fractions) | how far the first lookups are from the next row
+n_lookups | int | | columns that are looked up
+n_fractions | int | | those of them that are in bins, which come first
+columns | int* | (n_lookups, 3) | first input, number of inputs, first row of its table
+centers | float* | (n_inputs,) | what is subtracted of each input in bins
+n_table_rows | int | | rows of all tables
+number_features | int* | (n_numbers + 1,) | the inputs that X (n_samples, n_numbers) has; n_inputs
+n_numbers | int | | columns of X where there are lookups
+""".strip()
+
 TRAIN = Structure(
     "train",
-    """
+    f"""
 thread | int | | number of the calling thread in its team, from 0
 n_threads | int | | threads in the team: each makes the call with its own thread and workspace
 barrier | int* | (1,) | where the team waits for each other; 0 before the call
@@ -101,15 +113,7 @@ lowest | float* | (3,) | lowest recorded loss so far; takes it, its epoch, and h
 best | real* | (size,) | takes the parameters before the epoch of the lowest loss
 before | real* | (size,) | workspace: the parameters before the epoch
 results | float* | (n_runs, 3) | takes the last epoch's sum of losses times masses, its mass; steps
-lookups | int* | (n_samples, n_lookups) | rows of tables, see core.compact; 0: X has all inputs
-fractions | real* | (n_samples, n_fractions) | how far the first lookups are from the next row
-n_lookups | int | | columns that are looked up
-n_fractions | int | | those of them that are in bins, which come first
-columns | int* | (n_lookups, 3) | first input, number of inputs, first row of its table
-centers | float* | (n_inputs,) | what is subtracted of each input in bins
-n_table_rows | int | | rows of all tables
-number_features | int* | (n_numbers + 1,) | the inputs that X (n_samples, n_numbers) has; n_inputs
-n_numbers | int | | columns of X where there are lookups
+{LOOKUPS}
 lookup_space | real* | | the calling thread's own, see kernels.lookup
 blocks | int* | | where weights are not 0, see kernels.blocks; not for learning; 0: anywhere
 """,
@@ -164,8 +168,8 @@ results | float* | (2, lanes) | takes the last epoch's sum of losses times rows;
 
 PREDICT = Structure(
     "predict",
-    """
-weights | real* | | W over b of each layer, columns padded to whole vectors
+    f"""
+weights | real* | | W over b of each layer but one of tables: columns padded to whole vectors
 sizes | int* | (n_layers + 1,) | neurons of each layer, inputs first
 n_layers | int | | layers with weights
 codes | int* | (n_layers,) | numbers of the hidden activations
@@ -175,7 +179,10 @@ n_rows | int | rows | rows to predict
 workspace | real* | (3, width) | activations of two layers, and slopes
 width | int | | numbers of the widest padded layer, and one vector
 out | real* | (n_rows, n_outputs) | takes the outputs
-blocks | int* | | where weights are not 0, see kernels.blocks; 0: anywhere
+blocks | int* | | where weights are not 0, and how they lie, see kernels.blocks; 0: anywhere
+{LOOKUPS}
+lookup_space | real* | (n_table_rows + n_numbers + 1, padded sizes[1]) | tables of the first layer
+make_tables | int | flag | only make these tables, from the first layer's weights
 """,
 )
 

@@ -9,6 +9,7 @@ from fallline.blas import one_blas_thread
 from fallline.data.columns import SkippedColumn
 from fallline.data.table import Table
 from fallline.data.writing import Columns
+from fallline.engine import Forward
 from fallline.engine.threads import threads_allowed
 from fallline.errors import ParameterError, TableError
 from fallline.tabular.model import TableModel
@@ -45,10 +46,11 @@ def predict_blocks(
         raise ParameterError(
             f"{model.encoding.target!r} is predicted as a number, so there are no probabilities"
         )
+    forward = Forward(model.network)
 
     def predicted(block: Table) -> Columns:
         block.require(carried)
-        columns = model.predict(block, extrapolate=extrapolate).columns()
+        columns = model.predict_by(forward, block, extrapolate=extrapolate).columns()
         if new is not None:
             new.append(model.new_cells(block))
         if part == "labels":

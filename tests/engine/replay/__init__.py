@@ -136,6 +136,7 @@ def work(dtype: str) -> None:
     ensemble = merged(nets, [0.5, 0.5])
     logits(ensemble, rows)
     fl.Predictor(ensemble).predict_proba(np.asarray(rows[:3]))
+    fl.Predictor(ensemble, rows.map).predict_proba(rows[:3])
     plan, length = np.zeros(8 + 8 * 3, np.int64), np.zeros(1, np.int64)
     record = Record(
         LAY_OUT, dtype, sizes=np.array([20, 9, 5, 2]), codes=np.array([3, 6]), n_layers=3, loss=2,

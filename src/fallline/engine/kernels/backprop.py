@@ -10,7 +10,7 @@ from fallline.engine.kernels.lookup import add_gradient, first_layer
 from fallline.engine.kernels.losses import delta_and_loss
 from fallline.engine.kernels.matmul import dots, multiply, outer, product, transposed_copy
 from fallline.engine.kernels.records import is_given
-from fallline.engine.kernels.vectors import at, fetch, gather_transposed, lanes, offset, put
+from fallline.engine.kernels.vectors import at, fetch, gather_transposed, lanes, offset, put, whole
 from fallline.engine.layout import (
     ABOVE,
     BELOW,
@@ -31,12 +31,6 @@ from fallline.engine.layout import (
     TARGETS,
     TRANSPOSED,
 )
-
-
-@inlined_by_numba
-def whole(count, L):
-    """The next multiple of L."""
-    return (count + L - 1) // L * L
 
 
 @inlined_by_numba

@@ -7,7 +7,7 @@ is a layer like any other.
 
 from fallline.engine.config import inlined_by_numba, kernel
 from fallline.engine.kernels.matmul import product
-from fallline.engine.kernels.vectors import at, lanes, load, offset, store
+from fallline.engine.kernels.vectors import at, lanes, load, offset, store, whole
 
 
 @inlined_by_numba
@@ -16,18 +16,23 @@ def next_layer(blocks):
     return offset(blocks, 1 + 4 * at(blocks, 0))
 
 
-@kernel
-def row_by_blocks(blocks, W, n_in, wide, A, Z):
-    """Z (wide,) of one sample from A (n_in,), where W over b has rows of ``wide`` numbers."""
+@inlined_by_numba
+def row_by_blocks(blocks, W, A, Z, wide):
+    """Z (wide,) of one sample from A; gives where the weights of the next layer are.
+
+    W is a block after the other, each with its rows padded to whole vectors, and b (wide,): so each
+    is read as one piece, not from a page of memory a row.
+    """
+    L = lanes(Z)
     for number in range(at(blocks, 0)):
         block = offset(blocks, 1 + 4 * number)
         i, m, j, n = at(block, 0), at(block, 1), at(block, 2), at(block, 3)
-        product(
-            offset(A, i), n_in, 1, offset(W, i * wide + j), wide, m, offset(Z, j), wide, 1, n, False
-        )
-    b = offset(W, n_in * wide)
-    for i in range(0, wide, lanes(Z)):
-        store(Z, i, load(Z, i) + load(b, i))
+        row = whole(n, L)
+        product(offset(A, i), m, 1, W, row, m, offset(Z, j), wide, 1, n, False)
+        W = offset(W, m * row)
+    for i in range(0, wide, L):
+        store(Z, i, load(Z, i) + load(W, i))
+    return offset(W, wide)
 
 
 @kernel

@@ -26,7 +26,7 @@ from fallline.engine.kernels.lookup import (
 from fallline.engine.kernels.optimizers import add_part, sum_of_parts, update
 from fallline.engine.kernels.records import is_given
 from fallline.engine.kernels.vectors import at, lanes, load, offset, put, store
-from fallline.engine.layout import ROW, part_length
+from fallline.engine.layout import LAYERS_BEGIN, N_OUT, ROW, part_length
 
 
 @inlined_by_numba
@@ -124,7 +124,7 @@ def train(call):
                 if n < batch_size:
                     length = part_rows(n)
                 if looked_up:
-                    make_tables(call, theta)
+                    make_tables(call, theta, at(call.plan, LAYERS_BEGIN + N_OUT))
                 n_parts = 0
                 while n_parts * length < n:
                     p = n_parts

@@ -12,7 +12,8 @@ A sample costs two rows of a table a column, however many bins that has (magic04
 product, with a last column of ones for the bias. The layer has whole vectors of outputs.
 
 ``call.lookup_space`` holds, in rows of ``n_out`` numbers: the tables, the weights of the numbers,
-the bias; the gradient of all these; Z of a block, sample by sample; and the numbers of a block.
+the bias; the gradient of all these; Z of a block, sample by sample; and the numbers of a block. A
+prediction of single rows (``first_of_row``) needs the first three, and makes them once.
 """
 
 from fallline.engine.config import inlined_by_numba, kernel
@@ -52,10 +53,9 @@ def numbers_of(call, plan):
 
 
 @kernel
-def make_tables(call, W):
+def make_tables(call, W, n_out):
     """The tables that follow from W over b (n_inputs + 1, n_out)."""
-    T, plan = call.lookup_space, call.plan
-    L, n_out = lanes(W), at(plan, LAYERS_BEGIN + N_OUT)
+    T, L = call.lookup_space, lanes(W)
     for c in range(call.n_lookups):
         first, count = at(call.columns, 3 * c), at(call.columns, 3 * c + 1)
         w, t = offset(W, first * n_out), offset(T, at(call.columns, 3 * c + 2) * n_out)
@@ -104,44 +104,41 @@ def take_numbers(call, order, n, plan):
 
 
 @kernel
-def add_rows(call, order, n, Z, n_out):
-    """Z[i] <- the sum of the rows of the tables that sample i of ``order`` looks up."""
+def add_row(call, sample, z, n_out):
+    """z <- the sum of the rows of the tables that a sample looks up."""
     T, n_lookups, n_fractions = call.lookup_space, call.n_lookups, call.n_fractions
-    L = lanes(Z)
-    for i in range(n):
-        sample = at(order, i)
-        rows = offset(call.lookups, sample * n_lookups)
-        fractions = offset(call.fractions, sample * n_fractions)
-        z = offset(Z, i * n_out)
-        v = 0
-        while v + GROUP * L <= n_out:
-            a = fill(T, 0.0)
-            b, c, d = a, a, a
-            for j in range(n_fractions):
-                t, f = offset(T, at(rows, j) * n_out + v), at(fractions, j)
-                g, u = number(T, 1.0 - f), offset(t, n_out)
-                a = fma(load(u, 0), f, fma(load(t, 0), g, a))
-                b = fma(load(u, L), f, fma(load(t, L), g, b))
-                c = fma(load(u, 2 * L), f, fma(load(t, 2 * L), g, c))
-                d = fma(load(u, 3 * L), f, fma(load(t, 3 * L), g, d))
-            for j in range(n_fractions, n_lookups):
-                t = offset(T, at(rows, j) * n_out + v)
-                a, b = a + load(t, 0), b + load(t, L)
-                c, d = c + load(t, 2 * L), d + load(t, 3 * L)
-            store(z, v, a)
-            store(z, v + L, b)
-            store(z, v + 2 * L, c)
-            store(z, v + 3 * L, d)
-            v += GROUP * L
-        while v < n_out:
-            a = fill(T, 0.0)
-            for j in range(n_fractions):
-                t, f = offset(T, at(rows, j) * n_out + v), at(fractions, j)
-                a = fma(load(t, n_out), f, fma(load(t, 0), number(T, 1.0 - f), a))
-            for j in range(n_fractions, n_lookups):
-                a = a + load(T, at(rows, j) * n_out + v)
-            store(z, v, a)
-            v += L
+    rows = offset(call.lookups, sample * n_lookups)
+    fractions = offset(call.fractions, sample * n_fractions)
+    L = lanes(z)
+    v = 0
+    while v + GROUP * L <= n_out:
+        a = fill(T, 0.0)
+        b, c, d = a, a, a
+        for j in range(n_fractions):
+            t, f = offset(T, at(rows, j) * n_out + v), at(fractions, j)
+            g, u = number(T, 1.0 - f), offset(t, n_out)
+            a = fma(load(u, 0), f, fma(load(t, 0), g, a))
+            b = fma(load(u, L), f, fma(load(t, L), g, b))
+            c = fma(load(u, 2 * L), f, fma(load(t, 2 * L), g, c))
+            d = fma(load(u, 3 * L), f, fma(load(t, 3 * L), g, d))
+        for j in range(n_fractions, n_lookups):
+            t = offset(T, at(rows, j) * n_out + v)
+            a, b = a + load(t, 0), b + load(t, L)
+            c, d = c + load(t, 2 * L), d + load(t, 3 * L)
+        store(z, v, a)
+        store(z, v + L, b)
+        store(z, v + 2 * L, c)
+        store(z, v + 3 * L, d)
+        v += GROUP * L
+    while v < n_out:
+        a = fill(T, 0.0)
+        for j in range(n_fractions):
+            t, f = offset(T, at(rows, j) * n_out + v), at(fractions, j)
+            a = fma(load(t, n_out), f, fma(load(t, 0), number(T, 1.0 - f), a))
+        for j in range(n_fractions, n_lookups):
+            a = a + load(T, at(rows, j) * n_out + v)
+        store(z, v, a)
+        v += L
 
 
 @inlined_by_numba
@@ -149,9 +146,20 @@ def first_layer(call, order, n, R, above, plan):
     """Z of the first layer (n_out, row) into ``above``, for ``R`` samples of which ``n`` count."""
     n_out, k = at(plan, LAYERS_BEGIN + N_OUT), call.n_numbers + 1
     Z, weights = sums_of(call, plan), offset(call.lookup_space, call.n_table_rows * n_out)
-    add_rows(call, order, n, Z, n_out)
+    for i in range(n):
+        add_row(call, at(order, i), offset(Z, i * n_out), n_out)
     product(numbers_of(call, plan), k, 1, weights, n_out, k, Z, n_out, n, n_out, True)
     transposed_copy(Z, R, n_out, n_out, above, at(plan, ROW))
+
+
+@inlined_by_numba
+def first_of_row(call, row, A, Z, n_out):
+    """Z (n_out,) of the first layer of one row, whose numbers are A: as ``first_layer`` adds up."""
+    k = call.n_numbers
+    put(A, k, 1.0)
+    add_row(call, row, Z, n_out)
+    weights = offset(call.lookup_space, call.n_table_rows * n_out)
+    product(A, k + 1, 1, weights, n_out, k + 1, Z, n_out, 1, n_out, True)
 
 
 @kernel

@@ -22,7 +22,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import models, register_model
 
-from fallline.engine.config import VECTOR_BYTES, intrinsic
+from fallline.engine.config import VECTOR_BYTES, inlined_by_numba, intrinsic
 
 __all__ = [
     "Vector",
@@ -51,6 +51,7 @@ __all__ = [
     "store_wide",
     "total",
     "transpose",
+    "whole",
     "wide_total",
 ]
 
@@ -486,6 +487,12 @@ def lanes(typing_context: Any, p: Any) -> Any:
     """How many numbers a vector of p's type holds."""
     count = vector_of(p.dtype).lanes
     return types.intp(p), lambda context, builder, sig, args: ir.IntType(64)(count)
+
+
+@inlined_by_numba
+def whole(count: Any, L: Any) -> Any:
+    """The next multiple of L."""
+    return (count + L - 1) // L * L
 
 
 def spaced(builder: Any, pointer: Any, step: Any, i: int) -> Any:

@@ -1,7 +1,7 @@
 // What the engine's functions are given: records of 8-byte fields, in this order, and the numbers
 // of its functions. Made by fallline.engine.build from engine/records.py and engine/codes.py.
 
-export const SOURCES = 1749163316023030n; // of the kernels
+export const SOURCES = 22478424509051177n; // of the kernels
 
 export const ACTIVATIONS = [
   "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus",
@@ -51,6 +51,9 @@ export const RECORDS = {
   predict: [
     "weights: real*", "sizes: int*", "n_layers: int", "codes: int*", "output: int", "X: real*",
     "n_rows: int", "workspace: real*", "width: int", "out: real*", "blocks: int*",
+    "lookups: int*", "fractions: real*", "n_lookups: int", "n_fractions: int", "columns: int*",
+    "centers: float*", "n_table_rows: int", "number_features: int*", "n_numbers: int",
+    "lookup_space: real*", "make_tables: int",
   ],
   shuffle: [
     "states: uint*", "n_generators: int", "n_rows: int", "count: int", "orders: int*",
