@@ -46,6 +46,7 @@ CELLS = [
     ("plain", 1e300), ("plain", -1e300), ("plain", True), ("plain", "1e3"),
     ("plain", float("nan")), ("plain", float("inf")), ("plain", "many"), ("plain", " 2 "),
     ("plain", "NA"), ("plain", np.float32(0.1)), ("plain", np.int64(3)), ("plain", -999),
+    ("plain", "-999"), ("plain", "-999.0"),
     ("plain", [1.0]), ("gaps", None), ("gaps", "none"), ("recurring", 0), ("recurring", 3.5),
     ("two", 1), ("two", 0.5), ("two", None), ("pair", "yes"), ("pair", "YES"), ("pair", None),
     ("text", "red"), ("text", " red"), ("text", "never seen"), ("text", 7), ("text", "none"),

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, make_friedman1
+from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -63,7 +64,7 @@ def test_best_is_the_mean_over_folds() -> None:
     for preset in ("standard", "best"):
         model = fl.MLPRegressor(preset=preset, random_state=1).fit(X, y)
         scores[preset] = model.score(X_new, y_new)
-    assert model.coefs_[1].shape == (8 * 128, 8 * 128)
+    assert model.coefs_[1].shape == (8 * (64 + 128), 8 * (64 + 128))
     assert scores["best"] > scores["standard"]
 
 
@@ -77,6 +78,66 @@ def test_classes_weights_and_validation_rows() -> None:
     weighted = fl.MLPClassifier(preset="quick", random_state=1, class_weight={"bad": 9, "good": 1})
     weighted.fit(X[100:], names[100:], validation_data=(X[:100], names[:100]))
     assert weighted.predict_proba(X)[:, 0].mean() > model.predict_proba(X)[:, 0].mean()
+
+
+def test_the_folds_have_the_same_bits_on_any_number_of_threads() -> None:
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    y = X @ [1.0, 2.0, 3.0, 4.0] + np.random.default_rng(1).normal(size=300)
+    models = [
+        fl.MLPRegressor(preset="standard", random_state=1, n_jobs=n).fit(X, y) for n in (1, 2)
+    ]
+    assert np.array_equal(models[0].predict(X), models[1].predict(X))
+    assert models[0].to_network().sizes[1] == 8 * (64 + 2)  # and the linear members
+
+
+def test_a_preset_is_as_good_as_training_on_the_table() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    names = [f"x{i}" for i in range(X.shape[1])]
+    losses: dict[str, list[float]] = {"table": [], "estimator": []}
+    for seed in range(3):
+        held = np.random.default_rng(seed).random(len(X)) < 0.3
+        frame = pd.DataFrame(X, columns=names).assign(y=y)
+        table = fl.train_table(frame[~held], "y", seed=seed, baseline=False)
+        model = fl.MLPClassifier(preset="standard", random_state=seed).fit(X[~held], y[~held])
+        by_table = table.predict(frame[held]).probabilities
+        for name, found in (("table", by_table), ("estimator", model.predict_proba(X[held]))):
+            losses[name].append(log_loss(y[held], found))
+    assert np.mean(losses["estimator"]) < 1.1 * np.mean(losses["table"])
+
+
+def rises(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 3))
+    return X, np.abs(X[:, 0]) + 0.1 * rng.normal(size=n)
+
+
+def test_every_loss_and_several_outputs_over_folds() -> None:
+    X, y = rises()
+    for settings in ({"loss": "absolute_error"}, {"loss": "quantile", "quantile": 0.5}):
+        model = fl.MLPRegressor(preset="standard", random_state=0, **settings).fit(X, y)
+        assert model.score(X, y) > 0.8
+    counts = np.random.default_rng(1).poisson(np.exp(y))
+    model = fl.MLPRegressor(preset="standard", random_state=0, loss="poisson").fit(X, counts)
+    assert np.corrcoef(model.predict(X), np.exp(y))[0, 1] > 0.9
+    both = fl.MLPRegressor(preset="standard", random_state=0).fit(X, np.stack([y, 1e6 * y], axis=1))
+    assert both.predict(X).shape == (300, 2)
+    assert both.score(X, np.stack([y, 1e6 * y], axis=1)) > 0.9
+
+
+def test_labels_that_are_several_smoothed_or_weighted_over_folds() -> None:
+    X, y = rises()
+    labels = np.stack([y > 0.5, y > 1.0], axis=1).astype(int)
+    several = fl.MLPClassifier(preset="standard", random_state=0).fit(X, labels)
+    assert several.score(X, labels) > 0.85
+    kinds = np.digitize(y, [0.4, 0.9])
+    sharp, smooth = (
+        fl.MLPClassifier(preset="standard", random_state=0, label_smoothing=s).fit(X, kinds)
+        for s in (0.0, 0.3)
+    )
+    assert sharp.predict_proba(X).max(axis=1).mean() > smooth.predict_proba(X).max(axis=1).mean()
+    weight = np.where(kinds == 0, 20.0, 1.0)
+    weighted = fl.MLPClassifier(preset="standard", random_state=0).fit(X, kinds, weight)
+    assert weighted.predict_proba(X)[:, 0].mean() > sharp.predict_proba(X)[:, 0].mean() + 0.03
 
 
 def test_what_a_preset_refuses() -> None:

@@ -268,6 +268,15 @@ class Network:
         twin.layers = twin.views(twin._theta)
         return twin
 
+    def of_sizes(self, sizes: Sequence[int]) -> "Network":
+        """A network of these sizes with the same functions; its parameters are 0."""
+        twin = copy(self)
+        twin.sizes = check_sizes(sizes)
+        twin.n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(twin.sizes))
+        twin._theta = np.zeros(twin.n_parameters, self.dtype)
+        twin.layers = twin.views(twin._theta)
+        return twin
+
     def __repr__(self) -> str:
         shape = "-".join(str(size) for size in self.sizes)
         names = ", ".join(self.activations)

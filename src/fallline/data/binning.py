@@ -16,6 +16,7 @@ from fallline.data.columns import (
     NumberColumn,
     PairColumn,
     TextColumn,
+    settings_of,
 )
 from fallline.data.encoding import Encoding
 from fallline.data.piecewise import (
@@ -85,7 +86,11 @@ def refined(column: Column, part: Table, bins: int, levels: int) -> Column:
 
 def paired(column: TextColumn) -> TextColumn:
     """A column that has exactly two texts, as one feature."""
-    return column if len(column.categories) != 2 or column.has_other else PairColumn(**vars(column))
+    return (
+        column
+        if len(column.categories) != 2 or column.has_other
+        else PairColumn(**settings_of(column))
+    )
 
 
 def binned_column(
@@ -100,13 +105,13 @@ def binned_column(
     low, high = float(known.min()), float(known.max())
     if bool(((known == low) | (known == high)).all()):
         spread = (high / 2 - low / 2) / float(smooth_unclip(np.ones(1))[0])
-        return BinnedColumn(**vars(column), median=low / 2 + high / 2, spread=spread)
+        return BinnedColumn(**settings_of(column), median=low / 2 + high / 2, spread=spread)
     median, spread = robust_moments(known)
     edges = bin_edges(known, bins)
     inside = np.empty((len(known), len(edges) - 1))
     components(known, edges, inside)
     return BinnedColumn(
-        **vars(column),
+        **settings_of(column),
         median=median,
         spread=spread,
         levels=tuple(recurring_levels(known, levels).tolist()),

@@ -5,7 +5,8 @@ describes the column in words.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from math import isfinite
 from typing import Any, Literal, TypeVar
@@ -38,6 +39,7 @@ __all__ = [
     "column_from_dict",
     "column_to_dict",
     "first_letters",
+    "settings_of",
 ]
 
 T = TypeVar("T")
@@ -56,7 +58,7 @@ class NumberColumn:
     low: float | None = None
     high: float | None = None
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         return [self.name, *([f"{self.name} is missing"] if self.has_missing else [])]
 
@@ -99,7 +101,7 @@ class BinnedColumn(NumberColumn):
     edges: tuple[float, ...] = ()
     centers: tuple[float, ...] = ()
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         levels = [f"{self.name} = {text}" for text in distinct_texts(self.levels)]
         ends = distinct_texts(self.edges)
@@ -179,7 +181,7 @@ class TextColumn:
     kind: Literal["text"] = "text"
     by_letter: bool = False
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         named = [*self.categories]
         named += ["(other)"] * self.has_other + ["(missing)"] * self.has_missing
@@ -225,7 +227,7 @@ def first_letters(table: Table, name: str) -> pl.Series:
 class PairColumn(TextColumn):
     """A column of exactly two texts: -1 for the first, +1 for the second, 0 for neither."""
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         first, second = self.categories
         missing = [f"{self.name} is missing"] if self.has_missing else []
@@ -261,7 +263,7 @@ class DateColumn:
     low: float | None = None
     high: float | None = None
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         waves = [f"{self.name} {wave} of {c}" for c in self.cycles for wave in ("sin", "cos")]
         return [self.name, *waves, *([f"{self.name} is missing"] if self.has_missing else [])]
@@ -295,7 +297,7 @@ class SkippedColumn:
     reason: str
     kind: Literal["skip"] = "skip"
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         return []
 
@@ -364,7 +366,7 @@ def column_from_dict(data: Mapping[str, Any]) -> Column:
             return text
         if len(categories) != 2 or text.has_other:
             raise ValueError(f"column {name!r} is a pair of {len(categories)} categories")
-        return PairColumn(**vars(text))
+        return PairColumn(**settings_of(text))
     if kind == "date":
         mean, scale = as_moment(data["mean"]), as_scale(data["scale"])
         cycles, form = tuple(as_list(data["cycles"], str)), as_(data["form"], str)
@@ -377,6 +379,11 @@ def column_from_dict(data: Mapping[str, Any]) -> Column:
     if kind == "skip":
         return SkippedColumn(name, as_(data["reason"], str))
     raise ValueError(f"column {name!r} is of an unknown kind, {kind!r}")
+
+
+def settings_of(column: Column) -> dict[str, Any]:
+    """The fields of a column by name, for one of another class."""
+    return {field.name: getattr(column, field.name) for field in fields(column)}
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,7 +132,9 @@ class NumberCells:
         value = number(cell)
         if value is None:
             value = self.read(cell)
-        if value is None or isnan(value) or value in self.whole.missing:
+        elif value in self.whole.missing:
+            value = nan
+        if isnan(value):
             return 0.0  # the rest of a blank row is that of missing cells
         if not isfinite(value):
             self.read_cell(value)  # which raises
@@ -149,11 +151,10 @@ class NumberCells:
             found.fractions[self.bin] = min(max(fraction, 0.0), 1.0)
         return min(max((value - self.median) / self.spread, -FARTHEST), FARTHEST)
 
-    def read_cell(self, cell: Any) -> float | None:
-        """The number of a cell that is none, such as a text; None if it is missing."""
+    def read_cell(self, cell: Any) -> float:
+        """The number of a cell that is none, such as a text; NaN if it is missing."""
         table = self.whole.only(self.column).readable(self.whole.table({self.name: cell}))
-        value = float(column_numbers(table, self.name)[0])
-        return None if isnan(value) else value
+        return float(column_numbers(table, self.name)[0])
 
 
 class OtherCells:

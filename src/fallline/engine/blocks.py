@@ -38,7 +38,8 @@ def blocks_along_diagonal(W: Array) -> list[tuple[int, int, int, int]]:
     high = np.where(some, m - used[:, ::-1].argmax(axis=1), 0)
     reached = np.maximum.accumulate(high)  # columns up to here belong to the rows so far
     ahead = np.minimum.accumulate(low[::-1])[::-1]  # columns from here on to the rows that follow
-    cuts = [i for i in range(1, n) if 0 < reached[i - 1] <= ahead[i] < m]
+    before, after = reached[:-1], ahead[1:]
+    cuts = (np.flatnonzero((before > 0) & (before <= after) & (after < m)) + 1).tolist()
     rows = [0, *cuts, n]
     columns = [0, *(int(reached[i - 1]) for i in cuts), m]
     return [

@@ -10,7 +10,7 @@ from fallline.core.network import Network
 from fallline.core.optimizers import GradientDescent
 from fallline.core.samples import CompactSamples, check_compact
 from fallline.engine.blocks import blocks_of
-from fallline.engine.layout import padded
+from fallline.engine.layout import MIN_ROWS, padded
 from fallline.engine.loop import Loop, computes
 from fallline.engine.predictor import outputs
 from fallline.engine.threads import threads_allowed
@@ -52,7 +52,8 @@ class Forward:
         samples = CompactSamples(rows, targets, None)
         stay = GradientDescent(lambda step: 0.0)
         network, blocks = self.prepared
-        loop = Loop(network, samples, stay, {}, len(rows), threads=threads_allowed())
+        threads = threads_allowed() if len(rows) > MIN_ROWS else 1
+        loop = Loop(network, samples, stay, {}, len(rows), threads=threads, learns=False)
         loop.measuring.set(blocks=blocks)
         with np.errstate(over="ignore", invalid="ignore"):
             return loop.measure(samples)[1]
@@ -73,10 +74,8 @@ def with_whole_vectors(network: Network) -> Network:
     width = padded(network.sizes[1], network.dtype)
     if width == network.sizes[1]:
         return network
-    sizes = [network.sizes[0], width, *network.sizes[2:]]
-    wide = Network(sizes, hidden=network.hidden, loss=network.loss.name, dtype=network.dtype)
+    wide = network.of_sizes([network.sizes[0], width, *network.sizes[2:]])
     for layer, own in zip(wide.layers, network.layers, strict=True):
         n_in, n_out = own.W.shape
-        layer.block[:] = 0.0
         layer.W[:n_in, :n_out], layer.b[:n_out] = own.W, own.b
     return wide

@@ -68,7 +68,7 @@ class Loop:
     ``state`` is the optimiser's state by name, updated in place; ``epoch`` and ``epochs`` mean what
     they mean in :class:`fallline.training.steps.Steps`. ``threads`` is the maximum number of
     threads; the bits do not depend on it, nor on ``unroll``: whether code may be compiled for this
-    network's shape.
+    network's shape. One that never ``learns`` only measures.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Loop:
         seed: int = 0,
         threads: int = 1,
         unroll: bool = False,
+        learns: bool = True,
     ) -> None:
         rows = served(network, rows)
         self.network, self.rows, self.optimizer = network, rows, optimizer
@@ -100,7 +101,9 @@ class Loop:
         self.threads = min(threads, MAX_PARTS)
         unroll = unroll and self.full and unrolls(network, rows, optimizer, penalty, dropout)
         self.tiny = Tiny(network, rows.dense) if unroll else None
-        self._lay_out([bool(name) for name in names])
+        self._lay_out()
+        if learns:
+            self._lay_out_steps([bool(name) for name in names])
         self.record.set(
             batch_size=self.batch_size, one_block=self.one_block, optimizer=code,
             hyperparameters=hyperparameters, l2=penalty.l2, l1=penalty.l1,
@@ -108,8 +111,8 @@ class Loop:
             n_hidden=len(network.hidden),
         )  # fmt: skip
 
-    def _lay_out(self, kept: list[bool]) -> None:
-        """Padded copies of theta and the state, each thread's workspace, and the record."""
+    def _lay_out(self) -> None:
+        """A padded copy of theta, each thread's workspace, and the record."""
         network, dtype = self.network, self.network.dtype
         length = part_length(self.batch_size)
         self.layout = Layout(network, min(length, BLOCK))
@@ -125,18 +128,27 @@ class Loop:
             room = self.rows.X.map, network.sizes[1], samples, dtype
             self.spaces = [lookup_space(*room) for _ in range(self.threads)]
         size = padded(network.n_parameters, dtype)
-        self.theta, self.best, is_weight, first, second = (aligned(size, dtype) for _ in range(5))
+        segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
+        self.theta, self.barrier = aligned(size, dtype), np.zeros(1, np.int64)
+        self.results = np.zeros(3)
+        self.record = Record(
+            TRAIN, dtype, theta=self.theta, size=size, segment=segment, losses=np.zeros(MAX_PARTS),
+            costs=np.zeros(-(-size // segment)), plan=self.layout.plan, n_runs=1,
+            barrier=self.barrier, results=self.results, thread=0, workspace=self.workspaces[0],
+            every=0,
+        )  # fmt: skip
+
+    def _lay_out_steps(self, kept: list[bool]) -> None:
+        """Padded copies of the state, the gradient, and the places of the best parameters."""
+        network, dtype = self.network, self.network.dtype
+        size = len(self.theta)
+        self.best, is_weight, first, second = (aligned(size, dtype) for _ in range(4))
         is_weight[: network.n_parameters] = network.is_weight
         self.kept = [twin for twin, keep in zip((first, second), kept, strict=True) if keep]
         self.gradient = aligned(size * (MAX_PARTS if self.n_threads > 1 else 2), dtype)
-        segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
-        self.barrier, self.results = np.zeros(1, np.int64), np.zeros(3)
-        self.record = Record(
-            TRAIN, dtype, theta=self.theta, gradient=self.gradient, first=first, second=second,
-            is_weight=is_weight, size=size, segment=segment, losses=np.zeros(MAX_PARTS),
-            costs=np.zeros(-(-size // segment)), plan=self.layout.plan, n_runs=1,
-            barrier=self.barrier, results=self.results, thread=0, workspace=self.workspaces[0],
-            before=aligned(size, dtype), best=self.best, every=0,
+        self.record.set(
+            gradient=self.gradient, first=first, second=second, is_weight=is_weight,
+            before=aligned(size, dtype), best=self.best,
         )  # fmt: skip
 
     def seconds_of_products(self, n_rows: int) -> float:

@@ -125,9 +125,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._random_state = check_random_state(self.random_state)
         if self.preset is not None:
             step_weight = self._step_weight(y, weight, incremental)
-            presets.fit_by_preset(
-                self, X, self._smoothed(Y * 1.0), step_weight, self._pair(validation_data)
-            )
+            presets.fit_by_preset(self, X, Y * 1.0, step_weight, self._pair(validation_data))
             return self
         sizes = [X.shape[1], *hidden, self.n_outputs_]
         network = new_network(self, sizes, X.dtype) if first else network_to_go_on(self, sizes)
@@ -189,7 +187,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         if "encoder_" in self.__dict__:
             from fallline.estimators import presets
 
-            X = presets.encoded(self, X)
+            return presets.output(self, X)
         if X.dtype.kind != "f":
             X = X.astype(self.coefs_[0].dtype)
         if hasattr(X, "tocsr"):

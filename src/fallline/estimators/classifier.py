@@ -66,7 +66,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     preset : "quick", "standard" or "best": encode X by :class:`fallline.PiecewiseLinear` and train
         as ``fallline train`` does. The preset sets everything else but ``random_state``,
         ``validation_fraction``, ``class_weight``, ``label_smoothing``, ``callbacks``, ``n_jobs``
-        and ``engine``. None trains as scikit-learn does.
+        and ``engine``. Over folds each row is held out once, and ``validation_fraction`` does not
+        matter; with ``validation_data`` there is one network and no folds. None trains as
+        scikit-learn does.
 
     Attributes
     ----------

@@ -1,9 +1,7 @@
 """Fitting an estimator by a preset of tables: its encoding, its network, its training."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,23 +9,29 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.compact import CompactRows
 from fallline.core.network import Network
-from fallline.core.splits import each_fold, folds, holdout
+from fallline.core.splits import holdout
+from fallline.data.encoding import Encoding
+from fallline.data.tasks import QUANTITIES
+from fallline.engine import predict_proba
 from fallline.estimators.encoders import PiecewiseLinear
 from fallline.estimators.layers import cut
-from fallline.estimators.networks import start
+from fallline.estimators.networks import network_of, start
 from fallline.tabular.baselines import start_bins_at_zero
-from fallline.tabular.ensemble import merged, tempered_loss
-from fallline.tabular.recipes import PRESETS, Plan, Recipe, best_of, plan
-from fallline.training.history import History
-from fallline.training.run import train
+from fallline.tabular.model import TableModel
+from fallline.tabular.options import TableOptions, with_defaults
+from fallline.tabular.preparation import Prepared
+from fallline.tabular.recipes import Recipe, recipes
+from fallline.tabular.soft import Soft
+from fallline.tabular.train import train_prepared
 
-__all__ = ["check_parameters", "encoded", "fit_by_preset"]
+__all__ = ["check_parameters", "fit_by_preset", "output"]
 
 # The parameters that a preset leaves to the user; it sets all others.
 OPEN = {
     "preset", "random_state", "validation_fraction", "class_weight", "label_smoothing", "loss",
     "quantile", "verbose", "callbacks", "n_jobs", "engine",
 }  # fmt: skip
+TASKS = {"cross_entropy": "classes", "binary_cross_entropy": "binary", "poisson": "counts"}
 SCALED = ("squared_error", "absolute_error", "quantile")  # their values have a unit
 
 
@@ -43,131 +47,80 @@ def check_parameters(model: Any) -> None:
             )
 
 
+@dataclass(frozen=True)
+class ArrayRows(Prepared):
+    """Rows of numbers with targets of an estimator: y (n,), or (n, n_outputs) for several."""
+
+    loss: str = "squared_error"
+    n_outputs: int = 1
+
+    def new_network(self, recipe: Recipe, seed: int) -> Network:
+        """A network of the recipe for the estimator's loss."""
+        network = Network(
+            [self.X.shape[1], *recipe.hidden, self.n_outputs],
+            hidden=recipe.activation, loss=self.loss, seed=seed, dtype=recipe.dtype,
+        )  # fmt: skip
+        start_bins_at_zero(network, self.encoding.starts_at_zero)
+        return network
+
+
 def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation: Any) -> None:
     """Fit the estimator to X (n, n_features) and the network's targets Y (n, n_outputs).
 
-    ``validation`` is a pair (X, Y), or None to hold out ``validation_fraction`` of the rows.
+    ``validation`` is a pair (X, Y), or None to hold out ``validation_fraction`` of the rows; over
+    folds each row is held out once. See :func:`fallline.train_table`, which trains the same.
     """
     if hasattr(X, "tocsr"):
         raise ValueError("a preset needs X as a dense array; leave preset out for a sparse matrix")
     if len(X) < 2:
         raise ValueError(f"a preset holds rows out to go by; n_samples={len(X)} is too few")
-    seed = int(model._random_state.randint(2**31))
-    if validation is None:
-        draw = np.random.default_rng(seed)
-        rest, out = holdout(len(X), model.validation_fraction, draw, classes_of(model, Y))
-        validation = X[out], Y[out]
-        X, Y, weight = X[rest], Y[rest], None if weight is None else weight[rest]
     encoder = PiecewiseLinear().set_output(transform="default").fit(np.asarray(X, np.float64))
     if len(encoder.get_feature_names_out()) == 0:
         raise ValueError(
             "every column of X is the same in all rows; there is nothing to learn from"
         )
+    seed = int(model._random_state.randint(2**31))
+    given = TableOptions(
+        preset=model.preset, seed=seed, threads=model._threads(), callbacks=model.callbacks or (),
+        validation=model.validation_fraction if validation is None else validation,
+    )  # fmt: skip
+    options = with_defaults(given)
     shift, scale = unit_of(model, Y)
-    rows = encode(encoder, X), (Y - shift) / scale, weight
-    held = encode(encoder, validation[0]), (validation[1] - shift) / scale
-    asked = {"preset": model.preset, "hidden": None}
-    planned = plan(PRESETS[model.preset], asked, len(X), rows[0].shape[1])
-    one = partial(trained, model, encoder)
-    if planned.n_folds == 1:
-        found = [one(recipe, rows, held, seed) for recipe in planned.recipes]
-        losses = {run[2]: loss_of(run) for run in found}
-        network, history, chosen, _ = found[list(losses).index(best_of(losses))]
-    else:
-        strata = classes_of(model, Y)
-        network, history, chosen, _ = over_folds(one, planned, rows, held, seed, strata)
-    last = network.layers[-1]
+    n = len(X)
+    if validation is not None:
+        X, Y = (np.concatenate(pair) for pair in zip((X, Y), validation, strict=True))
+        weight = None if weight is None else np.concatenate([weight, np.ones(len(X) - n)])
+    rows = rows_of(model, encoder, X, (Y - shift) / scale, weight)
+    train, held = np.arange(n), np.arange(n, len(X))
+    if validation is None:
+        classes = None if rows.encoding.task in QUANTITIES else rows.y
+        train, held = holdout(n, model.validation_fraction, np.random.default_rng(seed), classes)
+    data = replace(rows, train=train, validation=held)
+    found = train_prepared(data, recipes(options), options)
+    last = found.network.layers[-1]
     last.W[:] = last.W * scale
     last.b[:] = last.b * scale + shift
-    keep(model, network, history, encoder, chosen)
+    keep(model, found, encoder)
 
 
-def classes_of(model: Any, Y: Array) -> Array | None:
-    """(n,) the class of each row, for stratified splits; None without classes."""
-    if not model._core_loss().endswith("cross_entropy"):
-        return None
-    return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
+def rows_of(
+    model: Any, encoder: PiecewiseLinear, X: Array, Y: Array, weight: Array | None
+) -> ArrayRows:
+    """Rows X (n, n_features) with the network's targets Y (n, n_outputs), none of them in a part.
 
-
-Trained = tuple[Network, History, Recipe, float]
-"""A network, its history, its recipe, and its loss on the rows held out."""
-
-
-def loss_of(run: Trained) -> float:
-    return run[3]
-
-
-def over_folds(
-    one: Callable[..., Trained],
-    planned: Plan,
-    rows: tuple[CompactRows, Array, Array | None],
-    held: tuple[CompactRows, Array],
-    seed: int,
-    strata: Array | None,
-) -> Trained:
-    """The mean of networks that are each trained on all folds but one, and the first one's history.
-
-    Each network chooses its epoch by the rows held out. The recipe is the one with the lowest mean
-    validation loss over the folds on which all are compared.
+    Several outputs that are no shares of one whole count as numbers.
     """
-    X, Y, weight = rows
-    fold_of = folds(len(X), planned.n_folds, np.random.default_rng(seed), strata)
-    runs: dict[Recipe, list[Trained]] = {recipe: [] for recipe in planned.recipes}
-    for fold, (kept, out) in enumerate(each_fold(fold_of)):
-        part = X[kept], Y[kept], None if weight is None else weight[kept]
-        watched = CompactRows.joined([X[out], held[0]]), np.concatenate([Y[out], held[1]])
-        if fold == planned.compared_on:
-            runs = {best: runs[best] for best in [best_recipe(runs)]}
-        for recipe, done in runs.items():
-            done.append(one(recipe, part, watched, seed + fold))
-    best = runs[best_recipe(runs)]
-    networks = [network for network, *_ in best]
-    return merged(networks, [1.0 / len(networks)] * len(networks)), *best[0][1:]
-
-
-def best_recipe(runs: Mapping[Recipe, Sequence[Trained]]) -> Recipe:
-    """The best by the mean validation loss over the folds."""
-    return best_of(
-        {recipe: float(np.mean([loss_of(run) for run in runs[recipe]])) for recipe in runs}
-    )
-
-
-def trained(
-    model: Any,
-    encoder: PiecewiseLinear,
-    recipe: Recipe,
-    rows: tuple[CompactRows, Array, Array | None],
-    held: tuple[CompactRows, Array],
-    seed: int,
-) -> Trained:
-    """One network, trained by one recipe."""
-    X, Y, weight = rows
-    task = "numbers" if classes_of(model, Y) is None else "classes"
-    recipe = recipe.for_rows(len(X), task)
-    sizes = [X.shape[1], *recipe.hidden, Y.shape[1]]
-    network = Network(
-        sizes, hidden=recipe.activation, loss=model._core_loss(), seed=seed, dtype=recipe.dtype
-    )
-    start_bins_at_zero(network, encoder.starts_at_zero_)
-    history = train(
-        network,
-        X,
-        Y,
-        sample_weight=weight,
-        validation=held,
-        optimizer=recipe.build(len(X)),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        seed=seed,
-        l2=recipe.l2 or 0.0,
-        l1=recipe.l1,
-        dropout=recipe.dropout or 0.0,
-        stop=recipe.stops(),
-        callbacks=model.callbacks or (),
-        engine=model.engine,
-        threads=model._threads(),
-    )
-    return network, history, recipe, tempered_loss(network, *held)
+    loss, k, none = model._core_loss(), Y.shape[1], np.empty(0, dtype=np.intp)
+    several = k > 1 and loss != "cross_entropy"
+    task = "numbers" if several else TASKS.get(loss, "numbers")
+    y = Y if several else Y.argmax(axis=1).astype(Y.dtype) if k > 1 else Y[:, 0]
+    columns = tuple(column for column in encoder.columns_ if column is not None)
+    classes = () if task in QUANTITIES else tuple(map(str, range(max(k, 2))))
+    encoding, smooth = Encoding("y", task, columns, classes), model._smoothed(Y)
+    return ArrayRows(
+        encoding, encode(encoder, X), y, weight, none, none, none, 0, encoding, np.empty((0, 0)),
+        soft=None if smooth is Y else Soft(smooth), engine=model.engine, loss=loss, n_outputs=k,
+    )  # fmt: skip
 
 
 def unit_of(model: Any, Y: Array) -> tuple[Array, Array]:
@@ -182,17 +135,17 @@ def encode(encoder: PiecewiseLinear, X: Array) -> CompactRows:
     return encoder._compact(np.asarray(X, np.float64), np.dtype(np.float32))
 
 
-def encoded(model: Any, X: Any) -> Array:
-    """X in the form that the network of a preset takes."""
-    return np.asarray(encode(model.encoder_, X.toarray() if hasattr(X, "toarray") else X))
+def output(model: Any, X: Any) -> Array:
+    """The output (n_samples, n_outputs) of the network of a preset."""
+    X = X.toarray() if hasattr(X, "toarray") else X
+    return predict_proba(network_of(model), encode(model.encoder_, X))
 
 
-def keep(
-    model: Any, network: Network, history: History, encoder: PiecewiseLinear, recipe: Recipe
-) -> None:
+def keep(model: Any, found: TableModel, encoder: PiecewiseLinear) -> None:
     """The fitted attributes."""
+    network, history = found.network, found.history
     start(model, network)
-    model.encoder_, model._preset_activation = encoder, recipe.activation
+    model.encoder_, model._preset_activation = encoder, found.facts["activation"]
     model._network, model.history_ = network, replace(history)
     model.coefs_, model.intercepts_ = cut(network.parameters, network.sizes)
     model.n_iter_ = history.epochs_done

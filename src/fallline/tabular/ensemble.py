@@ -53,12 +53,9 @@ def merged(
     first = members[0]
     widths = [[net.sizes[l] for net in members] for l in range(1, len(first.sizes) - 1)]
     sizes = [first.sizes[0], *(sum(each) for each in widths), first.sizes[-1]]
-    one = Network(
-        sizes, hidden=first.hidden, loss=first.loss.name, seed=first.seed, dtype=first.dtype
-    )
+    one = first.of_sizes(sizes)
     last = len(one.layers) - 1
     for l, layer in enumerate(one.layers):
-        layer.W[:], layer.b[:] = 0.0, 0.0
         rows = columns = 0
         for net, weight in zip(members, weights, strict=True):
             own, share = net.layers[l], weight / temperature if l == last else 1.0
@@ -90,12 +87,9 @@ def linear_member(
         if found is None:
             raise KeyboardInterrupt
         plain.parameters = found
-    made = Network(
-        [n_in, 2 * k, 2 * k, k], hidden=like.hidden, loss=like.loss.name, dtype=like.dtype
-    )
+    made = like.of_sizes([n_in, 2 * k, 2 * k, k])
     sign, eye = np.array([1.0, -1.0]), np.eye(k)
     first, second, last = made.layers
-    first.W[:] = 0.0
     first.W[used] = np.kron(sign, plain.layers[0].W)
     first.b[:] = np.kron(sign, plain.layers[0].b)
     second.W[:] = np.kron(np.outer(sign, sign), eye)

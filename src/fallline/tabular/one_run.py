@@ -15,7 +15,6 @@ from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.data.encoding import Encoding
 from fallline.limits import check_integer
-from fallline.tabular.baselines import new_network
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import Prepared
@@ -65,6 +64,7 @@ def fit_in_memory(data: Prepared) -> Fit:
     validation = data.part(data.validation)[:2] if len(data.validation) else None
 
     def fit(network: Network, settings: TrainOptions) -> History:
+        settings["engine"] = data.engine
         return train(network, X, y, sample_weight=weight, validation=validation, **settings)
 
     return fit
@@ -77,9 +77,7 @@ def train_recipe(
     recipe, checkpoint, limit = start.recipe, options["checkpoint"], options["seconds"]
     if len(data.validation) == 0:
         recipe = recipe.without_validation()
-    network = new_network(
-        data.encoding, recipe.hidden, recipe.activation, options["seed"], recipe.dtype
-    )
+    network = data.new_network(recipe, options["seed"])
     told = None if options["on_run"] is None else options["on_run"](start)
     keeper = None if checkpoint is None else checkpoint.numbered(start.number - 1)
     penalties = Penalties(Penalty(recipe.l2 or 0.0, recipe.l1))

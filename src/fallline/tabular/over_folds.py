@@ -21,6 +21,7 @@ from fallline.core.splits import each_fold, folds
 from fallline.data.targets import QUANTITIES
 from fallline.engine import free_cores, logits, run_together, threads_allowed
 from fallline.limits import check_integer
+from fallline.tabular.baselines import LOSS_FOR
 from fallline.tabular.ensemble import (
     best_temperature,
     choose_weights,
@@ -266,7 +267,8 @@ def endings(models: Iterable[TableModel]) -> list[dict[str, Any]]:
 
 def linear_networks(part: Prepared, like: Network) -> list[Network]:
     """The linear model of the rows outside a fold, where it can be a network of that kind."""
-    if like.hidden not in LINEAR_CAN_BE:
+    single = part.y.ndim == 1 and like.loss.name == LOSS_FOR[part.encoding.task]
+    if like.hidden not in LINEAR_CAN_BE or not single:
         return []
     return [linear_member(part.encoding, like, *part.lesson(part.train))]
 

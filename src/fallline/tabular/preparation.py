@@ -8,6 +8,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.compact import CompactRows, Rows
+from fallline.core.network import Network
 from fallline.core.splits import holdout, holdout_size
 from fallline.data.binning import bins_for, with_bins
 from fallline.data.compact import compact
@@ -26,7 +27,9 @@ from fallline.data.targets import (
 from fallline.data.values import by_value
 from fallline.errors import DataError, ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
+from fallline.tabular.baselines import new_network
 from fallline.tabular.options import PreparationOptions, with_defaults
+from fallline.tabular.recipes import Recipe
 from fallline.tabular.soft import Soft, aligned, own_targets, soft_targets
 
 __all__ = [
@@ -58,7 +61,7 @@ class Prepared:
     ``calibration`` are those that neither train nor choose: intervals are calibrated on them.
     ``soft`` are the labels of a teacher, if there is one. ``set_aside`` counts the rows whose
     target is missing. ``linear_encoding`` and ``linear_X`` are those of the linear model: the
-    columns without bins. ``notes`` say how the table was read.
+    columns without bins. ``notes`` say how the table was read. ``engine`` is that of training.
     """
 
     encoding: Encoding
@@ -74,6 +77,11 @@ class Prepared:
     notes: tuple[str, ...] = ()
     calibration: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     soft: Soft | None = None
+    engine: str = "auto"
+
+    def new_network(self, recipe: Recipe, seed: int) -> Network:
+        """A network of the recipe, with the inputs, outputs and loss for these rows."""
+        return new_network(self.encoding, recipe.hidden, recipe.activation, seed, recipe.dtype)
 
     def lesson(self, rows: Array) -> tuple[Rows, Array, Array | None]:
         """X, the targets of a network for these rows (y, or the soft labels), and their weight."""
