@@ -186,7 +186,7 @@ MOST_INPUTS = 1_000
 CLEARLY = 0.99  # of the first recipe's loss, on one fold
 VARIED = 0.995  # the same on more folds
 SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
-FEW_FOLDS = 2  # to compare on where a run takes seconds
+FEW_FOLDS, MORE_FOLDS = 2, 4  # on which variants are compared
 RIVALS: tuple[Change, ...] = ({"activation": "relu"}, {"activation": "relu", "l1": 2e-4})
 """What recipes that are compared with the preset's own have in place of its settings.
 
@@ -277,11 +277,10 @@ def plan(
     if n_rows <= MEDIUM_ROWS and not numbers:
         chosen = [changed(each, REFINED, options) for each in chosen]
         variants.append(UNREFINED)
-    elif n_rows <= MEDIUM_ROWS:
-        variants.append(CALM)
-    variants += [WIDE] if preset == "best" else []
+    if preset == "best":
+        variants += [CALM, WIDE] if n_rows <= MEDIUM_ROWS and numbers else [WIDE]
     open_ = [each for each in variants if all(options.get(name) is None for name in each)]
-    on = n_folds if n_rows <= MEDIUM_ROWS else FEW_FOLDS
+    on = MORE_FOLDS if preset == "best" and n_rows <= MEDIUM_ROWS else FEW_FOLDS
     return Plan(with_rivals(chosen, options, RIVALS), n_folds, 1, tuple(open_), on)
 
 
