@@ -105,3 +105,15 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         encode({("gap" if name == "gaps" else name): cell for name, cell in cells.items()})
     with pytest.raises(TableError, match="none of the columns"):
         encode({})
+    for strange in ([1, 2], "gaps", None):
+        with pytest.raises(TableError, match="a row is a dict or the like"):
+            encode(strange)  # type: ignore[arg-type]
+
+
+def test_a_row_of_a_frame_of_pandas(tmp_path: Path) -> None:
+    table = table_of(tmp_path)
+    encode = RowEncoder(encoded(table), FLOAT32, {})
+    series = table.frame.to_pandas().iloc[0]
+    assert same(encode(series), compact(encode.encoding, table, FLOAT32)[:1])
+    with pytest.raises(TableError, match="no column 'gaps'"):
+        encode(series.drop("gaps"))

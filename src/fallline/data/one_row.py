@@ -89,6 +89,12 @@ class RowEncoder:
 
     def check_cells(self, cells: Mapping[str, Any]) -> None:
         """Raise TableError if a column is missing, or a cell is a list or the like."""
+        if not hasattr(cells, "items"):
+            kind = type(cells).__name__
+            raise TableError(
+                f"{SOURCE}: a row is a dict or the like, {{column: cell}}, not a {kind}"
+            )
+        cells = dict(cells.items())  # of a pandas Series too
         names = [column.name for column in self.encoding.used]
         frame = pl.DataFrame({name: [None] for name in cells})
         Table(frame, SOURCE, np.ones(1, dtype=np.int64), "row").require(names)
