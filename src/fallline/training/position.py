@@ -15,7 +15,7 @@ from fallline.training.history import History
 __all__ = ["Position"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Position:
     """The position of a run between two epochs: everything that a checkpoint has to store.
 

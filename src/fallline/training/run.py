@@ -21,13 +21,18 @@ from fallline.core.samples import AnySamples
 from fallline.core.schedules import Plateau, WarmUp
 from fallline.engine import Watch
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, warn
-from fallline.training import lbfgs
 from fallline.training.divergence import RUNAWAY, ran_away, runaway_message
 from fallline.training.history import VALIDATION, History
 from fallline.training.position import Position
-from fallline.training.settings import Checkpointer, Progress, Settings, TrainOptions, check_pair
+from fallline.training.settings import (
+    Checkpointer,
+    Progress,
+    Settings,
+    StopRule,
+    TrainOptions,
+    check_pair,
+)
 from fallline.training.steps import Steps, measured, steps_in_memory
-from fallline.training.stopping import StopRule
 
 __all__ = ["Run", "train"]
 
@@ -388,6 +393,8 @@ class Run:
 
     def minimize(self) -> None:
         """Minimise the loss of all rows; an iteration is an epoch."""
+        from fallline.training import lbfgs
+
         network, settings, history = self.network, self.settings, self.history
         last = network.parameters.copy()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
-from typing import Any, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 from fallline.arrays import ArrayLike
 from fallline.core.network import Network
@@ -16,16 +16,22 @@ from fallline.limits import check_choice, check_integer, check_number
 from fallline.training.choice import choose_engine, default_batch_size
 from fallline.training.history import History
 from fallline.training.position import Position
-from fallline.training.stopping import StopRule
 
-__all__ = ["Checkpointer", "Progress", "Settings", "TrainOptions", "check_optimizer", "check_pair"]
+__all__ = [
+    "Checkpointer",
+    "Progress",
+    "Settings",
+    "StopRule",
+    "TrainOptions",
+    "check_optimizer",
+    "check_pair",
+]
 
 KEEP = ("best", "last")
 ENGINES = ("auto", "numpy", "compiled")
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """The argument of a callback after each recorded epoch; the callback returns True to stop.
 
     >>> import fallline as fl
@@ -43,6 +49,12 @@ class Progress:
     epochs: int
     history: History
     seconds: float
+
+
+class StopRule(Protocol):
+    """Anything that gives a reason to stop, or None to continue."""
+
+    def __call__(self, history: History, seconds: float) -> str | None: ...
 
 
 class Checkpointer(Protocol):
@@ -91,7 +103,7 @@ DEFAULTS: TrainOptions = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Settings:
     """The checked settings of one run; a resumed run must have the rows that ``rows`` names."""
 
