@@ -253,7 +253,7 @@ def test_a_penalty_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -
         )
         optimizer = fl.GradientDescent(0.1)
         rows = net.samples(X, y, weight)
-        position = Position(generator=np.random.default_rng(1))
+        position = Position(seed=1)
         setup = StepSetup(
             net, rows, optimizer, position, 12, Penalty(3.0, 2.0), penalty_per_mass=True
         )

@@ -165,9 +165,11 @@ class Network:
 
     def initialize(self, seed: int) -> None:
         """Draw new weights; biases become zero. One generator draws for the layers in order."""
-        generator = np.random.default_rng(check_integer("seed", seed))
-        for layer in self.layers:
-            name = self.init or initializers.default_for(layer.activation)
+        names = [self.init or initializers.default_for(each) for each in self.activations]
+        generator = initializers.generator_for(
+            names, check_integer("seed", seed), self.n_parameters
+        )
+        for layer, name in zip(self.layers, names, strict=True):
             layer.W[:] = initializers.get(name)(generator, *layer.W.shape)
             layer.b[:] = 0.0
 

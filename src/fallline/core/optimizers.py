@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.schedules import Constant, Schedule, as_schedule, spanning
+from fallline.core.rates import Constant, Schedule, as_schedule
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_flag, check_integer, check_number
 
@@ -336,6 +336,8 @@ def by_name(
     >>> fl.optimizers.by_name("adam", 0.1, "cosine", 1_000).learning_rate
     Cosine(learning_rate=0.1, steps=1000, final=0.0)
     """
+    from fallline.core.schedules import spanning
+
     kind = OPTIMIZERS[check_choice("optimizer", name, list(OPTIMIZERS))]
     if kind is LBFGS:
         return LBFGS(**hyperparameters)  # type: ignore[arg-type]

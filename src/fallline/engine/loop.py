@@ -12,8 +12,8 @@ from fallline.core.dropout import keys_of
 from fallline.core.network import Network
 from fallline.core.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.rates import Constant
 from fallline.core.samples import AnySamples, CompactSamples
-from fallline.core.schedules import Constant
 from fallline.engine.codes import OPTIMIZERS
 from fallline.engine.functions import missing, needs_compiler
 from fallline.engine.layout import BLOCK, MAX_PARTS, ROW, Layout, aligned, padded, part_length

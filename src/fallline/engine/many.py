@@ -15,8 +15,8 @@ from fallline.arrays import Array
 from fallline.core.dropout import keys_of
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.rates import Constant
 from fallline.core.samples import Samples
-from fallline.core.schedules import Constant
 from fallline.engine import library
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import MAX_PARTS, MIN_ROWS, aligned, lanes, padded

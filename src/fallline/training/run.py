@@ -18,7 +18,6 @@ from fallline.core import metrics
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at, rates_at
 from fallline.core.samples import AnySamples
-from fallline.core.schedules import Plateau, WarmUp
 from fallline.engine import Watch
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, warn
 from fallline.training.divergence import RUNAWAY, ran_away, runaway_message
@@ -161,7 +160,7 @@ class Run:
             if kept is not None:
                 self.check(kept)
                 return kept
-        position = Position(generator=np.random.default_rng(settings.seed))
+        position = Position(seed=settings.seed)
         position.best = self.network.parameters.copy()
         if not settings.by_lbfgs:
             position.state = init_state(settings.optimizer, self.network.parameters)
@@ -347,6 +346,8 @@ class Run:
 
     def rate_set(self) -> float:
         """The learning rate as set, to which a warm-up rises and from which a plateau starts."""
+        from fallline.core.schedules import Plateau, WarmUp
+
         rate = getattr(self.settings.optimizer, "learning_rate", None)
         while isinstance(rate, Plateau | WarmUp):
             rate = rate.after if isinstance(rate, WarmUp) else rate.rate

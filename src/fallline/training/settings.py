@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
-from typing import Any, NamedTuple, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 
 from fallline.arrays import ArrayLike
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Adam, Optimizer
 from fallline.core.penalties import Penalty, check_penalty
+from fallline.core.rates import Constant
 from fallline.core.samples import AnySamples
-from fallline.core.schedules import Plateau
 from fallline.engine import obstacles
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.training.choice import choose_engine, default_batch_size
 from fallline.training.history import History
 from fallline.training.position import Position
+
+if TYPE_CHECKING:
+    from fallline.core.schedules import Plateau
 
 __all__ = [
     "Checkpointer",
@@ -173,10 +176,9 @@ class Settings:
         return isinstance(self.optimizer, LBFGS)
 
     @property
-    def plateau(self) -> Plateau | None:
+    def plateau(self) -> "Plateau | None":
         """The schedule, if it depends on the validation loss."""
-        rate = getattr(self.optimizer, "learning_rate", None)
-        return rate if isinstance(rate, Plateau) else None
+        return plateau_of(self.optimizer)
 
     def batch_size_for(self, n_rows: int) -> int:
         """Rows per step. Raises ParameterError if L-BFGS is not given the full batch."""
@@ -209,17 +211,27 @@ class Settings:
         }
 
 
+def plateau_of(optimizer: Any) -> "Plateau | None":
+    """The schedule of an optimiser, if it is a Plateau."""
+    rate = getattr(optimizer, "learning_rate", None)
+    if not callable(rate) or isinstance(rate, Constant):
+        return None
+    from fallline.core.schedules import Plateau
+
+    return rate if isinstance(rate, Plateau) else None
+
+
 def of_one_run(optimizer: Any) -> Any:
     """The optimiser; a Plateau is copied, because a run records the falls in it."""
-    rate = getattr(optimizer, "learning_rate", None)
-    if not isinstance(rate, Plateau):
+    plateau = plateau_of(optimizer)
+    if plateau is None:
         return optimizer
     if not is_dataclass(optimizer):
         raise ParameterError(
             f"a Plateau belongs to one run, so {optimizer!r} has to be a dataclass, so that "
             "training can copy it with another schedule"
         )
-    return replace(optimizer, learning_rate=replace(rate))  # type: ignore[type-var]
+    return replace(optimizer, learning_rate=replace(plateau))  # type: ignore[type-var]
 
 
 def check_optimizer(optimizer: Any) -> None:
