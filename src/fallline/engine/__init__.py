@@ -51,15 +51,23 @@ def __getattr__(name: str) -> Any:
     """What a run of one network does without is loaded when it is first used."""
     match name:
         case "blocks_along_diagonal":
-            from fallline.engine import blocks as module
+            from fallline.engine import blocks
+
+            return getattr(blocks, name)
         case "logits" | "predict_proba":
-            from fallline.engine import forward as module
+            from fallline.engine import forward
+
+            return getattr(forward, name)
         case "Gradient":
-            from fallline.engine import gradient as module
+            from fallline.engine import gradient
+
+            return getattr(gradient, name)
         case "Course" | "train_many":
-            from fallline.engine import many as module
+            from fallline.engine import many
+
+            return getattr(many, name)
         case "Predictor":
-            from fallline.engine import predictor as module
-        case _:
-            raise AttributeError(f"module 'fallline.engine' has no attribute {name!r}")
-    return getattr(module, name)
+            from fallline.engine import predictor
+
+            return getattr(predictor, name)
+    raise AttributeError(f"module 'fallline.engine' has no attribute {name!r}")
