@@ -234,6 +234,14 @@ def test_one_small_run_imports_no_module_beyond_these() -> None:
     }
 
 
+def test_a_small_sweep_imports_little() -> None:
+    if library.shared() is None:
+        pytest.skip("without its library the engine is compiled by Numba")
+    beyond = loaded_by(SWEEP) - loaded_by("import numpy.typing")
+    unneeded = {"numpy.ma", "pathlib", "decimal", "fallline.core.schedules", "fallline.saving"}
+    assert not beyond & (unneeded | {"fallline.training.lbfgs", "fallline.training.stopping"})
+
+
 def test_a_fit_imports_little_beside_scikit_learns_own_network() -> None:
     if library.shared() is None:
         pytest.skip("without its library the engine is compiled by Numba")

@@ -52,8 +52,10 @@ def within(bound: float, generator: "Generator | Uniform", n_in: int, n_out: int
 
     That fuses its product and its sum on some.
     """
-    drawn: Array = generator.random((n_in, n_out))
-    return -bound + 2.0 * bound * drawn
+    W: Array = generator.random((n_in, n_out))
+    W *= 2.0 * bound
+    W -= bound
+    return W
 
 
 INITIALIZERS: dict[str, Initializer] = {

@@ -336,9 +336,11 @@ def by_name(
     >>> fl.optimizers.by_name("adam", 0.1, "cosine", 1_000).learning_rate
     Cosine(learning_rate=0.1, steps=1000, final=0.0)
     """
-    from fallline.core.schedules import spanning
-
     kind = OPTIMIZERS[check_choice("optimizer", name, list(OPTIMIZERS))]
     if kind is LBFGS:
         return LBFGS(**hyperparameters)  # type: ignore[arg-type]
+    if schedule == "constant":
+        return kind(learning_rate, **hyperparameters)
+    from fallline.core.schedules import spanning
+
     return kind(spanning(schedule, learning_rate, max(steps, 1)), **hyperparameters)

@@ -10,7 +10,18 @@ from typing import Protocol, runtime_checkable
 from fallline.errors import ParameterError
 from fallline.limits import check_number
 
-__all__ = ["KNOWN", "Constant", "Schedule", "as_schedule"]
+__all__ = ["KNOWN", "SPANNING", "Constant", "Schedule", "as_schedule"]
+
+# the names of the schedules that :func:`fallline.core.schedules.spanning` lays out over a run
+SPANNING = (
+    "constant",
+    "step",
+    "exponential",
+    "cosine",
+    "inverse_scaling",
+    "warm_up",
+    "one_cycle",
+)
 
 
 @runtime_checkable

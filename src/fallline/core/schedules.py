@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fallline.core.rates import KNOWN, Constant, Schedule, as_schedule
+from fallline.core.rates import KNOWN, SPANNING, Constant, Schedule, as_schedule
 from fallline.limits import check_choice, check_integer, check_number
 
 __all__ = [
@@ -274,4 +274,4 @@ def spanning(name: str, rate: float, steps: int) -> "float | Schedule":
     >>> fl.schedules.spanning("exponential", 0.1, 1_000)
     Exponential(learning_rate=0.1, every=125, drop=0.5)
     """
-    return SPANS[check_choice("schedule", name, tuple(SPANS))](rate, steps)
+    return SPANS[check_choice("schedule", name, SPANNING)](rate, steps)
