@@ -118,12 +118,9 @@ class Loop:
         self.seconds_of_step = self.seconds_of_products(self.batch_size)
         if self.seconds_of_step < MIN_SECONDS_OF_STEP:
             self.n_threads = 1
-        self.workspaces = [self.layout.workspace() for _ in range(self.threads)]
-        self.spaces: list[Array | None] = [None] * self.threads
-        if isinstance(self.rows, CompactSamples):
-            samples = int(self.layout.plan[ROW])
-            room = self.rows.X.map, network.sizes[1], samples, dtype
-            self.spaces = [lookup_space(*room) for _ in range(self.threads)]
+        self.workspaces: list[Array] = []
+        self.spaces: list[Array | None] = []
+        self.make_room(1)
         size = padded(network.n_parameters, dtype)
         self.theta, self.best, is_weight, first, second = (aligned(size, dtype) for _ in range(5))
         is_weight[: network.n_parameters] = network.is_weight
@@ -138,6 +135,16 @@ class Loop:
             barrier=self.barrier, results=self.results, thread=0, workspace=self.workspaces[0],
             before=aligned(size, dtype), best=self.best, every=0,
         )  # fmt: skip
+
+    def make_room(self, n_threads: int) -> None:
+        """A workspace for each thread of a team, made when it first takes part."""
+        for _ in range(len(self.workspaces), n_threads):
+            self.workspaces.append(self.layout.workspace())
+            space = None
+            if isinstance(self.rows, CompactSamples):
+                samples, network = int(self.layout.plan[ROW]), self.network
+                space = lookup_space(self.rows.X.map, network.sizes[1], samples, network.dtype)
+            self.spaces.append(space)
 
     def seconds_of_products(self, n_rows: int) -> float:
         """Roughly how long one thread takes for the matrix products of one step."""
@@ -320,6 +327,7 @@ class Loop:
         )  # fmt: skip
         self.barrier[0] = 0
         with free_cores(n_threads) as count:
+            self.make_room(count)
             record.set(n_threads=count)
             team = [
                 record.copy(

@@ -293,6 +293,8 @@ class Run:
 
     def penalty(self) -> float:
         """The penalty of the weights."""
+        if not self.settings.penalty:
+            return 0.0
         return float(self.settings.penalty.value(self.network.parameters * self.network.is_weight))
 
     def save_checkpoint(self) -> None:
