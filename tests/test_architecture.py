@@ -211,7 +211,7 @@ def test_a_process_imports_what_it_needs(
 # All of Fallline that one network trained on full batches may load
 ONE_RUN = {
     "core": "activations backprop compact constants draws dropout initializers losses metrics "
-    "network optimizers penalties rates samples",
+    "network optimizers penalties rates samples temperature",
     "engine": "codes config functions layout library lookups loop orders own processor records "
     "threads tiny watch",
     "lesson": "truth_table",

@@ -11,7 +11,7 @@ import pytest
 import fallline as fl
 from fallline.core.samples import Samples
 from fallline.data.table import Table
-from fallline.tabular.ensemble import best_temperature, choose_weights, linear_member, merged
+from fallline.tabular.ensemble import choose_weights, linear_member, merged, temperature_of
 from fallline.tabular.preparation import prepare
 from fallline.tabular.recipes import Plan, Recipe, best_of, plan
 
@@ -81,9 +81,9 @@ def test_weights_and_temperature_lower_the_loss() -> None:
     assert weights.sum() == pytest.approx(1.0)
     assert weights[2] < 0.15
     assert (weights[:2] > 0.2).all()
-    assert best_temperature(net, 3.0 * truth, rows) > 1.5
+    assert temperature_of(net, 3.0 * truth, rows) > 1.5
     numbers = fl.Network([1, 1], loss="squared_error")
-    assert best_temperature(numbers, 3.0 * truth, rows) == 1.0
+    assert temperature_of(numbers, 3.0 * truth, rows) == 1.0
 
 
 @pytest.mark.parametrize("target", ["label", "kind", "number"])
@@ -131,23 +131,54 @@ def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
     assert not np.isnan(part.output).any()  # the other folds trained all members
 
 
+REFINED, CALM, WIDE = (
+    {"keep": "refined"},
+    {"dropout": 0.05},
+    {"hidden": (256, 256), "dropout": 0.25},
+)
+
+
 def test_sizes() -> None:
     options: dict[str, Any] = {"preset": "standard", "hidden": None}
     small, relu = Recipe(hidden=(64, 64)), Recipe(activation="relu")
     sparse = Recipe(activation="relu", l1=2e-4)
-    assert plan([Recipe()], options, 1_500) == Plan((small,), 8, 8)
-    assert plan([Recipe()], options, 1_501) == Plan((Recipe(), relu, sparse), 4, 1)
+    three = (Recipe(), relu, sparse)
+    assert plan([Recipe()], options, 1_500) == Plan((small,), 8, 8, mixed=True)
+    assert plan([Recipe()], options, 1_501) == Plan(three, 4, 1, (REFINED,), 4)
     assert plan([Recipe()], options, 1_501, 1_001) == Plan((Recipe(),), 4, 1)
     assert plan([Recipe()], options, 10_001) == Plan((Recipe(),), 4, 1)
     assert plan([Recipe()], options, 30_001) == Plan((Recipe(),), 1, 1)
     assert plan([Recipe(hidden=(5,))], options | {"hidden": (5,)}, 100).recipes[0].hidden == (5,)
     best = {"preset": "best", "hidden": None}
-    assert plan([Recipe()], best, 100) == Plan((small, Recipe()), 8, 8)
+    assert plan([Recipe()], best, 100) == Plan((small, Recipe()), 8, 8, mixed=True)
     large = plan([Recipe()], best, 50_000)
-    assert [recipe.label for recipe in large.recipes] == [r.label for r in (Recipe(), relu, sparse)]
+    assert [recipe.label for recipe in large.recipes] == [r.label for r in three]
     assert {(recipe.patience, recipe.factor) for recipe in large.recipes} == {(8, 0.5)}
-    assert (large.n_folds, large.compared_on, large.n_runs) == (8, 1, 10)
+    assert (large.n_folds, large.compared_on, large.variants) == (8, 1, (WIDE,))
+    assert (large.variants_on, large.n_runs) == (2, 3 + 7 + 2)
     assert plan([Recipe()], {"preset": "quick", "hidden": None}, 100) == Plan((Recipe(),))
+
+
+def test_recipes_for_numbers() -> None:
+    """From 500 rows on two activations are compared, and how much dropout."""
+    options: dict[str, Any] = {"preset": "standard", "hidden": None}
+    best = options | {"preset": "best"}
+    small = Recipe(hidden=(64, 64))
+    assert plan([Recipe()], options, 499, 10, "numbers") == Plan((small,), 8, 8, mixed=True)
+    two = (small, Recipe(hidden=(64, 64), activation="relu"))
+    found = plan([Recipe()], options, 500, 10, "numbers")
+    assert found == Plan(two, 8, 8, (CALM,), 8)
+    assert found.n_runs == 16 + 8
+    assert plan([Recipe()], options, 500, 1_001, "numbers").mixed
+    found = plan([Recipe()], best, 500, 10, "numbers")
+    assert found.recipes == (Recipe(), Recipe(activation="relu"))
+    assert found.variants == (CALM, WIDE | CALM)
+    assert plan([Recipe()], options, 5_000, 10, "numbers").variants == (CALM,)
+    assert plan([Recipe()], best, 5_000, 10, "counts").variants == (CALM, WIDE)
+    assert plan([Recipe()], best, 10_001, 10, "numbers").variants == (WIDE,)
+    given = best | {"dropout": 0.3}
+    assert plan([Recipe()], given, 5_000, 10, "numbers").variants == ()
+    assert plan([Recipe()], best | {"hidden": (9,)}, 5_000).variants == (REFINED,)
 
 
 def test_the_first_recipe_is_kept_unless_another_is_clearly_better() -> None:
@@ -182,7 +213,7 @@ def test_settings_for_rows(n_rows: int, task: str, patience: int, rate: float) -
     assert Recipe(patience=3, learning_rate=0.1).for_rows(n_rows, task).patience == 3
 
 
-def test_the_best_recipe_of_the_first_fold_trains_on_the_others() -> None:
+def test_the_best_recipe_of_the_first_fold_and_its_variant_train_on_the_others() -> None:
     """Of 20 columns two matter, by thresholds: what l1 and relu are for."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1_600, 20))
@@ -190,17 +221,19 @@ def test_the_best_recipe_of_the_first_fold_trains_on_the_others() -> None:
     frame = pl.DataFrame({f"x{i}": x[:, i] for i in range(20)} | {"y": y.tolist()})
     runs: list[Any] = []
     model = fl.train_table(frame, "y", on_run=runs.append, baseline=False)
-    assert sorted(run.number for run in runs) == [1, 2, 3, 4, 5, 6]
+    assert sorted(run.number for run in runs) == list(range(1, 11))
     losses = model.facts["compared"]
     assert list(losses) == ["silu 128-128", "relu 128-128", "relu 128-128, l1 0.0002"]
     best = min(losses, key=losses.get)
     assert best == "relu 128-128, l1 0.0002"
+    refined = f"{best}, refined"
     assert [run.recipe.label for run in sorted(runs, key=lambda r: r.number)] == [
-        *losses, best, best, best,
+        *losses, refined, *3 * [best, refined],
     ]  # fmt: skip
+    assert list(model.facts["variants"]) == [best, refined]
     assert model.network.hidden == ("relu", "relu")
     assert (model.facts["activation"], model.facts["l1"]) == ("relu", 2e-4)
-    assert (model.facts["folds"], model.facts["runs"]) == (4, 6)
+    assert (model.facts["folds"], model.facts["runs"], model.facts["members"]) == (4, 10, 4)
     assert model.facts["scores"]["out_of_fold"]["network"]["accuracy"] > 0.9
 
 

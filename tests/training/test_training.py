@@ -4,6 +4,7 @@ import itertools
 import pkgutil
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,6 +125,39 @@ def test_validation_keeps_the_best_epoch(problem) -> None:
     assert loss_at(net, X[20:], y[20:, None]) == pytest.approx(min(history.validation_loss))
     score = 1 - np.mean((y[20:] - net.predict(X[20:])) ** 2) / np.var(y[20:])
     assert history.validation_score[best] == pytest.approx(score, rel=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_refined_keeps_the_epoch_that_is_best_after_a_temperature(engine: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 6))
+    y = (X[:, 0] + rng.normal(size=400) > 0).astype(float)  # so noisy that it is overfitted
+    options: dict[str, Any] = {"optimizer": fl.Adam(0.01), "epochs": 60, "batch_size": 32}
+    held, losses, snapshots = (X[200:], y[200:]), [], []
+
+    def see(progress: fl.Progress) -> None:
+        Z = progress.network.logits(held[0])
+        tried = np.geomspace(0.5, 4.0, 2001)
+        signed = Z[:, 0] * np.where(held[1] > 0, 1.0, -1.0)
+        losses.append(min(float(np.logaddexp(0.0, -signed / T).mean()) for T in tried))
+        snapshots.append(progress.network.parameters.copy())
+
+    def net() -> Network:
+        return Network([6, 40, 1], hidden="relu", loss="binary_cross_entropy", seed=0)
+
+    refined = net()
+    history = fl.train(
+        refined, X[:200], y[:200], validation=held, keep="refined", callbacks=[see], engine=engine,
+        **options,
+    )  # fmt: skip
+    best = int(np.argmin(losses))
+    assert history.best_epoch == best != int(np.argmin(history.validation_loss))
+    np.testing.assert_array_equal(refined.parameters, snapshots[best])
+    numbers, plain = regressor(), regressor()  # which have no temperature
+    A, b = rng.normal(size=(50, 4)), rng.normal(size=50)
+    for each, keep in ((numbers, "refined"), (plain, "best")):
+        fl.train(each, A, b, epochs=20, validation=(A[:9], b[:9]), keep=keep)
+    np.testing.assert_array_equal(numbers.parameters, plain.parameters)
 
 
 def test_keep_last_keeps_the_last(problem) -> None:
@@ -356,6 +390,7 @@ def test_another_run_cannot_take_up_the_checkpoint(problem, tmp_path: Path) -> N
         ({"optimizer": "adam"}, "optimizer must be an optimiser such as"),
         ({"optimizer": fl.LBFGS(), "batch_size": 10}, "LBFGS needs the full batch"),
         ({"keep": "best"}, "needs validation"),
+        ({"keep": "refined"}, "keep='refined' needs validation"),
         ({"keep": "worst"}, "keep must be one of"),
         ({"engine": "warp"}, "engine must be one of"),
         ({"validation": 3}, "must be a pair"),

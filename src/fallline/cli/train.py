@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
         *(remark("note", note) for note in model.notes),
         f"\nnetwork {shape}, {model.network.n_parameters:,} parameters",
         f"{of_runs}{history.epochs_done} epochs, best {best}: {history.message}",
-        *([compared_text(facts["compared"])] if "compared" in facts else []),
+        *compared_texts(facts),
         f"\n{loss_curve(model.data_history)}",
     ]
     for name, scores in facts["scores"].items():
@@ -184,10 +185,14 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
     return "\n".join(parts)
 
 
-def compared_text(losses: dict[str, float]) -> str:
-    """The recipes that were compared, each with its validation loss."""
-    rows = [(name, figure(loss)) for name, loss in losses.items()]
-    return "\n" + text_table(("recipes compared", "validation loss"), rows)
+def compared_texts(facts: Mapping[str, Any]) -> list[str]:
+    """The recipes that were compared, and the variants of the best one, with validation losses."""
+    headings = {"compared": "recipes compared", "variants": "variants of the best"}
+    return [
+        "\n" + text_table((heading, "validation loss"), [(r, figure(v)) for r, v in found.items()])
+        for name, heading in headings.items()
+        if (found := facts.get(name))
+    ]
 
 
 def result_line(model: TableModel, output: str) -> str:

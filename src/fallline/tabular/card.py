@@ -320,7 +320,8 @@ def settings(model: TableModel, version: str) -> list[str]:
         ("class weights", facts.get("class_weight")),
         ("seed", facts.get("seed")),
         ("runs", facts.get("runs")),
-        ("recipes compared, by validation loss", compared(facts)),
+        ("recipes compared, by validation loss", compared(facts, "compared")),
+        ("variants of the best, by validation loss", compared(facts, "variants")),
         ("epochs", history.epochs_done),
         ("best epoch", history.best_epoch),
         ("ended", history.message),
@@ -339,9 +340,9 @@ def settings(model: TableModel, version: str) -> list[str]:
     return [table(("setting", "value"), lines)]
 
 
-def compared(facts: Mapping[str, Any]) -> str | None:
+def compared(facts: Mapping[str, Any], name: str) -> str | None:
     """The recipes and their validation losses; None where there was one."""
-    losses = facts.get("compared", {})
+    losses = facts.get(name, {})
     return ", ".join(f"{name} ({figure(loss)})" for name, loss in losses.items()) or None
 
 

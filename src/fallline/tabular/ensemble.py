@@ -16,23 +16,23 @@ from fallline.core.backprop import mean_loss, shares_of
 from fallline.core.compact import Rows
 from fallline.core.network import Network
 from fallline.core.samples import AnySamples
+from fallline.core.temperature import best_temperature, has_temperature, refinement
 from fallline.data.encoding import Encoding
 from fallline.engine import logits
 from fallline.tabular.baselines import LOSS_FOR, minimise, ridge
 
 __all__ = [
-    "best_temperature",
     "choose_weights",
     "cooled",
     "linear_member",
     "merged",
+    "temperature_of",
     "tempered_loss",
 ]
 
 ROUNDS = 20
 CHANCE = 3.84
 ENOUGH = 1e-3  # of the loss: a temperature that gains less is not used
-COOLEST, WARMEST = 0.5, 2.0
 
 
 def merged(
@@ -122,22 +122,20 @@ def choose_weights(network: Network, outputs: Sequence[Array], rows: AnySamples)
     return weights
 
 
-def best_temperature(network: Network, Z: Array, rows: AnySamples) -> float:
+def temperature_of(network: Network, Z: Array, rows: AnySamples) -> float:
     """The divisor of the logits of classes for the lowest loss; 1 if little is gained."""
-    if network.loss.task not in ("binary", "classes"):
-        return 1.0
-    tried = np.geomspace(COOLEST, WARMEST, 57)
-    losses = [loss_of(network, Z / t, rows) for t in tried]
-    gain = 1.0 - min(losses) / loss_of(network, Z, rows)
-    return float(tried[int(np.argmin(losses))]) if gain > ENOUGH else 1.0
+    shares = shares_of(len(rows), rows.weight)
+    temperature = best_temperature(network.loss, Z, rows.Y, shares)
+    before, after = (loss_of(network, Z / t, rows) for t in (1.0, temperature))
+    return temperature if after < (1.0 - ENOUGH) * before else 1.0
 
 
 def tempered_loss(network: Network, X: Rows, y: Array) -> float:
     """The loss on rows held out, after the temperature that is best for it: what recipes are
     compared by, since one that is too sure of itself is mended so.
     """
-    rows, Z = network.rows(X, y), logits(network, X)
-    return loss_of(network, Z / best_temperature(network, Z, rows), rows)
+    rows = network.rows(X, y)
+    return refinement(network.loss, logits(network, X), rows.Y, shares_of(len(rows), None))
 
 
 def cooled(network: Network, X: Rows, y: Array) -> float:
@@ -149,10 +147,10 @@ def cooled(network: Network, X: Rows, y: Array) -> float:
     the mean loss has to fall by more than 3.84 / (2 n) as well as by a thousandth. Source: Guo,
     Pleiss, Sun and Weinberger 2017 (arXiv:1706.04599).
     """
-    if network.loss.task not in ("binary", "classes"):
+    if not has_temperature(network.loss):
         return 1.0
     rows, Z = network.rows(X, y), logits(network, X)
-    temperature = best_temperature(network, Z, rows)
+    temperature = temperature_of(network, Z, rows)
     gain = loss_of(network, Z, rows) - loss_of(network, Z / temperature, rows)
     if gain <= CHANCE / (2 * len(rows)):
         return 1.0

@@ -91,6 +91,7 @@ def train_recipe(
         "l2": recipe.l2 or 0.0,
         "l1": recipe.l1,
         "dropout": recipe.dropout or 0.0,
+        "keep": recipe.keep if len(data.validation) else "last",
         "stop": (
             *recipe.stops("validation_loss" if len(data.validation) else "loss"),
             *([] if limit is None else [TimeLimit(limit, start.seconds_before)]),

@@ -22,17 +22,17 @@ from fallline.data.targets import QUANTITIES
 from fallline.engine import free_cores, logits, run_together, threads_allowed
 from fallline.limits import check_integer
 from fallline.tabular.ensemble import (
-    best_temperature,
     choose_weights,
     linear_member,
     merged,
+    temperature_of,
     tempered_loss,
 )
 from fallline.tabular.model import Folds, TableModel
 from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import Prepared
-from fallline.tabular.recipes import Plan, Recipe, RecipeStart, best_of, plan
+from fallline.tabular.recipes import VARIED, Plan, Recipe, RecipeStart, best_of, plan
 from fallline.training.settings import Progress
 
 __all__ = ["endings", "over_folds", "train_folds"]
@@ -44,7 +44,11 @@ LINEAR_CAN_BE = (("silu", "silu"), ("relu", "relu"))
 
 
 def over_folds(
-    chosen: Sequence[Recipe], options: TableOptions, n_rows: int, n_inputs: int = 1
+    chosen: Sequence[Recipe],
+    options: TableOptions,
+    n_rows: int,
+    n_inputs: int = 1,
+    task: str = "classes",
 ) -> Plan:
     """The plan for training on the ``n_rows`` that do not test, of ``n_inputs``.
 
@@ -54,7 +58,7 @@ def over_folds(
     share = options["validation"]
     drawn = isinstance(share, float) and share > 0 and options["split"] == "random"
     named = isinstance(options["optimizer"], str | None) and options["optimizer"] != "lbfgs"
-    found = plan(chosen, options, n_rows, n_inputs)
+    found = plan(chosen, options, n_rows, n_inputs, task)
     if drawn and named and n_rows >= MIN_ROWS_FOR_FOLDS:
         return found
     return Plan(found.recipes if named and share else tuple(chosen))
@@ -83,7 +87,9 @@ def train_folds(data: Prepared, planned: Plan, options: TableOptions) -> TableMo
     model.history.seconds = sum(each.history.seconds for each in ended.values())
     model.facts["runs"] = len(model.ended)
     if len(planned.recipes) > 1:
-        model.facts["compared"] = {r.label: loss for r, loss in runs.compared().items()}
+        model.facts["compared"] = {r.label: loss for r, loss in runs.compared.items()}
+    if len(runs.finals) > 1:
+        model.facts["variants"] = {r.label: loss for r, loss in runs.finals.items()}
     if runs.cut is not None:
         model.history.stopped, model.history.message = runs.cut
     return model
@@ -123,7 +129,10 @@ class FoldRuns:
         self.waiting: deque[Job] = deque()
         self.jobs: list[Job] = []
         self.found: dict[Job, TableModel] = {}
-        self.losses: dict[Job, float] = {}  # of the recipes that are compared
+        self.losses: dict[tuple[int, Recipe], float] = {}  # by fold, where recipes are compared
+        self.compared: dict[Recipe, float] = {}  # the mean loss of each over the folds compared on
+        self.finals: dict[Recipe, float] = {}  # the same of the best one's variants
+        self.kept = planned.recipes
         self.seconds: list[float] = []  # of the runs that are done
         self.cut: tuple[str, str] | None = None  # how it was cut short, and the message
         self.over = self.interrupted = False
@@ -131,22 +140,39 @@ class FoldRuns:
 
     def train(self) -> None:
         """All runs, or the first ones where an interrupt, a divergence or the time ends it."""
-        compared = self.plan.compared_on
+        planned, n_folds = self.plan, len(self.parts)
         try:
-            self.together(range(compared), self.plan.recipes)
-            if not self.over and compared < len(self.parts):
-                self.together(range(compared, len(self.parts)), [self.best_recipe()])
+            self.compared = self.compare(planned.recipes, planned.compared_on)
+            if self.compared and not planned.mixed:
+                self.kept = (best_of(self.compared),)
+                finalists = planned.finalists(*self.kept)
+                self.finals = self.compare(finalists, planned.variants_on)
+                if len(self.finals) == len(finalists):
+                    self.kept = (best_of(self.finals, VARIED),)
+                self.compare(self.kept, n_folds)
         except KeyboardInterrupt:
             self.cut = self.cut or ("interrupted", "interrupted; the folds that were done are kept")
 
-    def together(self, folds: Iterable[int], recipes: Sequence[Recipe]) -> None:
-        """Train each recipe on each of the folds."""
-        pairs = ((fold, recipe) for fold in folds for recipe in recipes)
-        jobs = [Job(len(self.jobs) + at, *pair) for at, pair in enumerate(pairs, start=1)]
+    def compare(self, recipes: Sequence[Recipe], n_folds: int) -> dict[Recipe, float]:
+        """Train each recipe on the first folds; the mean loss of each that has come to the end."""
+        pairs = [(fold, recipe) for fold in range(n_folds) for recipe in recipes]
+        known = {(job.fold, job.recipe) for job in self.jobs}
+        new = [pair for pair in pairs if pair not in known]
+        if not self.over:
+            self.together([Job(len(self.jobs) + at, *pair) for at, pair in enumerate(new, start=1)])
+        done = {(job.fold, job.recipe) for job in self.ended()}
+        return {
+            recipe: float(np.mean([self.losses[fold, recipe] for fold in range(n_folds)]))
+            for recipe in recipes
+            if done.issuperset((fold, recipe) for fold in range(n_folds))
+        }
+
+    def together(self, jobs: Sequence[Job]) -> None:
+        """The runs by one or more threads."""
         self.jobs += jobs
         self.waiting.extend(jobs)
         n_threads = min(self.n_threads, len(jobs))
-        if n_threads == 1 or not run_together([self.work] * n_threads, self.give_up):
+        if n_threads <= 1 or not run_together([self.work] * n_threads, self.give_up):
             self.work()
 
     def give_up(self) -> None:
@@ -158,9 +184,8 @@ class FoldRuns:
         while (job := self.take()) is not None:
             began = time.perf_counter()
             model = self.run(job)
-            if len(self.plan.recipes) > 1 and job.fold < self.plan.compared_on:
-                X, y, _ = self.parts[job.fold].part(self.parts[job.fold].validation)
-                self.losses[job] = tempered_loss(model.network, X, y)
+            X, y, _ = self.parts[job.fold].part(self.parts[job.fold].validation)
+            self.losses[job.fold, job.recipe] = tempered_loss(model.network, X, y)
             self.found[job] = model
             self.seconds.append(time.perf_counter() - began)
             if model.history.stopped in CUT_SHORT:
@@ -216,24 +241,10 @@ class FoldRuns:
         done = takewhile(lambda job: came_to_its_end(self.found.get(job)), self.jobs)
         return {job: self.found[job] for job in done}
 
-    def compared(self) -> dict[Recipe, float]:
-        """The mean of each recipe's validation losses over the folds that all train on."""
-        found: dict[Recipe, list[float]] = {}
-        for job in self.ended():
-            if job in self.losses:
-                found.setdefault(job.recipe, []).append(self.losses[job])
-        return {recipe: float(np.mean(losses)) for recipe, losses in found.items()}
-
-    def best_recipe(self) -> Recipe:
-        """The one that the folds that are not compared on are trained by."""
-        return best_of(self.compared() or {self.plan.recipes[0]: 0.0})
-
     def done(self) -> list[FoldDone]:
         """The folds on which all recipes that are kept have come to their end."""
         models = {(job.fold, job.recipe): model for job, model in self.ended().items()}
-        on_first = [recipe for fold, recipe in models if fold == 0]
-        if on_first and self.plan.compared_on < len(self.parts):
-            on_first = [self.best_recipe()]
+        on_first = [recipe for recipe in self.kept if (0, recipe) in models]
         done: list[FoldDone] = []
         for fold, part in enumerate(self.parts):
             kept = [models[fold, recipe] for recipe in on_first if (fold, recipe) in models]
@@ -284,10 +295,13 @@ def ensemble_of(
         for kind, network in enumerate(members.networks):
             outputs[kind][held] = logits(network, X[held])
     samples = first.rows(X, y, weight)
+    cooled = np.array([temperature_of(first, Z, samples) for Z in outputs])
+    outputs = [Z / t for Z, t in zip(outputs, cooled.tolist(), strict=True)]
     weights = choose_weights(first, outputs, samples)
     mean = np.tensordot(weights.astype(first.dtype), np.array(outputs), axes=1)
-    temperature = best_temperature(first, mean, samples)
-    shares = [(each.networks[kind], weights[kind] / len(done)) for each in done for kind in kinds]
+    temperature = temperature_of(first, mean, samples)
+    by_kind = weights / cooled / len(done)
+    shares = [(each.networks[kind], by_kind[kind]) for each in done for kind in kinds]
     used = [(network, share) for network, share in shares if share > 0]
     model = done[0].models[0]
     model.network = merged([net for net, _ in used], [share for _, share in used], temperature)
@@ -300,7 +314,7 @@ def ensemble_of(
         "members": len(used),
         "folds": len(done),
         "member_weights": [float(weight) for weight in weights],
-        "temperature": temperature,
+        "temperature": temperature * float(cooled[np.argmax(weights)]),
         "training_rows": len(rows),
         "validation_rows": 0,
         "out_of_fold_rows": int(covered.sum()),

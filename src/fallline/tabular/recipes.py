@@ -16,6 +16,7 @@ from fallline.training.stopping import Patience
 __all__ = [
     "PRESETS",
     "TABLE_SCHEDULES",
+    "VARIED",
     "Plan",
     "Recipe",
     "RecipeStart",
@@ -25,10 +26,14 @@ __all__ = [
     "recipes",
 ]
 
+Change = Mapping[str, Any]
+"""Settings of a recipe by name, which replace those that it has."""
+
 MIN_BATCH, MAX_BATCH = 32, 256
 BATCHES_OF_ROWS = 32
 LEARNING_RATE = 5e-3  # for batches of 32 rows and more
 BLIND_EPOCHS = 20
+DROPOUT = 0.15
 MIN_L2, MAX_L2 = 1e-4, 1e-2
 PLATEAU = "plateau"
 TABLE_SCHEDULES = (*SPANS, PLATEAU)
@@ -44,6 +49,7 @@ class Recipe:
     rate rises for ``warm_up_epochs``, and is multiplied by ``factor`` after ``patience`` epochs
     without a better validation loss; with another schedule training stops then. ``bins`` is the
     maximum number of bins of a column of numbers (:mod:`fallline.data.binning`); 0 for none.
+    ``keep`` is that of :func:`fallline.train`: by what the best epoch is chosen.
 
     What is None follows from the number of rows n and the other settings (``for_rows``):
     ``batch_size`` is the power of two next to n / 32, within 32 and 256; ``learning_rate`` 0.005,
@@ -70,6 +76,7 @@ class Recipe:
     beta_2: float = 0.95
     factor: float = 0.3
     warm_up_epochs: int = 2
+    keep: str = "best"
 
     def for_rows(self, n_rows: int, task: str) -> "Recipe":
         """The same with the settings that are None as ``n_rows`` training rows ask for."""
@@ -86,7 +93,7 @@ class Recipe:
             batch_size=batch,
             learning_rate=rate if self.learning_rate is None else self.learning_rate,
             l2=l2 if self.l2 is None else self.l2,
-            dropout=(0.0 if self.by_lbfgs else 0.15) if self.dropout is None else self.dropout,
+            dropout=(0.0 if self.by_lbfgs else DROPOUT) if self.dropout is None else self.dropout,
             patience=self.usual_patience(n_rows, task) if self.patience is None else self.patience,
         )
 
@@ -135,7 +142,10 @@ class Recipe:
     def label(self) -> str:
         """What it is called beside others."""
         sizes = "-".join(str(size) for size in self.hidden)
-        return f"{self.activation} {sizes}" + (f", l1 {self.l1:g}" if self.l1 else "")
+        more = [f"l1 {self.l1:g}"] if self.l1 else []
+        more += [f"dropout {self.dropout:g}"] if self.dropout not in (None, DROPOUT) else []
+        more += ["refined"] if self.keep == "refined" else []
+        return ", ".join([f"{self.activation} {sizes}", *more])
 
     def without_validation(self) -> "Recipe":
         """The recipe if no rows are held out: plateaus cannot be detected, so epochs are fixed."""
@@ -168,34 +178,51 @@ PRESETS: dict[str, tuple[Recipe, ...]] = {
 """The preset's own recipe; :func:`plan` says over how many folds, and beside which others."""
 
 SMALL_ROWS, SMALL_HIDDEN = 1_500, (64, 64)
+ENOUGH_ROWS = 500  # for comparing recipes of a small table
 MEDIUM_ROWS = 10_000
 MANY_ROWS = 30_000  # from here on "standard" is one network: four would take 9 s and more
 MOST_INPUTS = 1_000
-CLEARLY = 0.99  # of the first recipe's loss
+CLEARLY = 0.99  # of the first recipe's loss, on one fold
+VARIED = 0.995  # the same on more folds
 SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
-RIVALS: tuple[dict[str, Any], ...] = ({"activation": "relu"}, {"activation": "relu", "l1": 2e-4})
+FEW_FOLDS = 2  # to compare on where a run takes seconds
+RIVALS: tuple[Change, ...] = ({"activation": "relu"}, {"activation": "relu", "l1": 2e-4})
 """What recipes that are compared with the preset's own have in place of its settings.
 
 Relu is better than silu where targets jump at thresholds (wine, hpc_data: 2 to 6 %) and worse where
 they are smooth (letter, 15 %); l1 where most columns say nothing (mlc_churn, 15 %).
 """
+REFINED: Change = {"keep": "refined"}
+CALM: Change = {"dropout": 0.05}
+WIDE: Change = {"hidden": (256, 256), "dropout": 0.25}
 
 
 @dataclass(frozen=True)
 class Plan:
     """The recipes for a table, over how many folds, and on how many of these they are compared.
 
-    All recipes train on the first ``compared_on`` folds, and the best of them (:func:`best_of`)
-    on the others. Where that is all folds, all are members, weighed by the out-of-fold loss.
+    All recipes train on the first ``compared_on`` folds. Where they are ``mixed`` these are all
+    folds, and all networks are members, weighed by the out-of-fold loss. Else the best one
+    (:func:`best_of`) and its ``variants`` train on the first ``variants_on`` folds, and the best of
+    these on the rest.
     """
 
     recipes: tuple[Recipe, ...]
     n_folds: int = 1
     compared_on: int = 1
+    variants: tuple[Change, ...] = ()
+    variants_on: int = 1
+    mixed: bool = False
 
     @property
     def n_runs(self) -> int:
-        return self.compared_on * len(self.recipes) + self.n_folds - self.compared_on
+        """How many networks are trained."""
+        more = len(self.variants) * self.variants_on
+        return self.compared_on * len(self.recipes) + self.n_folds - self.compared_on + more
+
+    def finalists(self, best: Recipe) -> tuple[Recipe, ...]:
+        """The best recipe and its variants."""
+        return (best, *(replace(best, **change) for change in self.variants))
 
 
 def folds_for(preset: str, n_rows: int) -> int:
@@ -214,44 +241,78 @@ def folds_for(preset: str, n_rows: int) -> int:
 
 
 def plan(
-    chosen: Sequence[Recipe], options: Mapping[str, Any], n_rows: int, n_inputs: int = 1
+    chosen: Sequence[Recipe],
+    options: Mapping[str, Any],
+    n_rows: int,
+    n_inputs: int = 1,
+    task: str = "classes",
 ) -> Plan:
     """What a preset trains on so many rows that do not test, of so many inputs.
 
-    In a small table the networks have two layers of 64, of which eight cost a second at most, and
-    "best" takes both sizes; comparing more recipes gains nothing there, as their differences are
-    less than chance. Above that "best" lets the rate fall later and less at a time, and above
-    10,000 rows only "best" compares. Nor are recipes compared that have over 1,000 inputs: one fold
-    then says little of the mean of all (on mnist_5k it takes relu with l1, which is 10 % worse).
-    What was given stays.
+    In a small table the networks have two layers of 64, of which eight cost a second at most. Of
+    500 rows with numbers to predict and more, two activations are compared on all folds; elsewhere
+    comparing gains nothing there, as the differences are less than chance, and "best" mixes both
+    sizes. Above that "best" lets the rate fall later and less at a time, and above 10,000 rows only
+    "best" compares. Nor are recipes compared that have over 1,000 inputs: one fold then says little
+    of the mean of all (on mnist_5k it takes relu with l1, which is 10 % worse). What was given
+    stays.
     """
     preset, n_folds = options["preset"], folds_for(options["preset"], n_rows)
-    if preset == "best" and n_rows > SMALL_ROWS:
-        chosen = [changed(each, {"patience": 8, "factor": 0.5}, options) for each in chosen]
-    elif preset != "quick" and n_rows <= SMALL_ROWS:
+    numbers = task in QUANTITIES
+    if preset == "quick" or (preset == "standard" and n_rows > MEDIUM_ROWS):
+        return Plan(tuple(chosen), n_folds)
+    if n_rows <= SMALL_ROWS:
         small = [changed(each, {"hidden": SMALL_HIDDEN}, options) for each in chosen]
-        both = [*small, *chosen] if preset == "best" else small
-        return Plan(tuple(dict.fromkeys(both)), n_folds, n_folds)
-    compares = preset == "best" or (preset == "standard" and n_rows <= MEDIUM_ROWS)
-    if compares and n_inputs <= MOST_INPUTS:
-        return Plan(with_rivals(chosen, options), n_folds)
-    return Plan(tuple(chosen), n_folds)
+        compares = numbers and n_rows >= ENOUGH_ROWS and n_inputs <= MOST_INPUTS
+        if preset == "best":
+            small = list(chosen) if compares else [*small, *chosen]
+        if not compares:
+            return Plan(tuple(dict.fromkeys(small)), n_folds, n_folds, mixed=True)
+        chosen, n_compared = with_rivals(small, options, RIVALS[:1]), n_folds
+    else:
+        if preset == "best":
+            chosen = [changed(each, {"patience": 8, "factor": 0.5}, options) for each in chosen]
+        if n_inputs > MOST_INPUTS:
+            return Plan(tuple(chosen), n_folds)
+        chosen, n_compared = with_rivals(chosen, options, RIVALS), 1
+    variants = variants_for(options, n_rows, numbers=numbers)
+    on = n_folds if n_rows <= MEDIUM_ROWS else FEW_FOLDS
+    return Plan(tuple(chosen), n_folds, n_compared, variants, on)
 
 
-def best_of(losses: Mapping[Recipe, float]) -> Recipe:
-    """The recipe of the lowest loss; the first one unless another is better by 1 %.
+def variants_for(options: Mapping[str, Any], n_rows: int, *, numbers: bool) -> tuple[Change, ...]:
+    """What is tried of the best recipe, where none of it was given.
+
+    Networks of classes that are trained beyond their lowest validation loss, until that after the
+    best temperature rises too (``keep="refined"``), are better together where rows recur (wine 6 %,
+    hpc_data 2 %) and worse elsewhere (cells, magic: 1 %). Less dropout helps where numbers can be
+    told exactly (concrete 4 %). Wide networks are 10 % better on letter and concrete, at two and a
+    half times the cost.
+    """
+    tried: list[Change] = []
+    if n_rows <= MEDIUM_ROWS:
+        tried.append(CALM if numbers else REFINED)
+    if options["preset"] == "best":
+        tried.append({**WIDE, **CALM} if numbers and n_rows <= SMALL_ROWS else WIDE)
+    return tuple(each for each in tried if all(options.get(name) is None for name in each))
+
+
+def best_of(losses: Mapping[Recipe, float], clearly: float = CLEARLY) -> Recipe:
+    """The recipe of the lowest loss; the first one unless another's is below ``clearly`` times it.
 
     Less is chance: with a margin of none, adult's ``best`` took l1 and lost 0.6 %.
     """
     first = next(iter(losses))
     lowest = min(losses, key=lambda recipe: losses[recipe])
-    return lowest if losses[lowest] < CLEARLY * losses[first] else first
+    return lowest if losses[lowest] < clearly * losses[first] else first
 
 
-def with_rivals(chosen: Sequence[Recipe], options: Mapping[str, Any]) -> tuple[Recipe, ...]:
+def with_rivals(
+    chosen: Sequence[Recipe], options: Mapping[str, Any], rivals: Sequence[Change]
+) -> tuple[Recipe, ...]:
     """The recipes, and each of them as a rival would have it in what was not given."""
     found = list(chosen)
-    for rival in RIVALS:
+    for rival in rivals:
         found += [changed(recipe, rival, options) for recipe in chosen]
     return tuple(dict.fromkeys(found))
 

@@ -140,7 +140,7 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation, taught)
         options["checkpoint"].data = kept
     n_rows = len(data.train) + len(data.validation)
-    planned = over_folds(chosen, options, n_rows, data.X.shape[1])
+    planned = over_folds(chosen, options, n_rows, data.X.shape[1], data.encoding.task)
     if len(data.calibration) == 0 and planned.n_folds > 1:
         return train_folds(data, planned, options)
     fit, n_rows = fit_in_memory(data), len(data.train)

@@ -15,9 +15,11 @@ import numpy as np
 
 from fallline.arrays import Array, ArrayLike
 from fallline.core import metrics
+from fallline.core.backprop import shares_of
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at, rates_at
 from fallline.core.samples import AnySamples
+from fallline.core.temperature import refinement
 from fallline.engine import Watch
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, warn
 from fallline.training.divergence import RUNAWAY, ran_away, runaway_message
@@ -74,7 +76,9 @@ def train(
     sample_weight : (n_samples,), at least 0; the loss of a batch is its weighted mean.
     validation : (X, y) to measure after each recorded epoch.
     keep : "best" keeps the parameters of the recorded epoch with the lowest validation loss, "last"
-        those of the last step. Default: "best" with validation, else "last".
+        those of the last step. Default: "best" with validation, else "last". "refined" goes by the
+        validation loss after the best temperature of the logits (:mod:`fallline.core.temperature`),
+        and so does a Plateau then: divide the logits by that temperature afterwards.
     stop : rules such as ``Patience(10)``, asked after each recorded epoch.
     callbacks : called with a :class:`Progress` after each recorded epoch; True stops.
     record_every : epochs from one record to the next.
@@ -202,7 +206,7 @@ class Run:
 
     def keeps_best(self) -> bool:
         """Whether the parameters of an earlier epoch are restored at the end."""
-        return self.settings.keep == "best" and self.position.best_epoch is not None
+        return self.settings.keep != "last" and self.position.best_epoch is not None
 
     def seconds(self) -> float:
         return self.seconds_before + time.perf_counter() - self.began
@@ -356,13 +360,15 @@ class Run:
         return rate if isinstance(rate, float | int) else self.last_rate()
 
     def validate(self, held_out: AnySamples) -> float:
-        """Measure the validation rows in one forward pass; returns their loss."""
+        """Measure the validation rows in one forward pass; returns the loss that chooses."""
         loss, logits = self.measure(held_out)
         self.history.validation_loss.append(loss)
         output = self.network.loss.output(logits)
         points = metrics.score(self.network.loss.task, held_out.Y, output)
         self.history.validation_score.append(points)
-        return loss
+        if self.settings.keep != "refined":
+            return loss
+        return refinement(self.network.loss, logits, held_out.Y, shares_of(len(logits), None))
 
     def asked_to_stop(self, epoch: int) -> bool:
         """Ask every rule and call every callback; the first rule with a reason decides."""

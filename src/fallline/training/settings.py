@@ -30,7 +30,7 @@ __all__ = [
     "check_pair",
 ]
 
-KEEP = ("best", "last")
+KEEP = ("best", "refined", "last")
 ENGINES = ("auto", "numpy", "compiled")
 
 
@@ -160,8 +160,10 @@ class Settings:
                 f"engine='compiled' does not have {', '.join(obstacles(network))}; "
                 "use engine='auto' or 'numpy'"
             )
-        if self.keep == "best" and not validated:
-            raise ParameterError("keep='best' needs validation=(X, y) to tell which epoch is best")
+        if self.keep != "last" and not validated:
+            raise ParameterError(
+                f"keep='{self.keep}' needs validation=(X, y) to tell which epoch is best"
+            )
         if self.plateau is not None and not validated:
             raise ParameterError(
                 "Plateau watches the validation loss: give validation=(X, y), or use a schedule of "
