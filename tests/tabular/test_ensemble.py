@@ -1,6 +1,7 @@
 """Ensembles: one network of many, honest by out-of-fold predictions, and never far behind."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from fallline.core.samples import Samples
 from fallline.data.table import Table
 from fallline.tabular.ensemble import choose_weights, linear_member, merged, temperature_of
 from fallline.tabular.preparation import prepare
-from fallline.tabular.recipes import Plan, Recipe, best_of, plan
+from fallline.tabular.recipes import RIVALS, Plan, Recipe, best_of, plan
 
 
 def made(n: int = 240, seed: int = 0) -> Table:
@@ -131,54 +132,67 @@ def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
     assert not np.isnan(part.output).any()  # the other folds trained all members
 
 
-REFINED, CALM, WIDE = (
-    {"keep": "refined"},
-    {"dropout": 0.05},
-    {"hidden": (256, 256), "dropout": 0.25},
-)
+CALM, WIDE, PLAIN = {"dropout": 0.05}, {"hidden": (256, 256), "dropout": 0.25}, {"keep": "best"}
 
 
 def test_sizes() -> None:
     options: dict[str, Any] = {"preset": "standard", "hidden": None}
-    small, relu = Recipe(hidden=(64, 64)), Recipe(activation="relu")
-    sparse = Recipe(activation="relu", l1=2e-4)
-    three = (Recipe(), relu, sparse)
+    small = Recipe(hidden=(64, 64))
+    three = tuple(Recipe(keep="refined", **each) for each in ({}, *RIVALS))
     assert plan([Recipe()], options, 1_500) == Plan((small,), 8, 8, mixed=True)
-    assert plan([Recipe()], options, 1_501) == Plan(three, 4, 1, (REFINED,), 4)
+    assert plan([Recipe()], options, 1_501) == Plan(three, 4, 1, (PLAIN,), 2)
     assert plan([Recipe()], options, 1_501, 1_001) == Plan((Recipe(),), 4, 1)
     assert plan([Recipe()], options, 10_001) == Plan((Recipe(),), 4, 1)
     assert plan([Recipe()], options, 30_001) == Plan((Recipe(),), 1, 1)
     assert plan([Recipe(hidden=(5,))], options | {"hidden": (5,)}, 100).recipes[0].hidden == (5,)
     best = {"preset": "best", "hidden": None}
     assert plan([Recipe()], best, 100) == Plan((small, Recipe()), 8, 8, mixed=True)
+    assert plan([Recipe()], best, 5_000).variants == (PLAIN, WIDE)
+    assert plan([Recipe()], best | {"hidden": (9,)}, 5_000).variants == (PLAIN,)
     large = plan([Recipe()], best, 50_000)
-    assert [recipe.label for recipe in large.recipes] == [r.label for r in three]
-    assert {(recipe.patience, recipe.factor) for recipe in large.recipes} == {(8, 0.5)}
+    assert [recipe.activation for recipe in large.recipes] == ["silu", "relu", "relu"]
+    assert {(r.patience, r.factor, r.keep) for r in large.recipes} == {(8, 0.5, "best")}
     assert (large.n_folds, large.compared_on, large.variants) == (8, 1, (WIDE,))
     assert (large.variants_on, large.n_runs) == (2, 3 + 7 + 2)
     assert plan([Recipe()], {"preset": "quick", "hidden": None}, 100) == Plan((Recipe(),))
 
 
 def test_recipes_for_numbers() -> None:
-    """From 500 rows on two activations are compared, and how much dropout."""
+    """From 500 rows on two activations are compared, and two rates of dropout are mixed."""
     options: dict[str, Any] = {"preset": "standard", "hidden": None}
-    best = options | {"preset": "best"}
+    best, given = options | {"preset": "best"}, options | {"activation": "tanh", "dropout": 0.1}
     small = Recipe(hidden=(64, 64))
     assert plan([Recipe()], options, 499, 10, "numbers") == Plan((small,), 8, 8, mixed=True)
-    two = (small, Recipe(hidden=(64, 64), activation="relu"))
     found = plan([Recipe()], options, 500, 10, "numbers")
-    assert found == Plan(two, 8, 8, (CALM,), 8)
-    assert found.n_runs == 16 + 8
-    assert plan([Recipe()], options, 500, 1_001, "numbers").mixed
-    found = plan([Recipe()], best, 500, 10, "numbers")
-    assert found.recipes == (Recipe(), Recipe(activation="relu"))
-    assert found.variants == (CALM, WIDE | CALM)
-    assert plan([Recipe()], options, 5_000, 10, "numbers").variants == (CALM,)
+    assert [(r.hidden, r.activation, r.dropout) for r in found.recipes] == [
+        ((64, 64), activation, dropout)
+        for activation in ("silu", "relu")
+        for dropout in (None, 0.05)
+    ]
+    assert (found.mixed, found.n_folds, found.n_runs) == (True, 8, 32)
+    assert len(plan([Recipe()], best, 500, 10, "numbers").recipes) == 8
+    assert plan([Recipe(activation="tanh", dropout=0.1)], given, 500, 10, "numbers").recipes == (
+        Recipe(hidden=(64, 64), activation="tanh", dropout=0.1),
+    )
+    assert plan([Recipe()], options, 5_000, 10, "numbers").variants == ()
     assert plan([Recipe()], best, 5_000, 10, "counts").variants == (CALM, WIDE)
     assert plan([Recipe()], best, 10_001, 10, "numbers").variants == (WIDE,)
-    given = best | {"dropout": 0.3}
-    assert plan([Recipe()], given, 5_000, 10, "numbers").variants == ()
-    assert plan([Recipe()], best | {"hidden": (9,)}, 5_000).variants == (REFINED,)
+    assert plan([Recipe()], best | {"dropout": 0.3}, 5_000, 10, "numbers").variants == ()
+
+
+def test_the_better_activation_makes_the_members() -> None:
+    """A step is learned by relu, a smooth bend by silu; both rates of dropout can be members."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 2))
+    for y, activation in (((x[:, 0] > 0.2) * 3.0 + x[:, 1], "relu"), (np.sin(x[:, 0]), "silu")):
+        frame = pl.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": y})
+        model = fl.train_table(frame, "y", baseline=False, bins=0)
+        assert set(model.network.hidden) == {activation}
+        assert model.facts["activation"] == activation
+        losses = model.facts["compared"]
+        assert len(losses) == 4
+        assert min(losses, key=losses.get).startswith(activation)
+        assert len(model.facts["member_weights"]) == 3  # with the linear model
 
 
 def test_the_first_recipe_is_kept_unless_another_is_clearly_better() -> None:
@@ -190,11 +204,15 @@ def test_the_first_recipe_is_kept_unless_another_is_clearly_better() -> None:
 
 def test_what_was_given_is_not_compared() -> None:
     options: dict[str, Any] = {"preset": "standard", "hidden": None}
-    tanh, sparse = Recipe(activation="tanh"), Recipe(activation="tanh", l1=2e-4)
-    assert plan([tanh], options | {"activation": "tanh"}, 5_000).recipes == (tanh, sparse)
+    tanh, sparse = (Recipe(activation="tanh", keep="refined", l1=l1) for l1 in (0.0, 2e-4))
+    assert plan([replace(tanh, keep="best")], options | {"activation": "tanh"}, 5_000).recipes == (
+        tanh,
+        sparse,
+    )
     l1 = Recipe(l1=0.1)
     compared = plan([l1], options | {"l1": 0.1}, 5_000).recipes
-    assert compared == (l1, Recipe(l1=0.1, activation="relu"))
+    refined = replace(l1, keep="refined")
+    assert compared == (refined, replace(refined, activation="relu"))
 
 
 @pytest.mark.parametrize(
@@ -221,19 +239,23 @@ def test_the_best_recipe_of_the_first_fold_and_its_variant_train_on_the_others()
     frame = pl.DataFrame({f"x{i}": x[:, i] for i in range(20)} | {"y": y.tolist()})
     runs: list[Any] = []
     model = fl.train_table(frame, "y", on_run=runs.append, baseline=False)
-    assert sorted(run.number for run in runs) == list(range(1, 11))
+    assert sorted(run.number for run in runs) == list(range(1, 9))
     losses = model.facts["compared"]
-    assert list(losses) == ["silu 128-128", "relu 128-128", "relu 128-128, l1 0.0002"]
+    assert list(losses) == [
+        f"{each}, refined" for each in ("silu 128-128", "relu 128-128", "relu 128-128, l1 0.0002")
+    ]
     best = min(losses, key=losses.get)
-    assert best == "relu 128-128, l1 0.0002"
-    refined = f"{best}, refined"
+    plain = "relu 128-128, l1 0.0002"
+    assert best == f"{plain}, refined"
+    variants = model.facts["variants"]
+    assert list(variants) == [best, plain]
+    kept = plain if variants[plain] < 0.995 * variants[best] else best
     assert [run.recipe.label for run in sorted(runs, key=lambda r: r.number)] == [
-        *losses, refined, *3 * [best, refined],
+        *losses, plain, best, plain, kept, kept,
     ]  # fmt: skip
-    assert list(model.facts["variants"]) == [best, refined]
     assert model.network.hidden == ("relu", "relu")
     assert (model.facts["activation"], model.facts["l1"]) == ("relu", 2e-4)
-    assert (model.facts["folds"], model.facts["runs"], model.facts["members"]) == (4, 10, 4)
+    assert (model.facts["folds"], model.facts["runs"], model.facts["members"]) == (4, 8, 4)
     assert model.facts["scores"]["out_of_fold"]["network"]["accuracy"] > 0.9
 
 

@@ -8,6 +8,7 @@ file and one ``predict``, and is exported and traced like any network.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,9 +23,11 @@ from fallline.engine import logits
 from fallline.tabular.baselines import LOSS_FOR, minimise, ridge
 
 __all__ = [
+    "Mixture",
     "choose_weights",
     "cooled",
     "linear_member",
+    "loss_of",
     "merged",
     "temperature_of",
     "tempered_loss",
@@ -120,6 +123,35 @@ def choose_weights(network: Network, outputs: Sequence[Array], rows: AnySamples)
             best, kept = losses[chosen], counts
     weights: Array = kept / kept.sum()
     return weights
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Kinds of members with the same activations, and the mean of their logits."""
+
+    kinds: Array  # their numbers
+    weights: Array  # of each, with sum 1
+    temperatures: Array  # that divide the logits of each
+    mean: Array  # (n_rows, n_outputs)
+    temperature: float  # that divides the mean
+
+    @classmethod
+    def of(cls, network: Network, kinds: Array, outputs: Array, rows: AnySamples) -> "Mixture":
+        """By the out-of-fold logits ``outputs`` (n_kinds, n_rows, n_outputs)."""
+        cooled = np.array([temperature_of(network, Z, rows) for Z in outputs])
+        outputs = outputs / cooled[:, None, None].astype(network.dtype)
+        weights = choose_weights(network, list(outputs), rows)
+        mean = np.tensordot(weights.astype(network.dtype), outputs, axes=1)
+        return cls(kinds, weights, cooled, mean, temperature_of(network, mean, rows))
+
+    @property
+    def logits(self) -> Array:
+        return self.mean / self.temperature
+
+    @property
+    def first(self) -> int:
+        """Where the kind of the largest weight stands among them."""
+        return int(np.argmax(self.weights))
 
 
 def temperature_of(network: Network, Z: Array, rows: AnySamples) -> float:

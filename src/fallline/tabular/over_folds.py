@@ -22,10 +22,10 @@ from fallline.data.targets import QUANTITIES
 from fallline.engine import free_cores, logits, run_together, threads_allowed
 from fallline.limits import check_integer
 from fallline.tabular.ensemble import (
-    choose_weights,
+    Mixture,
     linear_member,
+    loss_of,
     merged,
-    temperature_of,
     tempered_loss,
 )
 from fallline.tabular.model import Folds, TableModel
@@ -250,7 +250,9 @@ class FoldRuns:
             kept = [models[fold, recipe] for recipe in on_first if (fold, recipe) in models]
             if len(kept) < max(len(on_first), 1):
                 break
-            done.append(FoldDone(kept, linear_networks(part, kept[0].network)))
+            alike = {model.network.hidden: model.network for model in kept}  # one of each kind
+            linear = [net for like in alike.values() for net in linear_networks(part, like)]
+            done.append(FoldDone(kept, linear))
         return done
 
     def first(self) -> TableModel:
@@ -285,36 +287,43 @@ def linear_networks(part: Prepared, like: Network) -> list[Network]:
 def ensemble_of(
     data: Prepared, done: Sequence[FoldDone], rows: Array, fold_of: Array
 ) -> TableModel:
-    """One model of all members, by the out-of-fold predictions of ``rows``."""
-    first, kinds = done[0].models[0].network, range(len(done[0].networks))
+    """One model of all members of the best activations, by the out-of-fold predictions."""
+    first, n_kinds = done[0].models[0].network, len(done[0].networks)
     covered = fold_of < len(done)
     X, y, weight = data.part(rows[covered])
-    outputs = [np.empty((len(X), first.sizes[-1]), first.dtype) for _ in kinds]
+    outputs = np.empty((n_kinds, len(X), first.sizes[-1]), first.dtype)
     for fold, members in enumerate(done):
         held = fold_of[covered] == fold
         for kind, network in enumerate(members.networks):
             outputs[kind][held] = logits(network, X[held])
     samples = first.rows(X, y, weight)
-    cooled = np.array([temperature_of(first, Z, samples) for Z in outputs])
-    outputs = [Z / t for Z, t in zip(outputs, cooled.tolist(), strict=True)]
-    weights = choose_weights(first, outputs, samples)
-    mean = np.tensordot(weights.astype(first.dtype), np.array(outputs), axes=1)
-    temperature = temperature_of(first, mean, samples)
-    by_kind = weights / cooled / len(done)
-    shares = [(each.networks[kind], by_kind[kind]) for each in done for kind in kinds]
-    used = [(network, share) for network, share in shares if share > 0]
-    model = done[0].models[0]
-    model.network = merged([net for net, _ in used], [share for _, share in used], temperature)
+    kinds_of: dict[tuple[str, ...], list[int]] = {}
+    for kind, network in enumerate(done[0].networks):
+        kinds_of.setdefault(network.hidden, []).append(kind)
+    mixtures = [
+        Mixture.of(first, np.array(kinds), outputs[kinds], samples) for kinds in kinds_of.values()
+    ]
+    losses = {i: loss_of(first, each.logits, samples) for i, each in enumerate(mixtures)}
+    best = mixtures[best_of(losses)]
+    by_kind = best.weights / best.temperatures / len(done)
+    used = [
+        (each.networks[kind], share)
+        for each in done
+        for kind, share in zip(best.kinds, by_kind, strict=True)
+        if share > 0
+    ]
+    model = done[0].models[int(best.kinds[0])]
+    model.network = merged([net for net, _ in used], [share for _, share in used], best.temperature)
     number = np.full(len(data.X), -1)
     number[rows[covered]] = fold_of[covered]
-    output = np.full((len(data.X), mean.shape[1]), np.nan)
-    output[rows[covered]] = first.loss.output(mean / temperature)
+    output = np.full((len(data.X), first.sizes[-1]), np.nan)
+    output[rows[covered]] = first.loss.output(best.logits)
     model.folds = Folds(number, output)
     model.facts |= {
         "members": len(used),
         "folds": len(done),
-        "member_weights": [float(weight) for weight in weights],
-        "temperature": temperature * float(cooled[np.argmax(weights)]),
+        "member_weights": [float(weight) for weight in best.weights],
+        "temperature": best.temperature * float(best.temperatures[best.first]),
         "training_rows": len(rows),
         "validation_rows": 0,
         "out_of_fold_rows": int(covered.sum()),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from fallline.core.optimizers import LBFGS, Optimizer, by_name
 from fallline.core.schedules import SPANS, Plateau, WarmUp
@@ -28,6 +28,8 @@ __all__ = [
 
 Change = Mapping[str, Any]
 """Settings of a recipe by name, which replace those that it has."""
+
+Choice = TypeVar("Choice")
 
 MIN_BATCH, MAX_BATCH = 32, 256
 BATCHES_OF_ROWS = 32
@@ -185,7 +187,7 @@ MOST_INPUTS = 1_000
 CLEARLY = 0.99  # of the first recipe's loss, on one fold
 VARIED = 0.995  # the same on more folds
 SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
-FEW_FOLDS = 2  # to compare on where a run takes seconds
+FEW_FOLDS, MORE_FOLDS = 2, 4  # on which variants are compared
 RIVALS: tuple[Change, ...] = ({"activation": "relu"}, {"activation": "relu", "l1": 2e-4})
 """What recipes that are compared with the preset's own have in place of its settings.
 
@@ -193,8 +195,13 @@ Relu is better than silu where targets jump at thresholds (wine, hpc_data: 2 to 
 they are smooth (letter, 15 %); l1 where most columns say nothing (mlc_churn, 15 %).
 """
 REFINED: Change = {"keep": "refined"}
+UNREFINED: Change = {"keep": "best"}
+"""Networks of classes that are trained beyond their lowest validation loss, until that after the
+best temperature rises too, are better together where rows recur (wine 5 to 8 %, hpc_data 1 to 6 %),
+and a little worse elsewhere (cells 1.5 %, credit_data 0.2 %)."""
 CALM: Change = {"dropout": 0.05}
 WIDE: Change = {"hidden": (256, 256), "dropout": 0.25}
+"""10 % better on letter, at two and a half times the cost."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +209,9 @@ class Plan:
     """The recipes for a table, over how many folds, and on how many of these they are compared.
 
     All recipes train on the first ``compared_on`` folds. Where they are ``mixed`` these are all
-    folds, and all networks are members, weighed by the out-of-fold loss. Else the best one
-    (:func:`best_of`) and its ``variants`` train on the first ``variants_on`` folds, and the best of
-    these on the rest.
+    folds, and the networks of one activation are members, weighed by the out-of-fold loss. Else the
+    best one (:func:`best_of`) and its ``variants`` train on the first ``variants_on`` folds, and
+    the best of these on the rest.
     """
 
     recipes: tuple[Recipe, ...]
@@ -249,61 +256,52 @@ def plan(
 ) -> Plan:
     """What a preset trains on so many rows that do not test, of so many inputs.
 
-    In a small table the networks have two layers of 64, of which eight cost a second at most. Of
-    500 rows with numbers to predict and more, two activations are compared on all folds; elsewhere
-    comparing gains nothing there, as the differences are less than chance, and "best" mixes both
-    sizes. Above that "best" lets the rate fall later and less at a time, and above 10,000 rows only
-    "best" compares. Nor are recipes compared that have over 1,000 inputs: one fold then says little
-    of the mean of all (on mnist_5k it takes relu with l1, which is 10 % worse). What was given
-    stays.
+    In a small table the networks have two layers of 64, of which eight cost a second at most, and
+    "best" takes both sizes. Of 500 rows with numbers to predict and more, two activations are
+    compared there and two rates of dropout are mixed (concrete 6 %, Sacramento and car_prices 1 %);
+    elsewhere the differences are less than chance. Above that "best" lets the rate fall later and
+    less at a time, and above 10,000 rows only "best" compares. Nor are recipes compared that have
+    over 1,000 inputs: one fold then says little of the mean of all (on mnist_5k it takes relu with
+    l1, which is 10 % worse). What was given stays.
     """
     preset, n_folds = options["preset"], folds_for(options["preset"], n_rows)
     numbers = task in QUANTITIES
     if preset == "quick" or (preset == "standard" and n_rows > MEDIUM_ROWS):
         return Plan(tuple(chosen), n_folds)
     if n_rows <= SMALL_ROWS:
-        small = [changed(each, {"hidden": SMALL_HIDDEN}, options) for each in chosen]
-        compares = numbers and n_rows >= ENOUGH_ROWS and n_inputs <= MOST_INPUTS
-        if preset == "best":
-            small = list(chosen) if compares else [*small, *chosen]
-        if not compares:
-            return Plan(tuple(dict.fromkeys(small)), n_folds, n_folds, mixed=True)
-        chosen, n_compared = with_rivals(small, options, RIVALS[:1]), n_folds
-    else:
-        if preset == "best":
-            chosen = [changed(each, {"patience": 8, "factor": 0.5}, options) for each in chosen]
-        if n_inputs > MOST_INPUTS:
-            return Plan(tuple(chosen), n_folds)
-        chosen, n_compared = with_rivals(chosen, options, RIVALS), 1
-    variants = variants_for(options, n_rows, numbers=numbers)
-    on = n_folds if n_rows <= MEDIUM_ROWS else FEW_FOLDS
-    return Plan(tuple(chosen), n_folds, n_compared, variants, on)
+        return small_plan(chosen, options, compares=numbers and n_rows >= ENOUGH_ROWS)
+    if preset == "best":
+        chosen = [changed(each, {"patience": 8, "factor": 0.5}, options) for each in chosen]
+    if n_inputs > MOST_INPUTS:
+        return Plan(tuple(chosen), n_folds)
+    variants: list[Change] = []
+    if n_rows <= MEDIUM_ROWS and not numbers:
+        chosen = [changed(each, REFINED, options) for each in chosen]
+        variants.append(UNREFINED)
+    if preset == "best":
+        variants += [CALM, WIDE] if n_rows <= MEDIUM_ROWS and numbers else [WIDE]
+    open_ = [each for each in variants if all(options.get(name) is None for name in each)]
+    on = MORE_FOLDS if preset == "best" and n_rows <= MEDIUM_ROWS else FEW_FOLDS
+    return Plan(with_rivals(chosen, options, RIVALS), n_folds, 1, tuple(open_), on)
 
 
-def variants_for(options: Mapping[str, Any], n_rows: int, *, numbers: bool) -> tuple[Change, ...]:
-    """What is tried of the best recipe, where none of it was given.
-
-    Networks of classes that are trained beyond their lowest validation loss, until that after the
-    best temperature rises too (``keep="refined"``), are better together where rows recur (wine 6 %,
-    hpc_data 2 %) and worse elsewhere (cells, magic: 1 %). Less dropout helps where numbers can be
-    told exactly (concrete 4 %). Wide networks are 10 % better on letter and concrete, at two and a
-    half times the cost.
-    """
-    tried: list[Change] = []
-    if n_rows <= MEDIUM_ROWS:
-        tried.append(CALM if numbers else REFINED)
-    if options["preset"] == "best":
-        tried.append({**WIDE, **CALM} if numbers and n_rows <= SMALL_ROWS else WIDE)
-    return tuple(each for each in tried if all(options.get(name) is None for name in each))
+def small_plan(chosen: Sequence[Recipe], options: Mapping[str, Any], *, compares: bool) -> Plan:
+    """All recipes on all folds."""
+    small = [changed(each, {"hidden": SMALL_HIDDEN}, options) for each in chosen]
+    found = [*small, *chosen] if options["preset"] == "best" else small
+    if compares:
+        found += [changed(each, CALM, options) for each in found]
+        found = [*found, *(changed(each, RIVALS[0], options) for each in found)]
+    return Plan(tuple(dict.fromkeys(found)), SMALL_FOLDS, SMALL_FOLDS, mixed=True)
 
 
-def best_of(losses: Mapping[Recipe, float], clearly: float = CLEARLY) -> Recipe:
-    """The recipe of the lowest loss; the first one unless another's is below ``clearly`` times it.
+def best_of(losses: Mapping[Choice, float], clearly: float = CLEARLY) -> Choice:
+    """What has the lowest loss; the first one unless another's is below ``clearly`` times it.
 
     Less is chance: with a margin of none, adult's ``best`` took l1 and lost 0.6 %.
     """
     first = next(iter(losses))
-    lowest = min(losses, key=lambda recipe: losses[recipe])
+    lowest = min(losses, key=lambda each: losses[each])
     return lowest if losses[lowest] < clearly * losses[first] else first
 
 
