@@ -10,6 +10,8 @@ fast space-efficient statistically good algorithms for random number generation"
 
 import math
 import sys
+from collections.abc import Iterator
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +26,7 @@ __all__ = ["Uniform", "uniform_draws"]
 FEW = 500  # numbers in a process, which take half a millisecond
 drawn: list[int] = []  # how many each generator of our own was made for
 LOW = 0xFFFFFFFF
-POOL, STATE = 4, 8  # words of 32 bits
+POOL = 4  # words of 32 bits
 MULTIPLIER, LONG = 0x2360ED051FC65DA44385DF649FCCF645, (1 << 128) - 1
 
 
@@ -73,33 +75,35 @@ class Uniform:
 def spread(seed: int) -> list[int]:
     """Four words of 64 bits from a seed of at least 0."""
     words = [seed >> shift & LOW for shift in range(0, max(seed.bit_length(), 1), 32)]
-    hashed = Hash(0x43B0D7E5, 0x931E8875)
-    pool = [hashed(word) for word in (*words, *[0] * POOL)[:POOL]]
+    keys = pairwise(powers(0x43B0D7E5, 0x931E8875))
+    pool = [hashed(word, next(keys)) for word in (*words, 0, 0, 0, 0)[:POOL]]
     for source in range(POOL):
         for place in range(POOL):
             if place != source:
-                pool[place] = mixed(pool[place], hashed(pool[source]))
+                pool[place] = mixed(pool[place], hashed(pool[source], next(keys)))
     for word in words[POOL:]:
-        pool = [mixed(each, hashed(word)) for each in pool]
-    hashed = Hash(0x8B51F9DD, 0x58F38DED)
-    state = [hashed(word) for word in pool * (STATE // POOL)]
+        pool = [mixed(each, hashed(word, next(keys))) for each in pool]
+    state = [*map(hashed, pool + pool, OF_STATE)]
     return [low | high << 32 for low, high in zip(state[::2], state[1::2], strict=True)]
 
 
-class Hash:
-    """A hash of 32 bits that is another one at each call."""
+def powers(number: int, factor: int) -> Iterator[int]:
+    """A number, multiplied by a factor again and again, in 32 bits."""
+    while True:
+        yield number
+        number = number * factor & LOW
 
-    def __init__(self, factor: int, multiplier: int) -> None:
-        self.factor, self.multiplier = factor, multiplier
 
-    def __call__(self, word: int) -> int:
-        word ^= self.factor
-        self.factor = self.factor * self.multiplier & LOW
-        word = word * self.factor & LOW
-        return word ^ word >> 16
+def hashed(word: int, key: tuple[int, int]) -> int:
+    """A hash of 32 bits, another one for each key."""
+    word = (word ^ key[0]) * key[1] & LOW
+    return word ^ word >> 16
 
 
 def mixed(one: int, other: int) -> int:
     """One word of 32 bits from two."""
     word = (0xCA01F9DD * one - 0x4973F715 * other) & LOW
     return word ^ word >> 16
+
+
+OF_STATE = [*islice(pairwise(powers(0x8B51F9DD, 0x58F38DED)), 2 * POOL)]
