@@ -208,6 +208,40 @@ def test_a_process_imports_what_it_needs(
     assert loaded & HEAVY == needed
 
 
+# All of Fallline that one network trained on full batches may load
+ONE_RUN = {
+    "core": "activations backprop compact constants draws dropout initializers losses metrics "
+    "network optimizers penalties rates samples temperature",
+    "engine": "codes config functions layout library lookups loop orders own processor records "
+    "threads tiny watch",
+    "lesson": "truth_table",
+    "training": "choice divergence history position run settings steps",
+}
+
+
+def test_one_small_run_imports_no_module_beyond_these() -> None:
+    if library.shared() is None:
+        pytest.skip("without its library the engine is compiled by Numba")
+    beyond = loaded_by(TRAIN) - loaded_by("import dataclasses, importlib.util, numpy.typing, zlib")
+    own = {f"{folder}.{name}" for folder, names in ONE_RUN.items() for name in names.split()}
+    own |= {"arrays", "errors", "limits", *ONE_RUN}
+    assert {name for name in beyond if not name.startswith("fallline.")} <= {
+        "fallline",
+        "encodings.ascii",  # /proc/cpuinfo
+    }
+    assert {name for name in beyond if name.startswith("fallline.")} == {
+        f"fallline.{name}" for name in own
+    }
+
+
+def test_a_small_sweep_imports_little() -> None:
+    if library.shared() is None:
+        pytest.skip("without its library the engine is compiled by Numba")
+    beyond = loaded_by(SWEEP) - loaded_by("import numpy.typing")
+    unneeded = {"numpy.ma", "pathlib", "decimal", "fallline.core.schedules", "fallline.saving"}
+    assert not beyond & (unneeded | {"fallline.training.lbfgs", "fallline.training.stopping"})
+
+
 def test_a_fit_imports_little_beside_scikit_learns_own_network() -> None:
     if library.shared() is None:
         pytest.skip("without its library the engine is compiled by Numba")

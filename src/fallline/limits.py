@@ -3,16 +3,14 @@
 import math
 import numbers
 import sys
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fallline.errors import ParameterError
 
 __all__ = ["LIMITS", "Limit", "check_choice", "check_flag", "check_integer", "check_number"]
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """An interval of allowed numbers.
 
     ``low`` and ``high`` are the ends; an end is allowed itself unless marked open.

@@ -4,6 +4,7 @@ import pytest
 
 import fallline as fl
 from fallline.core.optimizers import OPTIMIZERS, by_name
+from fallline.core.rates import SPANNING
 from fallline.core.schedules import SPANS, spanning
 from fallline.errors import ParameterError
 
@@ -13,6 +14,10 @@ from fallline.errors import ParameterError
 def test_a_name_becomes_an_optimiser_with_a_schedule(name: str, schedule: str) -> None:
     expected = OPTIMIZERS[name](spanning(schedule, 0.2, 90))
     assert by_name(name, 0.2, schedule, 90) == expected
+
+
+def test_the_names_of_schedules_that_span_a_run_are_known_without_them() -> None:
+    assert tuple(SPANS) == SPANNING
 
 
 def test_hyperparameters_are_the_optimisers_own() -> None:

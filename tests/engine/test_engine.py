@@ -15,7 +15,7 @@ from fallline.core.losses import LOSSES
 from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.core.schedules import Cosine
-from fallline.engine import Gradient, compiled_before, config, serves
+from fallline.engine import Gradient, compiled_before, disk_cache, serves
 from fallline.engine.records import TRAIN, Record
 from fallline.errors import DivergenceWarning
 from tests.conftest import shaken, targets_for
@@ -253,7 +253,7 @@ def test_a_penalty_per_mass_is_divided_by_each_batch(rng: np.random.Generator) -
         )
         optimizer = fl.GradientDescent(0.1)
         rows = net.samples(X, y, weight)
-        position = Position(generator=np.random.default_rng(1))
+        position = Position(seed=1)
         setup = StepSetup(
             net, rows, optimizer, position, 12, Penalty(3.0, 2.0), penalty_per_mass=True
         )
@@ -425,34 +425,34 @@ def test_what_the_disk_cache_holds_is_found_and_dropped_when_stale(tmp_path, mon
     from fallline.engine.kernels.entries import ENTRIES
 
     entries = [f"{each.__module__.rpartition('.')[2]}.{name}" for name, each in ENTRIES.items()]
-    assert sorted(entries) == sorted(config.ENTRIES)
+    assert sorted(entries) == sorted(disk_cache.ENTRIES)
     folder = tmp_path / "engine_0123"
     folder.mkdir()
     files = [folder / f"{name}-12.py311.{end}" for name in entries for end in ("nbi", "1.nbc")]
     for file in files:
         file.touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(config, "ENGINE", tmp_path / "sources")
+    monkeypatch.setattr(disk_cache, "ENGINE", tmp_path / "sources")
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "driver.py").touch()
     os.utime(tmp_path / "sources" / "driver.py", (1, 1))  # older than the files
-    assert set(config.cached_files()) == set(files)
-    config.drop_stale.__wrapped__()
-    assert set(config.cached_files()) == set(files)
+    assert set(disk_cache.cached_files()) == set(files)
+    disk_cache.drop_stale.__wrapped__()
+    assert set(disk_cache.cached_files()) == set(files)
     os.utime(files[0], (0, 0))
-    config.drop_stale.__wrapped__()
-    assert set(config.cached_files()) == set(files[1:])
+    disk_cache.drop_stale.__wrapped__()
+    assert set(disk_cache.cached_files()) == set(files[1:])
 
 
 def test_compiled_before_tells_dtypes_apart(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("fallline.engine.library.shared", lambda: None)
     index = tmp_path / "driver.train-1.py311.nbi"
     index.write_bytes(b"...Call(train, float32)...Call(predict, float64)...")
-    monkeypatch.setattr("fallline.engine.library.cached_files", lambda: [index])
+    monkeypatch.setattr("fallline.engine.disk_cache.cached_files", lambda: [index])
     assert compiled_before()
     assert compiled_before(np.dtype("float32"))
     assert not compiled_before(np.dtype("float64"))
-    monkeypatch.setattr("fallline.engine.library.cached_files", list)
+    monkeypatch.setattr("fallline.engine.disk_cache.cached_files", list)
     assert not compiled_before()
 
 

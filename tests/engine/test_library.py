@@ -93,7 +93,7 @@ def test_a_library_that_does_not_fit_is_told_of(tmp_path: Path, monkeypatch) -> 
     def refused(path: str) -> None:
         raise OSError(f"{path}: failed to map segment from shared object")  # a noexec mount
 
-    own = library.FOLDER / processor.file_name((*processor.levels(), "none")[0])
+    own = Path(library.FOLDER) / processor.file_name((*processor.levels(), "none")[0])
     if library.shared() is not None:
         monkeypatch.setattr(library, "sources", lambda: 1)
         with pytest.warns(RuntimeWarning, match="another version"):
@@ -273,7 +273,9 @@ def test_processors_with_fused_multiplication_give_the_same_bits() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a library that is older
         there = [
-            each for each in fused if library.opened(library.FOLDER / processor.file_name(each))
+            each
+            for each in fused
+            if library.opened(Path(library.FOLDER) / processor.file_name(each))
         ]
     if len(there) < 2:
         pytest.skip(

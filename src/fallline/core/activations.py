@@ -17,10 +17,8 @@ Sources: ELU, Clevert et al. 2016 (arXiv:1511.07289), eq. 15; GELU, Hendrycks an
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal, localcontext
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,8 +41,7 @@ NEGLIGIBLE = -120.0  # e^-120 is 1e-52: it changes none of 50 digits
 SQRT_HALF = math.sqrt(0.5)
 
 
-@dataclass(frozen=True)
-class Activation:
+class Activation(NamedTuple):
     """A named function with its slope, and the points where its pieces meet.
 
     ``analytic``: it accepts complex Z, so the complex step gives its derivative.
@@ -226,6 +223,8 @@ def logsumexp(Z: Array) -> Array:
 
 def decimal_logsumexp(z: Array) -> float:
     """The same for one row, in 50 decimal digits."""
+    from decimal import Decimal, localcontext  # rarely needed, and a millisecond to import
+
     with localcontext() as context:
         context.prec = 50
         powers = [Decimal(float(x)).exp() for x in z if x - z.max() > NEGLIGIBLE]

@@ -10,7 +10,7 @@ An optimiser or a schedule needs no name: any object of the right form can be us
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def register_activation(
     A = tried(f"{label}: value(Z)", new.value, Z)
     tried(f"{label}: slope(Z, A)", new.slope, Z, A)
     unchanged(label, Z)
-    new = replace(new, analytic=takes_complex_step(new.value, TRIAL))
+    new = new._replace(analytic=takes_complex_step(new.value, TRIAL))
     ACTIVATIONS[name] = new
     return new
 
@@ -137,7 +137,7 @@ def register_loss(
     tried(f"{label}: value(Z, Y)", new.value, Z, Y)
     tried(f"{label}: delta(A, Y)", new.delta, OUTPUTS[output](Z), Y)
     unchanged(label, Z)
-    new = replace(new, analytic=takes_complex_step(lambda Z: new.value(Z, Y), TRIAL))
+    new = new._replace(analytic=takes_complex_step(lambda Z: new.value(Z, Y), TRIAL))
     LOSSES[name] = new
     return new
 

@@ -12,8 +12,7 @@ a resumed run draw the same masks. The hash is the 32-bit "lowbias32" of Wellons
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,8 +48,7 @@ def mask(key: Any, n_rows: int, n_neurons: int, rate: float) -> Array:
     return scaled
 
 
-@dataclass(frozen=True)
-class Dropout:
+class Dropout(NamedTuple):
     """Dropout of the share ``rate`` of the hidden activations, by masks drawn from ``seed``."""
 
     rate: float = 0.0

@@ -18,8 +18,8 @@ link functions). Huber 1964, doi:10.1214/aoms/1177703732, with the bend at |erro
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,8 +31,7 @@ from fallline.limits import check_choice, check_number
 __all__ = ["LOSSES", "Loss", "get", "quantile"]
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(NamedTuple):
     """A named loss: value per sample, gradient with respect to the logits, output activation.
 
     ``task`` is "binary", "classes" or "numbers". ``seams`` are the errors a - y where two formulas

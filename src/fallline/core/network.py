@@ -7,9 +7,8 @@ layer after layer, W before b: so W over b is one (n_in + 1, n_out) block of it.
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,8 +32,7 @@ __all__ = ["Forward", "Layer", "Network"]
 ROWS_AT_ONCE = 2048  # prediction computes this many rows at a time
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """Views of one layer's parameters in a flat vector, with its activation.
 
     ``number`` counts from 1. ``W`` (n_in, n_out), ``b`` (n_out,), ``block`` (n_in + 1, n_out) is
@@ -57,8 +55,7 @@ class Layer:
         return self.slope
 
 
-@dataclass(frozen=True)
-class Forward:
+class Forward(NamedTuple):
     """One forward pass: ``Z[l]`` and ``A[l]`` (n_samples, n_out) of each layer; X comes first in A.
 
     So ``A[l]`` enters layer l + 1, whose pre-activation is ``Z[l]``; ``Z[-1]`` are the logits.
@@ -168,9 +165,11 @@ class Network:
 
     def initialize(self, seed: int) -> None:
         """Draw new weights; biases become zero. One generator draws for the layers in order."""
-        generator = np.random.default_rng(check_integer("seed", seed))
-        for layer in self.layers:
-            name = self.init or initializers.default_for(layer.activation)
+        names = [self.init or initializers.default_for(each) for each in self.activations]
+        generator = initializers.generator_for(
+            names, check_integer("seed", seed), self.n_parameters
+        )
+        for layer, name in zip(self.layers, names, strict=True):
             layer.W[:] = initializers.get(name)(generator, *layer.W.shape)
             layer.b[:] = 0.0
 

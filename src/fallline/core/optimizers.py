@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.schedules import Constant, Schedule, as_schedule, spanning
+from fallline.core.rates import Constant, Schedule, as_schedule
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_flag, check_integer, check_number
 
@@ -339,4 +339,8 @@ def by_name(
     kind = OPTIMIZERS[check_choice("optimizer", name, list(OPTIMIZERS))]
     if kind is LBFGS:
         return LBFGS(**hyperparameters)  # type: ignore[arg-type]
+    if schedule == "constant":
+        return kind(learning_rate, **hyperparameters)
+    from fallline.core.schedules import spanning
+
     return kind(spanning(schedule, learning_rate, max(steps, 1)), **hyperparameters)

@@ -8,8 +8,7 @@ doi:10.1111/j.2517-6161.1996.tb02080.x. The step goes along the subgradient with
 weight that L1 pushes to zero jumps around zero by up to learning_rate times l1.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ from fallline.limits import check_number
 __all__ = ["NO_PENALTY", "Penalty", "check_penalty"]
 
 
-@dataclass(frozen=True)
-class Penalty:
+class Penalty(NamedTuple):
     """The penalties l1 and l2, at least 0; true if one of them is above 0."""
 
     l2: float = 0.0

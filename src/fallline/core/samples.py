@@ -39,7 +39,7 @@ class Weighted:
         return float(weight.sum())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples(Weighted):
     """Checked rows: X (n, n_features), Y (n, n_outputs), and ``weight`` (n,) or None for equal."""
 
@@ -53,7 +53,7 @@ class Samples(Weighted):
         return self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CompactSamples(Weighted):
     """Checked rows of a table that are kept compactly."""
 

@@ -8,7 +8,6 @@ the bits do not depend on which worker has which part.
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -127,7 +126,7 @@ class WorkerActor:
                 if total > 0:
                     masks = NO_DROPOUT
                     if step is not None:
-                        masks = replace(self.dropout, seed=self.dropout.seed + number)
+                        masks = self.dropout._replace(seed=self.dropout.seed + number)
                     loss, gradient = self.compute(samples, chosen, masks, step or 0)
                 losses[number] = total, total * loss
                 np.multiply(gradient, total, out=gradient)

@@ -10,16 +10,20 @@ orders; ``minimizer`` is L-BFGS. ``layout`` divides a workspace, ``threads`` cou
 loop, then ``kernels.driver``.
 """
 
-from fallline.engine.blocks import blocks_along_diagonal
-from fallline.engine.forward import Forward, logits, predict_proba
-from fallline.engine.gradient import Gradient
+from typing import TYPE_CHECKING, Any
+
 from fallline.engine.library import compiled_before
 from fallline.engine.loop import Loop, computes, obstacles, ready, serves
-from fallline.engine.many import Course, train_many
 from fallline.engine.orders import permutations
-from fallline.engine.predictor import Predictor
 from fallline.engine.threads import free_cores, run_together, threads_allowed
 from fallline.engine.watch import Watch
+
+if TYPE_CHECKING:
+    from fallline.engine.blocks import blocks_along_diagonal
+    from fallline.engine.forward import Forward, logits, predict_proba
+    from fallline.engine.gradient import Gradient
+    from fallline.engine.many import Course, train_many
+    from fallline.engine.predictor import Predictor
 
 __all__ = [
     "Course",
@@ -42,3 +46,29 @@ __all__ = [
     "threads_allowed",
     "train_many",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What a run of one network does without is loaded when it is first used."""
+    match name:
+        case "blocks_along_diagonal":
+            from fallline.engine import blocks
+
+            return getattr(blocks, name)
+        case "Forward" | "logits" | "predict_proba":
+            from fallline.engine import forward
+
+            return getattr(forward, name)
+        case "Gradient":
+            from fallline.engine import gradient
+
+            return getattr(gradient, name)
+        case "Course" | "train_many":
+            from fallline.engine import many
+
+            return getattr(many, name)
+        case "Predictor":
+            from fallline.engine import predictor
+
+            return getattr(predictor, name)
+    raise AttributeError(f"module 'fallline.engine' has no attribute {name!r}")

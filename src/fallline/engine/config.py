@@ -1,10 +1,6 @@
 """How the kernels are compiled: the flags, and what to do without a cache folder."""
 
-import os
 from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from fallline.errors import warn
@@ -18,44 +14,11 @@ __all__ = [
 ]
 
 VECTOR_BYTES = 64
-ENGINE = Path(__file__).parent
-ENTRIES = (
-    "driver.train",
-    "interleaved.interleave",
-    "lay_out.lay_out",
-    "lbfgs.lbfgs",
-    "predict.predict",
-    "shuffle.shuffle",
-    "unrolled.descend",
-)
 
 # No flag of fast mathematics: a NaN has to come through, so that training can stop at it, and a
 # compiler that may choose (which product and sum to fuse, in which order to add) chooses otherwise
 # for another processor. Products and sums are fused where a kernel calls ``vectors.fma``.
 FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-
-
-def cached_files() -> list[Path]:
-    """What the disk cache holds of the engine."""
-    places = [ENGINE / "kernels" / "__pycache__"]
-    if "NUMBA_CACHE_DIR" in os.environ:
-        places.append(Path(os.environ["NUMBA_CACHE_DIR"]))
-    return [
-        path for place in places for name in ENTRIES for path in place.rglob(f"{name}-*.nb[ic]")
-    ]
-
-
-@cache
-def drop_stale() -> None:
-    """Remove cached code that is older than any of the engine's sources.
-
-    Numba looks only at the file of the function that is called, not at those that it calls.
-    """
-    newest = max(path.stat().st_mtime for path in ENGINE.rglob("*.py"))
-    for path in cached_files():
-        with suppress(OSError):
-            if path.stat().st_mtime < newest:
-                path.unlink()
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:

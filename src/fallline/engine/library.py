@@ -6,17 +6,16 @@ x86-64-v3, or "jit". Nothing is written, so a read-only installation works as we
 """
 
 import ctypes
-import hashlib
 import os
+import zlib
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fallline.engine.config import ENGINE, cached_files, compiled, drop_stale
+from fallline.engine.config import compiled
 from fallline.engine.processor import file_name, levels
 from fallline.errors import ParameterError, warn
 
@@ -35,7 +34,9 @@ __all__ = [
 
 Function = Callable[[int], int]
 
-FOLDER = ENGINE / "lib"
+# Paths are strings here: pathlib takes 3 ms to import, which every process would wait for.
+ENGINE = os.path.dirname(__file__)
+FOLDER = os.path.join(ENGINE, "lib")
 # what the kernels import
 SOURCES = ("codes.py", "config.py", "layout.py", "processor.py", "records.py")
 INSTEAD = (
@@ -65,7 +66,8 @@ def code_name() -> str:
     """Which code this process uses: a library's level, "numba", or "numpy" without either."""
     library = shared()
     if library is not None:
-        return Path(library._name).stem.removeprefix("fallline-")
+        name: str = os.path.basename(library._name)
+        return os.path.splitext(name)[0].removeprefix("fallline-")
     return "numba" if usable() else "numpy"
 
 
@@ -96,14 +98,15 @@ def symbol_of(name: str, dtype: str, *shape: Any) -> str:
 
 
 def sources() -> int:
-    """A hash of all sources that are compiled, which a library has to match."""
-    paths = [
-        *sorted((ENGINE / "kernels").glob("*.py")),
-        *(ENGINE / name for name in SOURCES),
-        ENGINE.parent / "core" / "constants.py",
-    ]
-    text = b"".join(path.read_bytes() for path in paths)
-    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "little")
+    """Length and checksum of all sources that are compiled, which a library has to match."""
+    kernels = sorted(name for name in os.listdir(f"{ENGINE}/kernels") if name.endswith(".py"))
+    names = [*(f"kernels/{name}" for name in kernels), *SOURCES, "../core/constants.py"]
+    checksum = length = 0
+    for name in names:
+        with open(os.path.join(ENGINE, name), "rb", buffering=0) as file:
+            text = file.read()
+        checksum, length = zlib.crc32(text, checksum), length + len(text)
+    return length << 32 | checksum
 
 
 @cache
@@ -116,7 +119,7 @@ def shared() -> Any:
     if forced == "jit":
         return None
     for level in [forced] if forced else levels():
-        library = opened(FOLDER / file_name(level))
+        library = opened(os.path.join(FOLDER, file_name(level)))
         if library is not None:
             return library
     if forced:
@@ -127,12 +130,12 @@ def shared() -> Any:
     return None
 
 
-def opened(path: Path) -> Any:
+def opened(path: str) -> Any:
     """A library that was made from these sources; None for others, reported once per process."""
-    if not path.exists():
+    if not os.path.exists(path):
         return None
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(path)
         made_from = ctypes.c_longlong.in_dll(library, "fallline_sources").value
     except (OSError, ValueError) as error:  # broken, for another system, or on a noexec mount
         warn(f"the engine's machine code cannot be loaded: {error}. {INSTEAD}", RuntimeWarning)
@@ -161,6 +164,8 @@ def compiled_before(dtype: Any = None) -> bool:
     """
     if shared() is not None:
         return True
+    from fallline.engine.disk_cache import cached_files
+
     known = [path for path in cached_files() if path.name.startswith("driver.train-")]
     if dtype is None:
         return bool(known)
@@ -170,12 +175,13 @@ def compiled_before(dtype: Any = None) -> bool:
 
 def by_numba(name: str, dtype: str, *shape: Any) -> Function:
     """Compiled by Numba, or read from its cache on disk."""
-    drop_stale()
     import numba
 
+    from fallline.engine.disk_cache import drop_stale
     from fallline.engine.kernels.entries import ENTRIES
     from fallline.engine.kernels.records import Call
 
+    drop_stale()
     code = compiled(ENTRIES[name], Call(name, numba.from_dtype(np.dtype(dtype)), *shape))
     run: Any = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address)
     run.code = code  # which lives as long

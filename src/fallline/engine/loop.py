@@ -12,8 +12,8 @@ from fallline.core.dropout import keys_of
 from fallline.core.network import Network
 from fallline.core.optimizers import Adam, AdamW, GradientDescent, RMSProp
 from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.rates import Constant
 from fallline.core.samples import AnySamples, CompactSamples
-from fallline.core.schedules import Constant
 from fallline.engine.codes import OPTIMIZERS
 from fallline.engine.functions import missing, needs_compiler
 from fallline.engine.layout import BLOCK, MAX_PARTS, ROW, Layout, aligned, padded, part_length
@@ -121,12 +121,9 @@ class Loop:
         self.seconds_of_step = self.seconds_of_products(self.batch_size)
         if self.seconds_of_step < MIN_SECONDS_OF_STEP:
             self.n_threads = 1
-        self.workspaces = [self.layout.workspace() for _ in range(self.threads)]
-        self.spaces: list[Array | None] = [None] * self.threads
-        if isinstance(self.rows, CompactSamples):
-            samples = int(self.layout.plan[ROW])
-            room = self.rows.X.map, network.sizes[1], samples, dtype
-            self.spaces = [lookup_space(*room) for _ in range(self.threads)]
+        self.workspaces: list[Array] = []
+        self.spaces: list[Array | None] = []
+        self.make_room(1)
         size = padded(network.n_parameters, dtype)
         segment = max(SEGMENT, -(-size // (8 * SEGMENT)) * SEGMENT)
         self.theta, self.barrier = aligned(size, dtype), np.zeros(1, np.int64)
@@ -150,6 +147,16 @@ class Loop:
             gradient=self.gradient, first=first, second=second, is_weight=is_weight,
             before=aligned(size, dtype), best=self.best,
         )  # fmt: skip
+
+    def make_room(self, n_threads: int) -> None:
+        """A workspace for each thread of a team, made when it first takes part."""
+        for _ in range(len(self.workspaces), n_threads):
+            self.workspaces.append(self.layout.workspace())
+            space = None
+            if isinstance(self.rows, CompactSamples):
+                samples, network = int(self.layout.plan[ROW]), self.network
+                space = lookup_space(self.rows.X.map, network.sizes[1], samples, network.dtype)
+            self.spaces.append(space)
 
     def seconds_of_products(self, n_rows: int) -> float:
         """Roughly how long one thread takes for the matrix products of one step."""
@@ -332,6 +339,7 @@ class Loop:
         )  # fmt: skip
         self.barrier[0] = 0
         with free_cores(n_threads) as count:
+            self.make_room(count)
             record.set(n_threads=count)
             team = [
                 record.copy(

@@ -6,9 +6,8 @@ after the other through the usual loop. Either way each ends with the bits of ``
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +15,8 @@ from fallline.arrays import Array
 from fallline.core.dropout import keys_of
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.rates import Constant
 from fallline.core.samples import Samples
-from fallline.core.schedules import Constant
 from fallline.engine import library
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import MAX_PARTS, MIN_ROWS, aligned, lanes, padded
@@ -36,8 +35,7 @@ MAX_INTERLEAVED = (
 MAX_OPERATIONS = 1e10  # operations, half a second; compiling takes ten
 
 
-@dataclass(frozen=True)
-class Course:
+class Course(NamedTuple):
     """What a group of runs has in common; the optimisers may differ only in their rate."""
 
     batch_size: int

@@ -16,7 +16,7 @@ HALF = (1 << 64) - 1
 WORTH = 1500  # numbers; with fewer, NumPy is as fast as reading and restoring its generator's state
 
 
-def permutations(generators: Sequence[np.random.Generator], n: int, count: int) -> Array:
+def permutations(generators: Sequence["np.random.Generator"], n: int, count: int) -> Array:
     """``count`` permutations of 0 .. n - 1 from each generator, joined.
 
     The generators advance as in NumPy.
@@ -27,13 +27,13 @@ def permutations(generators: Sequence[np.random.Generator], n: int, count: int) 
     return compiled(generators, n, count)
 
 
-def joined(generators: Sequence[np.random.Generator], n: int, count: int) -> Array:
+def joined(generators: Sequence["np.random.Generator"], n: int, count: int) -> Array:
     """By NumPy itself."""
     drawn = [generator.permutation(n) for generator in generators for _ in range(count)]
     return np.concatenate(drawn) if len(drawn) > 1 else drawn[0]
 
 
-def compiled(generators: Sequence[np.random.Generator], n: int, count: int) -> Array:
+def compiled(generators: Sequence["np.random.Generator"], n: int, count: int) -> Array:
     """By kernels.shuffle."""
     states = np.array([halves(g.bit_generator.state) for g in generators], np.uint64)
     orders = np.empty(len(generators) * count * n, np.int64)
@@ -52,7 +52,7 @@ def halves(state: Any) -> list[int]:
     return [*words, state["has_uint32"], state["uinteger"]]
 
 
-def put_back(generator: np.random.Generator, words: list[int]) -> None:
+def put_back(generator: "np.random.Generator", words: list[int]) -> None:
     """The inverse of ``halves``."""
     low, high, inc_low, inc_high, left, rest = words
     generator.bit_generator.state = {

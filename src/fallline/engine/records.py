@@ -8,6 +8,7 @@ that length begin at a multiple of 64 bytes.
 """
 
 import ctypes
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,10 +44,18 @@ class Structure:
     """The fields of a record, in their order."""
 
     def __init__(self, name: str, text: str) -> None:
-        lines = text.strip().splitlines()
-        self.name = name
-        self.fields = [Field(*(part.strip() for part in line.split("|"))) for line in lines]
-        self.place = {f.name: (place, f.kind) for place, f in enumerate(self.fields)}
+        self.name, self.text = name, text
+
+    @cached_property
+    def fields(self) -> list[Field]:
+        """The fields, read from the text at their first use: few programs use every record."""
+        lines = self.text.strip().splitlines()
+        return [Field(*(part.strip() for part in line.split("|"))) for line in lines]
+
+    @cached_property
+    def place(self) -> dict[str, tuple[int, str]]:
+        """The number and the kind of each field, by name."""
+        return {f.name: (place, f.kind) for place, f in enumerate(self.fields)}
 
 
 LOOKUPS = """

@@ -5,7 +5,6 @@ for each other outside Python, so either all of a team start or none does.
 """
 
 import os
-import threading
 from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ __all__ = ["free_cores", "run_together", "threads_allowed"]
 LIMITS = ("FALLLINE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # Once Polars is imported a signal does not end the wait for a lock, so the wait looks up by itself.
 SECONDS_TO_CTRL_C = 0.05
-lock = threading.Lock()
+lock = allocate_lock()
 at_work: dict[object, int] = {}  # threads of all runs in this process, their own ones included
 
 

@@ -11,7 +11,7 @@ from fallline.engine.records import Record
 __all__ = ["Watch"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Watch:
     """What to record in a stretch of epochs from ``epoch`` on, and what was recorded.
 

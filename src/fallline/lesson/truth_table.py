@@ -9,8 +9,7 @@ show that :func:`fallline.check_gradients` catches both slips.
 
 import math
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -127,8 +126,7 @@ def train_as_published(
     return history
 
 
-@dataclass(frozen=True)
-class Demo:
+class Demo(NamedTuple):
     """The truth table's run: predictions before and after, and the losses between."""
 
     network: Network

@@ -43,7 +43,7 @@ class Snapshot:
     def take(network: Network, position: Position, settings: dict[str, Any]) -> "Snapshot":
         copied = replace(
             position,
-            generator=copy.deepcopy(position.generator),
+            started=copy.deepcopy(position.started),
             state={name: array.copy() for name, array in position.state.items()},
             best=None if position.best is None else position.best.copy(),
             history=replace(position.history),

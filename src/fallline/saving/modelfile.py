@@ -484,7 +484,7 @@ class Checkpoint:
             return Position(
                 epoch=facts["epoch"],
                 step=facts["step"],
-                generator=generator_from(facts["generator"]),
+                started=generator_from(facts["generator"]),
                 state={
                     name.removeprefix("optimizer."): array.copy()
                     for name, array in model.tensors.items()

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from fallline import __version__
@@ -24,43 +23,44 @@ class Log:
     """Finished runs, one per line; the first line identifies the sweep."""
 
     def __init__(self, path: str | os.PathLike[str] | None, fingerprint: str) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else os.fspath(path)
         self.done: dict[str, dict[str, Any]] = {}
         if self.path is None:
             return
-        if self.path.exists() and self.path.stat().st_size > 0:
-            self.read(fingerprint)
+        if os.path.exists(self.path) and os.path.getsize(self.path) > 0:
+            self.read(self.path, fingerprint)
         else:
             self.append([{"fallline_sweep": __version__, "data": fingerprint}])
 
-    def read(self, fingerprint: str) -> None:
+    def read(self, path: str, fingerprint: str) -> None:
         """Read the runs of an earlier sweep; a truncated line is ignored."""
-        path = self.path or Path()
-        text = path.read_text(encoding="utf-8", errors="replace")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
         lines = [parsed(line) for line in text.splitlines()]
         head = lines[0] or {}
         if "fallline_sweep" not in head:
-            raise ParameterError(f"{self.path} is not the log of a sweep; choose another file")
+            raise ParameterError(f"{path} is not the log of a sweep; choose another file")
         if head.get("data") != fingerprint:
             raise ParameterError(
-                f"{self.path} is the log of a sweep on other data, or split otherwise; "
+                f"{path} is the log of a sweep on other data, or split otherwise; "
                 "choose another file, or remove it"
             )
         for run in lines[1:]:
             if run is not None and all(name in run for name in (*KEYS, "state")):
                 self.done[key_of(run)] = {**run, "hidden": tuple(run["hidden"])}
         if not text.endswith("\n"):
-            with path.open("a", encoding="utf-8") as file:
+            with open(path, "a", encoding="utf-8") as file:
                 file.write("\n")
 
     def add(self, runs: list[dict[str, Any]]) -> None:
         """Store the runs that have ended."""
-        if self.path is not None:
-            self.append(runs)
+        self.append(runs)
 
     def append(self, lines: list[dict[str, Any]]) -> None:
-        """Add lines and wait until they are on the disk."""
-        with (self.path or Path()).open("a", encoding="utf-8") as file:
+        """Add lines, where there is a file, and wait until they are on the disk."""
+        if self.path is None:
+            return
+        with open(self.path, "a", encoding="utf-8") as file:
             file.write("".join(json.dumps(line) + "\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())

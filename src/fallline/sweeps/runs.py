@@ -114,7 +114,7 @@ def problem_of(
 def loss_for(y: Array) -> str:
     """The loss that the targets ask for."""
     whole = y.ndim == 1 and y.size > 0 and y.dtype.kind in "biuf" and bool(np.all(y == np.round(y)))
-    if whole and set(np.unique(y)) <= {0, 1}:
+    if whole and bool(np.all((y == 0) | (y == 1))):
         return "binary_cross_entropy"
     if whole and y.min() >= 0 and y.max() < 100 and y.dtype.kind in "iu":
         return "cross_entropy"

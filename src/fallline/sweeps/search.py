@@ -88,7 +88,12 @@ def sweep(
     for setting in chosen:
         problem.network({**setting, "seed": 0})  # refuses what no network allows
     cluster = None if client is None else spreader(client)
-    work = Work(problem, Log(log, problem.fingerprint()), threads or threads_allowed(), cluster)
+    work = Work(
+        problem,
+        Log(log, "" if log is None else problem.fingerprint()),
+        threads or threads_allowed(),
+        cluster,
+    )
     n_runs = sum(count for count, _ in ladder) * len(repeats)
     result = Sweep([], varied_in(chosen, ladder), halving=halving, problem=problem)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fallline.core.optimizers import OPTIMIZERS
-from fallline.core.schedules import SPANS
+from fallline.core.rates import SPANNING
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_integer, check_number
 
@@ -132,7 +132,7 @@ def checked(name: str, value: Any) -> Any:
     if name == "optimizer":
         return check_choice(name, value, list(OPTIMIZERS))
     if name == "schedule":
-        return check_choice(name, value, tuple(SPANS))
+        return check_choice(name, value, SPANNING)
     if name in ("activation", "init"):
         return value
     return check_number(name, value)

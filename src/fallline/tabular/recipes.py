@@ -10,7 +10,8 @@ from fallline.core.schedules import SPANS, Plateau, WarmUp
 from fallline.data.tasks import QUANTITIES
 from fallline.errors import ParameterError
 from fallline.limits import check_choice
-from fallline.training.stopping import Patience, StopRule
+from fallline.training.settings import StopRule
+from fallline.training.stopping import Patience
 
 __all__ = [
     "PRESETS",

@@ -15,18 +15,20 @@ from fallline.training.history import History
 __all__ = ["Position"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Position:
     """The position of a run between two epochs: everything that a checkpoint has to store.
 
-    ``generator`` draws the batches, ``state`` is the optimiser's, ``first_loss`` the loss before
-    the first step, ``best`` the parameters of the best epoch so far (before any, the first ones)
-    with its ``best_loss``. ``falls`` are those of a :class:`fallline.Plateau`.
+    ``generator`` draws the batches: from ``seed``, or one that was ``started`` before. ``state`` is
+    the optimiser's, ``first_loss`` the loss before the first step, ``best`` the parameters of the
+    best epoch so far (before any, the first ones) with its ``best_loss``. ``falls`` are those of a
+    :class:`fallline.Plateau`.
     """
 
     epoch: int = 0
     step: int = 0
-    generator: np.random.Generator = field(default_factory=np.random.default_rng)
+    seed: int = 0
+    started: "np.random.Generator | None" = None
     state: dict[str, Array] = field(default_factory=dict)
     history: History = field(default_factory=History)
     first_loss: float = float("nan")
@@ -34,6 +36,13 @@ class Position:
     best_loss: float = float("inf")
     best_epoch: int | None = None
     falls: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def generator(self) -> "np.random.Generator":
+        """Draws the batches; full ones need none, nor do they wait for NumPy to import it."""
+        if self.started is None:
+            self.started = np.random.default_rng(self.seed)
+        return self.started
 
     def check(self, network: Network, optimizer: Optimizer | None) -> None:
         """Raise ModelFileError for a state that no run of this network and optimiser can leave.

@@ -19,17 +19,21 @@ from fallline.core.backprop import shares_of
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at, rates_at
 from fallline.core.samples import AnySamples
-from fallline.core.schedules import Plateau, WarmUp
 from fallline.core.temperature import refinement
 from fallline.engine import Watch
 from fallline.errors import DivergenceWarning, InterruptedWarning, ModelFileError, warn
-from fallline.training import lbfgs
 from fallline.training.divergence import RUNAWAY, ran_away, runaway_message
 from fallline.training.history import VALIDATION, History
 from fallline.training.position import Position
-from fallline.training.settings import Checkpointer, Progress, Settings, TrainOptions, check_pair
+from fallline.training.settings import (
+    Checkpointer,
+    Progress,
+    Settings,
+    StopRule,
+    TrainOptions,
+    check_pair,
+)
 from fallline.training.steps import Steps, measured, steps_in_memory
-from fallline.training.stopping import StopRule
 
 __all__ = ["Run", "train"]
 
@@ -160,7 +164,7 @@ class Run:
             if kept is not None:
                 self.check(kept)
                 return kept
-        position = Position(generator=np.random.default_rng(settings.seed))
+        position = Position(seed=settings.seed)
         position.best = self.network.parameters.copy()
         if not settings.by_lbfgs:
             position.state = init_state(settings.optimizer, self.network.parameters)
@@ -293,6 +297,8 @@ class Run:
 
     def penalty(self) -> float:
         """The penalty of the weights."""
+        if not self.settings.penalty:
+            return 0.0
         return float(self.settings.penalty.value(self.network.parameters * self.network.is_weight))
 
     def save_checkpoint(self) -> None:
@@ -346,6 +352,8 @@ class Run:
 
     def rate_set(self) -> float:
         """The learning rate as set, to which a warm-up rises and from which a plateau starts."""
+        from fallline.core.schedules import Plateau, WarmUp
+
         rate = getattr(self.settings.optimizer, "learning_rate", None)
         while isinstance(rate, Plateau | WarmUp):
             rate = rate.after if isinstance(rate, WarmUp) else rate.rate
@@ -394,6 +402,8 @@ class Run:
 
     def minimize(self) -> None:
         """Minimise the loss of all rows; an iteration is an epoch."""
+        from fallline.training import lbfgs
+
         network, settings, history = self.network, self.settings, self.history
         last = network.parameters.copy()
 

@@ -2,30 +2,39 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 
 from fallline.arrays import ArrayLike
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Adam, Optimizer
 from fallline.core.penalties import Penalty, check_penalty
+from fallline.core.rates import Constant
 from fallline.core.samples import AnySamples
-from fallline.core.schedules import Plateau
 from fallline.engine import obstacles
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.training.choice import choose_engine, default_batch_size
 from fallline.training.history import History
 from fallline.training.position import Position
-from fallline.training.stopping import StopRule
 
-__all__ = ["Checkpointer", "Progress", "Settings", "TrainOptions", "check_optimizer", "check_pair"]
+if TYPE_CHECKING:
+    from fallline.core.schedules import Plateau
+
+__all__ = [
+    "Checkpointer",
+    "Progress",
+    "Settings",
+    "StopRule",
+    "TrainOptions",
+    "check_optimizer",
+    "check_pair",
+]
 
 KEEP = ("best", "refined", "last")
 ENGINES = ("auto", "numpy", "compiled")
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """The argument of a callback after each recorded epoch; the callback returns True to stop.
 
     >>> import fallline as fl
@@ -43,6 +52,12 @@ class Progress:
     epochs: int
     history: History
     seconds: float
+
+
+class StopRule(Protocol):
+    """Anything that gives a reason to stop, or None to continue."""
+
+    def __call__(self, history: History, seconds: float) -> str | None: ...
 
 
 class Checkpointer(Protocol):
@@ -91,7 +106,7 @@ DEFAULTS: TrainOptions = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Settings:
     """The checked settings of one run; a resumed run must have the rows that ``rows`` names."""
 
@@ -163,10 +178,9 @@ class Settings:
         return isinstance(self.optimizer, LBFGS)
 
     @property
-    def plateau(self) -> Plateau | None:
+    def plateau(self) -> "Plateau | None":
         """The schedule, if it depends on the validation loss."""
-        rate = getattr(self.optimizer, "learning_rate", None)
-        return rate if isinstance(rate, Plateau) else None
+        return plateau_of(self.optimizer)
 
     def batch_size_for(self, n_rows: int) -> int:
         """Rows per step. Raises ParameterError if L-BFGS is not given the full batch."""
@@ -199,17 +213,27 @@ class Settings:
         }
 
 
+def plateau_of(optimizer: Any) -> "Plateau | None":
+    """The schedule of an optimiser, if it is a Plateau."""
+    rate = getattr(optimizer, "learning_rate", None)
+    if not callable(rate) or isinstance(rate, Constant):
+        return None
+    from fallline.core.schedules import Plateau
+
+    return rate if isinstance(rate, Plateau) else None
+
+
 def of_one_run(optimizer: Any) -> Any:
     """The optimiser; a Plateau is copied, because a run records the falls in it."""
-    rate = getattr(optimizer, "learning_rate", None)
-    if not isinstance(rate, Plateau):
+    plateau = plateau_of(optimizer)
+    if plateau is None:
         return optimizer
     if not is_dataclass(optimizer):
         raise ParameterError(
             f"a Plateau belongs to one run, so {optimizer!r} has to be a dataclass, so that "
             "training can copy it with another schedule"
         )
-    return replace(optimizer, learning_rate=replace(rate))  # type: ignore[type-var]
+    return replace(optimizer, learning_rate=replace(plateau))  # type: ignore[type-var]
 
 
 def check_optimizer(optimizer: Any) -> None:

@@ -31,7 +31,7 @@ ENOUGH_ROWS = 2048  # to know how large the loss was before the first step
 UNROLL_FROM = {"auto": 2_000_000, "compiled": 10_000, "numpy": math.inf}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StepSetup:
     """What the steps of a run need.
 

@@ -1,21 +1,14 @@
 """Stop rules: each reads the history after a recorded epoch and gives a reason to stop, or none."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.training.history import History
 
-__all__ = ["Patience", "StopRule", "TargetLoss", "TimeLimit"]
+__all__ = ["Patience", "TargetLoss", "TimeLimit"]
 
 METRICS = ("loss", "validation_loss", "validation_score")
-
-
-class StopRule(Protocol):
-    """Anything that gives a reason to stop, or None to continue."""
-
-    def __call__(self, history: History, seconds: float) -> str | None: ...
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,11 @@ from fallline.engine.codes import (
     OUTPUTS,
     SIGMOID,
 )
-from fallline.engine.config import ENGINE
 from fallline.engine.records import STRUCTURES
 
 __all__ = ["FOLDER", "FUNCTIONS", "PACKED", "RECORDS", "pack", "records"]
 
-FOLDER = ENGINE.parent / "playground" / "page" / "compute"
+FOLDER = Path(__file__).parents[2] / "playground" / "page" / "compute"
 PACKED, RECORDS = FOLDER / "engine.wasm.gz", FOLDER / "records.js"
 FUNCTIONS: list[tuple[Any, ...]] = [
     *((name, "float64") for name in ("train", "interleave", "lay_out", "shuffle")),
