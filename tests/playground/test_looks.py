@@ -396,6 +396,7 @@ def test_all_pictures_fit_on_a_projector(page, width: int, height: int, kind: st
 
 def test_names_of_neurons_hold_what_is_seen(page) -> None:
     choose(page, "gaussians", "2-2")
+    wait(page, "[...document.querySelectorAll('button.neuron')].every(each => each.ariaLabel)")
     for neuron in page.locator("button.neuron").all():
         seen = " ".join(neuron.inner_text().split())
         assert seen in neuron.get_attribute("aria-label")
