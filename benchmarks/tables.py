@@ -445,8 +445,9 @@ seeds ({seeds}), which draw the split and the first weights. Every rival has its
 thread. Trees get numbers with gaps and texts as categories; the linear model and scikit-learn's
 networks get standardised and one-hot columns. The settings of the presets were chosen on the tables
 marked with *, in part on the same splits; nothing was chosen on the others. CatBoost was ended on
-mnist_5k and leaf_id_flavia after ten minutes and more; RealMLP-TD-S (pytabkit) was run on some tables of up to
-{most:,} rows. The machine had other work, so times are for comparison only.
+mnist_5k and leaf_id_flavia after ten minutes and more. RealMLP-TD-S (one network, by pytabkit) was
+run on some tables of up to {most:,} rows without missing numbers, which it refuses. The machine had
+other work, so times are for comparison only.
 
 The score is the log loss, or for numbers the root mean squared error; lower is better, and the
 lowest is bold.
