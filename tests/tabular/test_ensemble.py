@@ -170,7 +170,8 @@ def test_recipes_for_numbers() -> None:
         for dropout in (None, 0.05)
     ]
     assert (found.mixed, found.n_folds, found.n_runs) == (True, 8, 32)
-    assert len(plan([Recipe()], best, 500, 10, "numbers").recipes) == 8
+    widths = {recipe.hidden for recipe in plan([Recipe()], best, 500, 10, "numbers").recipes}
+    assert widths == {(128, 128)}
     assert plan([Recipe(activation="tanh", dropout=0.1)], given, 500, 10, "numbers").recipes == (
         Recipe(hidden=(64, 64), activation="tanh", dropout=0.1),
     )

@@ -257,7 +257,7 @@ def plan(
     """What a preset trains on so many rows that do not test, of so many inputs.
 
     In a small table the networks have two layers of 64, of which eight cost a second at most, and
-    "best" takes both sizes. Of 500 rows with numbers to predict and more, two activations are
+    "best" takes 128 as well. Of 500 rows with numbers to predict and more, two activations are
     compared there and two rates of dropout are mixed (concrete 6 %, Sacramento and car_prices 1 %);
     elsewhere the differences are less than chance. Above that "best" lets the rate fall later and
     less at a time, and above 10,000 rows only "best" compares. Nor are recipes compared that have
@@ -287,11 +287,12 @@ def plan(
 
 def small_plan(chosen: Sequence[Recipe], options: Mapping[str, Any], *, compares: bool) -> Plan:
     """All recipes on all folds."""
-    small = [changed(each, {"hidden": SMALL_HIDDEN}, options) for each in chosen]
-    found = [*small, *chosen] if options["preset"] == "best" else small
+    found = [changed(each, {"hidden": SMALL_HIDDEN}, options) for each in chosen]
+    if options["preset"] == "best":
+        found = list(chosen) if compares else [*found, *chosen]
     if compares:
         found += [changed(each, CALM, options) for each in found]
-        found = [*found, *(changed(each, RIVALS[0], options) for each in found)]
+        found += [changed(each, RIVALS[0], options) for each in found]
     return Plan(tuple(dict.fromkeys(found)), SMALL_FOLDS, SMALL_FOLDS, mixed=True)
 
 
