@@ -318,6 +318,7 @@ def test_advice() -> None:
     assert linear[0].startswith("logistic regression has as good a log loss (0.3 against 0.4)")
     history.loss[1] = 0.1
     assert "try --l2 0.001" in advice("binary", facts(), history)[0]
+    assert advice("binary", facts(members=8), history) == []  # their mean mends it
 
 
 def test_l1_reaches_the_training() -> None:

@@ -52,6 +52,8 @@ def about_length(facts: dict[str, Any], history: History) -> list[str]:
 
 
 def about_fit(facts: dict[str, Any], history: History) -> list[str]:
+    if "members" in facts:  # one may be overfitted, which the mean of several mends
+        return []
     if history.best_epoch is None or history.best_epoch not in history.epoch:
         return []
     at = history.epoch.index(history.best_epoch)
