@@ -156,12 +156,11 @@ def temperature_of(network: Network, Z: Array, rows: AnySamples) -> float:
     return temperature if after < (1.0 - ENOUGH) * before else 1.0
 
 
-def tempered_loss(network: Network, X: Rows, y: Array) -> float:
-    """The loss on rows held out, after the temperature that is best for it: what recipes are
-    compared by, since one that is too sure of itself is mended so.
+def tempered_loss(network: Network, Z: Array, rows: AnySamples) -> float:
+    """The loss of the logits of rows held out, after the temperature that is best for it: what
+    recipes are compared by, since one that is too sure of itself is mended so.
     """
-    rows = network.rows(X, y)
-    return refinement(network.loss, logits(network, X), rows.Y, shares_of(len(rows), None))
+    return refinement(network.loss, Z, rows.Y, shares_of(len(rows), None))
 
 
 def cooled(network: Network, X: Rows, y: Array) -> float:

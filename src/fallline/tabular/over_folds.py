@@ -107,10 +107,14 @@ class Job:
 
 @dataclass(frozen=True)
 class FoldDone:
-    """What the rows outside one fold have trained: a model a recipe, and linear models beside."""
+    """What the rows outside one fold have trained: a model a recipe, and linear models beside.
+
+    ``outputs`` are the logits of each network for the rows of the fold.
+    """
 
     models: list[TableModel]
     linear: list[Network]
+    outputs: list[Array]
 
     @property
     def networks(self) -> list[Network]:
@@ -130,7 +134,8 @@ class FoldRuns:
         self.waiting: deque[Job] = deque()
         self.jobs: list[Job] = []
         self.found: dict[Job, TableModel] = {}
-        self.losses: dict[tuple[int, Recipe], float] = {}  # by fold, where recipes are compared
+        self.outputs: dict[tuple[int, Recipe], Array] = {}  # logits of the rows of the fold
+        self.losses: dict[tuple[int, Recipe], float] = {}  # of these, after the temperature
         self.compared: dict[Recipe, float] = {}  # the mean loss of each over the folds compared on
         self.finals: dict[Recipe, float] = {}  # the same of the best one's variants
         self.kept = planned.recipes
@@ -185,12 +190,17 @@ class FoldRuns:
         while (job := self.take()) is not None:
             began = time.perf_counter()
             model = self.run(job)
-            X, y, _ = self.parts[job.fold].part(self.parts[job.fold].validation)
-            self.losses[job.fold, job.recipe] = tempered_loss(model.network, X, y)
+            self.measure(job, model.network)
             self.found[job] = model
             self.seconds.append(time.perf_counter() - began)
             if model.history.stopped in CUT_SHORT:
                 self.cut, self.over = (model.history.stopped, model.history.message), True
+
+    def measure(self, job: Job, network: Network) -> None:
+        """Predict the rows of the fold, which are compared by and mixed by."""
+        X, y, _ = self.parts[job.fold].part(self.parts[job.fold].validation)
+        key, Z = (job.fold, job.recipe), logits(network, X)
+        self.outputs[key], self.losses[key] = Z, tempered_loss(network, Z, network.rows(X, y))
 
     def take(self) -> Job | None:
         """The next run; None where there is none, or no time for it."""
@@ -253,7 +263,10 @@ class FoldRuns:
                 break
             alike = {model.network.hidden: model.network for model in kept}  # one of each kind
             linear = [net for like in alike.values() for net in linear_networks(part, like)]
-            done.append(FoldDone(kept, linear))
+            X = part.part(part.validation)[0]
+            outputs = [self.outputs[fold, recipe] for recipe in on_first]
+            outputs += [logits(network, X) for network in linear]
+            done.append(FoldDone(kept, linear, outputs))
         return done
 
     def first(self) -> TableModel:
@@ -296,8 +309,7 @@ def ensemble_of(
     outputs = np.empty((n_kinds, len(X), first.sizes[-1]), first.dtype)
     for fold, members in enumerate(done):
         held = fold_of[covered] == fold
-        for kind, network in enumerate(members.networks):
-            outputs[kind][held] = logits(network, X[held])
+        outputs[:, held] = members.outputs
     samples = first.rows(X, y, weight)
     kinds_of: dict[tuple[str, ...], list[int]] = {}
     for kind, network in enumerate(done[0].networks):

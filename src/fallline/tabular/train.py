@@ -10,6 +10,7 @@ from fallline.core.compact import means
 from fallline.data.contents import contents_of
 from fallline.data.reading import as_table
 from fallline.data.table import Table
+from fallline.engine import logits
 from fallline.saving.checkpointing import fingerprint
 from fallline.tabular.ensemble import cooled, tempered_loss
 from fallline.tabular.fingerprints import Fingerprints
@@ -152,7 +153,8 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         model = train_recipe(data, start, options, n_rows, fit)
         done.append(model)
         if len(sized) > 1:  # there are validation rows, see over_folds
-            losses[recipe] = tempered_loss(model.network, *data.part(data.validation)[:2])
+            network, (X, y, _) = model.network, data.part(data.validation)
+            losses[recipe] = tempered_loss(network, logits(network, X), network.rows(X, y))
         if model.history.stopped in ("interrupted", "diverged"):
             break
     best = done[sized.index(best_of(losses))] if losses else done[0]
