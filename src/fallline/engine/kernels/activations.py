@@ -53,11 +53,11 @@ def value(code, z):
 @inlined_by_llvm
 def slope(code, a):
     """f'(z) by a = f(z), for the activations that need no z."""
-    one = a * 0.0 + 1.0
     if code == SIGMOID:
-        return a * (one - a)
+        return a * (1.0 - a)
     if code == TANH:
-        return fma(-a, a, one)
+        return fma(-a, a, 1.0)
+    one = a * 0.0 + 1.0
     if code == RELU:
         return select(a > 0.0, one, 0.0)
     if code == LEAKY_RELU:

@@ -78,7 +78,9 @@ def family(numbers: SimpleNamespace) -> dict[str, Any]:
     shift, bias, mantissa, far = numbers.round, numbers.bias, numbers.mantissa, numbers.far
     (low, high), (zero_below, infinite_above) = numbers.bounds, numbers.ends
     series, atanh = SERIES[numbers.bits], REST[numbers.bits]
-    sqrt_2_bits = int(numbers.dtype(SQRT_2).view(numbers.integer))
+    sqrt_2_bits, shift_bits = (
+        int(numbers.dtype(each).view(numbers.integer)) for each in (SQRT_2, shift)
+    )
 
     @kernel
     def reduce(x: Any) -> Any:
@@ -86,7 +88,7 @@ def family(numbers: SimpleNamespace) -> dict[str, Any]:
         shifted = fma(x, LOG2_E, shift)
         k = shifted - shift
         r = fma(k, -ln2_low, fma(k, -ln2_high, x))
-        return fma(series(r), r * r, r), as_integer(shifted) - as_integer(x * 0.0 + shift)
+        return fma(series(r), r * r, r), as_integer(shifted) - shift_bits
 
     @kernel
     def two_to(k: Any) -> Any:
@@ -117,7 +119,7 @@ def family(numbers: SimpleNamespace) -> dict[str, Any]:
     def log1p(x: Any) -> Any:
         upper = x > SQRT_2 - 1.0
         f = select(upper, (x - 1.0) * 0.5, x)
-        return log_near_1(f) + select(upper, x * 0.0 + LN_2, x * 0.0)
+        return log_near_1(f) + select(upper, LN_2, 0.0)
 
     def log(x: Any) -> Any:
         bits = as_integer(x)
