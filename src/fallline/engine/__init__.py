@@ -16,6 +16,7 @@ from fallline.engine.library import compiled_before
 from fallline.engine.loop import Loop, computes, obstacles, ready, serves
 from fallline.engine.orders import permutations
 from fallline.engine.threads import free_cores, run_together, threads_allowed
+from fallline.engine.tiny import Tiny, unrolls
 from fallline.engine.watch import Watch
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "Gradient",
     "Loop",
     "Predictor",
+    "Tiny",
     "Watch",
     "blocks_along_diagonal",
     "compiled_before",
@@ -45,6 +47,7 @@ __all__ = [
     "serves",
     "threads_allowed",
     "train_many",
+    "unrolls",
 ]
 
 

@@ -21,7 +21,6 @@ from fallline.engine.library import Function, function, shared, usable
 from fallline.engine.lookups import inputs, lookup_space, parameters_of_step, served
 from fallline.engine.records import TRAIN, Record
 from fallline.engine.threads import free_cores, run_together
-from fallline.engine.tiny import Tiny, unrolls
 from fallline.engine.watch import Watch
 
 __all__ = ["Loop", "computes", "obstacles", "ready", "serves"]
@@ -67,8 +66,7 @@ class Loop:
 
     ``state`` is the optimiser's state by name, updated in place; ``epoch`` and ``epochs`` mean what
     they mean in :class:`fallline.training.steps.Steps`. ``threads`` is the maximum number of
-    threads; the bits do not depend on it, nor on ``unroll``: whether code may be compiled for this
-    network's shape. One that never ``learns`` only measures.
+    threads; the bits do not depend on it. One that never ``learns`` only measures.
     """
 
     def __init__(
@@ -84,7 +82,6 @@ class Loop:
         dropout: float = 0.0,
         seed: int = 0,
         threads: int = 1,
-        unroll: bool = False,
         learns: bool = True,
     ) -> None:
         rows = served(network, rows)
@@ -99,8 +96,6 @@ class Loop:
         self.pace: dict[int, float] = {}  # seconds a step, by size of the team
         self.calls, self.team_now = 0, 1
         self.threads = min(threads, MAX_PARTS)
-        unroll = unroll and self.full and unrolls(network, rows, optimizer, penalty, dropout)
-        self.tiny = Tiny(network, rows.dense) if unroll else None
         self._lay_out()
         if learns:
             self._lay_out_steps([bool(name) for name in names])
@@ -267,10 +262,6 @@ class Loop:
         calls, which is a matter of time, does not change the last bits of its loss.
         """
         began = time.perf_counter()
-        if self.tiny is not None and not want_loss:
-            done = self.tiny.descend(epochs, rates_of(self.optimizer, step, epochs), watch)
-            self.pace[1] = (time.perf_counter() - began) / done
-            return 0.0, 0.0, done
         n = self.network.n_parameters
         self.theta[:n] = self.network.parameters
         for twin, values in zip(self.kept, self.states, strict=True):

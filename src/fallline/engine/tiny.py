@@ -1,5 +1,6 @@
 """Tiny networks on a few rows: which of them kernels.unrolled takes, and their arrays."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from fallline.engine.codes import ACTIVATIONS, GELU, LOSSES, SILU
 from fallline.engine.functions import activation_codes, loss_code
 from fallline.engine.layout import aligned, lanes
 from fallline.engine.library import available, function
+from fallline.engine.loop import rates_of
 from fallline.engine.records import DESCEND, Record
 from fallline.engine.watch import Watch
 
@@ -20,6 +22,7 @@ __all__ = ["Tiny", "unrolls"]
 
 # 28 parameters: 3.5 ms instead of 9 for 20,000 epochs; 99, which no registers hold: 18 for 13
 MAX_PARAMETERS = 32
+MAX_EPOCHS = 100_000  # of a call, less than a tenth of a second: Ctrl-C is heard between calls
 OTHERS = (GELU, SILU)  # their slopes need z
 
 
@@ -78,12 +81,24 @@ class Tiny:
         workspace[:, : values.shape[1]] = values
         return workspace
 
-    def descend(self, epochs: int, rates: Array, watch: Watch | None = None) -> int:
-        """Up to ``epochs`` steps on all rows, at one rate or one for each; how many were taken."""
+    def descend(self, epochs: int, optimizer: Any, step: int, watch: Watch | None = None) -> int:
+        """Up to ``epochs`` steps on all rows, of which ``step`` is the first; how many it took."""
+        epochs = min(epochs, MAX_EPOCHS)
+        self.call(epochs, rates_of(optimizer, step, epochs), watch)
+        self.network.parameters[:] = self.theta[:, 0]
+        return epochs if watch is None else watch.out_of(self.record, epochs, self.best[:, 0])
+
+    def loss(self) -> float:
+        """The loss at the network's parameters."""
+        watch = Watch(0, 1, math.inf, math.inf)
+        self.call(1, np.zeros(1), watch)
+        watch.out_of(self.record, 1, self.best[:, 0])
+        return float(watch.losses[0])
+
+    def call(self, epochs: int, rates: Array, watch: Watch | None) -> None:
+        """Steps from the network's parameters, at one rate or one for each."""
         self.theta[:] = self.network.parameters[:, None]
         self.record.set(rates=rates, n_rates=len(rates), epochs=epochs, every=0)
         if watch is not None:
             watch.into(self.record, epochs)
         self.run(self.record.address)
-        self.network.parameters[:] = self.theta[:, 0]
-        return epochs if watch is None else watch.out_of(self.record, epochs, self.best[:, 0])

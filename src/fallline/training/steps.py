@@ -18,7 +18,16 @@ from fallline.core.dropout import Dropout
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
 from fallline.core.samples import AnySamples, Samples
-from fallline.engine import Watch, permutations, ready, serves, threads_allowed
+from fallline.engine import (
+    Loop,
+    Tiny,
+    Watch,
+    permutations,
+    ready,
+    serves,
+    threads_allowed,
+    unrolls,
+)
 from fallline.training.position import Position
 from fallline.training.settings import Settings
 
@@ -38,7 +47,6 @@ class StepSetup:
     With ``penalty_per_mass`` the penalty of a step is divided by its batch's mass (rows, or sum of
     weights).
     ``dropout`` is the share of hidden activations set to 0, by masks drawn from ``seed``.
-    ``unroll``: whether to compile code for the exact shape of a tiny network.
     """
 
     network: Network
@@ -51,7 +59,6 @@ class StepSetup:
     dropout: float = 0.0
     seed: int = 0
     threads: int = 1
-    unroll: bool = False
 
     @property
     def full(self) -> bool:
@@ -227,10 +234,13 @@ class CompiledSteps:
     """The same steps by :class:`fallline.engine.Loop`."""
 
     def __init__(self, setup: StepSetup) -> None:
-        from fallline.engine import Loop
-
         self.setup, self.full = setup, setup.full
-        self.loop = Loop(
+
+    @cached_property
+    def loop(self) -> Loop:
+        """The arrays of the run."""
+        setup = self.setup
+        return Loop(
             setup.network,
             setup.rows,
             setup.optimizer,
@@ -241,7 +251,6 @@ class CompiledSteps:
             dropout=setup.dropout,
             seed=setup.seed,
             threads=setup.threads,
-            unroll=setup.unroll,
         )
 
     def epoch(self, *, want_loss: bool) -> float:
@@ -274,6 +283,39 @@ class CompiledSteps:
 
     def loss_and_gradient(self) -> tuple[float, Array]:
         return CompiledGradients(self.setup).loss_and_gradient()
+
+
+class UnrolledSteps(CompiledSteps):
+    """The same steps by :class:`fallline.engine.Tiny`, to the same bits.
+
+    The loop serves, and is made, only where Python looks at the loss of an epoch or at other rows.
+    """
+
+    def __init__(self, setup: StepSetup) -> None:
+        super().__init__(setup)
+        self.tiny = Tiny(setup.network, setup.rows.dense)
+
+    def epoch(self, *, want_loss: bool) -> float:
+        return super().epoch(want_loss=True) if want_loss else self.epochs(1)
+
+    def epochs(self, count: int) -> float:
+        while count > 0:
+            count -= self.descend(count)
+        return 0.0
+
+    def watched(self, count: int, watch: Watch) -> float:
+        self.descend(count, watch)
+        return 0.0
+
+    def first_loss(self) -> float:
+        return self.tiny.loss()
+
+    def descend(self, count: int, watch: Watch | None = None) -> int:
+        """Up to ``count`` epochs in one call; how many they were."""
+        position = self.setup.position
+        done = self.tiny.descend(count, self.setup.optimizer, position.step, watch)
+        position.step += done
+        return done
 
 
 class CompiledGradients(ReferenceSteps):
@@ -315,8 +357,15 @@ def steps_in_memory(
     setup = setup_for(network, rows, settings, position)
     if not settings.compiled(network, rows):
         return ReferenceSteps(setup)
-    whole = serves(network, settings.optimizer)
-    return CompiledSteps(setup) if whole else CompiledGradients(setup)
+    if not serves(network, settings.optimizer):
+        return CompiledGradients(setup)
+    pays = ready(network) or settings.epochs >= UNROLL_FROM[settings.engine]
+    tiny = (
+        pays
+        and setup.full
+        and unrolls(network, rows, settings.optimizer, settings.penalty, settings.dropout)
+    )
+    return UnrolledSteps(setup) if tiny else CompiledSteps(setup)
 
 
 def setup_for(network: Network, rows: Any, settings: Settings, position: Position) -> StepSetup:
@@ -331,5 +380,4 @@ def setup_for(network: Network, rows: Any, settings: Settings, position: Positio
         dropout=settings.dropout,
         seed=settings.seed,
         threads=settings.threads or threads_allowed(),
-        unroll=ready(network) or settings.epochs >= UNROLL_FROM[settings.engine],
     )
