@@ -298,11 +298,11 @@ def rate_at(optimizer: Optimizer, step: int) -> float:
     return float(as_schedule(optimizer.learning_rate)(step))
 
 
-def rates_at(optimizer: Optimizer, steps: Sequence[int]) -> list[float]:
+def rates_at(optimizer: Optimizer, steps: Sequence[int]) -> Array:
     """The learning rates of these steps; a constant schedule is called once."""
     if isinstance(getattr(optimizer, "rate", None), Constant):
-        return [rate_at(optimizer, 0)] * len(steps)
-    return [rate_at(optimizer, step) for step in steps]
+        return np.broadcast_to(rate_at(optimizer, 0), len(steps))
+    return np.array([rate_at(optimizer, step) for step in steps])
 
 
 def running_mean(mean: Array, new: Array, decay: float) -> None:

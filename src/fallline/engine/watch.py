@@ -1,5 +1,6 @@
 """Epochs whose losses the engine records by itself, without returning to Python."""
 
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,34 @@ from fallline.arrays import Array
 from fallline.engine.records import Record
 
 __all__ = ["Watch"]
+
+# Memory is new to a process page by page, which takes 65 us for 20,000 losses. So that of a history
+# which is dropped is kept for the next.
+KEPT_FROM, KEPT_TO = 2_000, 100_000  # losses
+MAX_KEPT = 4
+kept: list[Array] = []
+
+
+def room(count: int) -> Array:
+    """An array for so many losses, in memory that was used before if there is such."""
+    if not KEPT_FROM <= count <= KEPT_TO:
+        return np.empty(count)
+    try:
+        memory = kept.pop()
+    except IndexError:
+        memory = np.empty(0)
+    if len(memory) < count:
+        memory = np.empty(count)
+    # a memoryview between the two: else what is cut out of ``losses`` would keep ``memory`` alone
+    losses = np.frombuffer(memoryview(memory), count=count)
+    weakref.finalize(losses, keep, memory).atexit = False
+    return losses
+
+
+def keep(memory: Array) -> None:
+    """Keep memory that nobody looks at any more."""
+    if len(kept) < MAX_KEPT:
+        kept.append(memory)
 
 
 @dataclass(eq=False)
@@ -49,7 +78,7 @@ class Watch:
         """Request it in the next call, of ``count`` epochs."""
         record.set(
             every=self.every, first_epoch=self.epoch, limit=self.limit,
-            recorded=np.empty(len(self.numbers(count)) + 1),
+            recorded=room(len(self.numbers(count)) + 1),
             lowest=np.array([self.lowest, -1.0, 0.0]),
         )  # fmt: skip
 

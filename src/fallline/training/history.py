@@ -57,7 +57,7 @@ class History:
         self.epoch.append(epoch)
         self.loss.append(loss)
 
-    def extend(self, epochs: range, losses: Array, rates: list[float]) -> None:
+    def extend(self, epochs: range, losses: Array, rates: Array) -> None:
         """Add rows. Of many, the lists are made when one is read: 20,000 take a millisecond."""
         own = vars(self)
         if "unread" not in own and len(epochs) < MANY:
