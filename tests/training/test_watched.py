@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import fallline as fl
+from fallline.core.penalties import NO_PENALTY
 from fallline.core.schedules import Cosine
+from fallline.engine import ready, unrolls
 from fallline.lesson import TRAIN_X, TRAIN_Y
 from fallline.training.run import Run
 
@@ -75,6 +77,48 @@ def test_the_history_of_looking_at_each_epoch(name: str, dtype: str, monkeypatch
     np.testing.assert_equal(by_engine, one_by_one)
     np.testing.assert_array_equal(parameters, others)
     assert ("ran away" in name) == (by_engine["stopped"] == "diverged")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "squared_error"])
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh"])
+@pytest.mark.parametrize(("sizes", "every"), [((3, 2, 1), 1), ((2, 3, 1), 7), ((1, 1, 1), 300)])
+def test_tiny_networks_record_the_losses_of_the_loop(
+    sizes: tuple[int, ...], every: int, hidden: str, loss: str, dtype: str, monkeypatch
+) -> None:
+    inputs, descent = np.random.default_rng(3).normal(size=(5, sizes[0])), fl.GradientDescent(0.7)
+
+    def trained(engine: str) -> tuple[list[float], bytes]:
+        net = fl.Network(sizes, hidden=hidden, loss=loss, seed=1, dtype=dtype)
+        history = fl.train(
+            net, inputs, TRAIN_Y, optimizer=descent, epochs=300, record_every=every, engine=engine,
+            sample_weight=[1.0, 0.5, 2.0, 0.0, 1.0],
+        )  # fmt: skip
+        return history.loss, net.parameters.tobytes()
+
+    net = fl.Network(sizes, hidden=hidden, loss=loss, dtype=dtype)
+    if not ready(net):
+        pytest.skip("no library: tests/engine/test_unrolled.py compiles such shapes")
+    assert unrolls(net, net.samples(inputs, TRAIN_Y), descent, NO_PENALTY, 0.0)
+    unrolled = trained("compiled")
+    monkeypatch.setattr("fallline.training.steps.unrolls", lambda *_: False)
+    assert trained("compiled") == unrolled
+    by_reference, _ = trained("numpy")
+    tolerance = 1e-9 if dtype == "float64" else 1e-3
+    np.testing.assert_allclose(unrolled[0], by_reference, rtol=tolerance)
+
+
+def test_a_call_is_short_enough_for_ctrl_c_and_the_bits_are_those_of_one(monkeypatch) -> None:
+    def trained() -> tuple[fl.History, bytes]:
+        net = truth_table("float64")
+        descent = fl.GradientDescent(1.6)
+        history = fl.train(net, TRAIN_X, TRAIN_Y, optimizer=descent, epochs=1000, record_every=7)
+        history.seconds = 0.0
+        return history, net.parameters.tobytes()
+
+    whole = trained()
+    monkeypatch.setattr("fallline.engine.tiny.MAX_EPOCHS", 64)
+    assert trained() == whole
 
 
 def test_a_checkpoint_is_saved_where_it_is_due(tmp_path) -> None:

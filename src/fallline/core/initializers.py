@@ -4,6 +4,7 @@ Sources: Glorot and Bengio 2010 (AISTATS, section 4.2.1, eq. 16); He et al. 2015
 (arXiv:1502.01852, section 2.2, eq. 10).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,22 +30,22 @@ def uniform(generator: "Generator | Uniform", n_in: int, n_out: int) -> Array:
 
 def glorot_uniform(generator: "Generator | Uniform", n_in: int, n_out: int) -> Array:
     """Uniform within +-sqrt(6 / (n_in + n_out)): variance 2 / (n_in + n_out)."""
-    return within(np.sqrt(6.0 / (n_in + n_out)), generator, n_in, n_out)
+    return within(math.sqrt(6.0 / (n_in + n_out)), generator, n_in, n_out)
 
 
 def glorot_normal(generator: "Generator", n_in: int, n_out: int) -> Array:
     """Normal with variance 2 / (n_in + n_out)."""
-    return generator.normal(0.0, np.sqrt(2.0 / (n_in + n_out)), (n_in, n_out))
+    return generator.normal(0.0, math.sqrt(2.0 / (n_in + n_out)), (n_in, n_out))
 
 
 def he_uniform(generator: "Generator | Uniform", n_in: int, n_out: int) -> Array:
     """Uniform within +-sqrt(6 / n_in): variance 2 / n_in."""
-    return within(np.sqrt(6.0 / n_in), generator, n_in, n_out)
+    return within(math.sqrt(6.0 / n_in), generator, n_in, n_out)
 
 
 def he_normal(generator: "Generator", n_in: int, n_out: int) -> Array:
     """Normal with variance 2 / n_in."""
-    return generator.normal(0.0, np.sqrt(2.0 / n_in), (n_in, n_out))
+    return generator.normal(0.0, math.sqrt(2.0 / n_in), (n_in, n_out))
 
 
 def within(bound: float, generator: "Generator | Uniform", n_in: int, n_out: int) -> Array:

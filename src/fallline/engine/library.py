@@ -51,7 +51,7 @@ def function(name: str, dtype: Any, *shape: Any) -> Function:
 
     It gives 0; ``predict`` gives 1 where every number of X is finite, ``lbfgs`` what it wants.
     """
-    key = name, np.dtype(dtype).name, *shape
+    key = name, np.dtype(dtype), *shape
     if key not in made:
         made[key] = from_library(*key) if has(*key) else by_numba(*key)
     return made[key]
@@ -59,7 +59,7 @@ def function(name: str, dtype: Any, *shape: Any) -> Function:
 
 def available(name: str, dtype: Any, *shape: Any) -> bool:
     """Whether a function needs no import of Numba if there is a shared library."""
-    return shared() is None or has(name, dtype, *shape)
+    return (name, dtype, *shape) in made or shared() is None or has(name, dtype, *shape)
 
 
 def code_name() -> str:
@@ -84,17 +84,18 @@ def loaded(name: str) -> bool:
 
 def has(name: str, dtype: Any, *shape: Any) -> bool:
     """Whether the shared library has a function."""
-    symbol = symbol_of(name, np.dtype(dtype).name, *shape)
+    symbol = symbol_of(name, dtype, *shape)
     return shared() is not None and hasattr(shared(), symbol)
 
 
 # ---- the shared library
 
 
-def symbol_of(name: str, dtype: str, *shape: Any) -> str:
+def symbol_of(name: str, dtype: Any, *shape: Any) -> str:
     """The C name of a function."""
     numbers = [n for part in shape for n in (part if isinstance(part, tuple) else (part,))]
-    return "_".join(["fallline", name, dtype, *map(str, numbers)]).replace("-", "m")
+    words = ["fallline", name, np.dtype(dtype).name, *map(str, numbers)]
+    return "_".join(words).replace("-", "m")
 
 
 def sources() -> int:
@@ -173,7 +174,7 @@ def compiled_before(dtype: Any = None) -> bool:
     return any(call in path.read_bytes() for path in known if path.suffix == ".nbi")
 
 
-def by_numba(name: str, dtype: str, *shape: Any) -> Function:
+def by_numba(name: str, dtype: Any, *shape: Any) -> Function:
     """Compiled by Numba, or read from its cache on disk."""
     import numba
 

@@ -1,6 +1,7 @@
 """Tiny networks on a few rows: which of them kernels.unrolled takes, and their arrays."""
 
 import math
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -62,24 +63,22 @@ class Tiny:
     def __init__(self, network: Network, rows: Samples) -> None:
         self.network = network
         self.run = function("descend", *kind_of(network))
-        X, Y = (self.by_lane(part.T) for part in (rows.X, rows.Y))
-        weight = [1.0] * len(rows) if rows.weight is None else rows.weight.tolist()
+        n, (n_rows, n_inputs) = network.n_parameters, rows.X.shape
+        weight = [1.0] * n_rows if rows.weight is None else rows.weight.tolist()
         mass = sum(weight)  # in order, as the driver adds them
-        shares = np.array(weight) / mass if mass > 0 else np.zeros(len(rows))
-        self.theta, self.best, before = (
-            self.by_lane(network.parameters[:, None]) for _ in range(3)
+        counts, L = (n, n, n, n_inputs, network.sizes[-1], 1), lanes(network.dtype)
+        vectors = aligned(sum(counts) * L, network.dtype).reshape(-1, L)
+        self.theta, self.best, before, X, Y, shares = (
+            vectors[end - count : end]
+            for count, end in zip(counts, accumulate(counts), strict=True)
         )
+        X[:, :n_rows], Y[:, :n_rows] = rows.X.T, rows.Y.T
+        if mass > 0:
+            shares[0, :n_rows] = np.array(weight) / mass
         self.record = Record(
             DESCEND, network.dtype, theta=self.theta, X=X, Y=Y, mass=mass, best=self.best,
-            before=before, shares=self.by_lane(shares[None, :]),
+            before=before, shares=shares,
         )  # fmt: skip
-
-    def by_lane(self, values: Array) -> Array:
-        """Rows of one vector's length, zero beyond what is given."""
-        L, dtype = lanes(self.network.dtype), self.network.dtype
-        workspace = aligned(len(values) * L, dtype).reshape(-1, L)
-        workspace[:, : values.shape[1]] = values
-        return workspace
 
     def descend(self, epochs: int, optimizer: Any, step: int, watch: Watch | None = None) -> int:
         """Up to ``epochs`` steps on all rows, of which ``step`` is the first; how many it took."""

@@ -28,8 +28,8 @@ def room(count: int) -> Array:
         memory = np.empty(0)
     if len(memory) < count:
         memory = np.empty(count)
-    # a memoryview between the two: else what is cut out of ``losses`` would keep ``memory`` alone
-    losses = np.frombuffer(memoryview(memory), count=count)
+    # by a memoryview: what is cut out of ``losses`` then keeps ``losses``, and not ``memory`` alone
+    losses = np.frombuffer(memory.data, count=count)
     weakref.finalize(losses, keep, memory).atexit = False
     return losses
 

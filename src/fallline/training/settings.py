@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 
 from fallline.arrays import ArrayLike
 from fallline.core.network import Network
-from fallline.core.optimizers import LBFGS, Adam, Optimizer
+from fallline.core.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from fallline.core.penalties import Penalty, check_penalty
 from fallline.core.rates import Constant
 from fallline.core.samples import AnySamples
@@ -237,7 +237,8 @@ def of_one_run(optimizer: Any) -> Any:
 
 
 def check_optimizer(optimizer: Any) -> None:
-    if not isinstance(optimizer, LBFGS) and not isinstance(optimizer, Optimizer):
+    known = type(optimizer) in OPTIMIZERS.values()  # else each attribute is looked at
+    if not known and not isinstance(optimizer, LBFGS | Optimizer):
         raise ParameterError(
             "optimizer must be an optimiser such as GradientDescent(learning_rate=0.1) or "
             f"Adam(), not {optimizer!r}"

@@ -47,6 +47,7 @@ class StepSetup:
     With ``penalty_per_mass`` the penalty of a step is divided by its batch's mass (rows, or sum of
     weights).
     ``dropout`` is the share of hidden activations set to 0, by masks drawn from ``seed``.
+    ``threads`` is the maximum; by default what :func:`fallline.engine.threads_allowed` says.
     """
 
     network: Network
@@ -58,7 +59,7 @@ class StepSetup:
     penalty_per_mass: bool = False
     dropout: float = 0.0
     seed: int = 0
-    threads: int = 1
+    threads: int | None = None
 
     @property
     def full(self) -> bool:
@@ -250,7 +251,7 @@ class CompiledSteps:
             penalty_per_mass=setup.penalty_per_mass,
             dropout=setup.dropout,
             seed=setup.seed,
-            threads=setup.threads,
+            threads=setup.threads or threads_allowed(),
         )
 
     def epoch(self, *, want_loss: bool) -> float:
@@ -332,7 +333,7 @@ class CompiledGradients(ReferenceSteps):
             penalty_per_mass=setup.penalty_per_mass,
             dropout=setup.dropout,
             seed=setup.seed,
-            threads=setup.threads,
+            threads=setup.threads or threads_allowed(),
         )
 
     def loss_and_gradient(self) -> tuple[float, Array]:
@@ -379,5 +380,5 @@ def setup_for(network: Network, rows: Any, settings: Settings, position: Positio
         settings.penalty,
         dropout=settings.dropout,
         seed=settings.seed,
-        threads=settings.threads or threads_allowed(),
+        threads=settings.threads,
     )
