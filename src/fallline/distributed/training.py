@@ -11,7 +11,6 @@ same rows and order up to rounding. PartSource: synchronous SGD as in Chen et al
 """
 
 import os
-from dataclasses import replace
 from typing import Any, Unpack
 
 from fallline.arrays import ArrayLike
@@ -68,8 +67,7 @@ def train(
     rows: Any = ClusterRows(current_client(client), network, X, y, sample_weight)
     rows.use_engine(settings.engine)
     rows.use_dropout(settings.dropout, settings.seed)
-    settings = replace(
-        settings,
+    settings = settings._replace(
         batch_size=settings.batch_size or len(rows),
         rows={"parts": len(rows.parts)},  # they determine the last bits
     )

@@ -49,7 +49,7 @@ def linux_has(level: str) -> bool:
 @cache
 def linux_flags() -> frozenset[str]:
     """The extensions of the first processor; none where the system does not tell."""
-    with suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if line.startswith("flags"):
                 return frozenset(line.split(":")[1].split())

@@ -1,7 +1,6 @@
 """Epochs whose losses the engine records by itself, without returning to Python."""
 
 import weakref
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ __all__ = ["Watch"]
 KEPT_FROM, KEPT_TO = 2_000, 100_000  # losses
 MAX_KEPT = 4
 kept: list[Array] = []
+NONE = np.empty(0)
 
 
 def room(count: int) -> Array:
@@ -40,7 +40,6 @@ def keep(memory: Array) -> None:
         kept.append(memory)
 
 
-@dataclass(eq=False)
 class Watch:
     """What to record in a stretch of epochs from ``epoch`` on, and what was recorded.
 
@@ -49,18 +48,12 @@ class Watch:
     where a loss was below ``lowest``; else None. ``epoch`` moves on to the first that is not done.
     """
 
-    epoch: int
-    every: int
-    limit: float
-    lowest: float
-    recorded: range = range(0)
-    losses: Array = field(default_factory=lambda: np.empty(0))
-    best: Array | None = None
-    best_epoch: int = -1
-    steps_per_epoch: int = 1
-
-    def __post_init__(self) -> None:
-        self.first = self.epoch
+    def __init__(self, epoch: int, every: int, limit: float, lowest: float) -> None:
+        self.first = self.epoch = epoch
+        self.every, self.limit, self.lowest = every, limit, lowest
+        self.recorded, self.losses = range(0), NONE
+        self.best: Array | None = None
+        self.best_epoch, self.steps_per_epoch = -1, 1
 
     def numbers(self, count: int) -> range:
         """Which of the next ``count`` epochs are recorded."""

@@ -1,22 +1,21 @@
 """The log of a sweep: runs are stored as they finish, so that a sweep can be continued."""
 
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from fallline import __version__
 from fallline.errors import ParameterError
-from fallline.sweeps.settings import DEFAULTS
+from fallline.sweeps.settings import DEFAULTS, values_of
 
 __all__ = ["Log", "key_of"]
 
 KEYS = (*DEFAULTS, "seed", "fold")
 
 
-def key_of(run: Mapping[str, Any]) -> str:
+def key_of(run: Mapping[str, Any]) -> Hashable:
     """What distinguishes a run from the others."""
-    return json.dumps([run[name] for name in KEYS])
+    return values_of(run, KEYS)
 
 
 class Log:
@@ -24,7 +23,7 @@ class Log:
 
     def __init__(self, path: str | os.PathLike[str] | None, fingerprint: str) -> None:
         self.path = None if path is None else os.fspath(path)
-        self.done: dict[str, dict[str, Any]] = {}
+        self.done: dict[Hashable, dict[str, Any]] = {}
         if self.path is None:
             return
         if os.path.exists(self.path) and os.path.getsize(self.path) > 0:
@@ -60,6 +59,8 @@ class Log:
         """Add lines, where there is a file, and wait until they are on the disk."""
         if self.path is None:
             return
+        import json
+
         with open(self.path, "a", encoding="utf-8") as file:
             file.write("".join(json.dumps(line) + "\n" for line in lines))
             file.flush()
@@ -67,6 +68,8 @@ class Log:
 
 
 def parsed(line: str) -> dict[str, Any] | None:
+    import json
+
     try:
         found = json.loads(line)
     except ValueError:

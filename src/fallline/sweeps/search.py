@@ -7,7 +7,7 @@ that :func:`fallline.train` gives with its settings and seed.
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
@@ -148,7 +148,7 @@ def best_settings(
 
     A setting that diverged throughout comes last.
     """
-    scores: dict[str, list[float]] = {}
+    scores: dict[Hashable, list[float]] = {}
     for run in runs:
         if run["state"] == "done":
             scores.setdefault(setting_key(run), []).append(run["score"])
@@ -168,16 +168,17 @@ class Work:
     log: "Log"
     threads: int
     cluster: "Spreader | None"
-    places: dict[str, int] = field(default_factory=dict)
+    places: dict[Hashable, int] = field(default_factory=dict)
 
     def done(self, runs: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         """The runs with their results, first those in the log, then others as they end."""
-        for run in runs:
-            self.places[key_of(run)] = len(self.places)
-        kept = [self.log.done[key_of(run)] for run in runs if key_of(run) in self.log.done]
+        keys = [key_of(run) for run in runs]
+        for key in keys:
+            self.places[key] = len(self.places)
+        kept = [self.log.done[key] for key in keys if key in self.log.done]
         if kept:
             yield kept
-        todo = [run for run in runs if key_of(run) not in self.log.done]
+        todo = [run for key, run in zip(keys, runs, strict=True) if key not in self.log.done]
         for results in spread(self.problem, todo, self.threads, self.cluster):
             self.log.add(results)
             yield results

@@ -1,9 +1,8 @@
 """The settings that can be swept, and their combinations."""
 
 import itertools
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ __all__ = [
     "combinations",
     "setting_key",
     "too_many",
+    "values_of",
     "varied_in",
 ]
 
@@ -65,9 +65,14 @@ def varied_in(
     )
 
 
-def setting_key(run: Mapping[str, Any]) -> str:
+def setting_key(run: Mapping[str, Any]) -> Hashable:
     """What distinguishes a setting from the others."""
-    return json.dumps([run[name] for name in DEFAULTS])
+    return values_of(run, DEFAULTS)
+
+
+def values_of(run: Mapping[str, Any], names: Iterable[str]) -> Hashable:
+    """The values of these names, as a key."""
+    return tuple([as_key(run[name]) for name in names])
 
 
 def too_many(n_runs: int) -> ParameterError:

@@ -59,7 +59,7 @@ def train_large(
     facts = {"rows": blocks.n_rows, "blocks": len(blocks.readers)}
 
     def fit(network: Network, options: TrainOptions) -> History:
-        settings = replace(Settings.checked(network, options, validated=True), rows=facts)
+        settings = Settings.checked(network, options, validated=True)._replace(rows=facts)
         rows = EncodedBlocks(blocks, data.encoding, weigh, network)
         make = partial(BlockSteps, network, rows, settings)
         X, y, _ = data.part(data.validation)

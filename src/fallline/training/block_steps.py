@@ -6,7 +6,6 @@ were one table.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -45,7 +44,7 @@ class BlockSteps:
         self.network, self.blocks, self.position = network, blocks, position
         # Together the blocks have many rows, so the engine pays even if each has few.
         auto = settings.engine == "auto" and computes(network)
-        self.settings = replace(settings, engine="compiled") if auto else settings
+        self.settings = settings._replace(engine="compiled") if auto else settings
 
     def order(self, epoch: int) -> list[int]:
         """The order of the blocks in an epoch."""
@@ -94,7 +93,7 @@ class BlockSteps:
         return steps_in_memory(self.network, rows, self.settings, self.position).first_loss()
 
     def loss_and_gradient(self) -> tuple[float, Array]:
-        penalty, plain = self.settings.penalty, replace(self.settings, penalty=NO_PENALTY)
+        penalty, plain = self.settings.penalty, self.settings._replace(penalty=NO_PENALTY)
         W = self.network.parameters * self.network.is_weight
         total, mass, sum_ = 0.0, 0.0, np.zeros(self.network.n_parameters)
         for rows in self.visited(0):

@@ -1,7 +1,7 @@
 """The settings of a run, checked before the first step."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, is_dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 
 from fallline.arrays import ArrayLike
@@ -106,8 +106,7 @@ DEFAULTS: TrainOptions = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Settings:
+class Settings(NamedTuple):
     """The checked settings of one run; a resumed run must have the rows that ``rows`` names."""
 
     optimizer: Any
@@ -123,7 +122,7 @@ class Settings:
     checkpoint: Checkpointer | None
     engine: str
     threads: int | None
-    rows: dict[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, Any] = {}
 
     @classmethod
     def checked(cls, network: Network, options: TrainOptions, *, validated: bool) -> "Settings":
