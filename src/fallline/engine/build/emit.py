@@ -48,6 +48,8 @@ def object_code(text: str, target: Target) -> bytes:
     machine = machine_of(target)
     text = re.sub('target triple = ".*"', f'target triple = "{target.triple}"', text)
     text = re.sub('target datalayout = ".*"', f'target datalayout = "{machine.target_data}"', text)
+    if target.tune:
+        text = text.replace(" align 64 {", f' "tune-cpu"="{target.tune}" align 64 {{')
     if target.system == "win32":
         text = text.replace("@sched_yield(", "@SwitchToThread(")
     else:
