@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fallline as fl
-from fallline.errors import TableError
+from fallline.errors import ParameterError, TableError
 
 FAILS = {
     "check_sample_weight_equivalence_on_dense_data": "rows are held out",
@@ -42,6 +42,12 @@ NAMES, CASES = CHECKS.args  # of scikit-learn 1.9.0 a generator, which pytest 9 
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)
+
+
+@pytest.mark.parametrize("kind", [fl.MLPClassifier, fl.MLPRegressor])
+def test_a_preset_of_another_name_is_refused(kind: Any) -> None:
+    with pytest.raises(ParameterError, match="one of quick, standard, best; not 'fast'"):
+        kind(preset="fast").fit([[0.0], [1.0]], [0, 1])
 
 
 def test_a_preset_beats_the_defaults_where_the_target_bends() -> None:
