@@ -11,6 +11,7 @@ fast space-efficient statistically good algorithms for random number generation"
 import math
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,8 @@ class Uniform:
         return (bits >> 11) * 2.0**-53
 
 
-def spread(seed: int) -> list[int]:
+@lru_cache(16)  # 20 us, and most networks of a process have the same few seeds
+def spread(seed: int) -> tuple[int, ...]:
     """Four words of 64 bits from a seed of at least 0."""
     words = [seed >> shift & LOW for shift in range(0, max(seed.bit_length(), 1), 32)]
     keys = pairwise(powers(0x43B0D7E5, 0x931E8875))
@@ -84,7 +86,7 @@ def spread(seed: int) -> list[int]:
     for word in words[POOL:]:
         pool = [mixed(each, hashed(word, next(keys))) for each in pool]
     state = [*map(hashed, pool + pool, OF_STATE)]
-    return [low | high << 32 for low, high in zip(state[::2], state[1::2], strict=True)]
+    return tuple(low | high << 32 for low, high in zip(state[::2], state[1::2], strict=True))
 
 
 def powers(number: int, factor: int) -> Iterator[int]:

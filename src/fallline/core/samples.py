@@ -199,13 +199,16 @@ def check_sum(Y: Array, weight: Array | None, loss: Loss) -> None:
 
     The losses are those of an output of 0, which no sensible network exceeds by much.
     """
+    bounded = loss.target_range[1] < np.inf
+    if bounded and weight is None:
+        return
     limit = float(np.finfo(Y.dtype).max) / 8
     with np.errstate(over="ignore"):
         if weight is not None and not weight.sum() < limit:
             raise DataError(
                 f"sample_weight adds up to more than {Y.dtype} holds; divide all of it by a number"
             )
-        if loss.target_range[1] < np.inf:
+        if bounded:
             return
         values = loss.value(np.zeros_like(Y), Y)
         total = float((values if weight is None else values * weight).sum())
