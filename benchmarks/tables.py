@@ -247,7 +247,7 @@ def frame_of(encoding: Encoding, table: Table) -> Any:
     table = encoding.read(table)
     table = table.take(np.flatnonzero(~table.missing(encoding.target)))
     columns: dict[str, Any] = {}
-    for column in encoding.used:
+    for column in encoding.cells:
         if isinstance(column, NumberColumn):
             columns[column.name] = table.numbers(column.name)
         elif isinstance(column, TextColumn):

@@ -186,7 +186,7 @@ def test_train_summary(trained: Path) -> None:
     scores = data["scores"]["out_of_fold"]
     assert scores["network"]["r2"] > scores["linear"]["r2"] > 0.5
     assert scores["trivial"]["r2"] < 0.01
-    assert {"name": "median_income", "kind": "number"}.items() <= data["columns"][7].items()
+    assert {"name": "median_income", "kind": "number"}.items() <= data["columns"][6].items()
     assert data["source"] == "housing.csv"
     assert data["best_epoch"] <= data["epochs"] <= 30
 

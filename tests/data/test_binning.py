@@ -8,7 +8,8 @@ import pytest
 
 from fallline.arrays import Array
 from fallline.data.binning import bins_for, with_bins
-from fallline.data.columns import BinnedColumn, PairColumn, column_from_dict, column_to_dict
+from fallline.data.column_data import column_from_dict, column_to_dict
+from fallline.data.columns import BinnedColumn, PairColumn
 from fallline.data.encoding import Encoding
 from fallline.data.piecewise import bin_edges, components, recurring_levels, smooth_unclip
 from fallline.data.table import Table

@@ -20,7 +20,7 @@ TEXTS = "red", "green", "blue", "", *("odd" * x for x in range(2, 7))
 
 
 def table_of(tmp_path: Path, n_rows: int = 300) -> Table:
-    """All kinds of columns, with gaps: recurring values, two values, dates, few and many texts."""
+    """All kinds of columns, with gaps: recurring values, two values, dates, texts, a place."""
     rng = np.random.default_rng(3)
     columns = {
         "plain": [f"{x:.3f}" for x in rng.normal(size=n_rows)],
@@ -31,6 +31,9 @@ def table_of(tmp_path: Path, n_rows: int = 300) -> Table:
         "pair": [("yes", "no")[x] for x in rng.integers(0, 2, n_rows)],
         "text": [TEXTS[x] for x in rng.integers(0, len(TEXTS), n_rows)],
         "day": [f"2024-{1 + x % 12:02}-{1 + x % 28:02}" for x in rng.integers(0, 400, n_rows)],
+        "lat": [f"{x:.3f}" if x > 46.1 else "" for x in rng.uniform(46, 49, n_rows)],
+        "size": [f"{x:.3f}" for x in rng.exponential(size=n_rows)],
+        "lon": [f"{x:.3f}" if x < 9.9 else "" for x in rng.uniform(7, 10, n_rows)],
         "y": [f"{x:.3f}" for x in rng.normal(size=n_rows)],
     }  # fmt: skip
     path = tmp_path / "all.csv"

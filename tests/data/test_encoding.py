@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fallline.data.columns import DateColumn, column_from_dict, column_to_dict
+from fallline.data.column_data import column_from_dict, column_to_dict
+from fallline.data.columns import DateColumn
 from fallline.data.dates import column_seconds
 from fallline.data.encoding import Encoding
 from fallline.data.reading import read_table

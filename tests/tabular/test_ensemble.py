@@ -144,6 +144,10 @@ def test_sizes() -> None:
     assert plan([Recipe()], options, 1_501, 1_001) == Plan((Recipe(),), 4, 1)
     assert plan([Recipe()], options, 10_001) == Plan((Recipe(),), 4, 1)
     assert plan([Recipe()], options, 30_001) == Plan((Recipe(),), 1, 1)
+    many = Recipe(hidden=(256, 256), patience=3)
+    assert plan([Recipe()], options, 10_001, n_classes=16) == Plan((many,), 4, 1)
+    assert plan([Recipe()], options, 10_001, n_classes=15) == Plan((Recipe(),), 4, 1)
+    assert plan([Recipe()], options, 1_501, n_classes=16) == Plan(three, 4, 1, (PLAIN,), 2)
     assert plan([Recipe(hidden=(5,))], options | {"hidden": (5,)}, 100).recipes[0].hidden == (5,)
     best = {"preset": "best", "hidden": None}
     assert plan([Recipe()], best, 100) == Plan((small, Recipe()), 8, 8, mixed=True)

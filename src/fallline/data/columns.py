@@ -1,23 +1,22 @@
-"""How one column becomes features: as a number, as text, or not at all.
+"""How a column becomes features: as a number, as text, with another as a place, or not at all.
 
 ``features`` are the names of the features, ``fill`` writes them into an array, ``describe``
 describes the column in words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import pairwise
-from math import isfinite
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from fallline.arrays import Array
-from fallline.data.dates import CYCLES, check_form, later_seconds
-from fallline.data.piecewise import components, smooth_clip, smooth_unclip
+from fallline.data.dates import CYCLES, later_seconds
+from fallline.data.piecewise import FARTHEST, bent, components, smooth_unclip
 from fallline.data.table import ABSENT, UNKNOWN, Table, show
 from fallline.data.targets import column_numbers
 from fallline.data.values import by_value
@@ -25,25 +24,20 @@ from fallline.errors import TableError
 
 __all__ = [
     "BinnedColumn",
+    "CellColumn",
     "Column",
     "DateColumn",
+    "Direction",
     "NumberColumn",
     "PairColumn",
+    "PlaceColumn",
     "SkippedColumn",
     "TextColumn",
     "UsedColumn",
-    "as_",
-    "as_list",
-    "as_number",
-    "as_scale",
-    "column_from_dict",
-    "column_to_dict",
+    "cell_columns",
     "first_letters",
     "settings_of",
 ]
-
-T = TypeVar("T")
-FARTHEST_MOMENT = 8e12  # seconds: 250,000 years, about as far as Polars' dates go
 
 
 @dataclass(frozen=True)
@@ -150,8 +144,12 @@ class BinnedColumn(NumberColumn):
 
     def scaled(self, known: Array) -> Array:
         """The first feature of (n,) numbers."""
+        return bent(self.position(known))
+
+    def position(self, values: Array) -> Array:
+        """(values - median) / spread of (n,) numbers, within -1e150 to 1e150; NaN stays NaN."""
         with np.errstate(over="ignore"):
-            return smooth_clip((known - self.median) / self.spread)
+            return np.clip((values - self.median) / self.spread, -FARTHEST, FARTHEST)
 
     def values(self, features: Array) -> Array:
         """The numbers (n,) that have these features (n, n_features), none of them missing."""
@@ -290,6 +288,83 @@ class DateColumn:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """A direction across a map, and the position along it in bins.
+
+    The position is ``weights[0]`` x + ``weights[1]`` y, the cosine and the sine of an angle times
+    the two coordinates, scaled (``BinnedColumn.position``).
+    """
+
+    weights: tuple[float, float]
+    bins: BinnedColumn
+
+    def position(self, x: Array, y: Array) -> Array:
+        """(n,), NaN where one of the two is."""
+        along: Array = self.weights[0] * x + self.weights[1] * y
+        return along
+
+
+@dataclass(frozen=True)
+class PlaceColumn:
+    """Two columns that together say where a thing is, such as latitude and longitude.
+
+    Its features are those of each, and those of the position along each of the ``directions``
+    between them: so a layer can tell places apart that lie askew to both axes. They are 0 if a cell
+    is missing.
+    """
+
+    first: BinnedColumn
+    second: BinnedColumn
+    directions: tuple[Direction, ...]
+    kind: Literal["place"] = "place"
+
+    @property
+    def name(self) -> str:
+        return f"{self.first.name}, {self.second.name}"
+
+    @cached_property
+    def parts(self) -> list[BinnedColumn]:
+        """What the features are of, in order."""
+        return [self.first, self.second, *(each.bins for each in self.directions)]
+
+    @cached_property
+    def features(self) -> list[str]:
+        return [name for part in self.parts for name in part.features]
+
+    @property
+    def starts_at_zero(self) -> NDArray[np.bool_]:
+        """(n_features,) whether the weights of a feature start training at zero."""
+        masks = [np.zeros(len(part.features), dtype=bool) for part in self.parts]
+        for mask, part in zip(masks, self.parts, strict=True):
+            mask[part.starts_at_zero] = True
+        return np.concatenate(masks)
+
+    def describe(self) -> str:
+        n = len(self.directions)
+        between = f"{n} direction{'s' * (n != 1)} between"
+        marked = "; missing marked" * (self.first.has_missing or self.second.has_missing)
+        return f"{len(self.first.centers)} and {len(self.second.centers)} bins, {between}{marked}"
+
+    def values(self, first: Array, second: Array) -> list[Array]:
+        """The numbers (n,) that each of the ``parts`` encodes, NaN if one is missing."""
+        x, y = self.first.position(first), self.second.position(second)
+        return [first, second, *(each.position(x, y) for each in self.directions)]
+
+    def read(self, table: Table) -> Iterator[tuple[BinnedColumn, Array]]:
+        """Each of the ``parts`` with its numbers. Raises TableError naming line and value."""
+        ends = (column_numbers(table, each.name) for each in (self.first, self.second))
+        return zip(self.parts, self.values(*ends), strict=True)
+
+    def fill(self, table: Table, out: Array) -> None:
+        """Write the features into ``out`` (n, features); any numbers are accepted."""
+        start = 0
+        for part, values in self.read(table):
+            stop = start + len(part.features)
+            part.fill_values(values, out[:, start:stop])
+            start = stop
+
+
+@dataclass(frozen=True)
 class SkippedColumn:
     """A column that is set aside, and why."""
 
@@ -305,143 +380,22 @@ class SkippedColumn:
         return f"set aside: {self.reason}"
 
 
-UsedColumn = NumberColumn | TextColumn | DateColumn
+CellColumn = NumberColumn | TextColumn | DateColumn
+UsedColumn = CellColumn | PlaceColumn
 Column = UsedColumn | SkippedColumn
 
 
-# ---- to and from plain data
-
-
-def column_to_dict(column: Column) -> dict[str, Any]:
-    data: dict[str, Any] = {"kind": column.kind, "name": column.name}
-    if isinstance(column, BinnedColumn):
-        names = ("median", "spread", "levels", "edges", "centers")
-        data |= {"binned": {name: plain(getattr(column, name)) for name in names}}
-    if isinstance(column, PairColumn):
-        data |= {"pair": True}
-    if isinstance(column, NumberColumn):
-        return data | {
-            "mean": column.mean,
-            "scale": column.scale,
-            "has_missing": column.has_missing,
-            "low": column.low,
-            "high": column.high,
-        }
-    if isinstance(column, TextColumn):
-        return data | {
-            "categories": list(column.categories),
-            "has_other": column.has_other,
-            "has_missing": column.has_missing,
-            "by_letter": column.by_letter,
-        }
-    if isinstance(column, DateColumn):
-        return data | {
-            "form": column.form,
-            "mean": column.mean,
-            "scale": column.scale,
-            "cycles": list(column.cycles),
-            "has_missing": column.has_missing,
-            "low": column.low,
-            "high": column.high,
-        }
-    return data | {"reason": column.reason}
-
-
-def column_from_dict(data: Mapping[str, Any]) -> Column:
-    kind, name = as_(data["kind"], str), as_(data["name"], str)
-    if kind == "number":
-        mean, scale = as_number(data["mean"]), as_scale(data["scale"])
-        has_missing = as_(data["has_missing"], bool)
-        number = NumberColumn(name, mean, scale, has_missing, "number", *ends_of(data))
-        return binned(number, as_(data["binned"], dict)) if "binned" in data else number
-    if kind == "text":
-        categories = tuple(as_list(data["categories"], str))
-        flags = as_(data["has_other"], bool), as_(data["has_missing"], bool)
-        if len(set(categories)) < len(categories) or not (categories or flags[1]):
-            raise ValueError(f"the categories of column {name!r} are not distinct")
-        text = TextColumn(
-            name, categories, *flags, by_letter=as_(data.get("by_letter", False), bool)
-        )
-        if not data.get("pair", False):
-            return text
-        if len(categories) != 2 or text.has_other:
-            raise ValueError(f"column {name!r} is a pair of {len(categories)} categories")
-        return PairColumn(**settings_of(text))
-    if kind == "date":
-        mean, scale = as_moment(data["mean"]), as_scale(data["scale"])
-        cycles, form = tuple(as_list(data["cycles"], str)), as_(data["form"], str)
-        if not set(cycles) <= set(CYCLES):
-            raise ValueError(f"the cycles of column {name!r} are unknown")
-        check_form(form, name)
-        has_missing = as_(data["has_missing"], bool)
-        ends = (None if end is None else as_moment(end) for end in ends_of(data))
-        return DateColumn(name, form, mean, scale, cycles, has_missing, "date", *ends)
-    if kind == "skip":
-        return SkippedColumn(name, as_(data["reason"], str))
-    raise ValueError(f"column {name!r} is of an unknown kind, {kind!r}")
+def cell_columns(columns: Sequence[Column]) -> list[CellColumn]:
+    """The columns of the table that are used: a place has two."""
+    found: list[CellColumn] = []
+    for column in columns:
+        if isinstance(column, PlaceColumn):
+            found += [column.first, column.second]
+        elif not isinstance(column, SkippedColumn):
+            found.append(column)
+    return found
 
 
 def settings_of(column: Column) -> dict[str, Any]:
     """The fields of a column by name, for one of another class."""
     return {field.name: getattr(column, field.name) for field in fields(column)}
-
-
-def plain(value: Any) -> Any:
-    """A tuple as a list."""
-    return list(value) if isinstance(value, tuple) else value
-
-
-def binned(number: NumberColumn, data: Mapping[str, Any]) -> BinnedColumn:
-    """The column with its bins. Raises ValueError, KeyError or TypeError if there are none."""
-    levels, edges, centers = (
-        tuple(map(as_number, as_(data[name], list))) for name in ("levels", "edges", "centers")
-    )
-    rising = all(low < high for ends in (levels, edges) for low, high in pairwise(ends))
-    if not rising or len(centers) != max(len(edges) - 1, 0) or len(edges) == 1:
-        raise ValueError(f"the bins of column {number.name!r} are none")
-    return BinnedColumn(
-        **vars(number),
-        median=as_number(data["median"]),
-        spread=as_scale(data["spread"]),
-        levels=levels,
-        edges=edges,
-        centers=centers,
-    )
-
-
-def ends_of(data: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """The range of the training rows, which is absent in files of the first version."""
-    low, high = data.get("low"), data.get("high")
-    if low is not None and high is not None and as_number(low) > as_number(high):
-        raise ValueError(f"the range of column {data['name']!r} ends before it begins")
-    return None if low is None else as_number(low), None if high is None else as_number(high)
-
-
-def as_(value: Any, kind: type[T]) -> T:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is not a {kind.__name__}")
-    return value
-
-
-def as_list(value: Any, kind: type[T]) -> list[T]:
-    return [as_(item, kind) for item in as_(value, list)]
-
-
-def as_number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ValueError(f"{value!r} is not a finite number")
-    return float(value)
-
-
-def as_moment(value: Any) -> float:
-    """Seconds since 1970, of a year that a calendar has."""
-    seconds = as_number(value)
-    if abs(seconds) > FARTHEST_MOMENT:
-        raise ValueError(f"{value!r} seconds are no date")
-    return seconds
-
-
-def as_scale(value: Any) -> float:
-    if as_number(value) <= 0:
-        raise ValueError(f"the scale {value!r} is not above 0")
-    return float(value)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fallline.arrays import Array
 from fallline.core.compact import CompactRows, FeatureMap, Lookup
-from fallline.data.columns import BinnedColumn, PairColumn, TextColumn, UsedColumn
+from fallline.data.columns import BinnedColumn, PairColumn, PlaceColumn, TextColumn, UsedColumn
 from fallline.data.encoding import Encoding
 from fallline.data.piecewise import places
 from fallline.data.table import Table
@@ -76,7 +76,11 @@ def joined(parts: Parts, n_rows: int, n_features: int, dtype: np.dtype) -> Compa
 def take(column: UsedColumn, table: Table, start: int, parts: Parts, dtype: np.dtype) -> None:
     """Add one column, whose features begin at ``start``."""
     n_features = len(column.features)
-    if isinstance(column, BinnedColumn):
+    if isinstance(column, PlaceColumn):
+        for part, values in column.read(table):
+            take_number(part, values, start, parts, dtype)
+            start += len(part.features)
+    elif isinstance(column, BinnedColumn):
         take_number(column, column_numbers(table, column.name), start, parts, dtype)
     elif (
         isinstance(column, TextColumn)

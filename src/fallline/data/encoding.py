@@ -20,20 +20,25 @@ import polars as pl
 from numpy.typing import DTypeLike, NDArray
 
 from fallline.arrays import Array, ArrayLike
-from fallline.data.columns import (
-    BinnedColumn,
-    Column,
-    DateColumn,
-    NumberColumn,
-    SkippedColumn,
-    TextColumn,
-    UsedColumn,
+from fallline.data.column_data import (
     as_,
     as_list,
     as_number,
     as_scale,
     column_from_dict,
     column_to_dict,
+)
+from fallline.data.columns import (
+    BinnedColumn,
+    CellColumn,
+    Column,
+    DateColumn,
+    NumberColumn,
+    PlaceColumn,
+    SkippedColumn,
+    TextColumn,
+    UsedColumn,
+    cell_columns,
     first_letters,
 )
 from fallline.data.counters import counts_up
@@ -161,7 +166,7 @@ class Encoding:
         """(n_features,) whether the weights of a feature start training at zero: those of bins."""
         parts = [np.zeros(len(column.features), dtype=bool) for column in self.columns]
         for column, part in zip(self.columns, parts, strict=True):
-            if isinstance(column, BinnedColumn):
+            if isinstance(column, BinnedColumn | PlaceColumn):
                 part[column.starts_at_zero] = True
         return np.concatenate(parts)
 
@@ -176,7 +181,7 @@ class Encoding:
 
         Raises TableError, naming line and column, for a cell that is written differently.
         """
-        numbers = {c.name for c in self.columns if isinstance(c, NumberColumn)}
+        numbers = {c.name for c in self.cells if isinstance(c, NumberColumn)}
         numbers |= {self.target} if self.task in QUANTITIES else set()
         names = [*self.spellings, *sorted(numbers - self.spellings.keys())]
         names = names if only is None else [name for name in only if name in names]
@@ -187,12 +192,17 @@ class Encoding:
         """The columns that are not set aside."""
         return [c for c in self.columns if not isinstance(c, SkippedColumn)]
 
+    @property
+    def cells(self) -> list[CellColumn]:
+        """The same by columns of the table: a place has two."""
+        return cell_columns(self.columns)
+
     def readable(self, table: Table) -> Table:
         """A table that has all the columns, read like the training rows.
 
         Raises TableError, naming line and column, if a cell cannot be used or a column is missing.
         """
-        table.require([column.name for column in self.used])
+        table.require([column.name for column in self.cells])
         return self.read(table)
 
     def transform(self, table: Table, dtype: DTypeLike = np.float64) -> Array:
@@ -270,7 +280,8 @@ class Encoding:
         task = as_(data["task"], str)
         classes = tuple(as_list(data["classes"], str))
         target = as_(data["target"], str)
-        names = [target, *(column.name for column in columns)]
+        skipped = [c.name for c in columns if isinstance(c, SkippedColumn)]
+        names = [target, *skipped, *(column.name for column in cell_columns(columns))]
         enough = {
             "numbers": not classes,
             "counts": not classes,

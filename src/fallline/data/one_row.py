@@ -16,7 +16,7 @@ import polars as pl
 
 from fallline.core.compact import CompactRows, FeatureMap
 from fallline.data.cells import Reading
-from fallline.data.columns import BinnedColumn, UsedColumn
+from fallline.data.columns import BinnedColumn, CellColumn, PlaceColumn
 from fallline.data.compact import compact
 from fallline.data.encoding import Encoding
 from fallline.data.piecewise import FARTHEST, bent
@@ -50,18 +50,24 @@ class RowEncoder:
         self.encoding, self.dtype, self.how = encoding, dtype, Reading(**reading)
         marks = parse_numbers(list(self.how.missing)).tolist()
         self.missing = {mark for mark in marks if isfinite(mark)}
-        self.row = compact(encoding, self.table({each.name: None for each in encoding.used}), dtype)
+        self.row = compact(
+            encoding, self.table({each.name: None for each in encoding.cells}), dtype
+        )
         self.blank = as_lists(self.row)
         self.numbers: list[NumberCells] = []
+        self.places: list[PlaceCells] = []
         self.others: list[OtherCells] = []
         start = 0
         for column in encoding.used:
             if isinstance(column, BinnedColumn):
                 self.numbers.append(NumberCells(self, column, start))
+            elif isinstance(column, PlaceColumn):
+                self.places.append(PlaceCells(self, column, start))
             else:
                 self.others.append(OtherCells(self, column, start))
             start += len(column.features)
-        self.scaled_at = np.array([each.scaled for each in self.numbers], dtype=np.intp)
+        in_places = [each.scaled for place in self.places for each in place.parts]
+        self.scaled_at = np.array([each.scaled for each in self.numbers] + in_places, dtype=np.intp)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy is made anew, and remembers nothing."""
@@ -76,6 +82,8 @@ class RowEncoder:
         found = Encoded(blank.numbers[:], blank.rows[:], blank.fractions[:])
         try:
             scaled = [each.put(cells[each.name], found) for each in self.numbers]
+            for place in self.places:
+                scaled += place.put(cells, found)
             for other in self.others:
                 other.put(cells[other.name], found)
         except (KeyError, TypeError):
@@ -95,7 +103,7 @@ class RowEncoder:
                 f"{SOURCE}: a row is a dict or the like, {{column: cell}}, not a {kind}"
             )
         cells = dict(cells.items())  # of a pandas Series too
-        names = [column.name for column in self.encoding.used]
+        names = [column.name for column in self.encoding.cells]
         frame = pl.DataFrame({name: [None] for name in cells})
         Table(frame, SOURCE, np.ones(1, dtype=np.int64), "row").require(names)
         for name in names:
@@ -110,7 +118,7 @@ class RowEncoder:
         columns = {name: pl.Series(name, [cell], strict=False) for name, cell in cells.items()}
         return table_of_frame(pl.DataFrame(columns), self.how, SOURCE)
 
-    def only(self, column: UsedColumn) -> Encoding:
+    def only(self, column: CellColumn) -> Encoding:
         """The encoding of one column."""
         kept = {n: how for n, how in self.encoding.spellings.items() if n == column.name}
         return replace(self.encoding, columns=(column,), task="classes", spellings=kept)
@@ -135,15 +143,23 @@ class NumberCells:
 
     def put(self, cell: Any, found: Encoded) -> float:
         """Write all features but the first, the scaled number; give that before it is bent."""
+        return self.write(self.value(cell), found)
+
+    def value(self, cell: Any) -> float:
+        """The number of a cell; NaN if it is missing."""
         value = number(cell)
         if value is None:
-            value = self.read(cell)
-        elif value in self.whole.missing:
-            value = nan
+            return self.read(cell)
+        if value in self.whole.missing:
+            return nan
+        if not isfinite(value) and not isnan(value):
+            self.read_cell(value)  # which raises
+        return value
+
+    def write(self, value: float, found: Encoded) -> float:
+        """``put`` of a number."""
         if isnan(value):
             return 0.0  # the rest of a blank row is that of missing cells
-        if not isfinite(value):
-            self.read_cell(value)  # which raises
         if self.mark is not None:
             found.numbers[self.mark] = 0.0
         if self.levels:
@@ -155,6 +171,10 @@ class NumberCells:
             fraction = (value - self.edges[at]) / self.widths[at]
             found.rows[self.bin] = self.first_bin + at
             found.fractions[self.bin] = min(max(fraction, 0.0), 1.0)
+        return self.position(value)
+
+    def position(self, value: float) -> float:
+        """As ``BinnedColumn.position``."""
         return min(max((value - self.median) / self.spread, -FARTHEST), FARTHEST)
 
     def read_cell(self, cell: Any) -> float:
@@ -163,10 +183,31 @@ class NumberCells:
         return float(column_numbers(table, self.name)[0])
 
 
+class PlaceCells:
+    """The two cells of a place whose features begin at ``start``."""
+
+    def __init__(self, whole: RowEncoder, column: PlaceColumn, start: int) -> None:
+        self.parts: list[NumberCells] = []
+        for part in column.parts:
+            self.parts.append(NumberCells(whole, part, start))
+            start += len(part.features)
+        self.weights = [each.weights for each in column.directions]
+
+    def put(self, cells: Mapping[str, Any], found: Encoded) -> list[float]:
+        """``NumberCells.put`` of each part."""
+        first, second, *directions = self.parts
+        values = first.value(cells[first.name]), second.value(cells[second.name])
+        x, y = first.write(values[0], found), second.write(values[1], found)
+        if isnan(values[0]) or isnan(values[1]):
+            return [x, y, *(0.0 for _ in directions)]
+        along = (a * x + b * y for a, b in self.weights)
+        return [x, y, *(part.write(z, found) for part, z in zip(directions, along, strict=True))]
+
+
 class OtherCells:
     """The cells of a column that is not in bins, whose features begin at ``start``."""
 
-    def __init__(self, whole: RowEncoder, column: UsedColumn, start: int) -> None:
+    def __init__(self, whole: RowEncoder, column: CellColumn, start: int) -> None:
         self.whole, self.column, self.name = whole, column, column.name
         features = whole.row.map
         own = range(start, start + len(column.features))

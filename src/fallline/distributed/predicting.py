@@ -9,7 +9,6 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Network
-from fallline.data.columns import SkippedColumn
 from fallline.data.reading import table_of_frame
 from fallline.distributed.parts import Architecture, is_frame, some
 from fallline.errors import ParameterError, ShapeError, TableError
@@ -41,8 +40,7 @@ def by_table_model(model: TableModel, X: Any) -> Any:
     """Predictions of a table, partition by partition."""
     if not is_frame(X):
         raise ParameterError("a model of a table predicts a Dask DataFrame with its columns")
-    skipped = [c.name for c in model.encoding.columns if isinstance(c, SkippedColumn)]
-    needed = [c.name for c in model.encoding.columns if c.name not in skipped]
+    needed = [column.name for column in model.encoding.cells]
     missing = [name for name in needed if name not in X.columns]
     if missing:
         raise TableError(f"the frame has no column {missing[0]!r}; it has {some(X.columns)}")

@@ -1,6 +1,6 @@
 """The encodings of tables as scikit-learn transformers: for arrays of numbers, and for frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fallline.arrays import Array
 from fallline.core.compact import CompactRows
-from fallline.data.binning import binned_column, bins_each, bins_for, levels_each, refined
-from fallline.data.columns import BinnedColumn, Column, NumberColumn
+from fallline.data.binning import binned_column, bins_each, bins_for, levels_each, with_bins
+from fallline.data.columns import BinnedColumn, NumberColumn
 from fallline.data.compact import compact_numbers
 from fallline.data.encoding import Encoding, fit_column
 from fallline.data.reading import table_of_frame
@@ -172,15 +172,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         table, types = table_of_frame(X), dict(self.types or {})
         table.require(list(types))
         found = [fit_column(table, table, name, types.get(name)) for name in table.columns]
-        columns = [column for column, _ in found]
-        n_columns = count_numbers(columns)
-        each = bins_each(most_bins(self.bins, len(table)), n_columns), levels_each(n_columns)
-        self._encoding = Encoding(
-            "", "classes", tuple(refined(column, table, *each) for column in columns)
-        )
-        self.notes_ = [
+        notes = tuple(
             f"column {column.name!r} {note}" for column, note in found if note is not None
-        ]
+        )
+        plain = Encoding("", "classes", tuple(column for column, _ in found), notes=notes)
+        self._encoding = with_bins(plain, table, most_bins(self.bins, len(table)), types)
+        self.notes_ = list(self._encoding.notes)
         if self._encoding.n_features == 0:
             raise TableError(f"no column can be used; {'; '.join(self.notes_)}")
         self.feature_names_in_ = np.array(table.columns, dtype=object)
@@ -206,7 +203,3 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-def count_numbers(columns: Sequence[Column]) -> int:
-    return sum(isinstance(column, NumberColumn) for column in columns)

@@ -50,8 +50,8 @@ def partial_dependence(
 ) -> Dependence | None:
     """The mean prediction over the rows at the 5 % to 95 % quantiles of a number, or each category.
 
-    If there are more than 2,000 rows, 2,000 are drawn by ``seed``. None for a date with cycles, and
-    for a column without features.
+    If there are more than 2,000 rows, 2,000 are drawn by ``seed``. None for a date with cycles, a
+    place, and a column without features.
     """
     X = X[sample(len(X), seed)]
     named = {column.name: (i, column, p) for i, (column, p) in enumerate(places(columns))}

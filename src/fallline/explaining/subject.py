@@ -9,7 +9,7 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.core.network import Network
 from fallline.core.samples import check_X
-from fallline.data.columns import Column, NumberColumn
+from fallline.data.columns import Column, NumberColumn, cell_columns
 from fallline.data.reading import as_table
 from fallline.data.table import Table
 from fallline.errors import DataError, ParameterError, ShapeError, TableError
@@ -96,7 +96,7 @@ def of_table(model: TableModel, given: Any, rows: Any, baseline: Any, seed: int)
     sample_X = encoding.transform(sampled, np.float64)
     start, name = table_baseline(model, baseline, sample_X)
     cells = tuple(
-        tuple(cell_text(part.cell(i, column.name)) for column in columns) for i in range(len(part))
+        tuple(cells_text(part, i, column) for column in columns) for i in range(len(part))
     )
     return Subject(
         model.network,
@@ -116,8 +116,10 @@ def of_table(model: TableModel, given: Any, rows: Any, baseline: Any, seed: int)
     )
 
 
-def cell_text(cell: str | None) -> str:
-    return "missing" if cell is None else cell
+def cells_text(table: Table, row: int, column: Column) -> str:
+    """The cell of a column, or the two of a place."""
+    cells = [table.cell(row, each.name) for each in cell_columns([column])]
+    return ", ".join("missing" if cell is None else cell for cell in cells)
 
 
 def table_baseline(model: TableModel, given: Any, sample_X: Array) -> tuple[Array, str]:

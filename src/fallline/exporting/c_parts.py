@@ -98,13 +98,19 @@ static void banded(const real *A, const int *first, const int *count, const weig
 }
 """
 CLIPPED = """\
-static double clipped(double x, double shift, double scale)
+static double scaled(double x, double shift, double scale)
 {
     double z = (x - shift) / scale;
     if (z < -1e150)
         z = -1e150;
     if (z > 1e150)
         z = 1e150;
+    return z;
+}
+
+static double clipped(double x, double shift, double scale)
+{
+    double z = scaled(x, shift, scale);
     return z / sqrt(1.0 + (z / 3.0) * (z / 3.0));
 }
 """

@@ -248,12 +248,15 @@ def encoding(model: Description, p: str) -> tuple[list[str], str]:
     for i, (name, column) in enumerate(zip(field_names(model.columns), model.columns, strict=True)):
         lines.append(f"    /* {comment(column.name)} */")
         lines += (text_lines if column.kind == "text" else number_lines)(i, name, column, tables)
+        if column.directions:
+            lines += direction_lines(i, model.columns[i - 1], column, tables)
     used = "\n".join(lines)
     declared = [
         *(["int i;"] if "i = 0" in used else []),
         *(["int code;"] if "code = " in used else []),
         *(["int known;"] if "known = " in used else []),
         *(["double v;"] if "v = " in used else []),
+        *(["double before, last;"] if "before = " in used else []),
     ]
     return tables, encode_function(lines, declared, p)
 
@@ -265,7 +268,8 @@ def encode_function(lines: list[str], declared: list[str], p: str) -> str:
 
 
 def number_lines(i: int, name: str, column: Column, tables: list[str]) -> list[str]:
-    lines = [f"    v = row->{name};"]
+    lines = ["    before = v;"] if column.directions else []
+    lines.append(f"    v = row->{name};")
     if column.kind == "date":
         lines.append("    v = floor(v * 86400000.0 + 0.5) * 0.001; /* seconds */")
     for gap in column.missing_numbers:
@@ -275,12 +279,35 @@ def number_lines(i: int, name: str, column: Column, tables: list[str]) -> list[s
     if column.features:
         lines.append("    known = !isnan(v);")
     for kind, group in groupby(column.features, type):
-        lines += feature_lines(i, kind, list(group), tables)
+        lines += feature_lines(i, str(i), kind, list(group), tables)
     return lines
 
 
-def feature_lines(i: int, kind: type, features: list[Feature], tables: list[str]) -> list[str]:
-    """Neighbours of one kind: each by itself, or in a loop over a table."""
+def direction_lines(i: int, before: Column, column: Column, tables: list[str]) -> list[str]:
+    """The features of two numbers: v, and the one of the column before."""
+    lines = [
+        f"    before = {scaled('before', before)};",
+        f"    last = {scaled('v', column)};",
+        "    known = !isnan(before) && !isnan(last);",
+    ]
+    for k, direction in enumerate(column.directions):
+        a, b = map(number, direction.weights)
+        lines.append(f"    v = {a} * before + {b} * last;")
+        for kind, group in groupby(direction.features, type):
+            lines += feature_lines(i, f"{i}_{k}", kind, list(group), tables)
+    return lines
+
+
+def scaled(v: str, column: Column) -> str:
+    """A number as the first feature scales it."""
+    first = column.scaling
+    return f"scaled({v}, {number(first.shift)}, {number(first.scale)})"
+
+
+def feature_lines(
+    i: int, label: str, kind: type, features: list[Feature], tables: list[str]
+) -> list[str]:
+    """Neighbours of one kind: each by itself, or in a loop over a table, named by the ``label``."""
     n = len(features)
     if kind is Ramp:
         rows = ",\n".join(
@@ -288,12 +315,12 @@ def feature_lines(i: int, kind: type, features: list[Feature], tables: list[str]
             for f in features
             if isinstance(f, Ramp)
         )
-        tables.append(f"static const double ramps{i}[{n}][3] = {{\n{rows},\n}};\n")
-        return loop(n, f"known ? (real)ramp(v, ramps{i}[i]) : 0")
+        tables.append(f"static const double ramps{label}[{n}][3] = {{\n{rows},\n}};\n")
+        return loop(n, f"known ? (real)ramp(v, ramps{label}[i]) : 0")
     if kind is Equal:
         rows = ", ".join(number(f.value) for f in features if isinstance(f, Equal))
-        tables.append(f"static const double values{i}[{n}] = {{{rows}}};\n")
-        return loop(n, f"known && v == values{i}[i]")
+        tables.append(f"static const double values{label}[{n}] = {{{rows}}};\n")
+        return loop(n, f"known && v == values{label}[i]")
     lines = []
     for f in features:
         if isinstance(f, Scaled):

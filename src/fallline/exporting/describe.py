@@ -22,6 +22,7 @@ from fallline.exporting.description import (
     Column,
     Dense,
     Description,
+    Direction,
     Equal,
     Feature,
     Interval,
@@ -66,7 +67,6 @@ def layers_of(network: Network) -> tuple[Dense, ...]:
 
 def of_table(model: TableModel) -> Description:
     encoding = model.encoding
-    used = [c for c in encoding.columns if not isinstance(c, data.SkippedColumn)]
     marks = [str(mark) for mark in model.reading.get("missing", [])]
     output = (
         Output(
@@ -85,7 +85,7 @@ def of_table(model: TableModel) -> Description:
             interval=interval_of(model),
         )
     )
-    columns = tuple(column_of(column, marks) for column in used)
+    columns = tuple(made for column in encoding.used for made in columns_of(column, marks))
     network = model.network
     return Description(
         columns, layers_of(network), output, False, network.dtype, model, model.facts
@@ -176,9 +176,16 @@ def plain_columns(names: Sequence[str]) -> tuple[Column, ...]:
 # ---- of a column
 
 
-def column_of(
-    column: data.NumberColumn | data.TextColumn | data.DateColumn, marks: Sequence[str]
-) -> Column:
+def columns_of(column: data.UsedColumn, marks: Sequence[str]) -> list[Column]:
+    """A column of the encoding as those of the table: a place as two."""
+    if not isinstance(column, data.PlaceColumn):
+        return [column_of(column, marks)]
+    first, second = (column_of(each, marks) for each in (column.first, column.second))
+    directions = (Direction(each.weights, number_features(each.bins)) for each in column.directions)
+    return [first, replace(second, directions=tuple(directions))]
+
+
+def column_of(column: data.CellColumn, marks: Sequence[str]) -> Column:
     """A table's column; ``marks`` are texts that its training table was told to read as missing."""
     missing = (*MISSING, *marks)
     if isinstance(column, data.TextColumn):

@@ -4,7 +4,8 @@ A :class:`Description` is a row's columns, each with the features made of it; th
 network; and what its output means. Every format but JSON is written from it alone.
 
 A number or a date is one number x, a date the seconds since 1970; every feature of it but
-``Absent`` is 0 if it is missing. A text is a code: the position of its category, then one code
+``Absent`` is 0 if it is missing. So are those of a :class:`Direction` if one of its two numbers is.
+A text is a code: the position of its category, then one code
 for all other texts and one for a missing cell.
 """
 
@@ -24,6 +25,7 @@ __all__ = [
     "Column",
     "Dense",
     "Description",
+    "Direction",
     "Equal",
     "Feature",
     "Interval",
@@ -105,6 +107,21 @@ class Sign:
     """-1 for the code 0, 1 for the code 1, else 0."""
 
 
+# ---- features of two numbers
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Features of ``weights[0]`` x + ``weights[1]`` y, of two columns one after the other.
+
+    x and y are (number - shift) / scale of the ``Clipped`` that is the first feature of each, held
+    within -1e150 and 1e150.
+    """
+
+    weights: tuple[float, float]
+    features: tuple["Feature", ...]
+
+
 Feature = Scaled | Clipped | Equal | Ramp | Wave | Absent | OneOf | Sign
 
 
@@ -120,7 +137,7 @@ class Column:
     ``by_letter`` those of first letters. A text that equals none of them is compared in lower case
     with ``words``, and as a number with ``numbers``, which give its category. ``form`` is how the
     training rows' dates were written; ``low`` and ``high`` are the training rows' range, where it
-    is known.
+    is known. The features of the ``directions`` of this column and the one before come last.
     """
 
     name: str
@@ -136,6 +153,15 @@ class Column:
     form: str = ""
     low: float | None = None
     high: float | None = None
+    directions: tuple[Direction, ...] = ()
+
+    @property
+    def scaling(self) -> Clipped:
+        """How a number of a place is scaled, without the clipping: its first feature."""
+        first = self.features[0]
+        if not isinstance(first, Clipped):
+            raise TypeError(f"the column {self.name!r} is not part of a place")
+        return first
 
     @property
     def other(self) -> int:
@@ -288,11 +314,18 @@ def facts_of(column: Column) -> dict[str, Any]:
         "words": as_list(column.words),
         "numbers": as_list(column.numbers),
         "form": column.form,
-        "features": [
-            [type(feature).__name__.lower(), *map(as_list, astuple(feature))]
-            for feature in column.features
+        "features": features_facts(column.features),
+        "directions": [
+            {"weights": list(each.weights), "features": features_facts(each.features)}
+            for each in column.directions
         ],
     }
+
+
+def features_facts(features: Sequence[Feature]) -> list[Any]:
+    return [
+        [type(feature).__name__.lower(), *map(as_list, astuple(feature))] for feature in features
+    ]
 
 
 def as_data(part: Interval | Sets) -> dict[str, Any]:

@@ -201,33 +201,56 @@ def inputs(graph: Graph, model: Description, names: Sequence[str]) -> str:
             graph.inputs.append(helper.make_tensor_value_info(name, kind, ["n"]))
             single.append(graph.op("Reshape", name, graph.constant([-1, 1], np.int64)))
     blocks: list[str] = []
+    read: list[tuple[str, str]] = []
     for x, column in zip(single, model.columns, strict=True):
-        blocks += (
-            text_blocks(graph, x, column)
-            if column.kind == "text"
-            else number_blocks(graph, x, column)
-        )
+        if column.kind == "text":
+            blocks += text_blocks(graph, x, column)
+            continue
+        read = [*read[-1:], number_of(graph, x, column)]
+        blocks += number_blocks(graph, *read[-1], column.features)
+        if column.directions:
+            blocks += direction_blocks(graph, read, model.columns, column)
     return graph.op("Concat", *blocks, axis=1)
 
 
-def number_blocks(graph: Graph, x: str, column: Column) -> list[str]:
-    """The features of x (n, 1); NaN if it is infinite."""
+def number_of(graph: Graph, x: str, column: Column) -> tuple[str, str]:
+    """Whether each number of x (n, 1) is missing, and the numbers, 0 for those."""
     if column.kind == "date":  # from days to seconds, by whole milliseconds
         shifted = graph.op("Mul", x, graph.constant(86_400_000.0))
         whole = graph.op("Floor", graph.op("Add", shifted, graph.constant(0.5)))
         x = graph.op("Mul", whole, graph.constant(1e-3))
     for mark in column.missing_numbers:
         x = graph.where(graph.op("Equal", x, graph.constant(mark)), graph.constant(np.nan), x)
-    absent, zero = graph.op("IsNaN", x), graph.constant(0.0)
-    known = graph.where(absent, graph.constant(0.0 if not column.needed else np.nan), x)
-    finite = graph.op("Sub", known, known)  # 0, or NaN for an infinity
+    absent = graph.op("IsNaN", x)
+    return absent, graph.where(absent, graph.constant(0.0 if not column.needed else np.nan), x)
+
+
+def direction_blocks(
+    graph: Graph, read: Sequence[tuple[str, str]], columns: Sequence[Column], column: Column
+) -> list[str]:
+    """The features of two columns together, of which ``column`` is the second."""
+    pair = (columns[columns.index(column) - 1], column)
+    scaled_pair = [
+        graph.within(scaled(graph, known, each.features[:1]), -1e150, 1e150)
+        for (_, known), each in zip(read, pair, strict=True)
+    ]
+    absent = graph.op("Or", *(gap for gap, _ in read))
+    blocks = []
+    for each in column.directions:
+        parts = (graph.times(p, w) for p, w in zip(scaled_pair, each.weights, strict=True))
+        blocks += number_blocks(graph, absent, graph.op("Add", *parts), each.features)
+    return blocks
+
+
+def number_blocks(graph: Graph, absent: str, known: str, features: Sequence[Feature]) -> list[str]:
+    """The features of known numbers (n, 1); NaN for an infinity."""
+    zero, finite = graph.constant(0.0), graph.op("Sub", known, known)  # 0, or NaN for an infinity
     made = []
-    for kind, group in groupby(column.features, type):
-        features = list(group)
+    for kind, group in groupby(features, type):
         if kind is Absent:
             made.append(graph.number(absent))
             continue
-        block = graph.where(absent, zero, NUMBER_BLOCKS[kind](graph, known, features))
+        block = graph.where(absent, zero, NUMBER_BLOCKS[kind](graph, known, list(group)))
         made.append(graph.op("Add", block, finite))
     return made
 

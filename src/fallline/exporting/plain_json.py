@@ -14,7 +14,8 @@ import numpy as np
 from fallline import __version__
 from fallline.arrays import Array
 from fallline.core.network import Network
-from fallline.data.columns import SkippedColumn, column_to_dict
+from fallline.data.column_data import column_to_dict
+from fallline.data.columns import SkippedColumn
 from fallline.data.encoding import Encoding
 from fallline.exporting.description import Description, Naming
 from fallline.exporting.proof import network_of, reference, sure_of

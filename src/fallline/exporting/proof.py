@@ -5,8 +5,9 @@ from which the exported model was written.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.network import Network
-from fallline.data.columns import SkippedColumn, TextColumn
+from fallline.data.columns import Column, PlaceColumn, TextColumn
 from fallline.data.encoding import Encoding
 from fallline.data.reading import as_table
 from fallline.data.text_reading import frame_of_rows
@@ -237,7 +238,7 @@ def encoded(model: Description, rows: Rows, dtype: str) -> Array:
     own: Any = model.model
     if isinstance(own, TableModel):
         encoding = renamed(own.encoding)
-        names = [c.name for c in encoding.columns if not isinstance(c, SkippedColumn)]
+        names = [column.name for column in encoding.cells]
         listed = [dict(zip(names, row, strict=True)) for row in rows.as_sequences()]
         marks = own.reading.get("missing", [])
         table = as_table(frame_of_rows(listed), {"missing": marks})
@@ -249,11 +250,17 @@ def encoded(model: Description, rows: Rows, dtype: str) -> Array:
 
 def renamed(encoding: Encoding) -> Encoding:
     """The encoding with columns named by their numbers, and categories that a table can contain."""
-    columns = []
-    for number, column in enumerate(encoding.columns):
-        named = replace(column, name=f"column {number}")
-        if isinstance(named, TextColumn):
-            named = replace(named, categories=tuple(in_tables(named.categories)))
-        columns.append(named)
-    target = f"column {len(columns)}"
-    return replace(encoding, target=target, columns=tuple(columns), spellings={})
+    names = (f"column {number}" for number in count())
+    columns = tuple(named(column, names) for column in encoding.columns)
+    return replace(encoding, target=next(names), columns=columns, spellings={})
+
+
+def named(column: Column, names: Iterator[str]) -> Column:
+    """The column with the next name, or the next two."""
+    if isinstance(column, PlaceColumn):
+        first = replace(column.first, name=next(names))
+        return replace(column, first=first, second=replace(column.second, name=next(names)))
+    if isinstance(column, TextColumn):
+        categories = tuple(in_tables(column.categories))
+        return replace(column, name=next(names), categories=categories)
+    return replace(column, name=next(names))

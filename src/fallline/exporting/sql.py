@@ -78,8 +78,10 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
         ("cells", [f"g.{row} AS n", *cells(model)], f"{STEP}given AS g"),
         ("numerals", ["c.*", *numerals(model)], f"{STEP}cells AS c"),
         ("read", ["n", *readings(model)], f"{STEP}numerals"),
-        ("a0", ["n", wrong(model), *inputs(model)], f"{STEP}read"),
     ]
+    if any(column.directions for column in model.columns):
+        steps.append(("placed", ["r.*", *directions(model)], f"{STEP}read AS r"))
+    steps.append(("a0", ["n", wrong(model), *inputs(model)], f"{STEP}{steps[-1][0]}"))
     for l, layer in enumerate(model.layers, start=1):
         sums = [f"{total(layer.W[:, j], layer.b[j])} AS z{j}" for j in range(len(layer.b))]
         values = activated(layer.activation, len(layer.b))
@@ -318,12 +320,32 @@ def wrong(model: Description) -> str:
 
 
 def inputs(model: Description) -> list[str]:
-    made = [
-        feature_of(feature, f"c{i}" if column.kind == "text" else f"v{i}")
-        for i, column in enumerate(model.columns)
-        for feature in column.features
-    ]
+    made = []
+    for i, column in enumerate(model.columns):
+        cell = f"c{i}" if column.kind == "text" else f"v{i}"
+        made += [feature_of(feature, cell) for feature in column.features]
+        for k, each in enumerate(column.directions):
+            made += [feature_of(feature, f"d{i}_{k}") for feature in each.features]
     return [f"{value} AS a{k}" for k, value in enumerate(made)]
+
+
+def directions(model: Description) -> list[str]:
+    """d<i>_<k>: the position along each direction of a column and the one before, or NULL."""
+    made = []
+    for i, column in enumerate(model.columns):
+        for k, each in enumerate(column.directions):
+            a, b = (
+                f"{number(weight)} * ({scaled(model.columns[j], f'v{j}')})"
+                for weight, j in zip(each.weights, (i - 1, i), strict=True)
+            )
+            made.append(f"{a} + {b} AS d{i}_{k}")
+    return made
+
+
+def scaled(column: Column, v: str) -> str:
+    """A number as the first feature scales it."""
+    first = column.scaling
+    return within(f"({v} - {number(first.shift)}) / {number(first.scale)}", -1e150, 1e150)
 
 
 def feature_of(feature: Feature, v: str) -> str:

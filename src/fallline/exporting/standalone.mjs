@@ -130,6 +130,7 @@ function encoded(row, number) {
     }
   }
   const features = [];
+  const numbers = [];
   columns.forEach((column, i) => {
     const place = `row ${number}, column ${JSON.stringify(column.name)}`;
     if (!MODEL.positional && !Object.hasOwn(row, column.name)) {
@@ -138,13 +139,29 @@ function encoded(row, number) {
     const given = MODEL.positional ? row[i] : row[column.name];
     const x = READERS[column.kind](column, cell(column, given), place);
     if (x === null && column.needed) throw new Error(`${place}: the number is missing`);
-    for (const [name, ...terms] of column.features) {
-      const feature = FEATURES[name](x, ...terms);
-      if (!Number.isFinite(feature)) throw new Error(`${place}: ${given} is too large`);
-      features.push(feature);
-    }
+    const add = (x, listed) => {
+      for (const [name, ...terms] of listed) {
+        const feature = FEATURES[name](x, ...terms);
+        if (!Number.isFinite(feature)) throw new Error(`${place}: ${given} is too large`);
+        features.push(feature);
+      }
+    };
+    add(x, column.features);
+    numbers.push(x);
+    for (const { weights, features } of column.directions) add(along(weights, numbers), features);
   });
   return features;
+}
+
+// the position along a direction, from the last two numbers; null where one is missing
+function along(weights, numbers) {
+  const pair = numbers.slice(-2);
+  if (pair.includes(null)) return null;
+  const [x, y] = pair.map((number, i) => {
+    const [, shift, scale] = MODEL.columns[numbers.length - 2 + i].features[0];
+    return within((number - shift) / scale, -1e150, 1e150);
+  });
+  return weights[0] * x + weights[1] * y;
 }
 
 // null for what is missing, texts without spaces around them

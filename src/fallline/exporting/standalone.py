@@ -117,7 +117,12 @@ def encode(rows: Iterable[Any]) -> Any:
         cells = [list(column) for column in zip(*listed, strict=True)]
     else:
         cells = [cells_of(listed, column["name"]) for column in columns]
-    return np.hstack([encoded(number, own) for number, own in enumerate(cells)])
+    values = [read(column, own) for column, own in zip(columns, cells, strict=True)]
+    parts = []
+    for number, column in enumerate(columns):
+        parts.append(encoded(number, values[number], cells[number]))
+        parts += directed(number, values) if column["directions"] else []
+    return np.hstack(parts)
 
 
 def cells_of(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
@@ -128,14 +133,13 @@ def cells_of(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     return [row[name] for row in rows]
 
 
-def encoded(number: int, cells: Sequence[Any]) -> Any:
-    """The features (n, n_features) of the cells of a column, which is counted from 0."""
+def encoded(number: int, values: Sequence[Any], cells: Sequence[Any]) -> Any:
+    """The features (n, n_features) of a column, counted from 0, whose ``cells`` have ``values``."""
     column = MODEL["columns"][number]
     name = column["name"]
-    values = read(column, cells)
     if column["kind"] == "text":
         return features_by_code(number)[values]
-    x = np.array([math.nan if value is None else value for value in values])[:, None]
+    x = numbers_of(values)
     absent = np.isnan(x)
     if column["needed"] and absent.any():
         raise ValueError(f"row {int(absent.argmax()) + 1}, column {name!r}: the number is missing")
@@ -146,6 +150,28 @@ def encoded(number: int, cells: Sequence[Any]) -> Any:
         row = int(np.isfinite(made).all(axis=1).argmin())
         raise ValueError(f"row {row + 1}, column {name!r}: {cells[row]!r} is too large")
     return made
+
+
+def numbers_of(values: Sequence[Any]) -> Any:
+    """(n, 1), NaN for None."""
+    return np.array([math.nan if value is None else value for value in values])[:, None]
+
+
+def directed(number: int, values: Sequence[Sequence[Any]]) -> list[Any]:
+    """The features of a column and the one before together, direction by direction."""
+    x, y = (position(at, numbers_of(values[at])) for at in (number - 1, number))
+    absent, made = np.isnan(x) | np.isnan(y), []
+    for k, direction in enumerate(MODEL["columns"][number]["directions"]):
+        along = direction["weights"][0] * x + direction["weights"][1] * y
+        made += [features(along, absent, kind, terms) for kind, terms in runs(number, k)]
+    return made
+
+
+def position(number: int, x: Any) -> Any:
+    """The numbers of a column as its first feature scales them."""
+    _, shift, scale = MODEL["columns"][number]["features"][0]
+    with np.errstate(over="ignore"):
+        return np.clip((x - shift) / scale, -1e150, 1e150)
 
 
 def read(column: Mapping[str, Any], cells: Sequence[Any]) -> list[Any]:
@@ -223,9 +249,11 @@ READERS: dict[str, Callable[[Mapping[str, Any], Any], float | None]] = {
 
 
 @cache
-def runs(number: int) -> list[tuple[str, list[Any]]]:
+def runs(number: int, direction: int | None = None) -> list[tuple[str, list[Any]]]:
     """Neighbours of one kind: its name, and each of their terms as an array."""
-    neighbours = groupby(MODEL["columns"][number]["features"], lambda feature: feature[0])
+    column = MODEL["columns"][number]
+    owner = column if direction is None else column["directions"][direction]
+    neighbours = groupby(owner["features"], lambda feature: feature[0])
     return [
         (kind, [np.array(terms) for terms in zip(*(f[1:] for f in same), strict=True)])
         for kind, same in neighbours

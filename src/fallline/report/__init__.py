@@ -106,7 +106,7 @@ def introduction(model: TableModel) -> str:
 
 
 def used_columns(model: TableModel) -> int:
-    return sum(1 for column in model.encoding.columns if column.features)
+    return sum(1 for column in model.encoding.cells if column.features)
 
 
 def scores(model: TableModel, data: Prepared, part: Scored, where: str) -> list[str]:
@@ -324,7 +324,7 @@ def table_part(model: TableModel) -> list[str]:
 
 def bins_part(model: TableModel) -> list[str]:
     """The edges of the bins of the columns of numbers."""
-    columns = [c for c in model.encoding.columns if isinstance(c, BinnedColumn) and c.edges]
+    columns = [c for c in model.encoding.cells if isinstance(c, BinnedColumn) and c.edges]
     if not columns:
         return []
     shown = columns[:MAX_BARS]

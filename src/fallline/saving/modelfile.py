@@ -32,9 +32,10 @@ from fallline.training.position import Position
 
 __all__ = ["FORMAT", "Checkpoint", "Model", "load", "read_model", "save"]
 
-FORMAT = 3  # from 2 on a large encoding may be a tensor, from 3 on weights may be blocks
-FORMAT_OF_LARGE = 2
-FORMAT_OF_SMALL = 1
+FORMAT = 4
+FORMAT_OF_PLACES, FORMAT_OF_BLOCKS, FORMAT_OF_LARGE, FORMAT_OF_SMALL = 4, 3, 2, 1
+"""The least that a reader must know: an encoding with places, weights in blocks, a large encoding
+in a tensor, or none of these."""
 MAX_HEADER = 1 << 20
 LARGE = MAX_HEADER // 4  # an encoding or settings of more bytes are a tensor
 MARK = b"sha256:"
@@ -123,7 +124,7 @@ def write_model(
         arrays |= history_tensors(history)
     content = {
         "checksum": (MARK + ZEROS).decode(),
-        "format": FORMAT,
+        "format": FORMAT_OF_SMALL,
         "version": __version__,
         "network": {
             "sizes": list(network.sizes),
@@ -139,14 +140,15 @@ def write_model(
         "history": None if history is None else history_facts(history),
         "checkpoint": checkpoint,
     }
-    content["format"] = FORMAT_OF_SMALL
     for name in ("encoding", "training"):
         packed = json.dumps(content[name], allow_nan=False)
         if len(packed) > LARGE:
             arrays[f"json.{name}"] = np.frombuffer(packed.encode(), dtype=np.uint8)
             content |= {name: None, "format": FORMAT_OF_LARGE}
     if blocks:
-        content["format"] = FORMAT
+        content["format"] = FORMAT_OF_BLOCKS
+    if any(column["kind"] == "place" for column in (encoding or {}).get("columns", ())):
+        content["format"] = FORMAT_OF_PLACES
     text = json.dumps(content, allow_nan=False)
     raw = serialise({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {"fallline": text})
     write_bytes(path, with_checksum(raw))

@@ -10,7 +10,13 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fallline.data.columns import Column, DateColumn, NumberColumn, SkippedColumn, TextColumn
+from fallline.data.columns import (
+    CellColumn,
+    DateColumn,
+    NumberColumn,
+    SkippedColumn,
+    TextColumn,
+)
 from fallline.data.targets import QUANTITIES
 from fallline.hashes import digest, new_hash
 from fallline.tabular import intervals
@@ -121,8 +127,8 @@ def introduction(model: TableModel) -> str:
     )
 
 
-def used_columns(model: TableModel) -> list[Column]:
-    return [column for column in model.encoding.columns if column.features]
+def used_columns(model: TableModel) -> list[CellColumn]:
+    return [column for column in model.encoding.cells if column.features]
 
 
 def predicts(model: TableModel) -> list[str]:
@@ -162,7 +168,7 @@ def columns(model: TableModel) -> list[str]:
     return [table(("column", "kind", "in the training rows", "missing cells"), lines), *left]
 
 
-def training_values(column: Column) -> str:
+def training_values(column: CellColumn) -> str:
     """The content of a column in the training rows: the range, or the categories."""
     if isinstance(column, TextColumn):
         shown = ", ".join(map(escaped, column.categories[:MOST_CATEGORIES]))
@@ -178,7 +184,7 @@ def training_values(column: Column) -> str:
     return ""
 
 
-def gaps(column: Column) -> str:
+def gaps(column: CellColumn) -> str:
     return "known" if getattr(column, "has_missing", True) else "none in training"
 
 

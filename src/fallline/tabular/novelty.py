@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fallline.data.columns import Column, DateColumn, NumberColumn, SkippedColumn, TextColumn
+from fallline.data.columns import CellColumn, DateColumn, NumberColumn, TextColumn
 from fallline.data.dates import later_seconds
 from fallline.data.encoding import Encoding
 from fallline.data.table import UNKNOWN, Table
@@ -66,15 +66,11 @@ class New:
 def count_new(encoding: Encoding, table: Table) -> list[New]:
     """The columns of ``table`` that have cells new to the model; it fits the encoding."""
     table = encoding.read(table)
-    found = [
-        of_column(column, table)
-        for column in encoding.columns
-        if not isinstance(column, SkippedColumn)
-    ]
+    found = [of_column(column, table) for column in encoding.cells]
     return [new for new in found if new.count]
 
 
-def of_column(column: Column, table: Table) -> New:
+def of_column(column: CellColumn, table: Table) -> New:
     name, n = column.name, len(table)
     gaps = 0
     if not getattr(column, "has_missing", True):

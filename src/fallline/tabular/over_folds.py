@@ -50,6 +50,7 @@ def over_folds(
     n_rows: int,
     n_inputs: int = 1,
     task: str = "classes",
+    n_classes: int = 2,
 ) -> Plan:
     """The plan for training on the ``n_rows`` that do not test, of ``n_inputs``.
 
@@ -59,7 +60,7 @@ def over_folds(
     share = options["validation"]
     drawn = isinstance(share, float) and share > 0 and options["split"] == "random"
     named = isinstance(options["optimizer"], str | None) and options["optimizer"] != "lbfgs"
-    found = plan(chosen, options, n_rows, n_inputs, task)
+    found = plan(chosen, options, n_rows, n_inputs, task, n_classes)
     if drawn and named and n_rows >= MIN_ROWS_FOR_FOLDS:
         return found
     return Plan(found.recipes if named and share else tuple(chosen))

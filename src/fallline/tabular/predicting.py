@@ -6,7 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 
 from fallline.blas import one_blas_thread
-from fallline.data.columns import SkippedColumn
 from fallline.data.table import Table
 from fallline.data.writing import Columns
 from fallline.engine import Forward
@@ -23,7 +22,7 @@ PREDICTED = ("prediction", "lower", "upper", "set")  # the columns that are not 
 
 def columns_needed(model: TableModel, carried: Sequence[str]) -> list[str]:
     """The table's columns that prediction reads, and those to carry over."""
-    used = [c.name for c in model.encoding.columns if not isinstance(c, SkippedColumn)]
+    used = [column.name for column in model.encoding.cells]
     return list(dict.fromkeys([*carried, *used]))
 
 

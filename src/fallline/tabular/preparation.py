@@ -258,7 +258,7 @@ def encode(
     encoding = plain
     if bins != 0:
         most = bins_for(len(split.train)) if bins is None else check_integer("bins", bins)
-        encoding = with_bins(plain, tables[0].take(split.train), most)
+        encoding = with_bins(plain, tables[0].take(split.train), most, types)
     X = rows_of(encoding, tables, dtype)
     y = np.concatenate([encoding.encode_target(table)[0] for table in tables])
     weight = row_weights(tables, encoding, y, split.train, weights, class_weight)

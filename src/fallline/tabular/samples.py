@@ -97,7 +97,7 @@ def prepare_samples(blocks: Blocks, options: TableOptions, recipe: Recipe) -> Pr
             "files of their own, --validation FILE and --test FILE"
         )
     data = encode(tables, blocks.target, split, types=types, **how)
-    counters = [c.name for c in data.encoding.columns if counts_rows(train, c)]
+    counters = [c.name for c in data.encoding.cells if counts_rows(train, c)]
     if not set(counters) <= types.keys():
         types = dict.fromkeys(counters, "skip") | types
         data = encode(tables, blocks.target, split, types=types, **how)

@@ -141,7 +141,10 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation, taught)
         options["checkpoint"].data = kept
     n_rows = len(data.train) + len(data.validation)
-    planned = over_folds(chosen, options, n_rows, data.X.shape[1], data.encoding.task)
+    encoding = data.encoding
+    planned = over_folds(
+        chosen, options, n_rows, data.X.shape[1], encoding.task, len(encoding.classes)
+    )
     if len(data.calibration) == 0 and planned.n_folds > 1:
         return train_folds(data, planned, options)
     fit, n_rows = fit_in_memory(data), len(data.train)
