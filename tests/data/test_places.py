@@ -201,6 +201,20 @@ def test_a_place_is_explained_as_one() -> None:
     assert len(found.cells[0][0].split(", ")) == 2
 
 
+def test_the_dependence_on_a_place_is_at_the_places_of_rows() -> None:
+    table = stripes(200).with_columns(
+        pl.when(pl.col("lat") > 41.8).then(None).otherwise(pl.col("lat")).alias("lat")
+    )
+    model = fl.train_table(table, "y", epochs=5, preset="quick", baseline=False)
+    found = fl.explain(model, table).dependence("lat, lon")
+    assert found is not None
+    assert (found.axes, found.labels, found.curves.shape[0]) == (("lon", "lat"), (), 0)
+    known = table.drop_nulls("lat")
+    np.testing.assert_allclose(found.values, known.select("lon", "lat").to_numpy(), rtol=1e-9)
+    alone = model.predict(known).values  # no other column: the mean is the row's own prediction
+    np.testing.assert_allclose(found.predicted[:, 0], alone, rtol=1e-5, atol=1e-5)
+
+
 def test_a_model_with_a_place_needs_a_newer_reader(tmp_path: Path) -> None:
     model = fl.train_table(stripes(200), "y", epochs=1, preset="quick", baseline=False)
     model.save(tmp_path / "m")
