@@ -229,3 +229,15 @@ def test_what_is_new_is_told_by_column() -> None:
     frame = pl.DataFrame({"lat": [41.0, 95.0], "lon": [-73.0, -73.0]})
     new = count_new(model.encoding, as_table(frame))
     assert [(each.column, each.outside) for each in new] == [("lat", 1)]
+
+
+def test_the_encoder_of_frames_knows_places() -> None:
+    X = stripes(200).drop("y")
+    encoder = fl.TableEncoder().fit(X)
+    model = fl.train_table(stripes(200), "y", epochs=1, preset="quick", baseline=False)
+    assert encoder.get_feature_names_out().tolist()[-1].startswith("lat, lon at 157.5° from ")
+    assert encoder.n_features_in_ == 2
+    assert encoder.notes_ == [note for note in model.encoding.notes if "place" in note]
+    apart = fl.TableEncoder(types={"lon": "number"}).fit(X)
+    assert apart.transform(X).shape[1] < encoder.transform(X).shape[1] / 3
+    assert apart.notes_ == []
