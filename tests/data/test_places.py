@@ -201,6 +201,20 @@ def test_a_place_is_explained_as_one() -> None:
     assert len(found.cells[0][0].split(", ")) == 2
 
 
+def test_the_dependence_on_a_place_is_at_the_places_of_rows() -> None:
+    table = stripes(200).with_columns(
+        pl.when(pl.col("lat") > 41.8).then(None).otherwise(pl.col("lat")).alias("lat")
+    )
+    model = fl.train_table(table, "y", epochs=5, preset="quick", baseline=False)
+    found = fl.explain(model, table).dependence("lat, lon")
+    assert found is not None
+    assert (found.axes, found.labels, found.curves.shape[0]) == (("lon", "lat"), (), 0)
+    known = table.drop_nulls("lat")
+    np.testing.assert_allclose(found.values, known.select("lon", "lat").to_numpy(), rtol=1e-9)
+    alone = model.predict(known).values  # no other column: the mean is the row's own prediction
+    np.testing.assert_allclose(found.predicted[:, 0], alone, rtol=1e-5, atol=1e-5)
+
+
 def test_a_model_with_a_place_needs_a_newer_reader(tmp_path: Path) -> None:
     model = fl.train_table(stripes(200), "y", epochs=1, preset="quick", baseline=False)
     model.save(tmp_path / "m")
@@ -215,3 +229,15 @@ def test_what_is_new_is_told_by_column() -> None:
     frame = pl.DataFrame({"lat": [41.0, 95.0], "lon": [-73.0, -73.0]})
     new = count_new(model.encoding, as_table(frame))
     assert [(each.column, each.outside) for each in new] == [("lat", 1)]
+
+
+def test_the_encoder_of_frames_knows_places() -> None:
+    X = stripes(200).drop("y")
+    encoder = fl.TableEncoder().fit(X)
+    model = fl.train_table(stripes(200), "y", epochs=1, preset="quick", baseline=False)
+    assert encoder.get_feature_names_out().tolist()[-1].startswith("lat, lon at 157.5° from ")
+    assert encoder.n_features_in_ == 2
+    assert encoder.notes_ == [note for note in model.encoding.notes if "place" in note]
+    apart = fl.TableEncoder(types={"lon": "number"}).fit(X)
+    assert apart.transform(X).shape[1] < encoder.transform(X).shape[1] / 3
+    assert apart.notes_ == []

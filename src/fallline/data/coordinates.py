@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fallline.data.columns import Column, NumberColumn
 
-__all__ = ["find_coordinates"]
+__all__ = ["find_coordinates", "is_north"]
 
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
@@ -55,13 +55,26 @@ def find_coordinates(
     return [(a, b) if place[a] < place[b] else (b, a) for a, b in found]
 
 
+def is_north(name: str) -> bool:
+    """Whether a column of a pair is the coordinate to the north.
+
+    >>> is_north("pickup_lat"), is_north("Longitude")
+    (True, False)
+    """
+    return any(axes.north & set(words_of(name)) for axes in AXES)
+
+
+def words_of(name: str) -> list[str]:
+    return [word.lower() for word in WORD.findall(name)]
+
+
 def named(
     columns: Sequence[NumberColumn], words: frozenset[str], ends: tuple[float, float] | None
 ) -> dict[tuple[str, ...], str]:
     """The column of each rest of a name that has one of the ``words``; "" if it is of several."""
     found: dict[tuple[str, ...], str] = {}
     for column in columns:
-        parts = [part.lower() for part in WORD.findall(column.name)]
+        parts = words_of(column.name)
         rest = tuple(part for part in parts if part not in words)
         if len(rest) + 1 == len(parts) and within(column, ends):
             found[rest] = "" if rest in found else column.name

@@ -139,8 +139,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The encoding that ``fallline train`` uses for the columns of a table, as a transformer.
 
     Numbers are encoded as by :class:`PiecewiseLinear`, a text of two categories as -1 and 1, other
-    texts one-hot, dates by their time and their place in the year, the week and the day. Columns
-    that cannot be used are set aside, and ``notes_`` say why.
+    texts one-hot, dates by their time and their place in the year, the week and the day. Latitude
+    and longitude, known by their names, also by the position along six directions between them.
+    Columns that cannot be used are set aside, and ``notes_`` say why.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
-    notes_ : what was set aside, and why.
+    notes_ : what was set aside, and why; and what is read as a place.
     n_features_in_, feature_names_in_ : as in every transformer.
 
     >>> import fallline as fl

@@ -20,8 +20,10 @@ from fallline.data.columns import (
     DateColumn,
     NumberColumn,
     PairColumn,
+    PlaceColumn,
     TextColumn,
 )
+from fallline.data.coordinates import is_north
 from fallline.explaining.features import FirstLayer, places, sample
 
 __all__ = ["Dependence", "partial_dependence"]
@@ -29,13 +31,15 @@ __all__ = ["Dependence", "partial_dependence"]
 GRID = 30
 MAX_CATEGORIES = 12
 MAX_CURVES = 40
+MAX_PLACES, ROWS_OF_PLACES = 300, 100
 
 
 @dataclass(frozen=True)
 class Dependence:
     """Mean predictions (m, n_outputs) at the values of a column; ``labels`` for categories.
 
-    ``curves`` (n_curves, m, n_outputs) are those of single rows, at most 40 of them.
+    ``curves`` (n_curves, m, n_outputs) are those of single rows, at most 40 of them. A place has no
+    curves; its ``values`` (m, 2) are the coordinates that ``axes`` names, east and north.
     """
 
     column: str
@@ -43,6 +47,14 @@ class Dependence:
     labels: tuple[str, ...]
     predicted: Array
     curves: Array
+    axes: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """What a drawing of it shows."""
+        each = "each of the rows' places" if self.axes else "each value"
+        told = f"The mean prediction when {self.column} is set to {each} and the rest stays."
+        return f"{told} The faint lines are single rows." if len(self.curves) else told
 
 
 def partial_dependence(
@@ -50,24 +62,49 @@ def partial_dependence(
 ) -> Dependence | None:
     """The mean prediction over the rows at the 5 % to 95 % quantiles of a number, or each category.
 
-    If there are more than 2,000 rows, 2,000 are drawn by ``seed``. None for a date with cycles, a
-    place, and a column without features.
+    If there are more than 2,000 rows, 2,000 are drawn by ``seed``. Of a place, at the places of 300
+    rows at most, over 100 rows. None for a date with cycles, and for a column without features.
     """
     X = X[sample(len(X), seed)]
     named = {column.name: (i, column, p) for i, (column, p) in enumerate(places(columns))}
     if name not in named:
         return None
     number, column, place = named[name]
-    blocks, values, labels = settings_of(column, X[:, place])
+    if isinstance(column, PlaceColumn):
+        blocks, values = places_in(column, X[:, place], seed)
+        labels: tuple[str, ...] = ()
+        X = X[sample(len(X), seed, ROWS_OF_PLACES)]
+    else:
+        blocks, values, labels = settings_of(column, X[:, place])
     if len(blocks) < 2:
         return None
     whole = FirstLayer(network, columns, X)
     rest = whole.Z - whole.parts[number]
     moved = blocks.astype(X.dtype) @ network.layers[0].W[place]
     output = [network.loss.output(whole.logits(rest + part)) for part in moved]
+    predicted = np.array([o.mean(axis=0) for o in output])
+    if isinstance(column, PlaceColumn):
+        axes = sorted((column.first.name, column.second.name), key=is_north)
+        return Dependence(
+            name, values, labels, predicted, np.empty((0, *predicted.shape)), (*axes,)
+        )
     shown = sample(len(X), seed, MAX_CURVES)
     curves = np.stack([each[shown] for each in output], axis=1)
-    return Dependence(name, values, labels, np.array([o.mean(axis=0) for o in output]), curves)
+    return Dependence(name, values, labels, predicted, curves)
+
+
+def places_in(column: PlaceColumn, X: Array, seed: int) -> tuple[Array, Array]:
+    """The features (m, n_features) of the places of some rows, and their coordinates (m, 2)."""
+    middle = len(column.first.features)
+    parts = [(column.first, X[:, :middle]), (column.second, X[:, middle:])]
+    known = np.ones(len(X), dtype=bool)
+    for part, features in parts:
+        if part.has_missing:
+            known &= features[:, len(part.features) - 1] == 0
+    shown = np.flatnonzero(known)
+    shown = shown[sample(len(shown), seed, MAX_PLACES)]
+    by_axis = sorted(parts, key=lambda part: is_north(part[0].name))
+    return X[shown], np.column_stack([part.values(F[shown]) for part, F in by_axis])
 
 
 def settings_of(column: Column, X: Array) -> tuple[Array, Array, tuple[str, ...]]:

@@ -106,8 +106,8 @@ class Explanation:
         """The mean prediction with the column set to each of its values, and the curves of single
         rows.
 
-        In the target's unit, or probabilities. None for a column that cannot be set to one value: a
-        date with cycles.
+        In the target's unit, or probabilities. A place has no curves: its values are the
+        coordinates of rows. None for a column that cannot be set to one value: a date with cycles.
         """
         subject = self.subject
         if column not in self.columns:

@@ -271,9 +271,8 @@ def columns_that_matter(model: TableModel, X: Array, y: Array, where: str) -> li
             for part in (found.predicted, found.curves):
                 part[:] = encoding.decode_numbers(part)
         spec = charts.dependence(found, output, what)
-        caption = f"The mean prediction when {item.column} is set to each value and the rest stays."
-        caption += "" if found.labels else " The faint lines are single rows."
-        figures.append(figure(charts.svg(spec, f"partial dependence on {item.column}"), caption))
+        drawing = charts.svg(spec, f"partial dependence on {item.column}")
+        figures.append(figure(drawing, found.caption))
     return [
         grid(*figures),
         small("Both figures change one column at a time, so they understate correlated columns."),

@@ -343,6 +343,8 @@ def bins(columns: Sequence[BinnedColumn]) -> Spec:
 def dependence(found: Dependence, output: int, what: str) -> Spec:
     """The mean prediction at each value of a column, and in faint lines those of single rows."""
     predicted = found.predicted[:, output]
+    if found.axes:
+        return on_a_map(found, predicted, what)
     if found.labels:
         return {
             "data": rows(y=list(found.labels), x=predicted),
@@ -376,6 +378,31 @@ def dependence(found: Dependence, output: int, what: str) -> Spec:
         "encoding": {"x": x, "y": y},
     }
     return {"layer": [single, mean]}
+
+
+def on_a_map(found: Dependence, predicted: Array, what: str) -> Spec:
+    """The mean prediction at each place, as the colour of a point."""
+    east, north = found.axes
+    near = {"zero": False, "nice": False}
+    colour = {
+        "field": "z",
+        "type": "quantitative",
+        "title": what,
+        "scale": {"scheme": "viridis"},
+        "legend": {
+            "orient": "top",
+            "gradientLength": WIDTH - 60,
+            "tickCount": 3,
+            "labelColor": MUTED,
+            "titleColor": INK,
+            "titleFontWeight": "normal",
+        },
+    }
+    return {
+        "data": rows(x=found.values[:, 0], y=found.values[:, 1], z=predicted),
+        "mark": {"type": "point", "filled": True, "opacity": 0.9, "size": 22},
+        "encoding": {"x": x_of(east, scale=near), "y": y_of(north, scale=near), "color": colour},
+    }
 
 
 def drawing(network: Network, inputs: Sequence[str], outputs: Sequence[str]) -> Spec:

@@ -95,10 +95,8 @@ def columns_part(found: Explanation, whole: Overview) -> list[str]:
         if subject.classes:
             k = 0 if subject.task == "binary" else int(one.predicted.mean(axis=0).argmax())
             what = f"probability of {subject.classes[1 if subject.task == 'binary' else k]}"
-        caption = f"The mean prediction when {one.column} is set to each value and the rest stays."
-        caption += "" if one.labels else " The faint lines are single rows."
         drawing = charts.svg(charts.dependence(one, k, what), f"partial dependence on {one.column}")
-        figures.append(figure(drawing, caption))
+        figures.append(figure(drawing, one.caption))
     return figures
 
 

@@ -70,9 +70,10 @@ def train_large(
     model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
     cool(model, data)
     add_interval(model, data, level, by_class=given["by_class"])
+    n_blocks = len(blocks.readers)
     model.notes.append(
-        f"the table was read in {len(blocks.readers):,} blocks; the encoding and the linear model "
-        f"are fitted on {len(data.train):,} rows drawn from all of it"
+        f"the table was read in {n_blocks:,} block{'s' * (n_blocks != 1)}; the encoding and the "
+        f"linear model are fitted on {len(data.train):,} rows drawn from all of it"
     )
     complete(
         model,

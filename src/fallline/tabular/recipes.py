@@ -265,8 +265,9 @@ def plan(
     compared there and two rates of dropout are mixed (concrete 6 %, Sacramento and car_prices 1 %);
     elsewhere the differences are less than chance. Above that "best" lets the rate fall later and
     less at a time. Above 10,000 rows only "best" compares, and "standard" has two layers of 256 for
-    16 classes and more. Recipes are not compared that have over 1,000 inputs: one fold then says little of the
-    mean of all (on mnist_5k it takes relu with l1, which is 10 % worse). What was given stays.
+    16 classes and more. Recipes are not compared that have over 1,000 inputs: one fold then says
+    little of the mean of all (on mnist_5k it takes relu with l1, which is 10 % worse). What was
+    given stays.
     """
     preset, n_folds = options["preset"], folds_for(options["preset"], n_rows)
     numbers = task in QUANTITIES
