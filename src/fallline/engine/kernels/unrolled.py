@@ -4,8 +4,7 @@ Where all rows fit one vector, a feature is a vector of the rows, and so is ever
 parameter is a vector too, the same number in all lanes. Python goes through layers and neurons
 once, while the code is written; only the loop over epochs is left to run. Every sum has the terms
 and the order that kernels.backprop gives it, so each network ends with the same bits. 20,000 epochs
-of the 3-2-1 truth table take 1.35 ms instead of 2.35, for a third of a second of compiling each
-shape, once per machine.
+of the 3-2-1 truth table take 1.4 ms, and 3.3 by the loop for any shape.
 """
 
 from collections.abc import Iterator
