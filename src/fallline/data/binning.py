@@ -19,6 +19,7 @@ from fallline.data.columns import (
     PairColumn,
     PlaceColumn,
     TextColumn,
+    along,
     settings_of,
 )
 from fallline.data.coordinates import find_coordinates
@@ -34,7 +35,7 @@ from fallline.data.piecewise import (
 from fallline.data.table import Table
 from fallline.data.targets import column_numbers
 
-__all__ = ["binned_column", "bins_each", "bins_for", "levels_each", "refined", "with_bins"]
+__all__ = ["binned_column", "bins_each", "bins_for", "levels_each", "with_bins"]
 
 MIN_BINS, MAX_BINS = 8, 48
 MAX_BINNED = 1_024  # bins of all columns
@@ -109,11 +110,11 @@ def place_of(
     directions = []
     for angle in ANGLES:
         weights = cos(radians(angle)), sin(radians(angle))
-        along = weights[0] * x + weights[1] * y
-        if np.nanmax(along) - np.nanmin(along) > NO_LENGTH:
+        at = along(weights, x, y)
+        if np.nanmax(at) - np.nanmin(at) > NO_LENGTH:
             name = f"{first.name}, {second.name} at {angle:g}°"
             plain = NumberColumn(name, 0.0, 1.0, has_missing=False)
-            directions.append(Direction(weights, binned_column(plain, along, bins, levels=0)))
+            directions.append(Direction(weights, binned_column(plain, at, bins, levels=0)))
     return PlaceColumn(first, second, tuple(directions))
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fallline.arrays import Array
 from fallline.data.dates import CYCLES, later_seconds
-from fallline.data.piecewise import FARTHEST, bent, components, smooth_unclip
+from fallline.data.piecewise import FARTHEST, components, smooth_clip, smooth_unclip
 from fallline.data.table import ABSENT, UNKNOWN, Table, show
 from fallline.data.targets import column_numbers
 from fallline.data.values import by_value
@@ -34,9 +34,11 @@ __all__ = [
     "SkippedColumn",
     "TextColumn",
     "UsedColumn",
+    "along",
     "cell_columns",
     "first_letters",
     "settings_of",
+    "zero_mask",
 ]
 
 
@@ -144,7 +146,7 @@ class BinnedColumn(NumberColumn):
 
     def scaled(self, known: Array) -> Array:
         """The first feature of (n,) numbers."""
-        return bent(self.position(known))
+        return smooth_clip(self.position(known))
 
     def position(self, values: Array) -> Array:
         """(values - median) / spread of (n,) numbers, within -1e150 to 1e150; NaN stays NaN."""
@@ -291,17 +293,17 @@ class DateColumn:
 class Direction:
     """A direction across a map, and the position along it in bins.
 
-    The position is ``weights[0]`` x + ``weights[1]`` y, the cosine and the sine of an angle times
-    the two coordinates, scaled (``BinnedColumn.position``).
+    The position is ``weights[0]`` x + ``weights[1]`` y (``along``), the cosine and the sine of an
+    angle times the two coordinates, scaled (``BinnedColumn.position``).
     """
 
     weights: tuple[float, float]
     bins: BinnedColumn
 
-    def position(self, x: Array, y: Array) -> Array:
-        """(n,), NaN where one of the two is."""
-        along: Array = self.weights[0] * x + self.weights[1] * y
-        return along
+
+def along(weights: tuple[float, float], x: Any, y: Any) -> Any:
+    """The position along a direction of scaled coordinates x and y; NaN where one of the two is."""
+    return weights[0] * x + weights[1] * y
 
 
 @dataclass(frozen=True)
@@ -331,14 +333,6 @@ class PlaceColumn:
     def features(self) -> list[str]:
         return [name for part in self.parts for name in part.features]
 
-    @property
-    def starts_at_zero(self) -> NDArray[np.bool_]:
-        """(n_features,) whether the weights of a feature start training at zero."""
-        masks = [np.zeros(len(part.features), dtype=bool) for part in self.parts]
-        for mask, part in zip(masks, self.parts, strict=True):
-            mask[part.starts_at_zero] = True
-        return np.concatenate(masks)
-
     def describe(self) -> str:
         n = len(self.directions)
         between = f"{n} direction{'s' * (n != 1)} between"
@@ -348,7 +342,7 @@ class PlaceColumn:
     def values(self, first: Array, second: Array) -> list[Array]:
         """The numbers (n,) that each of the ``parts`` encodes, NaN if one is missing."""
         x, y = self.first.position(first), self.second.position(second)
-        return [first, second, *(each.position(x, y) for each in self.directions)]
+        return [first, second, *(along(each.weights, x, y) for each in self.directions)]
 
     def read(self, table: Table) -> Iterator[tuple[BinnedColumn, Array]]:
         """Each of the ``parts`` with its numbers. Raises TableError naming line and value."""
@@ -394,6 +388,20 @@ def cell_columns(columns: Sequence[Column]) -> list[CellColumn]:
         elif not isinstance(column, SkippedColumn):
             found.append(column)
     return found
+
+
+def zero_mask(columns: Sequence[Column]) -> NDArray[np.bool_]:
+    """(n_features,) whether the weights of a feature start training at zero: those of bins."""
+    masks = [np.zeros(0, dtype=bool)]
+    for column in columns:
+        if isinstance(column, PlaceColumn):
+            masks.append(zero_mask(column.parts))
+            continue
+        mask = np.zeros(len(column.features), dtype=bool)
+        if isinstance(column, BinnedColumn):
+            mask[column.starts_at_zero] = True
+        masks.append(mask)
+    return np.concatenate(masks)
 
 
 def settings_of(column: Column) -> dict[str, Any]:

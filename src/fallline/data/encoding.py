@@ -29,17 +29,16 @@ from fallline.data.column_data import (
     column_to_dict,
 )
 from fallline.data.columns import (
-    BinnedColumn,
     CellColumn,
     Column,
     DateColumn,
     NumberColumn,
-    PlaceColumn,
     SkippedColumn,
     TextColumn,
     UsedColumn,
     cell_columns,
     first_letters,
+    zero_mask,
 )
 from fallline.data.counters import counts_up
 from fallline.data.dates import (
@@ -164,11 +163,7 @@ class Encoding:
     @property
     def starts_at_zero(self) -> NDArray[np.bool_]:
         """(n_features,) whether the weights of a feature start training at zero: those of bins."""
-        parts = [np.zeros(len(column.features), dtype=bool) for column in self.columns]
-        for column, part in zip(self.columns, parts, strict=True):
-            if isinstance(column, BinnedColumn | PlaceColumn):
-                part[column.starts_at_zero] = True
-        return np.concatenate(parts)
+        return zero_mask(self.columns)
 
     def describe(self) -> list[tuple[str, str, str]]:
         """(column, kind, how it is encoded) for every column but the target."""

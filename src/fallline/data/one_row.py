@@ -16,10 +16,10 @@ import polars as pl
 
 from fallline.core.compact import CompactRows, FeatureMap
 from fallline.data.cells import Reading
-from fallline.data.columns import BinnedColumn, CellColumn, PlaceColumn
+from fallline.data.columns import BinnedColumn, CellColumn, PlaceColumn, along
 from fallline.data.compact import compact
 from fallline.data.encoding import Encoding
-from fallline.data.piecewise import FARTHEST, bent
+from fallline.data.piecewise import FARTHEST, smooth_clip
 from fallline.data.reading import table_of_frame
 from fallline.data.table import Table, parse_numbers
 from fallline.data.targets import column_numbers
@@ -92,7 +92,7 @@ class RowEncoder:
         row = self.row
         row.numbers[0], row.rows[0], row.fractions[0] = found
         if scaled:
-            row.numbers[0, self.scaled_at] = bent(np.array(scaled))
+            row.numbers[0, self.scaled_at] = smooth_clip(np.array(scaled))
         return row
 
     def check_cells(self, cells: Mapping[str, Any]) -> None:
@@ -200,8 +200,12 @@ class PlaceCells:
         x, y = first.write(values[0], found), second.write(values[1], found)
         if isnan(values[0]) or isnan(values[1]):
             return [x, y, *(0.0 for _ in directions)]
-        along = (a * x + b * y for a, b in self.weights)
-        return [x, y, *(part.write(z, found) for part, z in zip(directions, along, strict=True))]
+        positions = [along(weights, x, y) for weights in self.weights]
+        return [
+            x,
+            y,
+            *(part.write(z, found) for part, z in zip(directions, positions, strict=True)),
+        ]
 
 
 class OtherCells:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fallline.arrays import Array
 from fallline.core.compact import CompactRows
 from fallline.data.binning import binned_column, bins_each, bins_for, levels_each, with_bins
-from fallline.data.columns import BinnedColumn, NumberColumn
+from fallline.data.columns import BinnedColumn, NumberColumn, zero_mask
 from fallline.data.compact import compact_numbers
 from fallline.data.encoding import Encoding, fit_column
 from fallline.data.reading import table_of_frame
@@ -106,9 +106,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         parts = [np.zeros(0, dtype=bool)]
         for column in self.columns_:
             if column is not None:
-                mask = np.zeros(len(column.features), dtype=bool)
-                mask[column.starts_at_zero] = True
-                parts.append(mask[self._shown(column)])
+                parts.append(zero_mask([column])[self._shown(column)])
         return np.concatenate(parts)
 
     def _shown(self, column: BinnedColumn) -> slice:

@@ -70,10 +70,12 @@ def partial_dependence(
     if name not in named:
         return None
     number, column, place = named[name]
+    labels: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    most_curves = MAX_CURVES
     if isinstance(column, PlaceColumn):
-        blocks, values = places_in(column, X[:, place], seed)
-        labels: tuple[str, ...] = ()
-        X = X[sample(len(X), seed, ROWS_OF_PLACES)]
+        blocks, values, axes = places_in(column, X[:, place], seed)
+        X, most_curves = X[sample(len(X), seed, ROWS_OF_PLACES)], 0
     else:
         blocks, values, labels = settings_of(column, X[:, place])
     if len(blocks) < 2:
@@ -82,19 +84,15 @@ def partial_dependence(
     rest = whole.Z - whole.parts[number]
     moved = blocks.astype(X.dtype) @ network.layers[0].W[place]
     output = [network.loss.output(whole.logits(rest + part)) for part in moved]
-    predicted = np.array([o.mean(axis=0) for o in output])
-    if isinstance(column, PlaceColumn):
-        axes = sorted((column.first.name, column.second.name), key=is_north)
-        return Dependence(
-            name, values, labels, predicted, np.empty((0, *predicted.shape)), (*axes,)
-        )
-    shown = sample(len(X), seed, MAX_CURVES)
+    shown = sample(len(X), seed, most_curves)
     curves = np.stack([each[shown] for each in output], axis=1)
-    return Dependence(name, values, labels, predicted, curves)
+    predicted = np.array([o.mean(axis=0) for o in output])
+    return Dependence(name, values, labels, predicted, curves, axes)
 
 
-def places_in(column: PlaceColumn, X: Array, seed: int) -> tuple[Array, Array]:
-    """The features (m, n_features) of the places of some rows, and their coordinates (m, 2)."""
+def places_in(column: PlaceColumn, X: Array, seed: int) -> tuple[Array, Array, tuple[str, ...]]:
+    """The features (m, n_features) of the places of some rows, their coordinates (m, 2), and which
+    column each of the two is."""
     middle = len(column.first.features)
     parts = [(column.first, X[:, :middle]), (column.second, X[:, middle:])]
     known = np.ones(len(X), dtype=bool)
@@ -104,7 +102,8 @@ def places_in(column: PlaceColumn, X: Array, seed: int) -> tuple[Array, Array]:
     shown = np.flatnonzero(known)
     shown = shown[sample(len(shown), seed, MAX_PLACES)]
     by_axis = sorted(parts, key=lambda part: is_north(part[0].name))
-    return X[shown], np.column_stack([part.values(F[shown]) for part, F in by_axis])
+    values = np.column_stack([part.values(F[shown]) for part, F in by_axis])
+    return X[shown], values, tuple(part.name for part, _ in by_axis)
 
 
 def settings_of(column: Column, X: Array) -> tuple[Array, Array, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -201,20 +201,29 @@ def inputs(graph: Graph, model: Description, names: Sequence[str]) -> str:
             graph.inputs.append(helper.make_tensor_value_info(name, kind, ["n"]))
             single.append(graph.op("Reshape", name, graph.constant([-1, 1], np.int64)))
     blocks: list[str] = []
-    read: list[tuple[str, str]] = []
+    before = None
     for x, column in zip(single, model.columns, strict=True):
         if column.kind == "text":
             blocks += text_blocks(graph, x, column)
             continue
-        read = [*read[-1:], number_of(graph, x, column)]
-        blocks += number_blocks(graph, *read[-1], column.features)
-        if column.directions:
-            blocks += direction_blocks(graph, read, model.columns, column)
+        own = number_of(graph, x, column)
+        blocks += number_blocks(graph, own.absent, own.known, column.features)
+        if before is not None and column.directions:
+            blocks += direction_blocks(graph, before, own)
+        before = own
     return graph.op("Concat", *blocks, axis=1)
 
 
-def number_of(graph: Graph, x: str, column: Column) -> tuple[str, str]:
-    """Whether each number of x (n, 1) is missing, and the numbers, 0 for those."""
+class Numbers(NamedTuple):
+    """A column: whether each number (n, 1) is missing, and the numbers, 0 for those."""
+
+    column: Column
+    absent: str
+    known: str
+
+
+def number_of(graph: Graph, x: str, column: Column) -> Numbers:
+    """The numbers of x (n, 1)."""
     if column.kind == "date":  # from days to seconds, by whole milliseconds
         shifted = graph.op("Mul", x, graph.constant(86_400_000.0))
         whole = graph.op("Floor", graph.op("Add", shifted, graph.constant(0.5)))
@@ -222,21 +231,19 @@ def number_of(graph: Graph, x: str, column: Column) -> tuple[str, str]:
     for mark in column.missing_numbers:
         x = graph.where(graph.op("Equal", x, graph.constant(mark)), graph.constant(np.nan), x)
     absent = graph.op("IsNaN", x)
-    return absent, graph.where(absent, graph.constant(0.0 if not column.needed else np.nan), x)
+    known = graph.where(absent, graph.constant(0.0 if not column.needed else np.nan), x)
+    return Numbers(column, absent, known)
 
 
-def direction_blocks(
-    graph: Graph, read: Sequence[tuple[str, str]], columns: Sequence[Column], column: Column
-) -> list[str]:
-    """The features of two columns together, of which ``column`` is the second."""
-    pair = (columns[columns.index(column) - 1], column)
+def direction_blocks(graph: Graph, before: Numbers, own: Numbers) -> list[str]:
+    """The features of two columns together, which the second one has."""
     scaled_pair = [
-        graph.within(scaled(graph, known, each.features[:1]), -1e150, 1e150)
-        for (_, known), each in zip(read, pair, strict=True)
+        graph.within(scaled(graph, each.known, [each.column.scaling]), -1e150, 1e150)
+        for each in (before, own)
     ]
-    absent = graph.op("Or", *(gap for gap, _ in read))
+    absent = graph.op("Or", before.absent, own.absent)
     blocks = []
-    for each in column.directions:
+    for each in own.column.directions:
         parts = (graph.times(p, w) for p, w in zip(scaled_pair, each.weights, strict=True))
         blocks += number_blocks(graph, absent, graph.op("Add", *parts), each.features)
     return blocks
