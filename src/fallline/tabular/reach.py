@@ -14,18 +14,22 @@ errors of networks: where it is a quarter lower (College) a network's are 14 % l
 is higher (concrete, ames) theirs are too.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.data.columns import BinnedColumn, Column
+from fallline.data.columns import BinnedColumn, Column, zero_mask
 from fallline.data.encoding import Encoding
 from fallline.data.piecewise import robust_moments
 from fallline.data.table import Table
 from fallline.data.targets import column_numbers
 
-__all__ = ["left_out_error", "with_reach"]
+__all__ = ["left_out_error", "reached", "some_of", "with_reach"]
+
+Kind = TypeVar("Kind", bound=Column)
 
 REACHES = (2.0, 1.0)  # of these spreads a side of the range has at most
 CLEARLY = 0.98  # of the error
@@ -40,33 +44,56 @@ def with_reach(encoding: Encoding, part: Table) -> Encoding:
     """
     if encoding.task != "numbers" or len(part) == 0:
         return encoding
-    wider = [replace(encoding, columns=far_columns(encoding, part, each)) for each in REACHES]
-    candidates = [encoding, *(each for each in wider if each.columns != encoding.columns)]
-    used = np.flatnonzero(~encoding.starts_at_zero)
-    if len(candidates) == 1 or len(used) > MOST_INPUTS:
-        return encoding
-    step = -(-len(part) // MOST_ROWS)
-    rows = part.take(np.arange(0, len(part), step))
-    y = encoding.encode_target(rows)[0]
-    errors = [left_out_error(each.transform(rows)[:, used], y) for each in candidates]
-    lowest = int(np.argmin(errors))
-    return candidates[lowest] if errors[lowest] < CLEARLY * errors[0] else encoding
+    rows = part.take(some_of(len(part)))
 
+    def features(columns: tuple[Column, ...]) -> Array:
+        return replace(encoding, columns=columns).transform(rows)
 
-def far_columns(encoding: Encoding, part: Table, reach: float) -> tuple[Column, ...]:
-    """The columns with spreads of which a side of the range is at most ``reach``."""
-    return tuple(
-        far_column(column, part, reach)
-        if isinstance(column, BinnedColumn) and column.edges
-        else column
-        for column in encoding.columns
+    columns = reached(
+        encoding.columns,
+        lambda i: column_numbers(part, encoding.columns[i].name),
+        features,
+        encoding.encode_target(rows)[0],
     )
+    return encoding if columns is encoding.columns else replace(encoding, columns=columns)
 
 
-def far_column(column: BinnedColumn, part: Table, reach: float) -> BinnedColumn:
-    """A column of numbers with such a spread, if that is wider."""
-    values = column_numbers(part, column.name)
-    spread = robust_moments(values[~np.isnan(values)], reach)[1]
+def some_of(n_rows: int) -> Array:
+    """The row numbers, evenly spaced, of which the errors are computed."""
+    return np.arange(0, n_rows, -(-n_rows // MOST_ROWS))
+
+
+def reached(
+    columns: tuple[Kind, ...],
+    values: Callable[[int], Array],
+    features: Callable[[tuple[Kind, ...]], Array],
+    y: Array,
+) -> tuple[Kind, ...]:
+    """The columns, or those with the spreads of clearly fewer errors in predicting y (n,).
+
+    ``values`` are the training rows' numbers of the column at a position, NaN if missing;
+    ``features`` are those (n, n_features) of n rows.
+    """
+    candidates = [columns]
+    for reach in REACHES:
+        wider = tuple(far_column(column, values, i, reach) for i, column in enumerate(columns))
+        candidates += [wider] if wider != columns else []
+    used = np.flatnonzero(~zero_mask(columns))
+    if len(candidates) == 1 or len(used) > MOST_INPUTS:
+        return columns
+    errors = [left_out_error(features(each)[:, used], y) for each in candidates]
+    lowest = int(np.argmin(errors))
+    return candidates[lowest] if errors[lowest] < CLEARLY * errors[0] else columns
+
+
+def far_column(column: Kind, values: Callable[[int], Array], i: int, reach: float) -> Kind:
+    """The column at position i with a spread of which a side of its range is at most ``reach``, if
+    it is one of numbers in bins.
+    """
+    if not isinstance(column, BinnedColumn) or not column.edges:
+        return column
+    numbers = values(i)
+    spread = robust_moments(numbers[~np.isnan(numbers)], reach)[1]
     return replace(column, spread=max(spread, column.spread))
 
 
