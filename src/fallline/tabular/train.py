@@ -28,7 +28,7 @@ from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.over_folds import endings, over_folds, train_folds
 from fallline.tabular.preparation import Prepared, prepare
-from fallline.tabular.recipes import Plan, Recipe, RecipeStart, best_of, recipes
+from fallline.tabular.recipes import Plan, Recipe, RecipeStart, TableSize, best_of, recipes
 from fallline.tabular.record import record_of
 from fallline.tabular.survey import Blocks
 
@@ -128,7 +128,7 @@ def apart(
         return lambda n_rows: 0.0
 
     def share_of(n_rows: int) -> float:
-        folded = over_folds(chosen, options, n_rows).n_folds > 1
+        folded = over_folds(chosen, options, TableSize(n_rows)).n_folds > 1
         share = 0.0 if folded else calibration_share(n_rows)
         check_enough(level, n_rows if folded else round(share * n_rows))
         return share
@@ -173,9 +173,8 @@ def ended_itself(model: TableModel) -> bool:
 def planned_for(data: Prepared, chosen: Sequence[Recipe], options: TableOptions) -> Plan:
     """What is trained on prepared rows."""
     n_rows, encoding = len(data.train) + len(data.validation), data.encoding
-    return over_folds(
-        chosen, options, n_rows, data.X.shape[1], encoding.task, len(encoding.classes)
-    )
+    size = TableSize(n_rows, data.X.shape[1], encoding.task, len(encoding.classes))
+    return over_folds(chosen, options, size)
 
 
 def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptions) -> TableModel:
