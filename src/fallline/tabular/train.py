@@ -146,11 +146,11 @@ def train_in_time(
     """
     began = time.perf_counter()
     model = train_prepared(data, chosen, options)
-    if options["checkpoint"] is not None or not ended_itself(model):
+    if not ended_itself(model):
         return model, options
     took = time.perf_counter() - began
     left = (options["seconds"] or 0.0) - took
-    best: TableOptions = {**options, "preset": "best", "seconds": left}
+    best: TableOptions = {**options, "preset": "best", "seconds": left, "checkpoint": None}
     known, richer = planned_for(data, chosen, options), planned_for(data, chosen, best)
     if richer == known or took * SLOWER * richer.n_runs / known.n_runs > left:
         return model, options
