@@ -21,7 +21,7 @@ from typing import TypeVar
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.data.columns import BinnedColumn, Column, zero_mask
+from fallline.data.columns import BinnedColumn, Column, PlaceColumn, zero_mask
 from fallline.data.encoding import Encoding
 from fallline.data.piecewise import robust_moments
 from fallline.data.table import Table
@@ -72,18 +72,27 @@ def reached(
     """The columns, or those with the spreads of clearly fewer errors in predicting y (n,).
 
     ``values`` are the training rows' numbers of the column at a position, NaN if missing;
-    ``features`` are those (n, n_features) of n rows.
+    ``features`` are those (n, n_features) of n rows by columns without bins.
     """
     candidates = [columns]
     for reach in REACHES:
         wider = tuple(far_column(column, values, i, reach) for i, column in enumerate(columns))
         candidates += [wider] if wider != columns else []
-    used = np.flatnonzero(~zero_mask(columns))
-    if len(candidates) == 1 or len(used) > MOST_INPUTS:
+    if len(candidates) == 1 or (~zero_mask(columns)).sum() > MOST_INPUTS:
         return columns
-    errors = [left_out_error(features(each)[:, used], y) for each in candidates]
+    errors = [left_out_error(features(tuple(map(plain, each))), y) for each in candidates]
     lowest = int(np.argmin(errors))
     return candidates[lowest] if errors[lowest] < CLEARLY * errors[0] else columns
+
+
+def plain(column: Kind) -> Kind:
+    """The column without its bins, and a place without its directions."""
+    if isinstance(column, BinnedColumn):
+        return replace(column, edges=(), centers=())
+    if isinstance(column, PlaceColumn):
+        ends = plain(column.first), plain(column.second)
+        return replace(column, first=ends[0], second=ends[1], directions=())
+    return column
 
 
 def far_column(column: Kind, values: Callable[[int], Array], i: int, reach: float) -> Kind:
