@@ -30,8 +30,16 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Layer, Network
 from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.samples import AnySamples
 
-__all__ = ["Backprop", "LayerPass", "loss_and_gradient", "loss_at", "per_sample_gradients"]
+__all__ = [
+    "Backprop",
+    "LayerPass",
+    "loss_and_gradient",
+    "loss_at",
+    "measured",
+    "per_sample_gradients",
+]
 
 
 class LayerPass:
@@ -160,6 +168,13 @@ def mean_loss(
 def shares_of(n_rows: int, weight: Array | None) -> Array:
     """Each sample's share of the mean, summing to 1."""
     return np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
+
+
+def measured(network: Network, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
+    """The loss of every ``every``-th sample, without the penalty, and the logits."""
+    weight = None if rows.weight is None else rows.weight[::every]
+    logits, Y = network.logits(rows.X[::every]), rows.Y[::every]
+    return mean_loss(network, logits, Y, shares_of(len(Y), weight)), logits
 
 
 def loss_at(

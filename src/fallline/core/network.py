@@ -267,6 +267,13 @@ class Network:
         twin.layers = twin.views(twin._theta)
         return twin
 
+    def drawn_anew(self, seed: int) -> "Network":
+        """A new network with the same architecture, and the first weights of this seed."""
+        twin = self.copy()
+        twin.seed = check_integer("seed", seed)
+        twin.initialize(seed)
+        return twin
+
     def of_sizes(self, sizes: Sequence[int]) -> "Network":
         """A network of these sizes with the same functions; its parameters are 0."""
         twin = copy(self)
