@@ -4,7 +4,8 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypedDict
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -26,7 +27,8 @@ from fallline.training.choice import default_batch_size
 __all__ = ["ProblemOptions", "Spreader", "SweepData", "problem_of", "retrain", "run_jobs", "spread"]
 
 
-class SweepData(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SweepData:
     """The data of a sweep and what its networks have in common."""
 
     X: Array
