@@ -223,7 +223,9 @@ class Loop:
         """How many of these steps to take before returning to Python, for Ctrl-C."""
         if not self.pace:
             return min(steps, max(4, min(20, int(SECONDS_PER_TRIAL / self.seconds_of_step))))
-        trial = self.choose_team(steps)
+        trial, first = self.choose_team(steps), self.n_threads not in self.pace
+        if trial and first:  # on a busy machine each step may wait some milliseconds for a thread
+            return min(steps, STEPS_PER_TRIAL)
         seconds, minimum = (SECONDS_PER_TRIAL, STEPS_PER_TRIAL) if trial else (SECONDS_PER_CALL, 1)
         return min(steps, max(minimum, int(seconds / min(self.pace.values()))))
 
