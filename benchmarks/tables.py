@@ -15,6 +15,7 @@ installed are left out.
 
 import argparse
 import json
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -198,7 +199,8 @@ def by_peer(rival: str, table: Table, rows: Prepared) -> dict[str, Any]:
     if encoding.task == "binary":
         output = output[:, -1:]
     scores = scores_of(encoding, y[rows.test], output)
-    return {"scores": scores, "train": trained, "predict": seconds, "bytes": None}
+    size = len(pickle.dumps(model))
+    return {"scores": scores, "train": trained, "predict": seconds, "bytes": size}
 
 
 def peer(rival: str, table: Table, rows: Prepared) -> tuple[Callable[..., Any], Any]:
@@ -349,7 +351,9 @@ class Summary:
         runs = self.runs.get((job.file, rival))
         if runs is None:
             return float("nan")  # it was not run on this table
-        return float(np.mean([run["scores"].get(name, run.get(name, np.nan)) for run in runs]))
+        found = [run["scores"].get(name, run.get(name)) for run in runs]
+        known = [value for value in found if value is not None]
+        return float(np.mean(known)) if known else float("nan")
 
     def main(self, job: Job, rival: str) -> float:
         """The score that the task is judged by: lower is better for all of them."""
@@ -412,7 +416,7 @@ def score_lines(summary: Summary) -> list[tuple[str, ...]]:
 
 
 def rank_lines(summary: Summary) -> list[tuple[str, ...]]:
-    """Mean ranks, calibration and times of each rival."""
+    """Mean ranks of each rival."""
     jobs, among = summary.complete, summary.ranked
     others = [job for job in jobs if not job.chosen_on]
     classes = [job for job in jobs if summary.score(job) == "log_loss"]
@@ -423,14 +427,33 @@ def rank_lines(summary: Summary) -> list[tuple[str, ...]]:
         return summary.mean(job, rival, "calibration")
 
     third = summary.ranks(among, classes, calibration)
+    return [
+        (rival, f"{first[i]:.2f}", f"{second[i]:.2f}", f"{third[i]:.2f}")
+        for i, rival in enumerate(among)
+    ]
+
+
+def cost_lines(summary: Summary) -> list[tuple[str, ...]]:
+    """Other scores of each rival, its times, and the size of its file."""
+    jobs = summary.complete
+    classes = [job for job in jobs if summary.score(job) == "log_loss"]
+    numbers = [job for job in jobs if job not in classes]
+    two = [job for job in classes if "roc_auc" in summary.runs[job.file, LINEAR][0]["scores"]]
     rows = []
-    for i, rival in enumerate(among):
-        train = np.median([summary.mean(job, rival, "train") for job in jobs])
-        predict = np.median([summary.mean(job, rival, "predict") for job in jobs])
-        ece = np.mean([calibration(j, rival) for j in classes])
+    for rival in summary.ranked:
+        accuracy, error = (
+            np.mean([summary.mean(job, rival, name) for job in classes])
+            for name in ("accuracy", "calibration")
+        )
+        auc = np.mean([summary.mean(job, rival, "roc_auc") for job in two])
+        r2 = np.mean([summary.mean(job, rival, "r2") for job in numbers])
+        train, predict, size = (
+            np.median([summary.mean(job, rival, name) for job in jobs])
+            for name in ("train", "predict", "bytes")
+        )
         rows.append(
-            (rival, f"{first[i]:.2f}", f"{second[i]:.2f}", f"{third[i]:.2f}", f"{ece:.3f}",
-             f"{train:.2f}", f"{predict:.1f}")
+            (rival, f"{accuracy:.4f}", f"{auc:.4f}", f"{r2:.4f}", f"{error:.3f}", f"{train:.2f}",
+             f"{predict:.1f}", f"{size / 1000:,.0f}")
         )  # fmt: skip
     return rows
 
@@ -455,18 +478,22 @@ lowest is bold.
 """
 RANKS = """\
 Mean ranks (1 is best; scores within a thousandth share a rank) over the tables that all were run
-on, and over those of them on which nothing was chosen. For classes, the rank and the mean of the
-calibration error: the mean distance between confidence and accuracy over ten bins of the
-confidence. Processor seconds to train, and to predict a million rows, are medians over the tables;
-Fallline's include encoding the cells, which for the others is done before.
+on, and over those of them on which nothing was chosen; and by the calibration error, for classes.
+"""
+COSTS = """\
+Other scores, means over the tables: accuracy and calibration error (the mean distance between
+confidence and accuracy over ten bins of the confidence) of classes, area under the ROC curve of two
+classes, R2 of numbers. Processor seconds to train and to predict a million rows, and the size of
+the file (for the others, of the pickled estimator), are medians over the tables. Fallline's times
+and files include the encoding of the cells, which is made for the others before.
 """
 
 
 def page(summary: Summary, seeds: int) -> str:
     """docs/results.md."""
-    heads = (
-        "rival", "rank", "rank, nothing chosen", "rank of calibration", "calibration error",
-        "train, s", "predict, s",
+    heads = ("rival", "rank", "rank, nothing chosen", "rank of calibration")
+    costs = (
+        "rival", "accuracy", "AUC", "R2", "calibration error", "train, s", "predict, s", "file, kB",
     )  # fmt: skip
     ranked = [rival for rival in RANKED if rival in summary.rivals]
     ranks = summary.ranks(ranked, summary.jobs, summary.main)
@@ -477,6 +504,8 @@ def page(summary: Summary, seeds: int) -> str:
         RANKS,
         markdown(heads, rank_lines(summary)),
         f"Among these four alone the mean ranks are: {four}.",
+        COSTS,
+        markdown(costs, cost_lines(summary)),
         "How much more error each rival has than a preset; above 0, Fallline is better:",
         *gap_parts(summary),
         "Where `standard` has over 3 % more error than the best of the others:",

@@ -212,6 +212,18 @@ def test_train_text(cli) -> None:
     assert quiet.count("\n") == 1
 
 
+def test_a_time_limit_chooses_the_preset(cli, tmp_path: Path) -> None:
+    table = tmp_path / "few.csv"
+    rows = [f"{i % 7},{i * i % 11},{i % 2}" for i in range(80)]
+    table.write_text("\n".join(["a,b,odd", *rows]))
+    command = ["train", table, "--target", "odd", "--epochs", 3, "-o", "m.safetensors"]
+    assert "parameters, preset best\n" in cli(*command, "--time", "10m").stdout
+    assert "parameters, preset standard\n" in cli(*command, "--time", "0.001s").stdout
+    assert "parameters, preset quick\n" in cli(*command, "--time", "9m", "--preset", "quick").stdout
+    assert "parameters\n" in cli(*command).stdout
+    assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == ["m.safetensors"]
+
+
 def test_training_repeats_with_the_seed(cli, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         cli(

@@ -212,3 +212,17 @@ def test_table_encoder_takes_frames() -> None:
         fl.TableEncoder().fit(X[["same"]])
     typed = fl.TableEncoder(types={"cars": "skip"}).fit(X)
     assert len(typed.get_feature_names_out()) == 4
+
+
+def test_columns_with_long_tails_reach_farther_where_the_target_follows_them() -> None:
+    x = np.exp(np.random.default_rng(7).normal(size=300) * 2.0)
+    X = np.column_stack([np.full(300, 5.0), np.linspace(0, 1, 300), x])
+    y = 3.0 * x + np.sin(np.arange(300))
+    follows = fl.MLPRegressor(preset="quick", random_state=0).fit(X, y).encoder_.columns_
+    bent = (
+        fl.MLPRegressor(preset="quick", random_state=0).fit(X, np.minimum(y, 3.0)).encoder_.columns_
+    )
+    assert follows[0] is None
+    assert follows[1] == bent[1]
+    assert follows[2].spread > 5 * bent[2].spread
+    assert follows[2].edges == bent[2].edges

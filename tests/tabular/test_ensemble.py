@@ -14,7 +14,7 @@ from fallline.core.samples import Samples
 from fallline.data.table import Table
 from fallline.tabular.ensemble import choose_weights, linear_member, merged, temperature_of
 from fallline.tabular.preparation import prepare
-from fallline.tabular.recipes import RIVALS, Plan, Recipe, best_of, plan
+from fallline.tabular.recipes import RIVALS, Plan, Recipe, TableSize, best_of, plan
 
 
 def made(n: int = 240, seed: int = 0) -> Table:
@@ -139,26 +139,32 @@ def test_sizes() -> None:
     options: dict[str, Any] = {"preset": "standard", "hidden": None}
     small = Recipe(hidden=(64, 64))
     three = tuple(Recipe(keep="refined", **each) for each in ({}, *RIVALS))
-    assert plan([Recipe()], options, 1_500) == Plan((small,), 8, 8, mixed=True)
-    assert plan([Recipe()], options, 1_501) == Plan(three, 4, 1, (PLAIN,), 2)
-    assert plan([Recipe()], options, 1_501, 1_001) == Plan((Recipe(),), 4, 1)
-    assert plan([Recipe()], options, 10_001) == Plan((Recipe(),), 4, 1)
-    assert plan([Recipe()], options, 30_001) == Plan((Recipe(),), 1, 1)
+    assert plan([Recipe()], options, TableSize(1_500)) == Plan((small,), 8, 8, mixed=True)
+    assert plan([Recipe()], options, TableSize(1_501)) == Plan(three, 4, 1, (PLAIN,), 2)
+    assert plan([Recipe()], options, TableSize(1_501, 1_001)) == Plan((Recipe(),), 4, 1)
+    assert plan([Recipe()], options, TableSize(10_001)) == Plan((Recipe(),), 4, 1)
+    assert plan([Recipe()], options, TableSize(30_001)) == Plan((Recipe(),), 1, 1)
     many = Recipe(hidden=(256, 256), patience=3)
-    assert plan([Recipe()], options, 10_001, n_classes=16) == Plan((many,), 4, 1)
-    assert plan([Recipe()], options, 10_001, n_classes=15) == Plan((Recipe(),), 4, 1)
-    assert plan([Recipe()], options, 1_501, n_classes=16) == Plan(three, 4, 1, (PLAIN,), 2)
-    assert plan([Recipe(hidden=(5,))], options | {"hidden": (5,)}, 100).recipes[0].hidden == (5,)
+    assert plan([Recipe()], options, TableSize(10_001, n_classes=16)) == Plan((many,), 4, 1)
+    assert plan([Recipe()], options, TableSize(10_001, n_classes=15)) == Plan((Recipe(),), 4, 1)
+    assert plan([Recipe()], options, TableSize(1_501, n_classes=16)) == Plan(
+        three, 4, 1, (PLAIN,), 2
+    )
+    assert plan([Recipe(hidden=(5,))], options | {"hidden": (5,)}, TableSize(100)).recipes[
+        0
+    ].hidden == (5,)
     best = {"preset": "best", "hidden": None}
-    assert plan([Recipe()], best, 100) == Plan((small, Recipe()), 8, 8, mixed=True)
-    assert plan([Recipe()], best, 5_000).variants == (PLAIN, WIDE)
-    assert plan([Recipe()], best | {"hidden": (9,)}, 5_000).variants == (PLAIN,)
-    large = plan([Recipe()], best, 50_000)
+    assert plan([Recipe()], best, TableSize(100)) == Plan((small, Recipe()), 8, 8, mixed=True)
+    assert plan([Recipe()], best, TableSize(5_000)).variants == (PLAIN, WIDE)
+    assert plan([Recipe()], best | {"hidden": (9,)}, TableSize(5_000)).variants == (PLAIN,)
+    large = plan([Recipe()], best, TableSize(50_000))
     assert [recipe.activation for recipe in large.recipes] == ["silu", "relu", "relu"]
     assert {(r.patience, r.factor, r.keep) for r in large.recipes} == {(8, 0.5, "best")}
     assert (large.n_folds, large.compared_on, large.variants) == (8, 1, (WIDE,))
     assert (large.variants_on, large.n_runs) == (2, 3 + 7 + 2)
-    assert plan([Recipe()], {"preset": "quick", "hidden": None}, 100) == Plan((Recipe(),))
+    assert plan([Recipe()], {"preset": "quick", "hidden": None}, TableSize(100)) == Plan(
+        (Recipe(),)
+    )
 
 
 def test_recipes_for_numbers() -> None:
@@ -166,23 +172,27 @@ def test_recipes_for_numbers() -> None:
     options: dict[str, Any] = {"preset": "standard", "hidden": None}
     best, given = options | {"preset": "best"}, options | {"activation": "tanh", "dropout": 0.1}
     small = Recipe(hidden=(64, 64))
-    assert plan([Recipe()], options, 499, 10, "numbers") == Plan((small,), 8, 8, mixed=True)
-    found = plan([Recipe()], options, 500, 10, "numbers")
+    assert plan([Recipe()], options, TableSize(499, 10, "numbers")) == Plan(
+        (small,), 8, 8, mixed=True
+    )
+    found = plan([Recipe()], options, TableSize(500, 10, "numbers"))
     assert [(r.hidden, r.activation, r.dropout) for r in found.recipes] == [
         ((64, 64), activation, dropout)
         for activation in ("silu", "relu")
         for dropout in (None, 0.05)
     ]
     assert (found.mixed, found.n_folds, found.n_runs) == (True, 8, 32)
-    widths = {recipe.hidden for recipe in plan([Recipe()], best, 500, 10, "numbers").recipes}
+    widths = {
+        recipe.hidden for recipe in plan([Recipe()], best, TableSize(500, 10, "numbers")).recipes
+    }
     assert widths == {(128, 128)}
-    assert plan([Recipe(activation="tanh", dropout=0.1)], given, 500, 10, "numbers").recipes == (
-        Recipe(hidden=(64, 64), activation="tanh", dropout=0.1),
-    )
-    assert plan([Recipe()], options, 5_000, 10, "numbers").variants == ()
-    assert plan([Recipe()], best, 5_000, 10, "counts").variants == (CALM, WIDE)
-    assert plan([Recipe()], best, 10_001, 10, "numbers").variants == (WIDE,)
-    assert plan([Recipe()], best | {"dropout": 0.3}, 5_000, 10, "numbers").variants == ()
+    assert plan(
+        [Recipe(activation="tanh", dropout=0.1)], given, TableSize(500, 10, "numbers")
+    ).recipes == (Recipe(hidden=(64, 64), activation="tanh", dropout=0.1),)
+    assert plan([Recipe()], options, TableSize(5_000, 10, "numbers")).variants == ()
+    assert plan([Recipe()], best, TableSize(5_000, 10, "counts")).variants == (CALM, WIDE)
+    assert plan([Recipe()], best, TableSize(10_001, 10, "numbers")).variants == (WIDE,)
+    assert plan([Recipe()], best | {"dropout": 0.3}, TableSize(5_000, 10, "numbers")).variants == ()
 
 
 def test_the_better_activation_makes_the_members() -> None:
@@ -210,12 +220,14 @@ def test_the_first_recipe_is_kept_unless_another_is_clearly_better() -> None:
 def test_what_was_given_is_not_compared() -> None:
     options: dict[str, Any] = {"preset": "standard", "hidden": None}
     tanh, sparse = (Recipe(activation="tanh", keep="refined", l1=l1) for l1 in (0.0, 2e-4))
-    assert plan([replace(tanh, keep="best")], options | {"activation": "tanh"}, 5_000).recipes == (
+    assert plan(
+        [replace(tanh, keep="best")], options | {"activation": "tanh"}, TableSize(5_000)
+    ).recipes == (
         tanh,
         sparse,
     )
     l1 = Recipe(l1=0.1)
-    compared = plan([l1], options | {"l1": 0.1}, 5_000).recipes
+    compared = plan([l1], options | {"l1": 0.1}, TableSize(5_000)).recipes
     refined = replace(l1, keep="refined")
     assert compared == (refined, replace(refined, activation="relu"))
 

@@ -147,7 +147,10 @@ class RecipeChoices(Group):
     """The task, the preset, and the options that replace the preset's settings."""
 
     task: Task = None
-    preset: Annotated[str, Option(help="quick, standard or best (8 networks as one).")] = "standard"
+    preset: Annotated[
+        str | None,
+        Option(help="quick, standard or best (8 networks as one).  [standard, or by --time]"),
+    ] = None
     hidden: Annotated[
         str | None,
         Option(help="Neurons of each hidden layer: 64,64; 0 for none.  [preset: 128,128]"),
@@ -198,7 +201,11 @@ class RecipeChoices(Group):
         Option(help="Maximum bins for a number; 0 for none.  [preset: 8 to 48, by rows]"),
     ] = None
     time: Annotated[
-        str | None, Option(help="Maximum training time: 60s, 5m; the best so far is kept.")
+        str | None,
+        Option(
+            help="Maximum training time: 60s, 5m. Without --preset, best is trained if it fits; "
+            "else the best so far is kept."
+        ),
     ] = None
 
     def options(self) -> "TableOptions":

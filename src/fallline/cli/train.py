@@ -170,7 +170,7 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
         f"\n{columns_text(encoding.describe())}",
         *([""] if model.notes else []),
         *(remark("note", note) for note in model.notes),
-        f"\nnetwork {shape}, {model.network.n_parameters:,} parameters",
+        f"\nnetwork {shape}, {model.network.n_parameters:,} parameters{preset_text(facts)}",
         f"{of_runs}{history.epochs_done} epochs, best {best}: {history.message}",
         *compared_texts(facts),
         f"\n{loss_curve(model.data_history)}",
@@ -183,6 +183,12 @@ def summary(model: TableModel, output: str, report: str | None, seconds: float) 
     parts.append(f"\n{written} written, {seconds:.1f} s in all")
     parts += [remark("next", line) for line in advice(encoding.task, facts, model.data_history)]
     return "\n".join(parts)
+
+
+def preset_text(facts: Mapping[str, Any]) -> str:
+    """The preset, where a time limit may have chosen it."""
+    limited = facts.get("record", {}).get("options", {}).get("seconds") is not None
+    return f", preset {facts['preset']}" if limited else ""
 
 
 def compared_texts(facts: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from fallline.arrays import Array
 from fallline.core.compact import CompactRows
 from fallline.core.network import Network
 from fallline.core.splits import holdout
+from fallline.data.compact import compact_numbers
 from fallline.data.encoding import Encoding
 from fallline.data.tasks import QUANTITIES
 from fallline.engine import predict_proba
@@ -20,6 +21,7 @@ from fallline.tabular.baselines import start_bins_at_zero
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, with_defaults
 from fallline.tabular.preparation import Prepared
+from fallline.tabular.reach import reached, some_of
 from fallline.tabular.recipes import Recipe, recipes
 from fallline.tabular.soft import Soft
 from fallline.tabular.train import train_prepared
@@ -86,6 +88,7 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     )  # fmt: skip
     options = with_defaults(given)
     shift, scale = unit_of(model, Y)
+    reach_out(model, encoder, np.asarray(X, np.float64), (Y - shift) / scale)
     n = len(X)
     if validation is not None:
         X, Y = (np.concatenate(pair) for pair in zip((X, Y), validation, strict=True))
@@ -101,6 +104,25 @@ def fit_by_preset(model: Any, X: Any, Y: Array, weight: Array | None, validation
     last.W[:] = last.W * scale
     last.b[:] = last.b * scale + shift
     keep(model, found, encoder)
+
+
+def reach_out(model: Any, encoder: PiecewiseLinear, X: Array, Y: Array) -> None:
+    """Widen the spreads of columns with long tails, as for the columns of a table."""
+    if model._core_loss() != "squared_error" or Y.shape[1] != 1:
+        return
+    kept = [i for i, column in enumerate(encoder.columns_) if column is not None]
+    columns = tuple(column for column in encoder.columns_ if column is not None)
+    known = X[:, kept]
+    rows = some_of(len(X))
+    some = known[rows]
+    found = reached(
+        columns,
+        lambda i: known[:, i],
+        lambda columns: np.asarray(compact_numbers(columns, some, some.dtype)),
+        Y[rows, 0],
+    )
+    for i, column in zip(kept, found, strict=True):
+        encoder.columns_[i] = column
 
 
 def rows_of(

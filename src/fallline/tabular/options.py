@@ -46,7 +46,7 @@ class PreparationOptions(TypedDict, total=False):
 class RecipeOptions(TypedDict, total=False):
     """The preset, and options that replace its settings."""
 
-    preset: str
+    preset: str | None
     hidden: Sequence[int] | None
     activation: str | None
     optimizer: str | Optimizer | LBFGS | None
@@ -118,6 +118,8 @@ def with_defaults(options: PreparationOptions) -> TableOptions:
     for name in options:
         check_choice("an option", name, list(DEFAULTS))
     given: Any = {name: of_python(value) for name, value in options.items()}
+    if given.get("preset") is None:
+        given["preset"] = DEFAULTS["preset"]
     return DEFAULTS | given  # type: ignore[no-any-return]
 
 

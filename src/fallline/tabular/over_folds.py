@@ -33,7 +33,15 @@ from fallline.tabular.model import Folds, TableModel
 from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions
 from fallline.tabular.preparation import Prepared
-from fallline.tabular.recipes import VARIED, Plan, Recipe, RecipeStart, best_of, plan
+from fallline.tabular.recipes import (
+    VARIED,
+    Plan,
+    Recipe,
+    RecipeStart,
+    TableSize,
+    best_of,
+    plan,
+)
 from fallline.training.settings import Progress
 
 __all__ = ["endings", "over_folds", "train_folds"]
@@ -44,15 +52,8 @@ LINEAR_CAN_BE = (("silu", "silu"), ("relu", "relu"))
 """The hidden layers beside which a linear model can be a member."""
 
 
-def over_folds(
-    chosen: Sequence[Recipe],
-    options: TableOptions,
-    n_rows: int,
-    n_inputs: int = 1,
-    task: str = "classes",
-    n_classes: int = 2,
-) -> Plan:
-    """The plan for training on the ``n_rows`` that do not test, of ``n_inputs``.
+def over_folds(chosen: Sequence[Recipe], options: TableOptions, size: TableSize) -> Plan:
+    """The plan for training on a table of this size.
 
     There are no folds if the rows held out are given (a table, the last rows, none), if there are
     fewer than 64 rows, or with L-BFGS.
@@ -60,8 +61,8 @@ def over_folds(
     share = options["validation"]
     drawn = isinstance(share, float) and share > 0 and options["split"] == "random"
     named = isinstance(options["optimizer"], str | None) and options["optimizer"] != "lbfgs"
-    found = plan(chosen, options, n_rows, n_inputs, task, n_classes)
-    if drawn and named and n_rows >= MIN_ROWS_FOR_FOLDS:
+    found = plan(chosen, options, size)
+    if drawn and named and size.n_rows >= MIN_ROWS_FOR_FOLDS:
         return found
     return Plan(found.recipes if named and share else tuple(chosen))
 

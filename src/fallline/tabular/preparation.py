@@ -29,6 +29,7 @@ from fallline.errors import DataError, ParameterError, TableError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.baselines import new_network
 from fallline.tabular.options import PreparationOptions, with_defaults
+from fallline.tabular.reach import with_reach
 from fallline.tabular.recipes import Recipe
 from fallline.tabular.soft import Soft, aligned, own_targets, soft_targets
 
@@ -258,7 +259,8 @@ def encode(
     encoding = plain
     if bins != 0:
         most = bins_for(len(split.train)) if bins is None else check_integer("bins", bins)
-        encoding = with_bins(plain, tables[0].take(split.train), most, types)
+        part = tables[0].take(split.train)
+        encoding = with_reach(with_bins(plain, part, most, types), part)
     X = rows_of(encoding, tables, dtype)
     y = np.concatenate([encoding.encode_target(table)[0] for table in tables])
     weight = row_weights(tables, encoding, y, split.train, weights, class_weight)

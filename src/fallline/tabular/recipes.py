@@ -20,6 +20,7 @@ __all__ = [
     "Plan",
     "Recipe",
     "RecipeStart",
+    "TableSize",
     "best_of",
     "folds_for",
     "plan",
@@ -250,15 +251,20 @@ def folds_for(preset: str, n_rows: int) -> int:
     return STANDARD_FOLDS if n_rows <= MANY_ROWS else 1
 
 
-def plan(
-    chosen: Sequence[Recipe],
-    options: Mapping[str, Any],
-    n_rows: int,
-    n_inputs: int = 1,
-    task: str = "classes",
-    n_classes: int = 2,
-) -> Plan:
-    """What a preset trains on so many rows that do not test, of so many inputs.
+@dataclass(frozen=True)
+class TableSize:
+    """What a plan depends on: the rows that do not test, the network's inputs, the task, and the
+    number of classes, if there are classes.
+    """
+
+    n_rows: int
+    n_inputs: int = 1
+    task: str = "classes"
+    n_classes: int = 2
+
+
+def plan(chosen: Sequence[Recipe], options: Mapping[str, Any], size: TableSize) -> Plan:
+    """What a preset trains on a table of this size.
 
     In a small table the networks have two layers of 64, of which eight cost a second at most, and
     "best" takes 128 as well. Of 500 rows with numbers to predict and more, two activations are
@@ -269,18 +275,18 @@ def plan(
     little of the mean of all (on mnist_5k it takes relu with l1, which is 10 % worse). What was
     given stays.
     """
-    preset, n_folds = options["preset"], folds_for(options["preset"], n_rows)
-    numbers = task in QUANTITIES
+    n_rows, preset = size.n_rows, options["preset"]
+    n_folds, numbers = folds_for(preset, n_rows), size.task in QUANTITIES
     if preset == "quick":
         return Plan(tuple(chosen), n_folds)
     if preset == "standard" and n_rows > MEDIUM_ROWS:
-        wider = FOR_MANY_CLASSES if n_classes >= MANY_CLASSES else {}
+        wider = FOR_MANY_CLASSES if size.n_classes >= MANY_CLASSES else {}
         return Plan(tuple(changed(each, wider, options) for each in chosen), n_folds)
     if n_rows <= SMALL_ROWS:
         return small_plan(chosen, options, compares=numbers and n_rows >= ENOUGH_ROWS)
     if preset == "best":
         chosen = [changed(each, {"patience": 8, "factor": 0.5}, options) for each in chosen]
-    if n_inputs > MOST_INPUTS:
+    if size.n_inputs > MOST_INPUTS:
         return Plan(tuple(chosen), n_folds)
     variants: list[Change] = []
     if n_rows <= MEDIUM_ROWS and not numbers:

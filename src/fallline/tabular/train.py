@@ -1,5 +1,6 @@
 """From a table to a trained network: prepared rows, runs by the preset's recipes, scores."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -27,11 +28,13 @@ from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions, preparation_options, with_defaults
 from fallline.tabular.over_folds import endings, over_folds, train_folds
 from fallline.tabular.preparation import Prepared, prepare
-from fallline.tabular.recipes import Recipe, RecipeStart, best_of, recipes
+from fallline.tabular.recipes import Plan, Recipe, RecipeStart, TableSize, best_of, recipes
 from fallline.tabular.record import record_of
 from fallline.tabular.survey import Blocks
 
-__all__ = ["complete", "cool", "train_prepared", "train_table"]
+__all__ = ["complete", "cool", "train_in_time", "train_prepared", "train_table"]
+
+SLOWER = 2.5  # what a network of "best" takes to one of "standard", with its wide variant
 
 
 def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> TableModel:
@@ -59,7 +62,8 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
     preset : "quick" (one network), "standard" or "best" (networks over folds, merged into one).
         These options replace the preset's own: hidden, activation, optimizer, learning_rate,
         schedule, epochs, batch_size, l2, l1, dropout patience and bins.
-    seconds : the time limit of training; None for none.
+    seconds : the time limit of training; None for none. Without a preset "standard" is trained in
+        it, and "best" as well if the time will do for that.
     optimizer : a name, with learning_rate and schedule, or an optimiser.
     interval : the level of conformal intervals, or of sets of classes: with 0.9 they contain the
         true value of nine new rows in ten (:mod:`fallline.tabular.intervals`). by_class : the level
@@ -103,7 +107,10 @@ def train_table(table: Any, target: str, **options: Unpack[TableOptions]) -> Tab
         **preparation_options(given),
     )
     check_by_class(given, data.encoding)
-    model = train_prepared(data, chosen, given)
+    if given["seconds"] is not None and options.get("preset") is None:
+        model, given = train_in_time(data, chosen, given)
+    else:
+        model = train_prepared(data, chosen, given)
     add_interval(model, data, level, by_class=given["by_class"])
     complete(model, data, given, source=Path(table.source).name, reading=table.reading)
     model.facts["record"] = record_of(given, "memory", contents_of(table), model.ended)
@@ -121,12 +128,53 @@ def apart(
         return lambda n_rows: 0.0
 
     def share_of(n_rows: int) -> float:
-        folded = over_folds(chosen, options, n_rows).n_folds > 1
+        folded = over_folds(chosen, options, TableSize(n_rows)).n_folds > 1
         share = 0.0 if folded else calibration_share(n_rows)
         check_enough(level, n_rows if folded else round(share * n_rows))
         return share
 
     return share_of
+
+
+def train_in_time(
+    data: Prepared, chosen: Sequence[Recipe], options: TableOptions
+) -> tuple[TableModel, TableOptions]:
+    """The model of "best" if the time limit allows it after that of "standard", else this one; and
+    the options with its preset.
+
+    The networks of "standard" say how long those of "best" will take. What is cut short is dropped.
+    """
+    began = time.perf_counter()
+    model = train_prepared(data, chosen, options)
+    if not ended_itself(model):
+        return model, options
+    took = time.perf_counter() - began
+    left = (options["seconds"] or 0.0) - took
+    best: TableOptions = {**options, "preset": "best", "seconds": left, "checkpoint": None}
+    known, richer = planned_for(data, chosen, options), planned_for(data, chosen, best)
+    if richer == known or took * SLOWER * richer.n_runs / known.n_runs > left:
+        return model, options
+    better = train_prepared(data, recipes(best), best)
+    if ended_itself(better) and better.facts.get("folds") == richer.n_folds:
+        return better, {**options, "preset": "best"}
+    if better.history.stopped == "interrupted":
+        model.history.stopped = "interrupted"
+        model.history.message = "interrupted; the networks of the preset 'standard' are kept"
+    return model, options
+
+
+def ended_itself(model: TableModel) -> bool:
+    """Whether all runs of a model came to their own end."""
+    return all(
+        each["stopped"] == "itself" for each in model.ended
+    ) and model.history.stopped not in ("interrupted", "diverged")
+
+
+def planned_for(data: Prepared, chosen: Sequence[Recipe], options: TableOptions) -> Plan:
+    """What is trained on prepared rows."""
+    n_rows, encoding = len(data.train) + len(data.validation), data.encoding
+    size = TableSize(n_rows, data.X.shape[1], encoding.task, len(encoding.classes))
+    return over_folds(chosen, options, size)
 
 
 def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptions) -> TableModel:
@@ -140,11 +188,7 @@ def train_prepared(data: Prepared, chosen: Sequence[Recipe], options: TableOptio
         taught = None if data.soft is None else data.soft.targets
         kept = fingerprint(data.X, data.y, data.weight, data.train, data.validation, taught)
         options["checkpoint"].data = kept
-    n_rows = len(data.train) + len(data.validation)
-    encoding = data.encoding
-    planned = over_folds(
-        chosen, options, n_rows, data.X.shape[1], encoding.task, len(encoding.classes)
-    )
+    planned = planned_for(data, chosen, options)
     if len(data.calibration) == 0 and planned.n_folds > 1:
         return train_folds(data, planned, options)
     fit, n_rows = fit_in_memory(data), len(data.train)
