@@ -158,7 +158,8 @@ def mean_loss(
 ) -> float:
     """sum_i w_i loss(z_i, y_i), plus the penalty on the weights."""
     wide = np.promote_types(Z.dtype, np.float64)
-    total = np.dot(shares.astype(wide), network.loss.value(Z, Y).astype(wide))
+    values = network.loss.value(Z, Y).astype(wide, copy=False)
+    total = np.dot(shares.astype(wide, copy=False), values)
     if penalty:
         theta = network.parameters if theta is None else theta
         total = total + penalty.value(network.is_weight * theta)

@@ -241,8 +241,10 @@ class Network:
 
     def _in_pieces(self, X: ArrayLike, part: Callable[[Forward], Array]) -> Array:
         X = check_X(X, self.sizes[0], self.dtype)
-        result = np.empty((len(X), self.sizes[-1]), self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
+            if len(X) <= ROWS_AT_ONCE:
+                return part(self.forward(X))
+            result = np.empty((len(X), self.sizes[-1]), self.dtype)
             for start in range(0, len(X), ROWS_AT_ONCE):
                 rows = slice(start, start + ROWS_AT_ONCE)
                 result[rows] = part(self.forward(X[rows]))
