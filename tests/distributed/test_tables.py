@@ -10,13 +10,19 @@ import polars as pl
 import pytest
 
 import fallline as fl
+from fallline.core.compact import CompactRows
+from fallline.core.samples import CompactSamples
+from fallline.data.reading import as_table
 from fallline.errors import ModelFileError, ParameterError, TableError
 from fallline.saving.checkpointing import RunCheckpoint
 from fallline.tabular.large import train_large
+from fallline.tabular.preparation import prepare
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 from fallline.distributed.client import local_client
+from fallline.distributed.parts import Architecture, PartSource, prepare_part
 from fallline.distributed.tables import train_files
+from fallline.distributed.training import train
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of its many threads and ports
 
@@ -64,6 +70,30 @@ def test_trains_as_on_one_machine(cluster, parts, tmp_path) -> None:
     table = fl.read_table(names[0])
     shares = loaded.predict(table).probabilities
     assert shares.tobytes() == model.predict(table).probabilities.tobytes()
+
+
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
+def test_the_workers_keep_the_rows_of_a_table_compactly(cluster, engine) -> None:
+    """Each part is the tables' rows, and has the gradient of the same rows written out."""
+    rng = np.random.default_rng(9)
+    frame = pl.DataFrame({"a": rng.normal(size=400), "y": rng.normal(size=400)})
+    data = prepare(as_table(frame), "y", bins=12, dtype="float32")
+    X, y, _ = data.part(data.train)
+    sizes = [X.shape[1], 16, 1]
+    network = fl.Network(sizes, hidden="silu", loss="squared_error", seed=1, dtype="float32")
+    half = len(y) // 2
+    halves = [(X[:half], y[:half]), (X[half:], y[half:])]
+    dense = [(np.asarray(part), targets) for part, targets in halves]
+    kept = prepare_part(Architecture.of(network), 0, PartSource(halves[0], local=True), halves[0])
+    assert isinstance(kept.samples, CompactSamples)
+    assert isinstance(kept.samples.X, CompactRows)
+    found = []
+    for parts in (halves, dense):
+        net = network.copy()
+        train(net, parts, client=cluster, epochs=5, batch_size=50, seed=3, engine=engine)
+        found.append(net.parameters)
+    assert not np.array_equal(found[0], network.parameters)
+    assert found[0] == pytest.approx(found[1], abs=2e-5)
 
 
 def test_intervals_hold_as_often_as_asked(cluster, tmp_path) -> None:

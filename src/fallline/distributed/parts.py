@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from fallline.core.compact import CompactRows
 from fallline.core.network import Network
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples, Samples
 from fallline.errors import DataError, ParameterError, ShapeError
 
 __all__ = ["Architecture", "Encoder", "Part", "PartSource", "prepare_part", "sources_of"]
@@ -57,7 +58,7 @@ class PartSource:
 class Part:
     """The checked rows of a part, where they are kept, and their columns where these have names."""
 
-    samples: Samples
+    samples: AnySamples
     columns: tuple[str, ...] | None
 
     def facts(self) -> tuple[int, float, tuple[str, ...] | None]:
@@ -211,8 +212,10 @@ def prepare_part(architecture: Architecture, number: int, source: PartSource, ro
         targets = np.zeros((0, network.sizes[-1]), network.dtype)
         return Part(Samples(nothing, targets, None), columns)
     try:
-        checked = network.samples(
-            np.asarray(X), np.asarray(y), None if weight is None else np.asarray(weight)
+        checked = network.rows(
+            X if isinstance(X, CompactRows) else np.asarray(X),
+            np.asarray(y),
+            None if weight is None else np.asarray(weight),
         )
     except (ShapeError, DataError) as error:
         raise type(error)(f"part {number} (counting from 0): {error}") from None

@@ -15,6 +15,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.compact import Rows
 from fallline.core.network import Network
 from fallline.data.cells import Reading
 from fallline.data.contents import contents_of, contents_of_files
@@ -25,17 +26,15 @@ from fallline.data.table import Table
 from fallline.distributed.training import refuse, train
 from fallline.errors import ClusterError, FalllineError, TableError
 from fallline.limits import check_integer
-from fallline.tabular.intervals import add_interval, asked_level, check_calibration
+from fallline.tabular.intervals import asked_level, check_calibration
+from fallline.tabular.large import Origin, train_surveyed
 from fallline.tabular.model import TableModel
-from fallline.tabular.one_run import train_recipe
 from fallline.tabular.options import TableOptions, with_defaults
-from fallline.tabular.preparation import with_target
-from fallline.tabular.recipes import Recipe, RecipeStart, recipes
-from fallline.tabular.record import record_of
+from fallline.tabular.preparation import rows_of, with_target
+from fallline.tabular.recipes import Recipe, recipes
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
 from fallline.tabular.soft import refuse_soft
 from fallline.tabular.survey import Division, Reservoir, Shares, Survey
-from fallline.tabular.train import complete, cool
 from fallline.training.history import History
 from fallline.training.settings import TrainOptions
 
@@ -99,11 +98,11 @@ def survey_file(file: File, target: str, shares: Shares, seed: int) -> Surveyed:
 
 def encoded_rows(
     file: File, division: Division, encoding: Encoding, weigh: Weigher, dtype: Any
-) -> tuple[Array, ...]:
+) -> tuple[Rows, Array] | tuple[Rows, Array, Array]:
     """X, y, and the weights where there are any, of a file's training rows."""
     table = encoding.read(division.training_rows(file.read(), file.number))
     table, _ = with_target(table, encoding.target)  # texts may mean a missing value
-    X = encoding.transform(table, np.dtype(dtype))
+    X = rows_of(encoding, [table], np.dtype(dtype))
     y, _ = encoding.encode_target(table)
     weight = weigh(table, y)
     return (X, y) if weight is None else (X, y, weight)
@@ -124,7 +123,7 @@ def train_files(
     200th of the rows, from 128 to 4096. Raises TableError, ParameterError or ClusterError.
     """
     given = with_defaults(options)
-    level = asked_level(given)
+    asked_level(given)
     refuse_soft(given, "on a cluster")
     seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())
@@ -145,27 +144,14 @@ def train_files(
         validation = data.part(data.validation)[:2]
         return train(network, rows, client=client, validation=validation, **options)
 
-    if given["checkpoint"] is not None:
-        names = ", ".join(Path(file.path).name for file in files)
-        given["checkpoint"].data = f"{blocks.n_rows} rows in {names}"
-    model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
-    cool(model, data)
-    add_interval(model, data, level, by_class=given["by_class"])
-    model.notes.append(
+    names = ", ".join(Path(file.path).name for file in files)
+    note = (
         f"{len(files)} files were read by the workers of a cluster, a file by one of them; the "
         f"encoding and the linear model are fitted on {len(data.train):,} rows drawn from all"
     )
-    complete(
-        model,
-        data,
-        given,
-        source=source_name(files),
-        reading=(how or Reading()).kept(),
-        surveyed=blocks,
-    )
     contents = contents_of_files([each.contents for each in found])
-    model.facts["record"] = record_of(given, "cluster", contents, model.ended)
-    return model
+    origin = Origin("cluster", source_name(files), names, note, how or Reading(), contents)
+    return train_surveyed(data, blocks, recipe, given, fit, origin)
 
 
 def files_of(paths: Any, how: Reading) -> list[File]:

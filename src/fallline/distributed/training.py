@@ -63,7 +63,7 @@ def train(
     """
     settings = Settings.checked(network, options, validated=validation is not None)
     refuse(settings.threads)
-    held_out = None if validation is None else network.samples(*check_pair(validation))
+    held_out = None if validation is None else network.rows(*check_pair(validation))
     rows: Any = ClusterRows(current_client(client), network, X, y, sample_weight)
     rows.use_engine(settings.engine)
     rows.use_dropout(settings.dropout, settings.seed)

@@ -7,7 +7,7 @@ the bits do not depend on which worker has which part.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,9 +16,10 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.backprop import loss_and_gradient
 from fallline.core.dropout import NO_DROPOUT, Dropout
-from fallline.core.samples import Samples
+from fallline.core.samples import AnySamples, CompactSamples
 from fallline.distributed.parts import Architecture, Part
 from fallline.engine.layout import part_length
+from fallline.engine.lookups import served
 
 __all__ = ["Losses", "Nodes", "Place", "WorkerActor", "add"]
 
@@ -33,6 +34,10 @@ Place = tuple[str, str]
 
 Losses = dict[int, tuple[float, float]]
 """By part: the mass of its rows in the batch, and the sum of their losses."""
+
+
+Compute = Callable[[AnySamples, Array | None, Dropout, int], tuple[float, Array]]
+"""Mean loss and gradient of some rows of a part (None: all), with the dropout of a step."""
 
 
 @cache
@@ -73,10 +78,15 @@ class WorkerActor:
     ) -> None:
         self.network = architecture.network()
         self.n_parts, self.dropout = n_parts, dropout
-        self.parts = {number: part.samples for number, part in parts.items()}
+        self.parts = {
+            number: served(self.network, part.samples) if compiled else part.samples.dense
+            for number, part in parts.items()
+        }
         self.below: list[tuple[Place, frozenset[int]]] = []
         self.busy = 0.0
-        self.compute = Compiled(self.network, self.parts) if compiled else self.by_reference
+        self.compute: Compute = self.by_reference
+        if compiled:
+            self.compute = Compiled(self.network, self.parts)
 
     def address(self) -> str:
         """That of the worker it is on."""
@@ -139,10 +149,11 @@ class WorkerActor:
         return self.busy
 
     def by_reference(
-        self, samples: Samples, rows: Array | None, dropout: Dropout, step: int
+        self, samples: AnySamples, rows: Array | None, dropout: Dropout, step: int
     ) -> tuple[float, Array]:
         """Mean loss and gradient by the readable reference."""
-        X, Y, weight = samples.X, samples.Y, samples.weight
+        dense = samples.dense
+        X, Y, weight = dense.X, dense.Y, dense.weight
         if rows is not None:
             X, Y = X[rows], Y[rows]
             weight = None if weight is None else weight[rows]
@@ -176,26 +187,26 @@ class Compiled:
     share buffers. So a part's bits do not depend on the other parts.
     """
 
-    def __init__(self, network: Any, parts: Mapping[int, Samples]) -> None:
+    def __init__(self, network: Any, parts: Mapping[int, AnySamples]) -> None:
         from distributed import get_worker
 
         from fallline.engine import Gradient
 
         threads = get_worker().state.nthreads
-        self.gradients: dict[int, Gradient] = {}
+        self.gradients: dict[tuple[int, bool], Gradient] = {}
         self.every_row = np.arange(max(map(len, parts.values()), default=0))
         for samples in sorted(parts.values(), key=len):  # the largest holds the others
             if len(samples) > 0:
                 self.gradients[self.kind(samples)] = Gradient(network, samples, threads=threads)
 
-    def kind(self, samples: Samples) -> int:
+    def kind(self, samples: AnySamples) -> tuple[int, bool]:
         """Parts of one kind are cut into blocks alike."""
         from fallline.engine.layout import BLOCK
 
-        return min(part_length(len(samples)), BLOCK)
+        return min(part_length(len(samples)), BLOCK), isinstance(samples, CompactSamples)
 
     def __call__(
-        self, samples: Samples, rows: Array | None, dropout: Dropout, step: int
+        self, samples: AnySamples, rows: Array | None, dropout: Dropout, step: int
     ) -> tuple[float, Array]:
         gradient = self.gradients[self.kind(samples)]
         gradient.loop.rows = samples

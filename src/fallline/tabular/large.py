@@ -5,10 +5,11 @@ epoch visits the blocks in a seeded order, and shuffles the rows inside each
 (:mod:`fallline.training.block_steps`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from fallline.core.network import Network
 from fallline.core.samples import AnySamples
@@ -18,9 +19,9 @@ from fallline.data.reading import Paths
 from fallline.limits import check_integer
 from fallline.tabular.intervals import add_interval, asked_level, check_calibration
 from fallline.tabular.model import TableModel
-from fallline.tabular.one_run import train_recipe
+from fallline.tabular.one_run import Fit, train_recipe
 from fallline.tabular.options import TableOptions, with_defaults
-from fallline.tabular.preparation import rows_of, with_target
+from fallline.tabular.preparation import Prepared, rows_of, with_target
 from fallline.tabular.recipes import Recipe, RecipeStart, recipes
 from fallline.tabular.record import record_of
 from fallline.tabular.samples import Weigher, prepare_samples, shares_of_rows
@@ -32,7 +33,7 @@ from fallline.training.history import History
 from fallline.training.run import Run
 from fallline.training.settings import Settings, TrainOptions
 
-__all__ = ["train_large"]
+__all__ = ["Origin", "train_large", "train_surveyed"]
 
 MAX_ROWS_SEEN = 300_000_000  # over all epochs, if no number of epochs is given
 MIN_EPOCHS = 3
@@ -48,7 +49,7 @@ def train_large(
     ParameterError.
     """
     given = with_defaults(options)
-    level = asked_level(given)
+    asked_level(given)
     refuse_soft(given, "block by block")
     seed = check_integer("seed", given["seed"])
     blocks = survey(paths, how or Reading(), target, shares_of_rows(given), seed)
@@ -65,25 +66,46 @@ def train_large(
         X, y, _ = data.part(data.validation)
         return Run(network, settings, make, network.rows(X, y)).whole()
 
-    if given["checkpoint"] is not None:
-        given["checkpoint"].data = f"{blocks.n_rows} rows in {Path(blocks.source).name}"
-    model = train_recipe(data, RecipeStart(1, 1, recipe), given, blocks.n_rows, fit)
-    cool(model, data)
-    add_interval(model, data, level, by_class=given["by_class"])
-    n_blocks = len(blocks.readers)
-    model.notes.append(
+    n_blocks, name = len(blocks.readers), Path(blocks.source).name
+    note = (
         f"the table was read in {n_blocks:,} block{'s' * (n_blocks != 1)}; the encoding and the "
         f"linear model are fitted on {len(data.train):,} rows drawn from all of it"
     )
-    complete(
-        model,
-        data,
-        given,
-        source=Path(blocks.source).name,
-        reading=(how or Reading()).kept(),
-        surveyed=blocks,
-    )
-    model.facts["record"] = record_of(given, "blocks", blocks.contents, model.ended)
+    origin = Origin("blocks", name, name, note, how or Reading(), blocks.contents)
+    return train_surveyed(data, blocks, recipe, given, fit, origin)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the rows of a surveyed table are: in "blocks", or on a "cluster".
+
+    ``source`` names the table, ``files`` all its files; ``note`` says how they were read, ``how``
+    by which options; ``contents`` are those of the table (:mod:`fallline.data.contents`).
+    """
+
+    place: str
+    source: str
+    files: str
+    note: str
+    how: Reading
+    contents: Mapping[str, Any]
+
+
+def train_surveyed(
+    data: Prepared, blocks: Blocks, recipe: Recipe, options: TableOptions, fit: Fit, origin: Origin
+) -> TableModel:
+    """The model of a table that is larger than memory: ``data`` are samples of it, and ``fit``
+    trains on all of its rows.
+    """
+    if options["checkpoint"] is not None:
+        options["checkpoint"].data = f"{blocks.n_rows} rows in {origin.files}"
+    model = train_recipe(data, RecipeStart(1, 1, recipe), options, blocks.n_rows, fit)
+    cool(model, data)
+    add_interval(model, data, asked_level(options), by_class=options["by_class"])
+    model.notes.append(origin.note)
+    reading = origin.how.kept()
+    complete(model, data, options, source=origin.source, reading=reading, surveyed=blocks)
+    model.facts["record"] = record_of(options, origin.place, origin.contents, model.ended)
     return model
 
 
