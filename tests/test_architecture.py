@@ -160,8 +160,8 @@ net.predict_proba(TRAIN_X)
 """
 SWEEP = """
 import fallline as fl
-from fallline.lesson import TRAIN_X, TRAIN_Y
-fl.sweep(TRAIN_X, TRAIN_Y, {"hidden": [2, 3], "epochs": [20]}, seeds=2, validation=0.4)
+X, y = [[0, 0], [0, 1], [1, 0], [1, 1]] * 2, [0, 1, 1, 0] * 2
+fl.sweep(X, y, {"hidden": [2, 3], "epochs": [20]}, seeds=2, validation=0.4)
 """
 FIT = """
 import fallline as fl
@@ -208,6 +208,14 @@ def test_a_process_imports_what_it_needs(
     assert loaded & HEAVY == needed
 
 
+def modules_of(folders: dict[str, str]) -> set[str]:
+    """The modules of these folders, and the ground that every run stands on."""
+    own = {f"{folder}.{name}" for folder, names in folders.items() for name in names.split()}
+    return {
+        f"fallline.{name}" for name in {"arrays", "dataclass", "errors", "limits", *folders, *own}
+    }
+
+
 # All of Fallline that one network trained on full batches may load
 ONE_RUN = {
     "core": "activations backprop compact constants draws dropout initializers losses metrics "
@@ -223,24 +231,30 @@ def test_one_small_run_imports_no_module_beyond_these() -> None:
     if library.shared() is None:
         pytest.skip("without its library the engine is compiled by Numba")
     beyond = loaded_by(TRAIN) - loaded_by("import dataclasses, importlib.util, numpy.typing, zlib")
-    own = {f"{folder}.{name}" for folder, names in ONE_RUN.items() for name in names.split()}
-    own |= {"arrays", "errors", "limits", *ONE_RUN}
     assert {name for name in beyond if not name.startswith("fallline.")} <= {
         "fallline",
         "encodings.ascii",  # /proc/cpuinfo
     }
-    assert {name for name in beyond if name.startswith("fallline.")} == {
-        f"fallline.{name}" for name in own
-    }
+    assert {name for name in beyond if name.startswith("fallline.")} == modules_of(ONE_RUN)
 
 
-def test_a_small_sweep_imports_little() -> None:
+# All of Fallline that a small sweep may load: neither the training loop nor what it keeps
+ONE_SWEEP = {
+    "core": "activations backprop compact constants draws dropout initializers losses metrics "
+    "network optimizers penalties rates samples splits",
+    "engine": "codes config functions layout library lookups loop many orders own processor "
+    "records threads tiny watch",
+    "sweeps": "halving log result runs search settings",
+    "training": "choice",
+}
+
+
+def test_a_small_sweep_imports_no_module_beyond_these() -> None:
     if library.shared() is None:
         pytest.skip("without its library the engine is compiled by Numba")
     beyond = loaded_by(SWEEP) - loaded_by("import numpy.typing")
-    unneeded = {"numpy.ma", "pathlib", "decimal", "json"}
-    unneeded |= {"fallline.core.schedules", "fallline.saving"}
-    assert not beyond & (unneeded | {"fallline.training.lbfgs", "fallline.training.stopping"})
+    assert not beyond & {"numpy.ma", "pathlib", "decimal", "json"}
+    assert {name for name in beyond if name.startswith("fallline.")} == modules_of(ONE_SWEEP)
 
 
 def test_a_fit_imports_little_beside_scikit_learns_own_network() -> None:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 
 import fallline as fl
+from fallline.engine import loop
 from fallline.engine import threads as module
 from fallline.engine.threads import free_cores, run_together, threads_allowed
 
@@ -222,3 +224,26 @@ def test_ctrl_c_is_heard_beside_polars(ctrl_c: None) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_together([work], lambda: given_up.append(True))
     assert time.perf_counter() - began < 3
+
+
+@pytest.mark.parametrize("times", [0.5, 2.0])
+def test_the_first_trial_of_a_team_is_short(times: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine each of its steps may wait for a thread that does not run."""
+    monkeypatch.setattr(module, "threads_allowed", lambda: 2)
+    rows, calls = np.random.default_rng(0).normal(size=(100_000, 20)), []
+    call = loop.Loop.call
+
+    def noted(self: loop.Loop, *given: Any, **more: Any) -> Any:
+        sums = call(self, *given, **more)
+        calls.append((self.team_now, sums[2]))
+        self.pace[self.team_now] = 45e-6 * (times if self.team_now == 2 else 1.0)
+        return sums
+
+    monkeypatch.setattr(loop.Loop, "call", noted)
+    net = fl.Network([20, 64, 64, 1], loss="squared_error", seed=0)
+    fl.train(net, rows, rows[:, 0], epochs=1, batch_size=128, threads=2, engine="compiled")
+    (alone, _), first, *rest = calls
+    assert alone == 1
+    assert first == (2, loop.STEPS_OF_FIRST_TRIAL)
+    assert {team for team, _ in rest} == {2 if times < 1 else 1}
+    assert sum(steps for _, steps in calls) == 782

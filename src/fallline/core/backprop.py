@@ -30,8 +30,16 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Layer, Network
 from fallline.core.penalties import NO_PENALTY, Penalty
+from fallline.core.samples import AnySamples
 
-__all__ = ["Backprop", "LayerPass", "loss_and_gradient", "loss_at", "per_sample_gradients"]
+__all__ = [
+    "Backprop",
+    "LayerPass",
+    "loss_and_gradient",
+    "loss_at",
+    "measured",
+    "per_sample_gradients",
+]
 
 
 class LayerPass:
@@ -150,7 +158,8 @@ def mean_loss(
 ) -> float:
     """sum_i w_i loss(z_i, y_i), plus the penalty on the weights."""
     wide = np.promote_types(Z.dtype, np.float64)
-    total = np.dot(shares.astype(wide), network.loss.value(Z, Y).astype(wide))
+    values = network.loss.value(Z, Y).astype(wide, copy=False)
+    total = np.dot(shares.astype(wide, copy=False), values)
     if penalty:
         theta = network.parameters if theta is None else theta
         total = total + penalty.value(network.is_weight * theta)
@@ -160,6 +169,13 @@ def mean_loss(
 def shares_of(n_rows: int, weight: Array | None) -> Array:
     """Each sample's share of the mean, summing to 1."""
     return np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
+
+
+def measured(network: Network, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
+    """The loss of every ``every``-th sample, without the penalty, and the logits."""
+    weight = None if rows.weight is None else rows.weight[::every]
+    logits, Y = network.logits(rows.X[::every]), rows.Y[::every]
+    return mean_loss(network, logits, Y, shares_of(len(Y), weight)), logits
 
 
 def loss_at(

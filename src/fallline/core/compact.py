@@ -20,7 +20,6 @@ the features, the same to the bit as :meth:`fallline.data.encoding.Encoding.tran
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fallline.arrays import Array
+from fallline.dataclass import dataclass
 
 __all__ = ["CompactRows", "FeatureMap", "Lookup", "Rows", "dense_parts", "means"]
 

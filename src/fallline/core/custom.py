@@ -10,7 +10,6 @@ An optimiser or a schedule needs no name: any object of the right form can be us
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from fallline.arrays import Array
 from fallline.core.activations import ACTIVATIONS, OUTPUTS, Activation
 from fallline.core.initializers import INITIALIZERS
 from fallline.core.losses import LOSSES, Loss
+from fallline.dataclass import dataclass
 from fallline.errors import ParameterError, ShapeError
 from fallline.limits import check_choice
 

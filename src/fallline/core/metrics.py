@@ -40,7 +40,8 @@ def score(task: str, Y: Array, output: Array, weight: Array | None = None) -> fl
 def accuracy(y: Array, predicted: Array, weight: Array | None = None) -> float:
     """The share of rows predicted correctly; with several columns, correctly in all of them."""
     same = np.asarray(y) == np.asarray(predicted)
-    return float(np.average(same if same.ndim == 1 else same.all(axis=1), weights=weight))
+    same = same if same.ndim == 1 else same.all(axis=1)
+    return float(same.mean() if weight is None else np.average(same, weights=weight))
 
 
 def log_loss(y: Array, shares: Array) -> float:

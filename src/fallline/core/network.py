@@ -241,8 +241,10 @@ class Network:
 
     def _in_pieces(self, X: ArrayLike, part: Callable[[Forward], Array]) -> Array:
         X = check_X(X, self.sizes[0], self.dtype)
-        result = np.empty((len(X), self.sizes[-1]), self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
+            if len(X) <= ROWS_AT_ONCE:
+                return part(self.forward(X))
+            result = np.empty((len(X), self.sizes[-1]), self.dtype)
             for start in range(0, len(X), ROWS_AT_ONCE):
                 rows = slice(start, start + ROWS_AT_ONCE)
                 result[rows] = part(self.forward(X[rows]))
@@ -265,6 +267,13 @@ class Network:
         twin.dtype = self.dtype if dtype is None else check_dtype(dtype)
         twin._theta = self._theta.astype(twin.dtype)
         twin.layers = twin.views(twin._theta)
+        return twin
+
+    def drawn_anew(self, seed: int) -> "Network":
+        """A new network with the same architecture, and the first weights of this seed."""
+        twin = self.copy()
+        twin.seed = check_integer("seed", seed)
+        twin.initialize(seed)
         return twin
 
     def of_sizes(self, sizes: Sequence[int]) -> "Network":

@@ -13,13 +13,14 @@ settings, and :func:`fallline.train` passes the whole run to SciPy.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.rates import Constant, Schedule, as_schedule
+from fallline.dataclass import dataclass
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_flag, check_integer, check_number
 

@@ -1,6 +1,5 @@
 """The checks of input data, done once: shapes, dtypes, NaN, infinity, allowed targets."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from fallline.arrays import Array, ArrayLike
 from fallline.core.compact import CompactRows
 from fallline.core.losses import Loss
+from fallline.dataclass import dataclass
 from fallline.errors import DataError, ShapeError
 
 __all__ = [

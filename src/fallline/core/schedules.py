@@ -8,9 +8,10 @@ anywhere; it means ``Constant``. Sources: cosine, Loshchilov and Hutter 2017 (ar
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from fallline.core.rates import KNOWN, SPANNING, Constant, Schedule, as_schedule
+from fallline.dataclass import dataclass
 from fallline.limits import check_choice, check_integer, check_number
 
 __all__ = [

@@ -5,7 +5,7 @@ describes the column in words.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from fallline.data.piecewise import FARTHEST, components, smooth_clip, smooth_un
 from fallline.data.table import ABSENT, UNKNOWN, Table, show
 from fallline.data.targets import column_numbers
 from fallline.data.values import by_value
+from fallline.dataclass import dataclass
 from fallline.errors import TableError
 
 __all__ = [

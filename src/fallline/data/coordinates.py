@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from fallline.data.columns import Column, NumberColumn
+from fallline.dataclass import dataclass
 
 __all__ = ["find_coordinates", "is_north"]
 

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.backprop import measured
 from fallline.distributed.cluster_rows import ClusterRows
-from fallline.training.steps import ReferenceSteps, StepSetup, measured
+from fallline.training.steps import ReferenceSteps, StepSetup
 
 __all__ = ["ClusterSteps"]
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
@@ -15,6 +14,7 @@ from fallline.core.network import Network
 from fallline.estimators.base import BaseMLP, partial_fit_where_stochastic
 from fallline.estimators.constraints import CLASSIFIER
 from fallline.estimators.from_network import classifier_from_network
+from fallline.estimators.labels import binarizer_of
 from fallline.estimators.on_cluster import is_collection, mapped
 
 __all__ = ["MLPClassifier"]
@@ -147,7 +147,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            self._label_binarizer = binarizer_of(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(unique_labels(y))
@@ -214,7 +214,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """
         if _check_partial_fit_first_call(self, classes):
             several = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if several else classes)
+            self._label_binarizer = binarizer_of(y if several else classes)
         self._fit(X, y, sample_weight, incremental=True)
         return self
 

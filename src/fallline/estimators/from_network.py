@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import LabelBinarizer
 
 from fallline.arrays import Array
 from fallline.core.network import Network
+from fallline.estimators.labels import binarizer_of
 from fallline.estimators.layers import cut
 
 __all__ = ["classifier_from_network", "regressor_from_network"]
@@ -43,9 +43,9 @@ def classifier_from_network(cls: type, network: Network, classes: Any) -> Any:
     if names.shape != (n_classes,) or len(np.unique(names)) != n_classes:
         raise ValueError(f"classes must be {n_classes} different labels, not {classes!r}")
     if network.loss.task == "binary" and n_outputs > 1:
-        model._label_binarizer = LabelBinarizer().fit(np.eye(n_outputs, dtype=int))
+        model._label_binarizer = binarizer_of(np.eye(n_outputs, dtype=int))
     else:
-        model._label_binarizer = LabelBinarizer().fit(names)
+        model._label_binarizer = binarizer_of(names)
         check_sorted(names, model._label_binarizer.classes_)
     model.classes_ = model._label_binarizer.classes_
     return fitted(model, network)

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state
 
 from fallline.arrays import Array
@@ -18,6 +17,7 @@ from fallline.core.network import Network
 from fallline.core.penalties import Penalty
 from fallline.estimators.callbacks import Watchers
 from fallline.estimators.fitting import loss_scale_of, rows_per_batch, validation_rows
+from fallline.estimators.labels import binarizer_of
 from fallline.estimators.layers import cut, hidden_sizes
 from fallline.estimators.lbfgs import Objective, minimise, setup_of_all
 from fallline.estimators.networks import complete_records, new_network, start
@@ -110,7 +110,7 @@ def encoder(model: Any, client: Any, y: Any) -> Any:
     classes = np.array(sorted(counts))
     if len(classes) < 2:
         raise ValueError(f"y has one class only, {classes.tolist()}; at least two are needed")
-    model._label_binarizer = LabelBinarizer().fit(classes)
+    model._label_binarizer = binarizer_of(classes)
     model.classes_ = model._label_binarizer.classes_
     model.n_outputs_ = len(classes) if len(classes) > 2 else 1
     light = copy(model)

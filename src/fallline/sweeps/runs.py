@@ -11,6 +11,7 @@ import numpy as np
 
 from fallline.arrays import Array, ArrayLike
 from fallline.core import metrics
+from fallline.core.backprop import measured
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, by_name
 from fallline.core.penalties import Penalty
@@ -22,13 +23,11 @@ from fallline.errors import ParameterError
 from fallline.limits import check_integer, check_number
 from fallline.sweeps.settings import DEFAULTS, as_key
 from fallline.training.choice import default_batch_size
-from fallline.training.run import train
-from fallline.training.steps import measured
 
 __all__ = ["ProblemOptions", "Spreader", "SweepData", "problem_of", "retrain", "run_jobs", "spread"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SweepData:
     """The data of a sweep and what its networks have in common."""
 
@@ -155,9 +154,10 @@ def run_jobs(problem: SweepData, runs: list[dict[str, Any]], threads: int) -> li
     """Train and score runs that differ only in seed and learning rate."""
     began = time.perf_counter()
     train_rows, test_rows = problem.parts(runs[0]["fold"])
-    networks = [problem.network(run) for run in runs]
-    rows = networks[0].samples(problem.X[train_rows], problem.y[train_rows])
-    held_out = networks[0].samples(problem.X[test_rows], problem.y[test_rows])
+    first = problem.network(runs[0])
+    rows = first.samples(problem.X[train_rows], problem.y[train_rows])
+    held_out = first.samples(problem.X[test_rows], problem.y[test_rows])
+    networks = [first.drawn_anew(run["seed"]) for run in runs]
     losses = train_group(networks, rows, runs, threads)
     seconds = (time.perf_counter() - began) / len(runs)
     return [
@@ -191,6 +191,8 @@ def train_group(
 def alone(network: Network, optimizer: Any, run: Mapping[str, Any], rows: Samples) -> float:
     """One run by ``fallline.train``, for settings that the engine does not support."""
     import warnings
+
+    from fallline.training.run import train
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -23,13 +23,14 @@ doi:10.1080/01621459.2017.1307116). So every target whose score is at most q is 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.compact import Rows
+from fallline.dataclass import dataclass
 from fallline.errors import ParameterError
 from fallline.limits import is_count, is_number
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from fallline.arrays import Array
+from fallline.core.backprop import measured
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY
 from fallline.core.samples import AnySamples
@@ -18,7 +19,7 @@ from fallline.engine import Watch, computes
 from fallline.training.divergence import ran_away
 from fallline.training.position import Position
 from fallline.training.settings import Settings
-from fallline.training.steps import measured, steps_in_memory
+from fallline.training.steps import steps_in_memory
 
 __all__ = ["BlockSteps", "RowBlocks"]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from fallline.arrays import Array, ArrayLike
 from fallline.core import metrics
-from fallline.core.backprop import shares_of
+from fallline.core.backprop import measured, shares_of
 from fallline.core.network import Network
 from fallline.core.optimizers import LBFGS, Optimizer, init_state, rate_at, rates_at
 from fallline.core.samples import AnySamples
@@ -33,7 +33,7 @@ from fallline.training.settings import (
     TrainOptions,
     check_pair,
 )
-from fallline.training.steps import Steps, measured, steps_in_memory
+from fallline.training.steps import Steps, steps_in_memory
 
 __all__ = ["Run", "train"]
 

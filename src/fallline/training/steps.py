@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.core.backprop import Backprop, mean_loss, shares_of
+from fallline.core.backprop import Backprop, measured
 from fallline.core.dropout import Dropout
 from fallline.core.network import Network
 from fallline.core.penalties import NO_PENALTY, Penalty
@@ -31,7 +31,7 @@ from fallline.engine import (
 from fallline.training.position import Position
 from fallline.training.settings import Settings
 
-__all__ = ["CompiledGradients", "CompiledSteps", "ReferenceSteps", "StepSetup", "Steps", "measured"]
+__all__ = ["CompiledGradients", "CompiledSteps", "ReferenceSteps", "StepSetup", "Steps"]
 
 SECONDS_OF_EPOCH = 0.02  # a longer one is worth 15 us of Python, and Ctrl-C is noticed within it
 ENOUGH_ROWS = 2048  # to know how large the loss was before the first step
@@ -217,13 +217,6 @@ class ReferenceSteps:
         if X is not None:
             self.passes[n_rows].load(X, weight)
         return self.passes[n_rows]
-
-
-def measured(network: Network, rows: AnySamples, every: int = 1) -> tuple[float, Array]:
-    """The reference's loss of every ``every``-th sample, without the penalty, and the logits."""
-    weight = None if rows.weight is None else rows.weight[::every]
-    logits, Y = network.logits(rows.X[::every]), rows.Y[::every]
-    return mean_loss(network, logits, Y, shares_of(len(Y), weight)), logits
 
 
 def first_loss(steps: Steps, rows: AnySamples) -> float:

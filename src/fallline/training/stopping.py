@@ -1,7 +1,6 @@
 """Stop rules: each reads the history after a recorded epoch and gives a reason to stop, or none."""
 
-from dataclasses import dataclass
-
+from fallline.dataclass import dataclass
 from fallline.errors import ParameterError
 from fallline.limits import check_choice, check_integer, check_number
 from fallline.training.history import History
