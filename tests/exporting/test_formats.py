@@ -20,6 +20,7 @@ from fallline.exporting import c_source, formats, proof, running
 from fallline.exporting.describe import describe
 from fallline.exporting.description import Naming
 from fallline.exporting.rows import made_up
+from fallline.tabular.ensemble import merged
 
 ENDINGS = [".py", ".json", ".c", ".mjs", ".sql", ".onnx"]
 LOSSES = [
@@ -109,6 +110,29 @@ def test_a_network_is_proven(
     made = fl.export(network, tmp_path / f"m{ending}")
     assert made.proof is not None
     assert made.proof.difference is not None
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_ensemble_is_proven_and_its_zeros_are_left_out(
+    ending: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    members = [
+        fl.Network([4, 20, 20, 2], hidden="silu", loss="squared_error", seed=seed)
+        for seed in range(8)
+    ]
+    for each in members:
+        each.parameters = rng.normal(size=each.n_parameters) / 4
+    one = merged(members, [1 / 8] * 8)
+    assert [len(layer.blocks) for layer in describe(one).layers] == [1, 8, 1]
+    made = fl.export(one, tmp_path / f"m{ending}")
+    assert made.proof is not None
+    assert made.proof.difference is not None
+    assert made.proof.difference <= 1e-12
+    one.layers[1].W[one.layers[1].W == 0.0] = 1e-3
+    full = fl.export(one, tmp_path / f"full{ending}")
+    assert full.proof is not None
+    if ending != ".json":  # plain matrices
+        assert made.size < full.size / 2
 
 
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))

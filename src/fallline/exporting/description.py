@@ -11,12 +11,14 @@ for all other texts and one for a missing cell.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.activations import ACTIVATIONS
+from fallline.engine.blocks import blocks_along_diagonal
 from fallline.errors import ParameterError
 
 __all__ = [
@@ -182,6 +184,13 @@ class Dense:
     b: Array
     activation: str
 
+    @cached_property
+    def blocks(self) -> list[list[int]]:
+        """First row, rows, first column and columns of the blocks outside of which W is 0: those of
+        the members of an ensemble, or one.
+        """
+        return [list(block) for block in blocks_along_diagonal(self.W)]
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -270,6 +279,7 @@ class Description:
         output = self.output
         return {
             "sizes": [len(self.layers[0].W), *(len(layer.b) for layer in self.layers)],
+            "blocks": [layer.blocks for layer in self.layers],
             "activations": [layer.activation for layer in self.layers],
             "target": output.target,
             "task": output.task,
@@ -287,8 +297,13 @@ class Description:
         }
 
     def theta(self, dtype: str) -> Array:
-        """All parameters, W and b layer by layer, in one vector."""
-        parts = [part.ravel() for layer in self.layers for part in (layer.W, layer.b)]
+        """The blocks of W, and b, layer by layer, in one vector."""
+        parts: list[Array] = []
+        for layer in self.layers:
+            for row, n_rows, column, n_columns in layer.blocks:
+                block = layer.W[row : row + n_rows, column : column + n_columns]
+                parts.append(block.ravel())
+            parts.append(layer.b)
         return np.concatenate(parts).astype(dtype)
 
     def require(self, functions: Mapping[str, Any], form: str) -> None:

@@ -372,10 +372,26 @@ def letter_code(graph: Graph, x: str, column: Column) -> str:
 
 
 def dense(graph: Graph, a: str, layer: Dense) -> str:
-    W, b = (graph.constant(part, part.dtype) for part in (layer.W, layer.b))
-    if layer.W.dtype != np.float64:
-        W, b = (graph.number(part) for part in (W, b))
-    return graph.op("Add", graph.op("MatMul", a, W), b)
+    """A W + b; the members of an ensemble each by their own block of W."""
+    products = []
+    for row, n_rows, column, n_columns in layer.blocks:
+        W = weights(graph, layer.W[row : row + n_rows, column : column + n_columns])
+        inputs = a if n_rows == len(layer.W) else between(graph, a, row, row + n_rows)
+        products.append(graph.op("MatMul", inputs, W))
+    Z = products[0] if len(products) == 1 else graph.op("Concat", *products, axis=1)
+    return graph.op("Add", Z, weights(graph, layer.b))
+
+
+def weights(graph: Graph, part: Array) -> str:
+    """Parameters in the network's dtype, for arithmetic in float64."""
+    kept = graph.constant(part, part.dtype)
+    return kept if part.dtype == np.float64 else graph.number(kept)
+
+
+def between(graph: Graph, a: str, start: int, stop: int) -> str:
+    """The columns from ``start`` up to, but not with, ``stop``."""
+    start_, stop_, axis = (graph.constant([each], np.int64) for each in (start, stop, 1))
+    return graph.op("Slice", a, start_, stop_, axis)
 
 
 def activated(graph: Graph, z: str, activation: str) -> str:

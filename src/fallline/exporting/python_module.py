@@ -45,7 +45,7 @@ def write(model: Description, naming: Naming) -> dict[str, bytes]:
     lines = "".join(
         f'\n    "{weights[i : i + WIDTH - 8]}"' for i in range(0, len(weights), WIDTH - 8)
     )
-    made += f"# base64 of the parameters, W and b layer by layer\nWEIGHTS = ({lines}\n)\n"
+    made += f"# base64 of the parameters, blocks of W and b layer by layer\nWEIGHTS = ({lines}\n)\n"
     return {".py": (before + made + after.partition("\n")[2]).encode()}
 
 

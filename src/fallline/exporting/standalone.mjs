@@ -12,7 +12,7 @@
 // (from 1) and the column. Numbers in texts have a decimal point and nothing else.
 
 const MODEL = {};
-const WEIGHTS = ""; // base64 of the parameters, little-endian: W (n_in, n_out) and b, layer by layer
+const WEIGHTS = ""; // base64 of the parameters, little-endian: blocks of W, and b, layer by layer
 
 export const labels = MODEL.labels;
 
@@ -94,10 +94,12 @@ function unpacked() {
     at += float ? 4 : 8;
     return value;
   };
+  const numbers = (length) => Float64Array.from({ length }, next);
   return MODEL.activations.map((name, l) => {
-    const [inputs, outputs] = [MODEL.sizes[l], MODEL.sizes[l + 1]];
-    const W = Float64Array.from({ length: inputs * outputs }, next);
-    return { W, b: Float64Array.from({ length: outputs }, next), inputs, outputs, f: FUNCTIONS[name] };
+    const blocks = MODEL.blocks[l].map(([row, rows, column, columns]) => {
+      return { row, rows, column, columns, W: numbers(rows * columns) };
+    });
+    return { blocks, b: numbers(MODEL.sizes[l + 1]), f: FUNCTIONS[name] };
   });
 }
 
@@ -105,11 +107,13 @@ const LAYERS = unpacked();
 
 function forward(x) {
   let A = Float64Array.from(x);
-  for (const { W, b, inputs, outputs, f } of LAYERS) {
+  for (const { blocks, b, f } of LAYERS) {
     const Z = Float64Array.from(b);
-    for (let i = 0; i < inputs; i++) {
-      const a = A[i];
-      if (a !== 0) for (let j = 0, at = i * outputs; j < outputs; j++) Z[j] += a * W[at + j];
+    for (const { row, rows, column, columns, W } of blocks) {
+      for (let i = 0; i < rows; i++) {
+        const [a, at] = [A[row + i], i * columns];
+        if (a !== 0) for (let j = 0; j < columns; j++) Z[column + j] += a * W[at + j];
+      }
     }
     A = f(Z);
   }

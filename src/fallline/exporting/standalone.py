@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 MODEL: dict[str, Any] = {}
-WEIGHTS = ""  # base64 of the parameters, little-endian: W (n_in, n_out) and b, layer by layer
+WEIGHTS = ""  # base64 of the parameters, little-endian: blocks of W, and b, layer by layer
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 FIELDS = {
@@ -74,16 +74,27 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 @cache
-def layers() -> list[tuple[Any, Any, Callable[[Any], Any]]]:
-    """W (n_in, n_out), b (n_out,) and the activation of each layer."""
+def layers() -> list[tuple[list[tuple[slice, Any]], Any, Callable[[Any], Any]]]:
+    """The blocks of W with the inputs of each, b (n_out,) and the activation of each layer.
+
+    The blocks stand along the diagonal of W, so their outputs follow each other.
+    """
     theta = np.frombuffer(base64.b64decode(WEIGHTS), MODEL["dtype"]).astype(float)
     made, start = [], 0
-    sizes = MODEL["sizes"]
-    for n_in, n_out, name in zip(sizes[:-1], sizes[1:], MODEL["activations"], strict=True):
-        middle, stop = start + n_in * n_out, start + (n_in + 1) * n_out
-        W = theta[start:middle].reshape(n_in, n_out)
-        made.append((W, theta[middle:stop], FUNCTIONS[name]))
-        start = stop
+
+    def take(count: int) -> Any:
+        nonlocal start
+        start += count
+        return theta[start - count : start]
+
+    for blocks, n_out, name in zip(
+        MODEL["blocks"], MODEL["sizes"][1:], MODEL["activations"], strict=True
+    ):
+        parts = [
+            (slice(row, row + n_rows), take(n_rows * n_columns).reshape(n_rows, n_columns))
+            for row, n_rows, _, n_columns in blocks
+        ]
+        made.append((parts, take(n_out), FUNCTIONS[name]))
     return made
 
 
@@ -91,8 +102,8 @@ def forward(X: Any) -> Any:
     """The output (n, n_outputs) for encoded rows X (n, n_inputs)."""
     A = np.asarray(X, float)
     with np.errstate(over="ignore", under="ignore"):
-        for W, b, function in layers():
-            A = function(A @ W + b)
+        for parts, b, function in layers():
+            A = function(np.hstack([A[:, rows] @ W for rows, W in parts]) + b)
     return A
 
 
