@@ -229,7 +229,8 @@ class Loop:
         trial, first = self.choose_team(steps), self.n_threads not in self.pace
         if trial and first:
             steps = min(steps, STEPS_OF_FIRST_TRIAL)
-        seconds, minimum = (SECONDS_PER_TRIAL, STEPS_PER_TRIAL) if trial else (SECONDS_PER_CALL, 1)
+        seconds = SECONDS_PER_TRIAL if trial else SECONDS_PER_CALL
+        minimum = STEPS_PER_TRIAL if trial and self.team_now > 1 else 1
         return min(steps, max(minimum, int(seconds / min(self.pace.values()))))
 
     def choose_team(self, steps: int) -> bool:
