@@ -154,7 +154,11 @@ def test_sizes() -> None:
         0
     ].hidden == (5,)
     best = {"preset": "best", "hidden": None}
-    assert plan([Recipe()], best, TableSize(100)) == Plan((small, Recipe()), 8, 8, mixed=True)
+    few = plan([Recipe()], best, TableSize(100))
+    assert few == Plan((small,), 8, 8, mixed=True, draws=3)
+    assert few.n_runs == 24
+    both = plan([Recipe()], best, TableSize(100, 10, "numbers"))
+    assert both == Plan((small, Recipe()), 8, 8, mixed=True)
     assert plan([Recipe()], best, TableSize(5_000)).variants == (PLAIN, WIDE)
     assert plan([Recipe()], best | {"hidden": (9,)}, TableSize(5_000)).variants == (PLAIN,)
     large = plan([Recipe()], best, TableSize(50_000))

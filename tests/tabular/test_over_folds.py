@@ -148,3 +148,36 @@ def test_a_run_that_diverges_ends_with_the_folds_before(
     assert (model.history.stopped, model.history.message) == ("diverged", "it ran away")
     assert model.facts["folds"] == 2
     assert np.isfinite(model.network.parameters).all()
+
+
+def test_best_averages_three_draws_of_each_fold() -> None:
+    starts: list[Any] = []
+    best = train(preset="best", threads=1, epochs=40, on_run=starts.append)
+    assert [start.number for start in starts] == list(range(1, 25))
+    assert {start.of for start in starts} == {24}
+    assert best.facts["runs"] == 24
+    assert best.facts["folds"] == 8
+    assert best.facts["members"] in (24, 32)  # with the linear model of each fold, if it helps
+    found = [train(preset="best", threads=threads, epochs=40) for threads in (1, 2)]
+    assert found[0].network.parameters.tobytes() == best.network.parameters.tobytes()
+    assert found[1].network.parameters.tobytes() == best.network.parameters.tobytes()
+
+
+@pytest.mark.parametrize("number", [9, 16, 24])
+def test_a_draw_that_is_cut_short_is_dropped(number: int) -> None:
+    """What is left is the model without it: of one draw that of "standard"."""
+
+    def on_run(start: Any) -> Any:
+        def interrupt(progress: fl.Progress) -> None:
+            if start.number == number:
+                raise KeyboardInterrupt
+
+        return interrupt
+
+    with pytest.warns(fl.InterruptedWarning):
+        cut = train(preset="best", threads=1, epochs=3, on_run=on_run)
+    assert cut.history.stopped == "interrupted"
+    assert cut.facts["runs"] == (8 if number < 24 else 16)
+    if number < 24:
+        standard = train(preset="standard", threads=1, epochs=3)
+        assert cut.network.parameters.tobytes() == standard.network.parameters.tobytes()

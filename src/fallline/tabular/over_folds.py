@@ -47,6 +47,8 @@ from fallline.training.settings import Progress
 __all__ = ["endings", "over_folds", "train_folds"]
 
 MIN_ROWS_FOR_FOLDS = 64
+Key = tuple[int, Recipe, int]
+"""The fold of a run, its recipe, and its draw."""
 CUT_SHORT = ("interrupted", "diverged")
 LINEAR_CAN_BE = (("silu", "silu"), ("relu", "relu"))
 """The hidden layers beside which a linear model can be a member."""
@@ -100,27 +102,32 @@ def train_folds(data: Prepared, planned: Plan, options: TableOptions) -> TableMo
 
 @dataclass(frozen=True)
 class Job:
-    """A run: its number from 1, the fold that it leaves out, and its recipe."""
+    """A run: its number from 1, the fold that it leaves out, its recipe, and the number from 0 of
+    its draw of first weights and batches.
+    """
 
     number: int
     fold: int
     recipe: Recipe
+    draw: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What tells it from other runs."""
+        return self.fold, self.recipe, self.draw
 
 
 @dataclass(frozen=True)
 class FoldDone:
     """What the rows outside one fold have trained: a model a recipe, and linear models beside.
 
-    ``outputs`` are the logits of each network for the rows of the fold.
+    ``networks`` are those of each kind: the draws of a recipe, or a linear model alone; ``outputs``
+    are the mean logits of each kind for the rows of the fold.
     """
 
     models: list[TableModel]
-    linear: list[Network]
+    networks: list[list[Network]]
     outputs: list[Array]
-
-    @property
-    def networks(self) -> list[Network]:
-        return [*(model.network for model in self.models), *self.linear]
 
 
 class FoldRuns:
@@ -136,11 +143,12 @@ class FoldRuns:
         self.waiting: deque[Job] = deque()
         self.jobs: list[Job] = []
         self.found: dict[Job, TableModel] = {}
-        self.outputs: dict[tuple[int, Recipe], Array] = {}  # logits of the rows of the fold
-        self.losses: dict[tuple[int, Recipe], float] = {}  # of these, after the temperature
+        self.outputs: dict[Key, Array] = {}  # logits of the rows of the fold
+        self.losses: dict[Key, float] = {}  # of these, after the temperature
         self.compared: dict[Recipe, float] = {}  # the mean loss of each over the folds compared on
         self.finals: dict[Recipe, float] = {}  # the same of the best one's variants
         self.kept = planned.recipes
+        self.draws = 1  # of each recipe that is kept, on all folds
         self.seconds: list[float] = []  # of the runs that are done
         self.cut: tuple[str, str] | None = None  # how it was cut short, and the message
         self.over = self.interrupted = False
@@ -158,22 +166,38 @@ class FoldRuns:
                 if len(self.finals) == len(finalists):
                     self.kept = (best_of(self.finals, VARIED),)
                 self.compare(self.kept, n_folds)
+            self.draw_again()
         except KeyboardInterrupt:
             self.cut = self.cut or ("interrupted", "interrupted; the folds that were done are kept")
 
     def compare(self, recipes: Sequence[Recipe], n_folds: int) -> dict[Recipe, float]:
         """Train each recipe on the first folds; the mean loss of each that has come to the end."""
-        pairs = [(fold, recipe) for fold in range(n_folds) for recipe in recipes]
-        known = {(job.fold, job.recipe) for job in self.jobs}
-        new = [pair for pair in pairs if pair not in known]
-        if not self.over:
-            self.together([Job(len(self.jobs) + at, *pair) for at, pair in enumerate(new, start=1)])
-        done = {(job.fold, job.recipe) for job in self.ended()}
+        self.train_on(recipes, n_folds)
+        done = {job.key for job in self.ended()}
+        keys = {recipe: [(fold, recipe, 0) for fold in range(n_folds)] for recipe in recipes}
         return {
-            recipe: float(np.mean([self.losses[fold, recipe] for fold in range(n_folds)]))
-            for recipe in recipes
-            if done.issuperset((fold, recipe) for fold in range(n_folds))
+            recipe: float(np.mean([self.losses[key] for key in of_it]))
+            for recipe, of_it in keys.items()
+            if done.issuperset(of_it)
         }
+
+    def train_on(self, recipes: Sequence[Recipe], n_folds: int, draw: int = 0) -> None:
+        """Train each recipe on the first folds, where it has not been."""
+        keys = [(fold, recipe, draw) for fold in range(n_folds) for recipe in recipes]
+        known = {job.key for job in self.jobs}
+        new = [key for key in keys if key not in known]
+        if not self.over:
+            self.together([Job(len(self.jobs) + at, *key) for at, key in enumerate(new, start=1)])
+
+    def draw_again(self) -> None:
+        """The other draws of the plan; one that has not come to its end on all folds is dropped."""
+        while not self.over and self.draws < self.plan.draws:
+            before = len(self.jobs)
+            self.train_on(self.kept, len(self.parts), self.draws)
+            if not all(came_to_its_end(self.found.get(job)) for job in self.jobs[before:]):
+                del self.jobs[before:]
+                return
+            self.draws += 1
 
     def together(self, jobs: Sequence[Job]) -> None:
         """The runs by one or more threads."""
@@ -201,8 +225,9 @@ class FoldRuns:
     def measure(self, job: Job, network: Network) -> None:
         """Predict the rows of the fold, which are compared by and mixed by."""
         X, y, _ = self.parts[job.fold].part(self.parts[job.fold].validation)
-        key, Z = (job.fold, job.recipe), logits(network, X)
-        self.outputs[key], self.losses[key] = Z, tempered_loss(network, Z, network.rows(X, y))
+        Z = logits(network, X)
+        self.outputs[job.key] = Z
+        self.losses[job.key] = tempered_loss(network, Z, network.rows(X, y))
 
     def take(self) -> Job | None:
         """The next run; None where there is none, or no time for it."""
@@ -228,7 +253,7 @@ class FoldRuns:
         part, n_rows = self.parts[job.fold], len(self.parts[job.fold].train)
         options: TableOptions = {
             **self.options,
-            "seed": self.options["seed"] + job.fold,
+            "seed": self.options["seed"] + job.fold + job.draw * len(self.parts),
             "callbacks": [*self.options["callbacks"], self.after_epoch],
             "on_run": self.on_run,
         }
@@ -256,19 +281,21 @@ class FoldRuns:
 
     def done(self) -> list[FoldDone]:
         """The folds on which all recipes that are kept have come to their end."""
-        models = {(job.fold, job.recipe): model for job, model in self.ended().items()}
-        on_first = [recipe for recipe in self.kept if (0, recipe) in models]
+        models = {job.key: model for job, model in self.ended().items()}
+        on_first = [recipe for recipe in self.kept if (0, recipe, 0) in models]
         done: list[FoldDone] = []
         for fold, part in enumerate(self.parts):
-            kept = [models[fold, recipe] for recipe in on_first if (fold, recipe) in models]
-            if len(kept) < max(len(on_first), 1):
+            keys = [[(fold, recipe, draw) for draw in range(self.draws)] for recipe in on_first]
+            if not keys or any(key not in models for of_it in keys for key in of_it):
                 break
-            alike = {model.network.hidden: model.network for model in kept}  # one of each kind
+            networks = [[models[key].network for key in of_it] for of_it in keys]
+            alike = {net.hidden: net for net, *_ in networks}  # one of each kind
             linear = [net for like in alike.values() for net in linear_networks(part, like)]
             X = part.part(part.validation)[0]
-            outputs = [self.outputs[fold, recipe] for recipe in on_first]
+            outputs = [mean_of([self.outputs[key] for key in of_it]) for of_it in keys]
             outputs += [logits(network, X) for network in linear]
-            done.append(FoldDone(kept, linear, outputs))
+            networks += [[network] for network in linear]
+            done.append(FoldDone([models[first] for first, *_ in keys], networks, outputs))
         return done
 
     def first(self) -> TableModel:
@@ -282,6 +309,11 @@ class FoldRuns:
         model.ended = endings([model])
         model.history.stopped, model.history.message = self.cut
         return model
+
+
+def mean_of(draws: Sequence[Array]) -> Array:
+    """The mean of the logits of several draws."""
+    return draws[0] if len(draws) == 1 else np.mean(draws, axis=0)
 
 
 def came_to_its_end(model: TableModel | None) -> bool:
@@ -314,7 +346,7 @@ def ensemble_of(
         outputs[:, held] = members.outputs
     samples = first.rows(X, y, weight)
     kinds_of: dict[tuple[str, ...], list[int]] = {}
-    for kind, network in enumerate(done[0].networks):
+    for kind, (network, *_) in enumerate(done[0].networks):
         kinds_of.setdefault(network.hidden, []).append(kind)
     mixtures = [
         Mixture.of(first, np.array(kinds), outputs[kinds], samples) for kinds in kinds_of.values()
@@ -323,9 +355,10 @@ def ensemble_of(
     best = mixtures[best_of(losses)]
     by_kind = best.weights / best.temperatures / len(done)
     used = [
-        (each.networks[kind], share)
+        (network, share / len(each.networks[kind]))
         for each in done
         for kind, share in zip(best.kinds, by_kind, strict=True)
+        for network in each.networks[kind]
         if share > 0
     ]
     model = done[0].models[int(best.kinds[0])]
