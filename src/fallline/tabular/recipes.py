@@ -229,6 +229,11 @@ class Plan:
     draws: int = 1
 
     @property
+    def has_choice(self) -> bool:
+        """Whether there is more than one recipe to choose from."""
+        return len(self.recipes) > 1 or bool(self.variants)
+
+    @property
     def n_runs(self) -> int:
         """How many networks are trained."""
         more = len(self.variants) * self.variants_on
@@ -272,7 +277,7 @@ def plan(chosen: Sequence[Recipe], options: Mapping[str, Any], size: TableSize) 
 
     In a small table the networks have two layers of 64, of which eight cost a second at most.
     There "best" takes layers of 128 as well for numbers, and three draws of 64 for classes (0 to
-    10 % better on five tables than with 128). Of 500 rows with numbers to predict and more, two
+    4 % better on six tables than with 128). Of 500 rows with numbers to predict and more, two
     activations are compared and two rates of dropout are mixed (concrete 6 %, Sacramento and
     car_prices 1 %);
     elsewhere the differences are less than chance. Above that "best" lets the rate fall later and
