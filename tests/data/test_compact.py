@@ -53,6 +53,13 @@ def rows(tmp_path: Path) -> tuple[np.ndarray, CompactRows]:
     return encoding.transform(table), compact(encoding, table, np.dtype("float64"))
 
 
+def test_the_features_without_bins(tmp_path: Path) -> None:
+    table = table_of(tmp_path)
+    encoding = encoded(table)
+    X, found = encoding.transform(table), compact(encoding, table, np.dtype("float64"))
+    assert found.without_bins().tobytes() == X[:, ~encoding.starts_at_zero].tobytes()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_features_are_those_of_the_encoding_to_the_bit(tmp_path: Path, dtype: str) -> None:
     table = table_of(tmp_path)

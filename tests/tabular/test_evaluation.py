@@ -5,10 +5,12 @@ import pytest
 
 from fallline.data.columns import NumberColumn
 from fallline.data.encoding import Encoding
+from fallline.tabular import evaluation
 from fallline.tabular.evaluation import (
     calibration,
     confusion,
     intervals,
+    lead,
     residuals,
     roc_curve,
     weighted_scores,
@@ -115,3 +117,18 @@ def test_trivial_scores() -> None:
     assert scores["log_loss"] == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
     assert trivial_scores(NUMBERS, None, np.array([1.0, -1.0]))["rmse"] == 2.0
     assert trivial_scores(COUNTS, None, np.array([1.0, 1.0]))["deviance"] == 0.0
+
+
+@ALL
+def test_the_lead_of_many_rows_is_that_of_resampling_them(
+    encoding: Encoding, rng, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y, output = example(encoding, rng, n=evaluation.MANY_ROWS + 1)
+    k = max(len(encoding.classes), 1)
+    shares = None if encoding.task in ("numbers", "counts") else np.full(k, 1 / k)
+    found = lead(encoding, y, output, shares)
+    monkeypatch.setattr(evaluation, "MANY_ROWS", 10**9)
+    drawn = lead(encoding, y, output, shares)
+    width = drawn[1] - drawn[0]
+    assert width > 0
+    assert found == pytest.approx(drawn, abs=width / 10)

@@ -162,6 +162,20 @@ class CompactRows:
         features -= np.array(lookup.centers, dtype=self.dtype)
         features[place == lookup.missing] = 0.0
 
+    def without_bins(self) -> Array:
+        """The features (n, n_kept) that are not bins, in order: numbers and categories."""
+        kept = np.ones(self.map.n_features, dtype=bool)
+        for lookup in self.map.lookups[: self.map.n_fractions]:
+            kept[lookup.first : lookup.first + lookup.count] = False
+        at = np.cumsum(kept) - 1  # where a feature stands among those
+        X = np.zeros((len(self), int(kept.sum())), dtype=self.dtype)
+        X[:, at[list(self.map.numbers)]] = self.numbers
+        for i, lookup in enumerate(self.map.lookups[self.map.n_fractions :], self.map.n_fractions):
+            place = self.rows[:, i] - self.map.starts[i]
+            known = np.flatnonzero(place < lookup.count)
+            X[known, at[lookup.first] + place[known]] = 1.0
+        return X
+
     @staticmethod
     def joined(parts: "Sequence[CompactRows]") -> "CompactRows":
         """The rows of several with one map."""

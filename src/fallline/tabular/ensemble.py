@@ -14,7 +14,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.backprop import mean_loss, shares_of
-from fallline.core.compact import Rows
+from fallline.core.compact import CompactRows, Rows
 from fallline.core.network import Network
 from fallline.core.samples import AnySamples
 from fallline.core.temperature import best_temperature, has_temperature, refinement
@@ -82,7 +82,8 @@ def linear_member(
     n_in, k = like.sizes[0], like.sizes[-1]
     used = ~encoding.starts_at_zero
     plain = Network([int(used.sum()), k], loss=LOSS_FOR[encoding.task])
-    rows = np.asarray(X)[:, used].astype(np.float64)
+    kept = X.without_bins() if isinstance(X, CompactRows) else np.asarray(X)[:, used]
+    rows = kept.astype(np.float64)
     if encoding.task == "numbers":
         plain.parameters = ridge(rows, y, weight)
     else:
