@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import fallline as fl
+from fallline.tabular import recipes
 from fallline.tabular import train as training
 
 
@@ -62,3 +63,22 @@ def test_ctrl_c_while_best_is_trained_keeps_standard() -> None:
     assert "standard" in found.history.message
     standard = fl.train_table(table(), "kind", preset="standard", **QUICKLY)
     assert np.array_equal(found.network.parameters, standard.network.parameters)
+
+
+def test_rows_that_are_set_apart_for_intervals_leave_standard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recipes, "MANY_ROWS", 50)  # one network from here on
+    monkeypatch.setattr(recipes, "SMALL_ROWS", 40)
+    starts: list[int] = []
+    found = fl.train_table(
+        table(900),
+        "kind",
+        seconds=3600,
+        interval=0.8,
+        on_run=lambda start: starts.append(start.of),
+        **QUICKLY,
+    )
+    assert found.facts["calibration_rows"] > 0
+    assert found.facts["preset"] == "standard"
+    assert starts == [3, 3, 3]  # the recipes of "standard", and none of "best"
