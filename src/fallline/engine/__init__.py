@@ -20,7 +20,6 @@ from fallline.engine.tiny import Tiny, unrolls
 from fallline.engine.watch import Watch
 
 if TYPE_CHECKING:
-    from fallline.engine.blocks import blocks_along_diagonal
     from fallline.engine.forward import Forward, logits, predict_proba
     from fallline.engine.gradient import Gradient
     from fallline.engine.many import Course, train_many
@@ -34,7 +33,6 @@ __all__ = [
     "Predictor",
     "Tiny",
     "Watch",
-    "blocks_along_diagonal",
     "compiled_before",
     "computes",
     "free_cores",
@@ -54,10 +52,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """What a run of one network does without is loaded when it is first used."""
     match name:
-        case "blocks_along_diagonal":
-            from fallline.engine import blocks
-
-            return getattr(blocks, name)
         case "Forward" | "logits" | "predict_proba":
             from fallline.engine import forward
 

@@ -1,5 +1,6 @@
 """Where the weights of a network are not zero: the blocks of an ensemble's layers."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,10 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.core.network import Network
 
-__all__ = ["blocks_along_diagonal", "blocks_of"]
+__all__ = ["Block", "blocks_along_diagonal", "blocks_of", "cut_blocks"]
+
+Block = tuple[int, int, int, int]
+"""First row, rows, first column, columns."""
 
 
 def blocks_of(network: Network) -> Array | None:
@@ -22,7 +26,7 @@ def blocks_of(network: Network) -> Array | None:
     return np.array(numbers, dtype=np.int64)
 
 
-def blocks_along_diagonal(W: Array) -> list[tuple[int, int, int, int]]:
+def blocks_along_diagonal(W: Array) -> list[Block]:
     """First row, rows, first column, columns of the blocks outside of which W (n, m) is 0.
 
     They follow each other along the diagonal; W itself is one where there are no others.
@@ -46,3 +50,8 @@ def blocks_along_diagonal(W: Array) -> list[tuple[int, int, int, int]]:
         (a, b - a, c, d - c)
         for (a, b), (c, d) in zip(pairwise(rows), pairwise(columns), strict=True)
     ]
+
+
+def cut_blocks(W: Array, blocks: Iterable[Block]) -> list[Array]:
+    """The blocks of W, as views."""
+    return [W[i : i + n, j : j + m] for i, n, j, m in blocks]

@@ -9,7 +9,7 @@ from fallline.arrays import Array, ArrayLike
 from fallline.core.compact import CompactRows, FeatureMap
 from fallline.core.network import Layer, Network
 from fallline.core.samples import check_X
-from fallline.engine.blocks import blocks_along_diagonal, blocks_of
+from fallline.engine.blocks import Block, blocks_along_diagonal, blocks_of, cut_blocks
 from fallline.engine.codes import OUTPUTS
 from fallline.engine.functions import activation_codes
 from fallline.engine.layout import aligned, lanes, padded
@@ -153,7 +153,7 @@ def outputs(network: Network, Z: Array) -> Array:
     return out
 
 
-def packed(layer: Layer, blocks: Sequence[tuple[int, int, int, int]]) -> Array:
+def packed(layer: Layer, blocks: Sequence[Block]) -> Array:
     """W over b of a layer as kernels.predict reads it, (numbers,): columns in whole vectors.
 
     Of several blocks each comes by itself, and then b.
@@ -161,8 +161,8 @@ def packed(layer: Layer, blocks: Sequence[tuple[int, int, int, int]]) -> Array:
     dtype = layer.W.dtype
     if len(blocks) < 2:
         return widened(layer.block, dtype)
-    parts = [layer.W[i : i + m, j : j + n] for i, m, j, n in blocks]
-    return np.concatenate([widened(part, dtype) for part in [*parts, layer.b[None]]])
+    parts = [*cut_blocks(layer.W, blocks), layer.b[None]]
+    return np.concatenate([widened(part, dtype) for part in parts])
 
 
 def widened(block: Array, dtype: Any) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 
 from fallline.arrays import Array
 from fallline.core.activations import ACTIVATIONS
-from fallline.engine.blocks import blocks_along_diagonal
+from fallline.engine.blocks import Block, blocks_along_diagonal, cut_blocks
 from fallline.errors import ParameterError
 
 __all__ = [
@@ -185,11 +185,9 @@ class Dense:
     activation: str
 
     @cached_property
-    def blocks(self) -> list[list[int]]:
-        """First row, rows, first column and columns of the blocks outside of which W is 0: those of
-        the members of an ensemble, or one.
-        """
-        return [list(block) for block in blocks_along_diagonal(self.W)]
+    def blocks(self) -> list[Block]:
+        """Those outside of which W is 0: of the members of an ensemble, or one."""
+        return blocks_along_diagonal(self.W)
 
 
 @dataclass(frozen=True)
@@ -279,7 +277,7 @@ class Description:
         output = self.output
         return {
             "sizes": [len(self.layers[0].W), *(len(layer.b) for layer in self.layers)],
-            "blocks": [layer.blocks for layer in self.layers],
+            "blocks": [list(map(list, layer.blocks)) for layer in self.layers],
             "activations": [layer.activation for layer in self.layers],
             "target": output.target,
             "task": output.task,
@@ -300,10 +298,7 @@ class Description:
         """The blocks of W, and b, layer by layer, in one vector."""
         parts: list[Array] = []
         for layer in self.layers:
-            for row, n_rows, column, n_columns in layer.blocks:
-                block = layer.W[row : row + n_rows, column : column + n_columns]
-                parts.append(block.ravel())
-            parts.append(layer.b)
+            parts += [block.ravel() for block in cut_blocks(layer.W, layer.blocks)] + [layer.b]
         return np.concatenate(parts).astype(dtype)
 
     def require(self, functions: Mapping[str, Any], form: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from fallline import __version__
 from fallline.arrays import Array
+from fallline.engine.blocks import cut_blocks
 from fallline.errors import ParameterError
 from fallline.exporting.description import (
     Absent,
@@ -374,10 +375,11 @@ def letter_code(graph: Graph, x: str, column: Column) -> str:
 def dense(graph: Graph, a: str, layer: Dense) -> str:
     """A W + b; the members of an ensemble each by their own block of W."""
     products = []
-    for row, n_rows, column, n_columns in layer.blocks:
-        W = weights(graph, layer.W[row : row + n_rows, column : column + n_columns])
+    for (row, n_rows, *_), block in zip(
+        layer.blocks, cut_blocks(layer.W, layer.blocks), strict=True
+    ):
         inputs = a if n_rows == len(layer.W) else between(graph, a, row, row + n_rows)
-        products.append(graph.op("MatMul", inputs, W))
+        products.append(graph.op("MatMul", inputs, weights(graph, block)))
     Z = products[0] if len(products) == 1 else graph.op("Concat", *products, axis=1)
     return graph.op("Add", Z, weights(graph, layer.b))
 

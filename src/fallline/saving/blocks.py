@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fallline.arrays import Array
-from fallline.engine import blocks_along_diagonal
+from fallline.engine.blocks import blocks_along_diagonal, cut_blocks
 from fallline.errors import ModelFileError
 from fallline.limits import is_count
 
@@ -31,7 +31,7 @@ def packed(W: Array) -> tuple[Array, Sizes] | None:
     blocks = blocks_along_diagonal(W)
     if not 1 < len(blocks) <= MAX_BLOCKS or 2 * sum(n * m for _, n, _, m in blocks) > W.size + 1:
         return None
-    numbers = np.concatenate([W[i : i + n, j : j + m].ravel() for i, n, j, m in blocks])
+    numbers = np.concatenate([block.ravel() for block in cut_blocks(W, blocks)])
     sizes = [[n for _, n, _, _ in blocks], [m for _, _, _, m in blocks]]
     same = unpacked(numbers, sizes, W.shape).tobytes() == W.tobytes()  # a zero may be negative
     return (numbers, sizes) if same else None
