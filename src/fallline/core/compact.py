@@ -162,19 +162,18 @@ class CompactRows:
         features -= np.array(lookup.centers, dtype=self.dtype)
         features[place == lookup.missing] = 0.0
 
-    def without_bins(self) -> Array:
-        """The features (n, n_kept) that are not bins, in order: numbers and categories."""
-        kept = np.ones(self.map.n_features, dtype=bool)
-        for lookup in self.map.lookups[: self.map.n_fractions]:
+    def without_bins(self) -> "CompactRows":
+        """The same rows without the features that are bins: numbers and categories, in order."""
+        whole, k = self.map, self.map.n_fractions
+        kept = np.ones(whole.n_features, dtype=bool)
+        for lookup in whole.lookups[:k]:
             kept[lookup.first : lookup.first + lookup.count] = False
-        at = np.cumsum(kept) - 1  # where a feature stands among those
-        X = np.zeros((len(self), int(kept.sum())), dtype=self.dtype)
-        X[:, at[list(self.map.numbers)]] = self.numbers
-        for i, lookup in enumerate(self.map.lookups[self.map.n_fractions :], self.map.n_fractions):
-            place = self.rows[:, i] - self.map.starts[i]
-            known = np.flatnonzero(place < lookup.count)
-            X[known, at[lookup.first] + place[known]] = 1.0
-        return X
+        at = (np.cumsum(kept) - 1).tolist()  # where a feature stands among those
+        numbers = tuple(at[number] for number in whole.numbers)
+        lookups = tuple(Lookup(at[each.first], each.count, None) for each in whole.lookups[k:])
+        rows = self.rows[:, k:] - whole.starts[k]
+        fewer = FeatureMap(int(kept.sum()), numbers, lookups)
+        return CompactRows(fewer, self.numbers, rows, self.fractions[:, :0])
 
     @staticmethod
     def joined(parts: "Sequence[CompactRows]") -> "CompactRows":

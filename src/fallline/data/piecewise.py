@@ -36,25 +36,16 @@ MAIN_SHARE = 0.4  # of the rows: a more frequent value gets a separate input
 MIN_LEVEL_ROWS, MAX_LEVELS = 10, 120
 
 
-def robust_moments(values: Floats, reach: float | None = None) -> tuple[float, float]:
+def robust_moments(values: Floats) -> tuple[float, float]:
     """Median and interquartile range of (n,) values; the standard deviation where that is 0.
-
-    With a ``reach`` the spread is wide enough that neither the 0.5 nor the 99.5 % quantile is
-    farther from the median than ``reach`` times it.
 
     >>> import numpy as np
     >>> robust_moments(np.array([1.0, 2.0, 3.0, 4.0, 100.0]))
     (3.0, 2.0)
-    >>> median, spread = robust_moments(np.array([1.0, 2.0, 3.0, 4.0, 100.0]), reach=2.0)
-    >>> round(spread, 2)
-    47.54
     """
-    first, low, middle, high, last = np.quantile(values, [0.005, 0.25, 0.5, 0.75, 0.995])
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     spread = float(high - low)
-    spread = spread if spread > 0.0 else float(values.std())
-    if reach is not None:
-        spread = max(spread, float(max(last - middle, middle - first)) / reach)
-    return float(middle), spread
+    return float(middle), spread if spread > 0.0 else float(values.std())
 
 
 def smooth_clip(x: Array) -> Array:

@@ -123,7 +123,7 @@ def train_files(
     200th of the rows, from 128 to 4096. Raises TableError, ParameterError or ClusterError.
     """
     given = with_defaults(options)
-    asked_level(given)
+    asked_level(given)  # refused before anything is read
     refuse_soft(given, "on a cluster")
     seed, shares = check_integer("seed", given["seed"]), shares_of_rows(given)
     files = files_of(paths, how or Reading())

@@ -79,7 +79,7 @@ class WorkerActor:
         self.network = architecture.network()
         self.n_parts, self.dropout = n_parts, dropout
         self.parts = {
-            number: served(self.network, part.samples) if compiled else part.samples.dense
+            number: served(self.network, part.samples) if compiled else part.samples
             for number, part in parts.items()
         }
         self.below: list[tuple[Place, frozenset[int]]] = []

@@ -82,8 +82,8 @@ def linear_member(
     n_in, k = like.sizes[0], like.sizes[-1]
     used = ~encoding.starts_at_zero
     plain = Network([int(used.sum()), k], loss=LOSS_FOR[encoding.task])
-    kept = X.without_bins() if isinstance(X, CompactRows) else np.asarray(X)[:, used]
-    rows = kept.astype(np.float64)
+    kept = X.without_bins() if isinstance(X, CompactRows) else X[:, used]
+    rows = np.asarray(kept, dtype=np.float64)
     if encoding.task == "numbers":
         plain.parameters = ridge(rows, y, weight)
     else:

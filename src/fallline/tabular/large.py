@@ -49,7 +49,7 @@ def train_large(
     ParameterError.
     """
     given = with_defaults(options)
-    asked_level(given)
+    asked_level(given)  # refused before anything is read
     refuse_soft(given, "block by block")
     seed = check_integer("seed", given["seed"])
     blocks = survey(paths, how or Reading(), target, shares_of_rows(given), seed)

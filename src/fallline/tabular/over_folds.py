@@ -158,10 +158,9 @@ class FoldRuns:
         """All runs, or the first ones where an interrupt, a divergence or the time ends it."""
         planned, n_folds = self.plan, len(self.parts)
         try:
-            if planned.has_choice:
-                self.compared = self.compare(planned.recipes, planned.compared_on)
-            else:  # all at once, so that no thread waits for the first fold
-                self.compared = self.compare(planned.recipes, n_folds)
+            # Without a choice all at once, so that no thread waits for the first fold.
+            first = planned.compared_on if planned.has_choice else n_folds
+            self.compared = self.compare(planned.recipes, first)
             if self.compared and not planned.mixed:
                 self.kept = (best_of(self.compared),)
                 finalists = planned.finalists(*self.kept)

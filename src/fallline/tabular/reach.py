@@ -23,7 +23,6 @@ import numpy as np
 from fallline.arrays import Array
 from fallline.data.columns import BinnedColumn, Column, PlaceColumn, zero_mask
 from fallline.data.encoding import Encoding
-from fallline.data.piecewise import robust_moments
 from fallline.data.table import Table
 from fallline.data.targets import column_numbers
 
@@ -32,6 +31,7 @@ __all__ = ["left_out_error", "reached", "some_of", "with_reach"]
 Kind = TypeVar("Kind", bound=Column)
 
 REACHES = (2.0, 1.0)  # of these spreads a side of the range has at most
+ENDS = (0.005, 0.995)  # the quantiles that are the ends of the range
 CLEARLY = 0.98  # of the error
 MOST_ROWS = 5_000  # of which the errors are computed
 MOST_INPUTS = 1_000
@@ -74,9 +74,11 @@ def reached(
     ``values`` are the training rows' numbers of the column at a position, NaN if missing;
     ``features`` are those (n, n_features) of n rows by columns without bins.
     """
+    ends = [farthest(column, values, i) for i, column in enumerate(columns)]
     candidates = [columns]
     for reach in REACHES:
-        wider = tuple(far_column(column, values, i, reach) for i, column in enumerate(columns))
+        pairs = zip(columns, ends, strict=True)
+        wider = tuple(widened(column, end / reach) for column, end in pairs)
         candidates += [wider] if wider != columns else []
     if len(candidates) == 1 or (~zero_mask(columns)).sum() > MOST_INPUTS:
         return columns
@@ -95,14 +97,21 @@ def plain(column: Kind) -> Kind:
     return column
 
 
-def far_column(column: Kind, values: Callable[[int], Array], i: int, reach: float) -> Kind:
-    """The column at position i with a spread of which a side of its range is at most ``reach``, if
-    it is one of numbers in bins.
+def farthest(column: Column, values: Callable[[int], Array], i: int) -> float:
+    """From the median of the column at position i to the farther one of its 0.5 and 99.5 %
+    quantiles; 0 if it is not one of numbers in bins.
     """
     if not isinstance(column, BinnedColumn) or not column.edges:
-        return column
+        return 0.0
     numbers = values(i)
-    spread = robust_moments(numbers[~np.isnan(numbers)], reach)[1]
+    first, last = np.quantile(numbers[~np.isnan(numbers)], ENDS)
+    return float(max(last - column.median, column.median - first))
+
+
+def widened(column: Kind, spread: float) -> Kind:
+    """The column with this spread, if that is wider."""
+    if not isinstance(column, BinnedColumn):
+        return column
     return replace(column, spread=max(spread, column.spread))
 
 
