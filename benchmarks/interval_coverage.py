@@ -1,6 +1,6 @@
 """How often intervals and sets of classes hold the truth on rows that were held out.
 
-    python benchmarks/coverage.py [--data ../shared/data] [--splits 20] [--level 0.9]
+    python benchmarks/interval_coverage.py [--data ../shared/data] [--splits 20] [--level 0.9]
         [--tables auto california] [--set preset=quick] [--json coverage.jsonl]
 
 The tables are those of benchmarks/tables.py and, of scikit-learn's, breast cancer, diabetes, digits
