@@ -1,7 +1,8 @@
 """Real tables, each trained by the presets and by its peers at their defaults, on the same splits.
 
     python benchmarks/tables.py [--seeds 5] [--rivals quick,standard,LightGBM] [--only adult]
-        [--data ../shared/data] [--results build/tables.jsonl] [--write docs/results.md]
+        [--jobs 2] [--data ../shared/data] [--results build/tables.jsonl]
+        [--write docs/results.md]
 
 A quarter of the rows is held out (``test=0.25``), which the seed draws. Everything else is left to
 the defaults, but each rival has one thread. Trees are given the columns as Fallline recognises
@@ -14,13 +15,16 @@ It needs ``pip install 'fallline[bench]'``; peers that are not installed are lef
 
 import argparse
 import json
+import math
 import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,10 +56,14 @@ PEERS = {
     "HistGradientBoosting": "sklearn",
     "MLP of scikit-learn": "sklearn",
     "RealMLP-TD-S": "pytabkit",
+    "TabM-D": "pytabkit",
 }
-SLOW = ("RealMLP-TD-S",)
-"""Rivals that may be left out of large tables; they have no rank, only gaps where they were run."""
-MOST_ROWS = 6_000  # of a table that they are run on
+MOST_ROWS = {"RealMLP-TD-S": 6_000, "TabM-D": 1_500}
+"""The rows of the largest table that a slow rival is run on; it has no rank, only gaps where it was
+run. Both refuse missing numbers."""
+PYTABKIT = {"RealMLP-TD-S": "RealMLP_TD_S", "TabM-D": "TabM_D"}
+LIMIT = 600  # seconds for a run; a rival that fails on a table or takes longer is left out of it
+LOCK = threading.Lock()  # of the lines known and their file
 LINEAR = "linear"
 RANKED = ("standard", "LightGBM", "HistGradientBoosting", LINEAR)
 
@@ -212,10 +220,10 @@ def peer(rival: str, table: Table, rows: Prepared) -> tuple[Callable[..., Any], 
 
         return (MLPRegressor() if numbers else MLPClassifier()).fit, rows.linear_X
     frame = frame_of(rows.encoding, table)
-    if rival == "RealMLP-TD-S":
-        from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
+    if rival in MOST_ROWS:
+        import pytabkit
 
-        kind = RealMLP_TD_S_Regressor if numbers else RealMLP_TD_S_Classifier
+        kind = getattr(pytabkit, f"{PYTABKIT[rival]}_{'Regressor' if numbers else 'Classifier'}")
         return kind(device="cpu", n_threads=1, random_state=0, verbosity=0).fit, frame
     if rival == "HistGradientBoosting":
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -293,31 +301,52 @@ def calibration_error(shares: Any, y: Any, bins: int = 10) -> float:
 
 def collect(options: argparse.Namespace) -> list[dict[str, Any]]:
     """The runs that were asked for; those that the results file lacks are made."""
+    runs = [
+        (rival, job, seed)
+        for seed in range(options.seeds)
+        for job in JOBS
+        for rival in options.rivals
+        if options.only in job.file
+    ]
     known = lines_of(options.results)
-    done = {(line["rival"], line["table"], line["seed"]) for line in known}
-    for seed in range(options.seeds):
-        for job in JOBS:
-            for rival in options.rivals:
-                if options.only not in job.file or (rival, job.file, seed) in done:
-                    continue
-                if rival in SLOW and known_rows(known, job) > MOST_ROWS:
-                    continue
-                command = [sys.executable, __file__, "--run", rival, "--only", job.file]
-                command += ["--seeds", str(seed), "--data", str(options.data)]
-                said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-                if said.returncode != 0:
-                    print(f"{rival} on {job.file} failed", file=sys.stderr)
-                    continue
-                known.append(json.loads(said.stdout.splitlines()[-1]))
-                with options.results.open("a") as file:
-                    file.write(json.dumps(known[-1]) + "\n")
-                print(f"{job.file} {seed} {rival}: {known[-1]['train']:.1f} s", file=sys.stderr)
-    return [line for line in known if line["rival"] in options.rivals]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(lambda run: complete(known, *run, options), runs))
+    return [line for line in known if line["rival"] in options.rivals and "failed" not in line]
+
+
+def complete(
+    known: list[dict[str, Any]], rival: str, job: Job, seed: int, options: argparse.Namespace
+) -> None:
+    """Make a run and add its line, unless there is one, or the rival is left out of the table."""
+    of_it = [line for line in known if (line["rival"], line["table"]) == (rival, job.file)]
+    if any("failed" in line or line["seed"] == seed for line in of_it):
+        return
+    if known_rows(known, job) > MOST_ROWS.get(rival, math.inf):
+        return
+    line = {"rival": rival, "table": job.file, "seed": seed, **outcome(rival, job, seed, options)}
+    with LOCK, options.results.open("a") as file:
+        known.append(line)
+        file.write(json.dumps(line) + "\n")
+    print(f"{job.file} {seed} {rival}: {line.get('failed', line.get('train'))}", file=sys.stderr)
+
+
+def outcome(rival: str, job: Job, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """The result of a run in a process of its own, or how it failed."""
+    command = [sys.executable, __file__, "--run", rival, "--only", job.file]
+    command += ["--seeds", str(seed), "--data", str(options.data)]
+    try:
+        said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"ended after {LIMIT} s"}
+    except subprocess.CalledProcessError as error:
+        return {"failed": f"status {error.returncode}"}
+    result: dict[str, Any] = json.loads(said.stdout.splitlines()[-1])
+    return result
 
 
 def known_rows(known: list[dict[str, Any]], job: Job) -> int:
     """The rows of a table, by the runs that have been made on it."""
-    return max((line["rows"] for line in known if line["table"] == job.file), default=0)
+    return max((line.get("rows", 0) for line in known if line["table"] == job.file), default=0)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -343,7 +372,7 @@ class Summary:
     @property
     def ranked(self) -> list[str]:
         """The rivals that have a rank."""
-        return [rival for rival in self.rivals if rival not in SLOW]
+        return [rival for rival in self.rivals if rival not in MOST_ROWS]
 
     def mean(self, job: Job, rival: str, name: str) -> float:
         """A score of the test rows, or another number of the runs."""
@@ -466,12 +495,11 @@ files that the project's benchmarks are given, from scikit-learn, and from the p
 seeds ({seeds}), which draw the split and the first weights. Every rival has its defaults and one
 thread. Trees get numbers with gaps and texts as categories; the linear model and scikit-learn's
 networks get standardised and one-hot columns. The settings of the presets were chosen on the tables
-marked with *, in part on the same splits; nothing was chosen on the others. CatBoost was ended on
-mnist_5k and leaf_id_flavia after ten minutes and more. RealMLP-TD-S (one network, by pytabkit)
-refuses missing numbers; it was run on thirteen tables of up to {most:,} rows without them. TabM-D
-(by pytabkit) takes 20 to 140 seconds for a table of up to 1,100 rows. On two splits of seven it had
-3 to 22 % more error than `standard` on diabetes, Boston, car_prices, College and Sacramento, and 3
-and 1 % less on breast_cancer and OJ. The machine had other work, so times are for comparison only.
+marked with *, in part on the same splits; nothing was chosen on the others. A rival that took over
+{limit} seconds was ended and left out of the table. RealMLP-TD-S (one network) and TabM-D, both by
+pytabkit, refuse missing numbers; they were run on the tables without them that have up to
+{most[RealMLP-TD-S]:,} and {most[TabM-D]:,} rows. The machine had other work, so times are for
+comparison only.
 
 The score is the log loss, or for numbers the root mean squared error; lower is better, and the
 lowest is bold.
@@ -499,7 +527,7 @@ def page(summary: Summary, seeds: int) -> str:
     ranks = summary.ranks(ranked, summary.jobs, summary.main)
     four = ", ".join(f"{rival} {rank:.2f}" for rival, rank in zip(ranked, ranks, strict=True))
     parts = [
-        INTRODUCTION.format(seeds=seeds, n=len(summary.jobs), most=MOST_ROWS),
+        INTRODUCTION.format(seeds=seeds, n=len(summary.jobs), limit=LIMIT, most=MOST_ROWS),
         markdown(("table", "rows", "score", *summary.rivals), score_lines(summary)),
         RANKS,
         markdown(heads, rank_lines(summary)),
@@ -547,6 +575,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--only", default="")
     parser.add_argument("--rivals", default="")
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "tables.jsonl")
