@@ -54,12 +54,14 @@ def test_merged_networks_have_the_mean_of_the_logits(loss: str) -> None:
     np.testing.assert_allclose(one.logits(X), expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("n_hidden", [1, 2, 3])
 @pytest.mark.parametrize("target", ["label", "kind", "number"])
-def test_the_linear_member_is_linear(target: str) -> None:
+def test_the_linear_member_is_linear(target: str, n_hidden: int) -> None:
     data = prepare(made(), target, ignore=others(target), bins=6)
     k = 3 if target == "kind" else 1
     losses = {"label": "binary_cross_entropy", "kind": "cross_entropy", "number": "squared_error"}
-    like = fl.Network([data.X.shape[1], 5, 5, k], hidden="silu", loss=losses[target])
+    sizes = [data.X.shape[1], *[5] * n_hidden, k]
+    like = fl.Network(sizes, hidden="silu", loss=losses[target])
     net = linear_member(data.encoding, like, data.X, data.y, None)
     used = ~data.encoding.starts_at_zero
     A = np.hstack([np.asarray(data.X)[:, used], np.ones((len(data.X), 1))])
@@ -132,7 +134,8 @@ def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
     assert not np.isnan(part.output).any()  # the other folds trained all members
 
 
-CALM, WIDE, PLAIN = {"dropout": 0.05}, {"hidden": (256, 256), "dropout": 0.25}, {"keep": "best"}
+CALM, PLAIN = {"dropout": 0.05}, {"keep": "best"}
+DEEP = {"hidden": (256, 256, 256), "dropout": 0.25}
 
 
 def test_sizes() -> None:
@@ -159,12 +162,12 @@ def test_sizes() -> None:
     assert few.n_runs == 24
     both = plan([Recipe()], best, TableSize(100, 10, "numbers"))
     assert both == Plan((small, Recipe()), 8, 8, mixed=True)
-    assert plan([Recipe()], best, TableSize(5_000)).variants == (PLAIN, WIDE)
+    assert plan([Recipe()], best, TableSize(5_000)).variants == (PLAIN, DEEP)
     assert plan([Recipe()], best | {"hidden": (9,)}, TableSize(5_000)).variants == (PLAIN,)
     large = plan([Recipe()], best, TableSize(50_000))
     assert [recipe.activation for recipe in large.recipes] == ["silu", "relu", "relu"]
     assert {(r.patience, r.factor, r.keep) for r in large.recipes} == {(8, 0.5, "best")}
-    assert (large.n_folds, large.compared_on, large.variants) == (8, 1, (WIDE,))
+    assert (large.n_folds, large.compared_on, large.variants) == (8, 1, (DEEP,))
     assert (large.variants_on, large.n_runs) == (2, 3 + 7 + 2)
     assert plan([Recipe()], {"preset": "quick", "hidden": None}, TableSize(100)) == Plan(
         (Recipe(),)
@@ -194,8 +197,8 @@ def test_recipes_for_numbers() -> None:
         [Recipe(activation="tanh", dropout=0.1)], given, TableSize(500, 10, "numbers")
     ).recipes == (Recipe(hidden=(64, 64), activation="tanh", dropout=0.1),)
     assert plan([Recipe()], options, TableSize(5_000, 10, "numbers")).variants == ()
-    assert plan([Recipe()], best, TableSize(5_000, 10, "counts")).variants == (CALM, WIDE)
-    assert plan([Recipe()], best, TableSize(10_001, 10, "numbers")).variants == (WIDE,)
+    assert plan([Recipe()], best, TableSize(5_000, 10, "counts")).variants == (CALM, DEEP)
+    assert plan([Recipe()], best, TableSize(10_001, 10, "numbers")).variants == (DEEP,)
     assert plan([Recipe()], best | {"dropout": 0.3}, TableSize(5_000, 10, "numbers")).variants == ()
 
 

@@ -74,8 +74,8 @@ def merged(
 def linear_member(
     encoding: Encoding, like: Network, X: Rows, y: Array, weight: Array | None
 ) -> Network:
-    """The linear model of the inputs that are not bins, as a network of two hidden layers like
-    ``like``, of relu or silu.
+    """The linear model of the inputs that are not bins, as a network with the hidden layers of
+    ``like``, all of relu or of silu.
 
     It is one exactly, since f(z) - f(-z) = z for both: the hidden layers hold z and -z.
     """
@@ -91,12 +91,13 @@ def linear_member(
         if found is None:
             raise KeyboardInterrupt
         plain.parameters = found
-    made = like.of_sizes([n_in, 2 * k, 2 * k, k])
+    made = like.of_sizes([n_in, *(2 * k for _ in like.hidden), k])
     sign, eye = np.array([1.0, -1.0]), np.eye(k)
-    first, second, last = made.layers
+    first, *middle, last = made.layers
     first.W[used] = np.kron(sign, plain.layers[0].W)
     first.b[:] = np.kron(sign, plain.layers[0].b)
-    second.W[:] = np.kron(np.outer(sign, sign), eye)
+    for layer in middle:
+        layer.W[:] = np.kron(np.outer(sign, sign), eye)
     last.W[:] = np.kron(sign[:, None], eye)
     return made
 

@@ -50,8 +50,8 @@ MIN_ROWS_FOR_FOLDS = 64
 Key = tuple[int, Recipe, int]
 """The fold of a run, its recipe, and its draw."""
 CUT_SHORT = ("interrupted", "diverged")
-LINEAR_CAN_BE = (("silu", "silu"), ("relu", "relu"))
-"""The hidden layers beside which a linear model can be a member."""
+LINEAR_CAN_BE = ({"silu"}, {"relu"})
+"""The activations of the hidden layers beside which a linear model can be a member."""
 
 
 def over_folds(chosen: Sequence[Recipe], options: TableOptions, size: TableSize) -> Plan:
@@ -330,7 +330,7 @@ def endings(models: Iterable[TableModel]) -> list[dict[str, Any]]:
 def linear_networks(part: Prepared, like: Network) -> list[Network]:
     """The linear model of the rows outside a fold, where it can be a network of that kind."""
     single = part.y.ndim == 1 and like.loss.name == LOSS_FOR[part.encoding.task]
-    if like.hidden not in LINEAR_CAN_BE or not single:
+    if set(like.hidden) not in LINEAR_CAN_BE or not single:
         return []
     return [linear_member(part.encoding, like, *part.lesson(part.train))]
 
