@@ -12,6 +12,8 @@ import pytest
 
 import fallline as fl
 from fallline.tabular import over_folds
+from fallline.tabular.pace import Pace
+from fallline.tabular.recipes import Recipe
 from tests.tabular.test_ensemble import made, others
 
 
@@ -41,6 +43,32 @@ def test_side_by_side_gives_the_same_bits(three_cores: None, options: dict[str, 
     assert side_by_side.ended == alone.ended
     assert {start.at_once for start in starts} == {3}
     assert sorted(start.number for start in starts) == list(range(1, starts[0].of + 1))
+
+
+def test_the_time_left_goes_by_the_runs_that_are_done() -> None:
+    starts: list[Any] = []
+
+    def on_run(start: Any) -> Any:
+        starts.append(start)
+        return lambda progress: time.sleep(0.01)
+
+    train(on_run=on_run, threads=1, epochs=3)
+    left = [start.seconds_left for start in starts]
+    assert left[0] is None
+    assert all(left[at] >= 0.03 * (8 - at) for at in range(1, 8))
+    assert left[7] < left[1]
+
+
+def test_a_wider_network_is_expected_to_take_longer() -> None:
+    pace, narrow, wide = Pace(), Recipe(hidden=(64, 64)), Recipe(hidden=(256, 256, 256))
+    assert not pace.known
+    assert pace.of(narrow) == 0.0
+    pace.add(narrow, 1.0)
+    pace.add(narrow, 3.0)
+    assert (pace.of(narrow), pace.of(wide)) == (2.0, 12.0)
+    pace.add(wide, 5.0)
+    assert (pace.of(narrow), pace.of(wide)) == (2.0, 5.0)
+    assert pace.of(Recipe(hidden=())) > 0.0
 
 
 def test_what_on_run_returns_sees_the_epochs_of_its_run(three_cores: None) -> None:

@@ -81,15 +81,12 @@ class Bar(ProgressDisplay):
     def __init__(self, *, shown: bool) -> None:
         super().__init__("{task.description}epoch", shown=shown)
         self.run: RecipeStart | None = None
-        self.runs_began = self.began
 
     def on_run(self, run: RecipeStart, label: str = "run") -> Callable[[Progress], None] | None:
         """Start the bar of one run; returns a callback that shows its epochs, if there is a bar.
 
         If several runs are in progress, the one that started last is shown.
         """
-        if run.number == 1:
-            self.runs_began = time.monotonic()
         self.run = run
         which = f"{label} {run.number}/{run.of} " if run.of > 1 else ""
         self.add(which, run.recipe.epochs)
@@ -101,11 +98,11 @@ class Bar(ProgressDisplay):
         return None if self.bar is None else after_epoch
 
     def left(self, done: int) -> float | None:
-        """The time left: of one run by its epochs, of several by the number of finished runs."""
+        """The time left: of one run by its epochs, of several by what those done have taken."""
         if self.run is None or self.run.of == 1:
             return super().left(done)
-        taken, runs = time.monotonic() - self.runs_began, self.run.number - self.run.at_once
-        return None if runs <= 0 else max(taken / runs * self.run.of - taken, 0.0)
+        left = self.run.seconds_left
+        return None if left is None else max(left - (time.monotonic() - self.began), 0.0)
 
     def after_epoch(self, progress: Progress) -> None:
         """Show the progress of the run."""

@@ -5,6 +5,7 @@ a part of those is held out to choose the best epoch. The standard error of a me
 folds, s / sqrt(folds); folds share training rows, so it is slightly too small.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Unpack
@@ -23,6 +24,7 @@ from fallline.limits import check_choice, check_integer, check_number
 from fallline.tabular.baselines import fit_linear
 from fallline.tabular.model import TableModel
 from fallline.tabular.options import TableOptions, refuse_interval, with_defaults
+from fallline.tabular.pace import Pace
 from fallline.tabular.preparation import (
     SPLITS,
     Prepared,
@@ -148,6 +150,7 @@ def cross_validate(
     result = CrossValidation(task, target, usable, set_aside, n_folds, repeats, groups)
     generator = np.random.default_rng(check_integer("seed", given["seed"]))
     drawn = splits(len(usable), result, validation, classes, group_of, generator, in_time=in_time)
+    pace, recipe, n_runs = Pace(), chosen[0], repeats * n_folds
     for at, (repeat, number, split) in enumerate(drawn, start=1):
         data = encode(
             [usable],
@@ -158,11 +161,15 @@ def cross_validate(
             weights=given["weights"],
             class_weight=given["class_weight"],
             classes=all_classes,
-            dtype=chosen[0].dtype,
-            bins=chosen[0].bins,
+            dtype=recipe.dtype,
+            bins=recipe.bins,
         )
-        shown = None if on_run is None else on_run(RecipeStart(at, repeats * n_folds, chosen[0]))
+        left = pace.of(recipe) * (n_runs - at + 1) if pace.known else None
+        start = RecipeStart(at, n_runs, recipe, seconds_left=left)
+        shown = None if on_run is None else on_run(start)
+        began = time.perf_counter()
         model = train_prepared(data, chosen, {**given, "on_run": lambda start, to=shown: to})
+        pace.add(recipe, time.perf_counter() - began)
         if model.history.stopped == "interrupted":
             result.complete = False
             break

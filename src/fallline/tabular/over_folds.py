@@ -32,6 +32,7 @@ from fallline.tabular.ensemble import (
 from fallline.tabular.model import Folds, TableModel
 from fallline.tabular.one_run import fit_in_memory, train_recipe
 from fallline.tabular.options import TableOptions
+from fallline.tabular.pace import Pace
 from fallline.tabular.preparation import Prepared
 from fallline.tabular.recipes import (
     VARIED,
@@ -149,7 +150,7 @@ class FoldRuns:
         self.finals: dict[Recipe, float] = {}  # the same of the best one's variants
         self.kept = planned.recipes
         self.draws = 1  # of each recipe that is kept, on all folds
-        self.seconds: list[float] = []  # of the runs that are done
+        self.pace = Pace()
         self.cut: tuple[str, str] | None = None  # how it was cut short, and the message
         self.over = self.interrupted = False
         self.lock, self.began = threading.Lock(), time.perf_counter()
@@ -220,7 +221,7 @@ class FoldRuns:
             model = self.run(job)
             self.measure(job, model.network)
             self.found[job] = model
-            self.seconds.append(time.perf_counter() - began)
+            self.pace.add(job.recipe, time.perf_counter() - began)
             if model.history.stopped in CUT_SHORT:
                 self.cut, self.over = (model.history.stopped, model.history.message), True
 
@@ -239,16 +240,27 @@ class FoldRuns:
             return self.waiting.popleft()
 
     def late(self) -> bool:
-        """Whether the next run would exceed the time limit, if it takes as long as those done."""
+        """Whether the next run would exceed the time limit, at the pace of those done."""
         limit = self.options["seconds"]
         if limit is None or self.waiting[0].number == 1:
             return False
-        usual = sum(self.seconds) / max(len(self.seconds), 1)
-        return self.taken() + usual > limit
+        return self.taken() + self.pace.of(self.waiting[0].recipe) > limit
 
     def taken(self) -> float:
         """Seconds since the first run began."""
         return time.perf_counter() - self.began
+
+    def left(self) -> float | None:
+        """Seconds that the runs that are not done are likely to take; None before one is done.
+
+        Those of which the recipe is not chosen yet count as the last one that was begun.
+        """
+        if not self.pace.known:
+            return None
+        found = set(self.found)
+        recipes = [job.recipe for job in self.jobs if job not in found]
+        recipes += [self.jobs[-1].recipe] * (self.plan.n_runs - len(self.jobs))
+        return sum(map(self.pace.of, recipes)) / self.n_threads
 
     def run(self, job: Job) -> TableModel:
         """A network by one recipe, on the rows outside a fold."""
@@ -260,7 +272,9 @@ class FoldRuns:
             "on_run": self.on_run,
         }
         recipe = job.recipe.for_rows(n_rows, part.encoding.task)
-        start = RecipeStart(job.number, self.plan.n_runs, recipe, self.n_threads, self.taken())
+        start = RecipeStart(
+            job.number, self.plan.n_runs, recipe, self.n_threads, self.taken(), self.left()
+        )
         return train_recipe(part, start, options, n_rows, fit_in_memory(part))
 
     def after_epoch(self, progress: Progress) -> None:

@@ -164,6 +164,7 @@ class RecipeStart:
     """One of the runs that training makes: its number from 1, of how many, and its recipe.
 
     ``at_once`` runs go side by side, and ``seconds_before`` had passed since the first one began.
+    From here on all runs are likely to take ``seconds_left``; None if that cannot be told yet.
     """
 
     number: int
@@ -171,6 +172,7 @@ class RecipeStart:
     recipe: Recipe
     at_once: int = 1
     seconds_before: float = 0.0
+    seconds_left: float | None = None
 
 
 PRESETS: dict[str, tuple[Recipe, ...]] = {
