@@ -14,7 +14,7 @@ from fallline.core.samples import Samples
 from fallline.data.table import Table
 from fallline.tabular.ensemble import choose_weights, linear_member, merged, temperature_of
 from fallline.tabular.preparation import prepare
-from fallline.tabular.recipes import RIVALS, Plan, Recipe, TableSize, best_of, plan
+from fallline.tabular.recipes import DEEPER, RIVALS, Plan, Recipe, TableSize, best_of, plan
 
 
 def made(n: int = 240, seed: int = 0) -> Table:
@@ -135,7 +135,6 @@ def test_an_interrupted_ensemble_keeps_the_folds_that_are_done() -> None:
 
 
 CALM, PLAIN = {"dropout": 0.05}, {"keep": "best"}
-DEEP = {"hidden": (256, 256, 256), "dropout": 0.25}
 
 
 def test_sizes() -> None:
@@ -162,12 +161,14 @@ def test_sizes() -> None:
     assert few.n_runs == 24
     both = plan([Recipe()], best, TableSize(100, 10, "numbers"))
     assert both == Plan((small, Recipe()), 8, 8, mixed=True)
-    assert plan([Recipe()], best, TableSize(5_000)).variants == (PLAIN, DEEP)
-    assert plan([Recipe()], best | {"hidden": (9,)}, TableSize(5_000)).variants == (PLAIN,)
+    assert plan([Recipe()], best, TableSize(5_000)).variants == (PLAIN,)
+    assert plan([Recipe()], best, TableSize(5_000)).deeper == DEEPER
+    given = plan([Recipe()], best | {"hidden": (9,)}, TableSize(5_000))
+    assert (given.variants, given.deeper) == ((PLAIN,), None)
     large = plan([Recipe()], best, TableSize(50_000))
     assert [recipe.activation for recipe in large.recipes] == ["silu", "relu", "relu"]
     assert {(r.patience, r.factor, r.keep) for r in large.recipes} == {(8, 0.5, "best")}
-    assert (large.n_folds, large.compared_on, large.variants) == (8, 1, (DEEP,))
+    assert (large.n_folds, large.compared_on, large.variants, large.deeper) == (8, 1, (), DEEPER)
     assert (large.variants_on, large.n_runs) == (2, 3 + 7 + 2)
     assert plan([Recipe()], {"preset": "quick", "hidden": None}, TableSize(100)) == Plan(
         (Recipe(),)
@@ -197,8 +198,8 @@ def test_recipes_for_numbers() -> None:
         [Recipe(activation="tanh", dropout=0.1)], given, TableSize(500, 10, "numbers")
     ).recipes == (Recipe(hidden=(64, 64), activation="tanh", dropout=0.1),)
     assert plan([Recipe()], options, TableSize(5_000, 10, "numbers")).variants == ()
-    assert plan([Recipe()], best, TableSize(5_000, 10, "counts")).variants == (CALM, DEEP)
-    assert plan([Recipe()], best, TableSize(10_001, 10, "numbers")).variants == (DEEP,)
+    assert plan([Recipe()], best, TableSize(5_000, 10, "counts")).variants == (CALM,)
+    assert plan([Recipe()], best, TableSize(10_001, 10, "numbers")).variants == ()
     assert plan([Recipe()], best | {"dropout": 0.3}, TableSize(5_000, 10, "numbers")).variants == ()
 
 

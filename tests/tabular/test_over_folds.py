@@ -65,7 +65,10 @@ def test_a_wider_network_is_expected_to_take_longer() -> None:
     assert pace.of(narrow) == 0.0
     pace.add(narrow, 1.0)
     pace.add(narrow, 3.0)
-    assert (pace.of(narrow), pace.of(wide)) == (2.0, 12.0)
+    assert pace.of(narrow) == 2.0
+    assert pace.of(wide) == pytest.approx(
+        2.0 * (1 + 768 + 2 * 256**2 / 96) / (1 + 128 + 64**2 / 96)
+    )
     pace.add(wide, 5.0)
     assert (pace.of(narrow), pace.of(wide)) == (2.0, 5.0)
     assert pace.of(Recipe(hidden=())) > 0.0
@@ -209,3 +212,46 @@ def test_a_draw_that_is_cut_short_is_dropped(number: int) -> None:
     if number < 24:
         standard = train(preset="standard", threads=1, epochs=3)
         assert cut.network.parameters.tobytes() == standard.network.parameters.tobytes()
+
+
+DEEP = (256, 256, 256)
+
+
+def by_best(n_rows: int = 1_600, **options: Any) -> fl.TableModel:
+    """One epoch a run, of a table in which "best" tries a deeper network."""
+    data = made(n_rows)
+    ignore = others("label")
+    return fl.train_table(
+        data, "label", ignore=ignore, preset="best", epochs=1, baseline=False, **options
+    )
+
+
+@pytest.mark.parametrize(("loss", "kept"), [(0.9, DEEP), (0.97, (128, 128))])
+def test_a_deeper_network_is_kept_where_it_is_much_better(
+    loss: float, kept: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure, starts = over_folds.FoldRuns.measure, []
+
+    def measured(self: Any, job: Any, network: fl.Network) -> None:
+        measure(self, job, network)
+        self.losses[job.key] = loss if job.recipe.hidden == DEEP else 1.0
+
+    monkeypatch.setattr(over_folds.FoldRuns, "measure", measured)
+    model = by_best(on_run=starts.append)
+    assert model.facts["folds"] == 8
+    assert list(model.facts["deeper"].values()) == [1.0, loss]
+    of_it = [start.recipe.hidden for start in starts if start.recipe.hidden == DEEP]
+    assert len(of_it) == (8 if kept == DEEP else 2)
+    assert model.facts["hidden"] == list(kept)
+    assert len(starts) == starts[-1].of
+
+
+def test_a_deeper_network_that_takes_too_long_leaves_the_time_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        over_folds.FoldRuns, "late", lambda self: self.waiting[0].recipe.hidden == DEEP
+    )
+    model = by_best(seconds=600)
+    assert "deeper" not in model.facts
+    assert (model.facts["folds"], model.facts["hidden"]) == (8, [128, 128])

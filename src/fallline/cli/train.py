@@ -193,7 +193,11 @@ def preset_text(facts: Mapping[str, Any]) -> str:
 
 def compared_texts(facts: Mapping[str, Any]) -> list[str]:
     """The recipes that were compared, and the variants of the best one, with validation losses."""
-    headings = {"compared": "recipes compared", "variants": "variants of the best"}
+    headings = {
+        "compared": "recipes compared",
+        "variants": "variants of the best",
+        "deeper": "a deeper network",
+    }
     return [
         "\n" + text_table((heading, "validation loss"), [(r, figure(v)) for r, v in found.items()])
         for name, heading in headings.items()

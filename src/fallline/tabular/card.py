@@ -328,6 +328,7 @@ def settings(model: TableModel, version: str) -> list[str]:
         ("runs", facts.get("runs")),
         ("recipes compared, by validation loss", compared(facts, "compared")),
         ("variants of the best, by validation loss", compared(facts, "variants")),
+        ("a deeper network, by validation loss", compared(facts, "deeper")),
         ("epochs", history.epochs_done),
         ("best epoch", history.best_epoch),
         ("ended", history.message),

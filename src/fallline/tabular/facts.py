@@ -88,6 +88,7 @@ KINDS: dict[str, Fits] = {
     **dict.fromkeys(("penalty", "member_weights"), list_of(is_number)),
     "compared": table_of(None, is_number),
     "variants": table_of(None, is_number),
+    "deeper": table_of(None, is_number),
     "hidden": list_of(is_count),
     "batch_size": optional(is_count),
     "best_validation_loss": optional(is_number),

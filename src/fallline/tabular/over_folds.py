@@ -35,6 +35,8 @@ from fallline.tabular.options import TableOptions
 from fallline.tabular.pace import Pace
 from fallline.tabular.preparation import Prepared
 from fallline.tabular.recipes import (
+    FEW_FOLDS,
+    MUCH,
     VARIED,
     Plan,
     Recipe,
@@ -96,6 +98,8 @@ def train_folds(data: Prepared, planned: Plan, options: TableOptions) -> TableMo
         model.facts["compared"] = {r.label: loss for r, loss in runs.compared.items()}
     if len(runs.finals) > 1:
         model.facts["variants"] = {r.label: loss for r, loss in runs.finals.items()}
+    if runs.deeper:
+        model.facts["deeper"] = {r.label: loss for r, loss in runs.deeper.items()}
     if runs.cut is not None:
         model.history.stopped, model.history.message = runs.cut
     return model
@@ -148,6 +152,7 @@ class FoldRuns:
         self.losses: dict[Key, float] = {}  # of these, after the temperature
         self.compared: dict[Recipe, float] = {}  # the mean loss of each over the folds compared on
         self.finals: dict[Recipe, float] = {}  # the same of the best one's variants
+        self.deeper: dict[Recipe, float] = {}  # the same of what was kept and of what is deeper
         self.kept = planned.recipes
         self.draws = 1  # of each recipe that is kept, on all folds
         self.pace = Pace()
@@ -168,10 +173,31 @@ class FoldRuns:
                 self.finals = self.compare(finalists, planned.variants_on)
                 if len(self.finals) == len(finalists):
                     self.kept = (best_of(self.finals, VARIED),)
+                self.try_deeper(*self.kept)
                 self.compare(self.kept, n_folds)
             self.draw_again()
         except KeyboardInterrupt:
             self.cut = self.cut or ("interrupted", "interrupted; the folds that were done are kept")
+
+    def try_deeper(self, best: Recipe) -> None:
+        """Keep the deeper network of the plan where it is much better: first on few folds."""
+        if self.plan.deeper is None:
+            return
+        deeper = replace(best, **self.plan.deeper)
+        for n_folds in (FEW_FOLDS, self.plan.variants_on):
+            losses = self.compare((best, deeper), n_folds)
+            if len(losses) < 2:
+                self.forget_waiting()
+                return
+            self.deeper = losses
+            if best_of(losses, MUCH) == best:
+                return
+        self.kept = (deeper,)
+
+    def forget_waiting(self) -> None:
+        """Leave out the runs for which there is no time, since there may be for shorter ones."""
+        self.jobs = [job for job in self.jobs if job not in self.waiting]
+        self.waiting.clear()
 
     def compare(self, recipes: Sequence[Recipe], n_folds: int) -> dict[Recipe, float]:
         """Train each recipe on the first folds; the mean loss of each that has come to the end."""
@@ -250,6 +276,11 @@ class FoldRuns:
         """Seconds since the first run began."""
         return time.perf_counter() - self.began
 
+    @property
+    def n_runs(self) -> int:
+        """How many runs there will be, as far as is known."""
+        return max(self.plan.n_runs, len(self.jobs))
+
     def left(self) -> float | None:
         """Seconds that the runs that are not done are likely to take; None before one is done.
 
@@ -259,7 +290,7 @@ class FoldRuns:
             return None
         found = set(self.found)
         recipes = [job.recipe for job in self.jobs if job not in found]
-        recipes += [self.jobs[-1].recipe] * (self.plan.n_runs - len(self.jobs))
+        recipes += [self.jobs[-1].recipe] * (self.n_runs - len(self.jobs))
         return sum(map(self.pace.of, recipes)) / self.n_threads
 
     def run(self, job: Job) -> TableModel:
@@ -273,7 +304,7 @@ class FoldRuns:
         }
         recipe = job.recipe.for_rows(n_rows, part.encoding.task)
         start = RecipeStart(
-            job.number, self.plan.n_runs, recipe, self.n_threads, self.taken(), self.left()
+            job.number, self.n_runs, recipe, self.n_threads, self.taken(), self.left()
         )
         return train_recipe(part, start, options, n_rows, fit_in_memory(part))
 
