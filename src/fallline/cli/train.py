@@ -195,6 +195,7 @@ def compared_texts(facts: Mapping[str, Any]) -> list[str]:
     """The recipes that were compared, and the variants of the best one, with validation losses."""
     headings = {
         "compared": "recipes compared",
+        "near": "those near the best, on more folds",
         "variants": "variants of the best",
         "deeper": "a deeper network",
     }

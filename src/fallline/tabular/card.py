@@ -327,6 +327,7 @@ def settings(model: TableModel, version: str) -> list[str]:
         ("seed", facts.get("seed")),
         ("runs", facts.get("runs")),
         ("recipes compared, by validation loss", compared(facts, "compared")),
+        ("those near the best, on more folds", compared(facts, "near")),
         ("variants of the best, by validation loss", compared(facts, "variants")),
         ("a deeper network, by validation loss", compared(facts, "deeper")),
         ("epochs", history.epochs_done),

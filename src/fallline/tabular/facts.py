@@ -87,6 +87,7 @@ KINDS: dict[str, Fits] = {
     **dict.fromkeys(("weights", "class_weight"), optional(is_text)),
     **dict.fromkeys(("penalty", "member_weights"), list_of(is_number)),
     "compared": table_of(None, is_number),
+    "near": table_of(None, is_number),
     "variants": table_of(None, is_number),
     "deeper": table_of(None, is_number),
     "hidden": list_of(is_count),

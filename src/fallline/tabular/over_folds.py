@@ -37,6 +37,7 @@ from fallline.tabular.preparation import Prepared
 from fallline.tabular.recipes import (
     FEW_FOLDS,
     MUCH,
+    NEAR,
     VARIED,
     Plan,
     Recipe,
@@ -96,6 +97,8 @@ def train_folds(data: Prepared, planned: Plan, options: TableOptions) -> TableMo
     model.facts["runs"] = len(model.ended)
     if len(planned.recipes) > 1:
         model.facts["compared"] = {r.label: loss for r, loss in runs.compared.items()}
+    if runs.near:
+        model.facts["near"] = {r.label: loss for r, loss in runs.near.items()}
     if len(runs.finals) > 1:
         model.facts["variants"] = {r.label: loss for r, loss in runs.finals.items()}
     if runs.deeper:
@@ -151,9 +154,11 @@ class FoldRuns:
         self.outputs: dict[Key, Array] = {}  # logits of the rows of the fold
         self.losses: dict[Key, float] = {}  # of these, after the temperature
         self.compared: dict[Recipe, float] = {}  # the mean loss of each over the folds compared on
+        self.near: dict[Recipe, float] = {}  # the same of those near the best one, on more folds
         self.finals: dict[Recipe, float] = {}  # the same of the best one's variants
         self.deeper: dict[Recipe, float] = {}  # the same of what was kept and of what is deeper
         self.kept = planned.recipes
+        self.n_extra = 0  # runs of recipes that are near the best one
         self.draws = 1  # of each recipe that is kept, on all folds
         self.pace = Pace()
         self.cut: tuple[str, str] | None = None  # how it was cut short, and the message
@@ -168,7 +173,7 @@ class FoldRuns:
             first = planned.compared_on if planned.has_choice else n_folds
             self.compared = self.compare(planned.recipes, first)
             if self.compared and not planned.mixed:
-                self.kept = (best_of(self.compared),)
+                self.kept = (self.best_recipe(),)
                 finalists = planned.finalists(*self.kept)
                 self.finals = self.compare(finalists, planned.variants_on)
                 if len(self.finals) == len(finalists):
@@ -178,6 +183,20 @@ class FoldRuns:
             self.draw_again()
         except KeyboardInterrupt:
             self.cut = self.cut or ("interrupted", "interrupted; the folds that were done are kept")
+
+    def best_recipe(self) -> Recipe:
+        """The best of those compared, after more folds where others are near it."""
+        lowest, n_folds = min(self.compared.values()), self.plan.near_on
+        near = [recipe for recipe, loss in self.compared.items() if loss <= NEAR * lowest]
+        if len(near) == 1 or n_folds == 1:
+            return best_of(self.compared)
+        self.n_extra = (len(near) - 1) * (n_folds - 1)
+        losses = self.compare(near, n_folds)
+        if len(losses) < len(near):
+            self.forget_waiting()
+            return best_of(self.compared)
+        self.near = losses
+        return best_of(losses, VARIED)
 
     def try_deeper(self, best: Recipe) -> None:
         """Keep the deeper network of the plan where it is much better: first on few folds."""
@@ -279,7 +298,7 @@ class FoldRuns:
     @property
     def n_runs(self) -> int:
         """How many runs there will be, as far as is known."""
-        return max(self.plan.n_runs, len(self.jobs))
+        return max(self.plan.n_runs + self.n_extra, len(self.jobs))
 
     def left(self) -> float | None:
         """Seconds that the runs that are not done are likely to take; None before one is done.
