@@ -191,8 +191,8 @@ CLEARLY = 0.99  # of the first recipe's loss, on one fold
 VARIED = 0.995  # the same on more folds
 NEAR = 1.02
 """Times the lowest loss on the first fold: "best" compares the recipes below it on more folds, as
-its folds have an eighth of the rows only (ten tables of classes: 0.4 % less error; none by two
-folds)."""
+its folds have an eighth of the rows only. Out of fold that has 0.4 % less error on ten tables of
+classes (by two folds none), on test rows 0.1 % on 21 tables, in 5 % more time."""
 SMALL_FOLDS, STANDARD_FOLDS, BEST_FOLDS = 8, 4, 8
 SMALL_DRAWS = 3
 FEW_FOLDS, MORE_FOLDS = 2, 4  # on which variants are compared
