@@ -37,7 +37,8 @@ class Pace:
         """Seconds that a run by this recipe is likely to take; 0.0 if none is done."""
         if recipe in self.seconds:
             return mean(self.seconds[recipe])
-        each = [mean(taken) / cost(done) for done, taken in self.seconds.items()]
+        known = list(self.seconds.items())  # at once, since other threads add to it
+        each = [mean(taken) / cost(done) for done, taken in known]
         return cost(recipe) * mean(each)
 
 
