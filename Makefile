@@ -13,6 +13,9 @@ FLOOR_EXTRAS := $(addprefix --extra ,jit sklearn excel report dask plots video n
 
 .PHONY: demo test test-long test-floor lint docs bench wheels lock clean
 
+# The suite starts many processes; without bytecode each would compile the package's sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 demo: $(ENGINE)  ## install, then run the main job: the truth table
 	$(BIN)/fallline demo
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,21 +16,24 @@ from fallline.errors import ParameterError
 needed = pytest.mark.skipif(
     library.shared() is None, reason="no library: python -m fallline.engine.build makes it"
 )
-WORK = """
+# The first argument is the work, the second the dtype.
+SCRIPT = """
 import hashlib, sys
 import numpy as np
 import fallline as fl
+from fallline.engine.minimizer import minimizes
 from fallline.lesson import TRAIN_X, TRAIN_Y
 
 digest, rng = hashlib.sha256(), np.random.default_rng(0)
-for dtype in ("float64", "float32"):
+work, dtype = sys.argv[1:]
+X = rng.normal(size=(300, 6))
+if work == "truth table":
     net = fl.Network([3, 2, 1], hidden="sigmoid", loss="binary_cross_entropy", seed=0, dtype=dtype)
     descent = fl.GradientDescent(1.6)
     fl.train(net, TRAIN_X, TRAIN_Y, optimizer=descent, epochs=20_000, record_every=20_000,
              engine="compiled")
     digest.update(net.parameters.tobytes())
-    digest.update(fl.Predictor(net).predict_proba(TRAIN_X).tobytes())
-    X = rng.normal(size=(300, 6))
+if work == "general":
     for hidden, loss, y in [
         ("relu", "huber", X[:, 0]),
         ("gelu", "cross_entropy", rng.integers(0, 3, 300)),
@@ -39,42 +43,48 @@ for dtype in ("float64", "float32"):
                          seed=1, dtype=dtype)
         fl.train(net, X, y, epochs=4, batch_size=32, l2=0.01, dropout=0.1, engine="compiled")
         digest.update(net.parameters.tobytes())
+        digest.update(fl.Predictor(net).predict(X).tobytes())
+if work == "sweep":
     found = fl.sweep(X, X[:, 0], {"hidden": [3, 5], "epochs": 6}, seeds=5, dtype=dtype)
     digest.update(np.array([run["score"] for run in found.runs]).tobytes())
-print(digest.hexdigest(), "numba" in sys.modules or "llvmlite" in sys.modules)
-"""
-
-# the library's alone: elsewhere SciPy minimises
-LBFGS = """
-import hashlib
-import numpy as np
-import fallline as fl
-from fallline.engine.minimizer import minimizes
-
-assert minimizes()
-digest, rng = hashlib.sha256(), np.random.default_rng(0)
-for dtype in ("float64", "float32"):
-    X = rng.normal(size=(300, 6))
+if work == "L-BFGS":
+    assert minimizes()
     net = fl.Network([6, 20, 1], hidden="silu", loss="huber", seed=1, dtype=dtype)
     history = fl.train(net, X, X[:, 0] * X[:, 1], optimizer=fl.LBFGS(), epochs=40, l2=1e-3)
     digest.update(net.parameters.tobytes() + np.array(history.loss).tobytes())
-print(digest.hexdigest())
+print(digest.hexdigest(), "numba" in sys.modules or "llvmlite" in sys.modules)
 """
+BY_NUMBA = ("truth table", "sweep", "general")
+WORKS = (*BY_NUMBA, "L-BFGS")  # which is the library's alone: elsewhere SciPy minimises
+DTYPES = ("float64", "float32")
 
 
-def done(level: str, work: str = WORK) -> list[str]:
+def done(level: str, work: str, dtype: str) -> list[str]:
     """Hash of all that ``work`` computes, and whether Numba was imported."""
     environment = os.environ | {"FALLLINE_ENGINE": level}
-    command = [sys.executable, "-c", work]
+    command = [sys.executable, "-c", SCRIPT, work, dtype]
     out = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return out.stdout.split()
 
 
+def compiled_long(work: str, dtype: str) -> list[pytest.MarkDecorator]:
+    """Numba compiles the general loop for half a minute, the others for some seconds."""
+    return [pytest.mark.long] if work == "general" or dtype == "float32" else []
+
+
 @needed
-def test_the_bits_of_numba_without_numba() -> None:
-    compiled_here, by_numba = done("")
+@pytest.mark.parametrize(
+    ("work", "dtype"),
+    [
+        pytest.param(work, dtype, marks=compiled_long(work, dtype))
+        for work in BY_NUMBA
+        for dtype in DTYPES
+    ],
+)
+def test_the_bits_of_numba_without_numba(work: str, dtype: str) -> None:
+    compiled_here, by_numba = done("", work, dtype)
     assert by_numba == "False"
-    assert done("jit") == [compiled_here, "True"]
+    assert done("jit", work, dtype) == [compiled_here, "True"]
 
 
 def test_a_forced_level_that_is_not_there_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,6 +291,6 @@ def test_processors_with_fused_multiplication_give_the_same_bits() -> None:
         pytest.skip(
             "it takes the libraries of two levels: python -m fallline.engine.build LEVEL ..."
         )
-    for work in (WORK, LBFGS):
-        one, other = (done(level, work)[0] for level in there[:2])
+    for work, dtype in product(WORKS, DTYPES):
+        one, other = (done(level, work, dtype)[0] for level in there[:2])
         assert one == other
