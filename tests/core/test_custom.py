@@ -1,4 +1,4 @@
-"""Parts of one's own: registered in a few lines, checked, trained, saved; refused where wrong."""
+"""Custom parts: registered in a few lines, checked, trained, saved; refused where wrong."""
 
 import re
 import subprocess
@@ -229,9 +229,7 @@ SHORT = [("brier", "float32"), ("deviance", "float32"), ("nll", "float32")]
 @pytest.mark.parametrize(
     ("loss", "dtype"), [*((loss, "float64") for loss in OWN_LOSSES), *SHORT, *LONG]
 )
-def test_the_engine_takes_parts_of_ones_own(
-    loss: str, dtype: str, rng: np.random.Generator
-) -> None:
+def test_the_engine_takes_custom_parts(loss: str, dtype: str, rng: np.random.Generator) -> None:
     value, delta, output = OWN_LOSSES[loss]
     fl.register_activation("mish", mish, mish_slope)
     fl.register_loss(loss, value, delta, output=output)

@@ -181,7 +181,7 @@ def test_lbfgs_goes_by_the_engines_gradient(rng: np.random.Generator) -> None:
 
 
 class Signs:
-    """An optimiser of one's own: steps by the sign of the gradient, smaller and smaller."""
+    """A custom optimiser: it steps by the sign of the gradient, smaller and smaller."""
 
     learning_rate = 0.01
 

@@ -538,7 +538,7 @@ def test_what_cannot_be_is_told(compute: Computing, message: Any, told: str) -> 
     assert fact([m for m in said if m["type"] != "error"], "frame")["epoch"] == 0
 
 
-# ---- one's own rows
+# ---- rows that the user gives
 
 TABLE = "size,weight,colour,kind\n" + "".join(
     f"{i % 9 + i / 100},{i * 7 % 11 if i % 13 else ''},{'red' if i % 2 else 'green'},"

@@ -60,7 +60,7 @@ def attribute(part: str, name: str) -> Callable[[Told], Any]:
 
 def test_every_activation_is_taken(page) -> None:
     values = page.locator("#activation-1 option").evaluate_all("all => all.map(o => o.value)")
-    assert len(values) >= 9  # those of one's own too
+    assert len(values) >= 9  # custom ones too
     for value in values:
         page.select_option("#activation-1", value)
         until(page, lambda d, v=value: d.hidden == (v,))

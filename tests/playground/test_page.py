@@ -349,7 +349,7 @@ def test_a_damaged_address_is_no_harm(page) -> None:
         wait_epoch(page, "=== 0")
 
 
-# ---- one's own data
+# ---- the user's data
 
 
 TABLE = "size,weight,colour,kind\n" + "".join(

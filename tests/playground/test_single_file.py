@@ -24,7 +24,7 @@ from fallline.playground.starts import Start, start_from_arrays, start_from_tabl
 from .browsing import epoch, figure, needs_browser, wait, wait_epoch, whole_run
 from .conftest import PLAYING
 
-MAX_BYTES = 700_000  # without data of one's own
+MAX_BYTES = 700_000  # without the user's data
 
 
 class Parts(HTMLParser):

@@ -55,7 +55,7 @@ def check_sorted(names: Array, in_order: Array) -> None:
     if list(names) != list(in_order):
         raise ValueError(
             f"scikit-learn holds classes in sorted order, {list(in_order)}; order the network's "
-            f"outputs likewise, not as {list(names)}"
+            f"outputs in the same way, not as {list(names)}"
         )
 
 

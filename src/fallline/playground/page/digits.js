@@ -122,7 +122,7 @@ export function digitView() {
 
   pen(canvas, (weights, rubber, begins) => {
     if (!pixels) return;
-    if (begins && !own) ink = ink.map(() => 0);  // the first stroke begins a drawing of one's own
+    if (begins && !own) ink = ink.map(() => 0);  // the first stroke begins a new drawing
     own = true;
     ink = ink.map((value, k) => {
       const weight = weights((k % pixels.side) + 0.5, Math.floor(k / pixels.side) + 0.5, pixels.side);
