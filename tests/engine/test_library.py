@@ -33,6 +33,7 @@ if work == "truth table":
     fl.train(net, TRAIN_X, TRAIN_Y, optimizer=descent, epochs=20_000, record_every=20_000,
              engine="compiled")
     digest.update(net.parameters.tobytes())
+    digest.update(fl.Predictor(net).predict_proba(TRAIN_X).tobytes())
 if work == "general":
     for hidden, loss, y in [
         ("relu", "huber", X[:, 0]),
@@ -43,7 +44,6 @@ if work == "general":
                          seed=1, dtype=dtype)
         fl.train(net, X, y, epochs=4, batch_size=32, l2=0.01, dropout=0.1, engine="compiled")
         digest.update(net.parameters.tobytes())
-        digest.update(fl.Predictor(net).predict(X).tobytes())
 if work == "sweep":
     found = fl.sweep(X, X[:, 0], {"hidden": [3, 5], "epochs": 6}, seeds=5, dtype=dtype)
     digest.update(np.array([run["score"] for run in found.runs]).tobytes())
